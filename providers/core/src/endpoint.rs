@@ -1,0 +1,125 @@
+//! Where a cloud's API is, when it is not where it always is.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+/// An override of a cloud's API address: a private endpoint, or a stand-in on loopback.
+///
+/// Plain `http` is accepted for loopback only, and so is having no credentials: a bearer token
+/// must not cross a network in the clear, nor an unsigned request reach a real cloud.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Endpoint(Url);
+
+impl Endpoint {
+    /// The address, without a trailing slash.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str().trim_end_matches('/')
+    }
+
+    /// The address as a URL.
+    pub fn url(&self) -> &Url {
+        &self.0
+    }
+
+    /// True for 127.0.0.0/8, `::1` and `localhost`: the addresses that never leave this machine.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.0)
+    }
+}
+
+/// True when the URL's host never leaves this machine.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = BadEndpoint;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = |why: &str| BadEndpoint { text: text.to_owned(), why: why.to_owned() };
+        let url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
+        match url.scheme() {
+            "https" => {}
+            "http" if is_loopback(&url) => {}
+            "http" => return Err(bad("plain http is accepted for loopback addresses only; use https")),
+            _ => return Err(bad("an endpoint is an https:// address")),
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(bad("credentials do not belong in an endpoint"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(bad("an endpoint has no query and no fragment"));
+        }
+        Ok(Self(url))
+    }
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = BadEndpoint;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Endpoint> for String {
+    fn from(endpoint: Endpoint) -> Self {
+        endpoint.as_str().to_owned()
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that is no endpoint.
+#[derive(Debug, thiserror::Error)]
+#[error("bad endpoint `{text}`: {why}")]
+pub struct BadEndpoint {
+    text: String,
+    why: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_loopback_only() {
+        for good in [
+            "http://127.0.0.1:9",
+            "http://127.9.9.9:1",
+            "http://[::1]:9",
+            "http://localhost:9",
+            "https://vpce.example.com",
+        ] {
+            assert!(good.parse::<Endpoint>().is_ok(), "{good}");
+        }
+        for bad in [
+            "http://10.0.0.1",
+            "http://localhost.evil.example",
+            "ftp://127.0.0.1",
+            "127.0.0.1:80",
+            "https://u:p@x",
+            "https://x/?a=b",
+        ] {
+            assert!(bad.parse::<Endpoint>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_addresses_of_this_machine_are_loopback() {
+        assert!("http://127.0.0.2:80".parse::<Endpoint>().is_ok_and(|e| e.is_loopback()));
+        assert!("https://example.com".parse::<Endpoint>().is_ok_and(|e| !e.is_loopback()));
+    }
+}

@@ -1,0 +1,183 @@
+//! A machine as its cloud describes it.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr},
+    str::FromStr,
+};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A machine as its cloud describes it, in words that all clouds share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// The id that the cloud never gives to another machine (`i-0abc`, GCP's number, Azure's `vmId`).
+    pub id: InstanceId,
+    /// Which provider found it.
+    pub provider: ProviderName,
+    /// The AWS account, GCP project or Azure subscription that owns it.
+    pub account: String,
+    /// The region, as the cloud spells it (`eu-west-1`, `europe-west1`, `westeurope`).
+    pub region: String,
+    /// The zone, as the cloud spells it; empty where the machine has none.
+    pub zone: String,
+    /// The display name. Not unique: two machines may share one.
+    pub name: String,
+    /// Where it can be reached.
+    pub addresses: Addresses,
+    /// What it is doing.
+    pub state: InstanceState,
+    /// The image it was started from, where the cloud says so.
+    pub image: Option<String>,
+    /// When it was started (created, where the cloud keeps no start time).
+    pub launched: Option<Timestamp>,
+    /// The cloud's key=value tags (AWS tags, GCP labels, Azure tags). GCP's network tags have an empty value.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A cloud's own id of a machine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct InstanceId(String);
+
+impl InstanceId {
+    /// Takes the id as the cloud wrote it.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// The id as the cloud wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The short name of a provider: `aws`, `gcp`, `azure`, `static`.
+///
+/// A newtype and not an enum, so that a new cloud is a new crate and nothing here changes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ProviderName(Cow<'static, str>);
+
+impl ProviderName {
+    /// Names a provider; for the constant in its crate.
+    pub const fn new(name: &'static str) -> Self {
+        Self(Cow::Borrowed(name))
+    }
+
+    /// The name as written in configuration.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProviderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Where an instance can be reached, one field a kind, so that a preference list can choose.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addresses {
+    /// The first private IPv4 address of the primary interface.
+    pub private_ipv4: Option<Ipv4Addr>,
+    /// The public IPv4 address.
+    pub public_ipv4: Option<Ipv4Addr>,
+    /// The IPv6 address: clouds hand out globally routed ones.
+    pub public_ipv6: Option<Ipv6Addr>,
+    /// The name that resolves inside the cloud's network.
+    pub private_dns: Option<String>,
+    /// The name that resolves everywhere.
+    pub public_dns: Option<String>,
+    /// Given by the user by hand (the static provider); outranks every preference list.
+    pub direct: Option<DirectAddress>,
+}
+
+/// An address that a person wrote down for one host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectAddress {
+    /// An IP address or a host name.
+    pub host: String,
+    /// The SSH port, when it differs from the target's.
+    pub port: Option<u16>,
+    /// The login, when it differs from the target's.
+    pub user: Option<String>,
+}
+
+/// What an instance is doing, in words that all clouds share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InstanceState {
+    /// Being created or started.
+    Pending,
+    /// Started, as far as the cloud can see.
+    Running,
+    /// On its way down.
+    Stopping,
+    /// Exists, but does not run (stopped, deallocated, suspended).
+    Stopped,
+    /// Deleted for good; some clouds still list it for a while.
+    Terminated,
+    /// The cloud said something else, or nothing.
+    Unknown,
+}
+
+impl InstanceState {
+    /// Every state, in the order of a machine's life.
+    pub const ALL: [Self; 6] =
+        [Self::Pending, Self::Running, Self::Stopping, Self::Stopped, Self::Terminated, Self::Unknown];
+
+    /// The state as written in configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::Terminated => "terminated",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for InstanceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for InstanceState {
+    type Err = UnknownState;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word).ok_or_else(|| UnknownState(word.to_owned()))
+    }
+}
+
+/// A word that is no instance state.
+#[derive(Debug, thiserror::Error)]
+#[error("unknown instance state `{0}` (known: pending, running, stopping, stopped, terminated, unknown)")]
+pub struct UnknownState(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_round_trip() {
+        for state in InstanceState::ALL {
+            assert_eq!(state.to_string().parse::<InstanceState>().unwrap_or(InstanceState::Unknown), state);
+        }
+        assert!("dreaming".parse::<InstanceState>().is_err());
+    }
+}

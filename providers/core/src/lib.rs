@@ -1,0 +1,32 @@
+//! What every provider speaks.
+//!
+//! A [`Provider`] answers one question: which instances does a [`Selector`] describe, right now?
+//! It gives every match or an error, never a partial list. Everything else — merging clouds,
+//! choosing addresses, refusing doubt — is decided above, in the program's `inventory`.
+//!
+//! Reading order: [`instance`] (what a cloud describes), [`tags`] and [`selector`] (which ones),
+//! [`provider`] (the trait), [`error`] (what goes wrong, per scope), [`gather`] (asking many scopes
+//! side by side), [`endpoint`] (where a cloud's API is), [`static_hosts`] (the provider without a cloud).
+//!
+//! Not in here: any SDK, any cloud's vocabulary, any decision about hosts.
+
+pub mod conformance;
+pub mod endpoint;
+pub mod error;
+pub mod gather;
+pub mod instance;
+pub mod progress;
+pub mod provider;
+pub mod selector;
+pub mod static_hosts;
+pub mod tags;
+
+pub use endpoint::Endpoint;
+pub use error::{FailureKind, ProviderError, ScopeError};
+pub use gather::gather;
+pub use instance::{Addresses, DirectAddress, Instance, InstanceId, InstanceState, ProviderName};
+pub use progress::{Progress, Silent, Step};
+pub use provider::Provider;
+pub use selector::{Scope, Selector};
+pub use static_hosts::{StaticHost, StaticHosts};
+pub use tags::{TagFilter, TagMatch};

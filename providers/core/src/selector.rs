@@ -1,0 +1,63 @@
+//! Which instances: the part of a selector that means the same in every cloud.
+//!
+//! Where to look (regions, projects, subscriptions, zones, networks) is each provider's own
+//! configuration, because the clouds divide their world differently.
+
+use std::{collections::BTreeSet, fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    instance::{Instance, InstanceState, ProviderName},
+    tags::TagFilter,
+};
+
+/// Which instances to give.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selector {
+    /// Tags that an instance must carry.
+    pub tags: TagFilter,
+    /// States that an instance may be in.
+    pub states: BTreeSet<InstanceState>,
+    /// How long one scope may take, retries included.
+    pub deadline: Duration,
+}
+
+impl Selector {
+    /// How long one scope may take unless the configuration says otherwise.
+    pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(120);
+
+    /// Running instances that carry `tags`.
+    pub fn running(tags: TagFilter) -> Self {
+        Self { tags, states: BTreeSet::from([InstanceState::Running]), deadline: Self::DEFAULT_DEADLINE }
+    }
+
+    /// True when `instance` is asked for. Providers filter on the server where they can, and apply
+    /// this to whatever came back, for servers filter loosely and fakes not at all.
+    pub fn matches(&self, instance: &Instance) -> bool {
+        self.states.contains(&instance.state) && self.tags.matches(&instance.tags)
+    }
+}
+
+/// One place that is asked: a region of an account, a project, a subscription. Shown to people.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Scope(String);
+
+impl Scope {
+    /// `place` is in the provider's own words: `eu-west-1`, `project shop-prod`, `subscription 1234…`.
+    pub fn new(provider: &ProviderName, place: impl fmt::Display) -> Self {
+        Self(format!("{provider} {place}"))
+    }
+
+    /// The scope as shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}

@@ -1,0 +1,264 @@
+//! The provider without a cloud: hosts that a person listed, inline or in a file.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::{FailureKind, ProviderError, ScopeError},
+    gather::gather,
+    instance::{Addresses, DirectAddress, Instance, InstanceId, InstanceState, ProviderName},
+    progress::Progress,
+    provider::Provider,
+    selector::{Scope, Selector},
+};
+
+/// The provider's name in configuration.
+pub const NAME: ProviderName = ProviderName::new("static");
+
+/// One host that a person listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StaticHost {
+    /// The name to show; also its id, so it is unique within the list. Default: the address.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// An IP address or a host name.
+    pub address: String,
+    /// The SSH port, when it differs from the target's.
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// The login, when it differs from the target's.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Where it stands, if that matters.
+    #[serde(default)]
+    pub region: String,
+    /// Which zone, if that matters.
+    #[serde(default)]
+    pub zone: String,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+impl StaticHost {
+    /// A host of which only the address is known, as `[user@]host[:port]`; IPv6 with a port in brackets.
+    ///
+    /// # Errors
+    /// A message in words when the text is no such address.
+    pub fn from_address(text: &str) -> Result<Self, String> {
+        let (user, rest) = match text.rsplit_once('@') {
+            Some((user, rest)) => (Some(user.to_owned()), rest),
+            None => (None, text),
+        };
+        let (host, port) = split_port(rest)?;
+        let plain = |word: &str| {
+            !word.is_empty() && !word.starts_with('-') && !word.contains(|c: char| c.is_whitespace() || c.is_control())
+        };
+        if !plain(host) || user.as_deref().is_some_and(|user| !plain(user)) {
+            return Err(format!("`{text}` is not a host address (expected [user@]host[:port])"));
+        }
+        Ok(Self {
+            name: None,
+            address: host.to_owned(),
+            port,
+            user,
+            region: String::new(),
+            zone: String::new(),
+            tags: BTreeMap::new(),
+        })
+    }
+
+    fn instance(self) -> Instance {
+        let name = self.name.unwrap_or_else(|| match self.port {
+            Some(port) => format!("{}:{port}", self.address),
+            None => self.address.clone(),
+        });
+        Instance {
+            id: InstanceId::new(name.clone()),
+            provider: NAME,
+            account: String::new(),
+            region: self.region,
+            zone: self.zone,
+            name,
+            addresses: Addresses {
+                direct: Some(DirectAddress { host: self.address, port: self.port, user: self.user }),
+                ..Addresses::default()
+            },
+            state: InstanceState::Running,
+            image: None,
+            launched: None,
+            tags: self.tags,
+        }
+    }
+}
+
+/// `host`, `host:port`, `[v6]:port`, or a bare IPv6 address.
+fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
+    let port = |digits: &str| match digits.parse::<u16>() {
+        Ok(port) if port > 0 => Ok(Some(port)),
+        _ => Err(format!("`{digits}` in `{text}` is not a port (1 to 65535)")),
+    };
+    if let Some(bracketed) = text.strip_prefix('[') {
+        return match bracketed.split_once(']') {
+            Some((host, "")) => Ok((host, None)),
+            Some((host, rest)) => match rest.strip_prefix(':') {
+                Some(digits) => Ok((host, port(digits)?)),
+                None => Err(format!("`{text}`: expected `:port` after the bracket")),
+            },
+            None => Err(format!("`{text}`: the bracket is never closed")),
+        };
+    }
+    match text.split_once(':') {
+        Some((_, rest)) if rest.contains(':') => Ok((text, None)),
+        Some((host, digits)) => Ok((host, port(digits)?)),
+        None => Ok((text, None)),
+    }
+}
+
+/// Hosts listed inline, in a file, or both.
+#[derive(Clone, Debug, Default)]
+pub struct StaticHosts {
+    /// Listed inline.
+    pub hosts: Vec<StaticHost>,
+    /// A TOML file of `[[hosts]]` tables (its name ends in `.toml`), or a plain one: an address a
+    /// line, `key=value` tags after it, `#` begins a comment.
+    pub file: Option<PathBuf>,
+}
+
+impl StaticHosts {
+    async fn listed(&self, scope: &Scope) -> Result<Vec<Instance>, ScopeError> {
+        let mut hosts = self.hosts.clone();
+        if let Some(path) = &self.file {
+            let text = tokio::fs::read_to_string(path).await.map_err(|error| {
+                ScopeError::new(
+                    scope.clone(),
+                    FailureKind::Configuration,
+                    format!("cannot read {}: {error}", path.display()),
+                )
+            })?;
+            let parsed = parse_file(path, &text)
+                .map_err(|message| ScopeError::new(scope.clone(), FailureKind::Configuration, message))?;
+            hosts.extend(parsed);
+        }
+        let mut by_id: BTreeMap<InstanceId, Instance> = BTreeMap::new();
+        for host in hosts {
+            let instance = host.instance();
+            if let Some(known) = by_id.insert(instance.id.clone(), instance.clone())
+                && known != instance
+            {
+                return Err(ScopeError::new(
+                    scope.clone(),
+                    FailureKind::Configuration,
+                    format!("two different hosts are named `{}`", known.name),
+                )
+                .with_hint("a static host's name is its identity: give each its own"));
+            }
+        }
+        Ok(by_id.into_values().collect())
+    }
+}
+
+#[async_trait]
+impl Provider for StaticHosts {
+    fn name(&self) -> ProviderName {
+        NAME
+    }
+
+    async fn instances(&self, selector: &Selector, progress: &dyn Progress) -> Result<Vec<Instance>, ProviderError> {
+        let place = self.file.as_deref().map_or_else(|| "hosts".to_owned(), |path| path.display().to_string());
+        let scope = Scope::new(&NAME, place);
+        gather(NAME, selector, progress, [(scope, ())], |scope, ()| async move { self.listed(&scope).await }).await
+    }
+}
+
+/// The hosts of a file, by its ending.
+fn parse_file(path: &Path, text: &str) -> Result<Vec<StaticHost>, String> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct HostsFile {
+        hosts: Vec<StaticHost>,
+    }
+
+    if path.extension().is_some_and(|ending| ending == "toml") {
+        let file: HostsFile = toml::from_str(text).map_err(|error| format!("{}: {error}", path.display()))?;
+        return Ok(file.hosts);
+    }
+    let mut hosts = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or_default();
+        let mut words = line.split_whitespace();
+        let Some(address) = words.next() else { continue };
+        let located = |message: String| format!("{} line {}: {message}", path.display(), number + 1);
+        let mut host = StaticHost::from_address(address).map_err(located)?;
+        for word in words {
+            let (key, value) =
+                word.split_once('=').ok_or_else(|| located(format!("`{word}` is not a tag (expected key=value)")))?;
+            host.tags.insert(key.to_owned(), value.to_owned());
+        }
+        hosts.push(host);
+    }
+    Ok(hosts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Silent, TagFilter};
+
+    #[test]
+    fn addresses_are_split_into_user_host_and_port() {
+        let table = [
+            ("10.0.0.7", (None, "10.0.0.7", None)),
+            ("deploy@web1:2222", (Some("deploy"), "web1", Some(2222))),
+            ("[fe80::1]:22", (None, "fe80::1", Some(22))),
+            ("fe80::1", (None, "fe80::1", None)),
+        ];
+        for (text, (user, host, port)) in table {
+            let parsed = StaticHost::from_address(text).expect(text);
+            assert_eq!((parsed.user.as_deref(), parsed.address.as_str(), parsed.port), (user, host, port), "{text}");
+        }
+        for bad in ["", "-oProxyCommand=x", "a b", "web:0", "web:70000", "[::1", "[::1]x", "@host", "-x@host"] {
+            assert!(StaticHost::from_address(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_plain_file_gives_hosts_and_tags() {
+        let dir = std::env::temp_dir().join(format!("fleetwide-static-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("temp dir");
+        let path = dir.join("hosts");
+        std::fs::write(&path, "# web tier\n10.0.0.1 role=web\n\nops@10.0.0.2:2022 role=db # the old one\n")
+            .expect("write");
+        let provider = StaticHosts { hosts: Vec::new(), file: Some(path) };
+        let selector = Selector::running([("role", "db")].into_iter().collect());
+        let found = provider.instances(&selector, &Silent).await.expect("hosts");
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].addresses.direct.as_ref().and_then(|a| a.port), Some(2022));
+        std::fs::remove_dir_all(&dir).expect("clean up");
+    }
+
+    #[test]
+    fn a_bad_line_is_named() {
+        let error = parse_file(Path::new("hosts"), "10.0.0.1\n10.0.0.2 web\n").expect_err("no tag");
+        assert!(error.contains("line 2") && error.contains("`web`"), "{error}");
+        let error = parse_file(Path::new("hosts.toml"), "[[hosts]]\nadress = \"x\"\n").expect_err("typo");
+        assert!(error.contains("adress") && error.contains("line 2"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn two_hosts_of_one_name_are_refused() {
+        let named = |address: &str| StaticHost {
+            name: Some("web1".into()),
+            ..StaticHost::from_address(address).expect("address")
+        };
+        let provider = StaticHosts { hosts: vec![named("10.0.0.1"), named("10.0.0.2")], file: None };
+        let error = provider.instances(&Selector::running(TagFilter::default()), &Silent).await.expect_err("doubt");
+        assert!(error.to_string().contains("web1"), "{error}");
+    }
+}
