@@ -1,0 +1,271 @@
+//! What a target says, checked and typed: the end of configuration, the beginning of everything else.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    num::NonZeroUsize,
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
+
+use provider_core::{Endpoint, InstanceState, ProviderName, StaticHosts, TagFilter};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    secret::SecretRef,
+    values::{AddressKind, FailureLimit, HostKeys, OnLost, Unaddressed},
+};
+
+/// A named selector plus how to deploy to it: `[targets.web]`, every default filled in.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The name in the file; `adhoc` when there is no file.
+    pub name: String,
+    /// The application: it names the state folder and the lock on every host.
+    pub app: AppName,
+    /// Fewer hosts than this is exit 4.
+    pub min_hosts: NonZeroUsize,
+    /// Where to look; never empty.
+    pub select: Vec<Select>,
+    /// Instances to leave out, whatever found them.
+    pub exclude: Vec<Exclude>,
+    /// How hosts are reached.
+    pub ssh: Ssh,
+    /// What is run on them, and how.
+    pub deploy: Deploy,
+}
+
+/// The name of an application on its hosts: a folder name, so letters, digits, `.`, `_`, `-` only.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AppName(String);
+
+impl AppName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for AppName {
+    type Err = BadAppName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let good = !text.is_empty() && text.len() <= 64 && !text.starts_with(['.', '-']) && text.chars().all(allowed);
+        if good { Ok(Self(text.to_owned())) } else { Err(BadAppName(text.to_owned())) }
+    }
+}
+
+impl TryFrom<String> for AppName {
+    type Error = BadAppName;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<AppName> for String {
+    fn from(name: AppName) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for AppName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A text that cannot name an application.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` cannot name an app: use 1 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit")]
+pub struct BadAppName(String);
+
+/// One `{ provider = …, … }` of a target's `select`.
+#[derive(Clone, Debug)]
+pub struct Select {
+    /// Which cloud, and where in it.
+    pub source: Source,
+    /// Tags that an instance must carry.
+    pub tags: TagFilter,
+    /// States that an instance may be in.
+    pub states: BTreeSet<InstanceState>,
+    /// How long one scope may take, retries included.
+    pub deadline: Duration,
+    /// Go on without scopes that fail, and say so loudly.
+    pub allow_partial: bool,
+}
+
+/// Which provider is asked, and where in its world.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// AWS.
+    Aws(AwsSource),
+    /// Google Cloud.
+    Gcp(GcpSource),
+    /// Azure.
+    Azure(AzureSource),
+    /// Hosts that the user listed.
+    Static(StaticHosts),
+}
+
+impl Source {
+    /// The provider's name as written in configuration.
+    pub const fn provider(&self) -> ProviderName {
+        ProviderName::new(match self {
+            Self::Aws(_) => "aws",
+            Self::Gcp(_) => "gcp",
+            Self::Azure(_) => "azure",
+            Self::Static(_) => "static",
+        })
+    }
+}
+
+/// Which AWS regions are asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Regions {
+    /// The region of the credential chain (environment, profile).
+    FromChain,
+    /// Every region that the account has opted into.
+    All,
+    /// These.
+    Listed(Vec<String>),
+}
+
+/// Where in AWS to look.
+#[derive(Clone, Debug)]
+pub struct AwsSource {
+    /// Which regions.
+    pub regions: Regions,
+    /// Only these availability zones; globs allowed; empty means all.
+    pub zones: Vec<String>,
+    /// Only these VPC ids; empty means all.
+    pub vpcs: Vec<String>,
+    /// The profile of the shared config files.
+    pub profile: Option<String>,
+    /// A role to assume, for another account.
+    pub assume_role: Option<AssumeRole>,
+    /// Where the API is, if elsewhere.
+    pub endpoint: Option<Endpoint>,
+}
+
+/// An AWS role to assume before asking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssumeRole {
+    /// The role's ARN.
+    pub arn: String,
+    /// The external id that the role's trust policy asks for.
+    pub external_id: Option<String>,
+}
+
+/// Where in Google Cloud to look.
+#[derive(Clone, Debug)]
+pub struct GcpSource {
+    /// Which projects; empty means that of the credential chain.
+    pub projects: Vec<String>,
+    /// Only these regions; empty means all.
+    pub regions: Vec<String>,
+    /// Only these zones; globs allowed; empty means all.
+    pub zones: Vec<String>,
+    /// Only these networks; empty means all.
+    pub networks: Vec<String>,
+    /// A credentials file instead of the ordinary chain.
+    pub credentials_file: Option<PathBuf>,
+    /// Where the API is, if elsewhere.
+    pub endpoint: Option<Endpoint>,
+}
+
+/// Where in Azure to look.
+#[derive(Clone, Debug)]
+pub struct AzureSource {
+    /// Which subscriptions; empty means `AZURE_SUBSCRIPTION_ID`.
+    pub subscriptions: Vec<String>,
+    /// Only these resource groups; globs allowed; empty means all.
+    pub resource_groups: Vec<String>,
+    /// Only members of these scale sets; empty means all VMs.
+    pub scale_sets: Vec<String>,
+    /// Only these locations; empty means all.
+    pub regions: Vec<String>,
+    /// Only these zones; empty means all.
+    pub zones: Vec<String>,
+    /// Only these virtual networks; empty means all.
+    pub networks: Vec<String>,
+    /// Where the API is, if elsewhere.
+    pub endpoint: Option<Endpoint>,
+}
+
+/// Instances to leave out: all that is given must match.
+#[derive(Clone, Debug, Default)]
+pub struct Exclude {
+    /// Tags that it carries.
+    pub tags: TagFilter,
+    /// Names; globs allowed.
+    pub names: Vec<String>,
+    /// Host ids (`aws:i-0abc`).
+    pub ids: Vec<String>,
+}
+
+/// How hosts are reached.
+#[derive(Clone, Debug)]
+pub struct Ssh {
+    /// The login; else what `ssh` itself would use.
+    pub user: Option<String>,
+    /// The port; else what `ssh` itself would use.
+    pub port: Option<u16>,
+    /// Which address, in order of preference.
+    pub address: Vec<AddressKind>,
+    /// What to do with an instance that has none of them.
+    pub unaddressed: Unaddressed,
+    /// The jump host (`ssh -J`).
+    pub jump: Option<String>,
+    /// The private key.
+    pub identity_file: Option<PathBuf>,
+    /// The ssh_config to read instead of the user's.
+    pub config_file: Option<PathBuf>,
+    /// How host keys are trusted.
+    pub host_keys: HostKeys,
+}
+
+/// What is run on the hosts, and how.
+#[derive(Clone, Debug)]
+pub struct Deploy {
+    /// The script on this machine; needed by `deploy` only.
+    pub script: Option<PathBuf>,
+    /// Arguments for the script.
+    pub args: Vec<String>,
+    /// Environment for the script.
+    pub env: BTreeMap<String, EnvValue>,
+    /// How long the script may run; kept on the host too.
+    pub timeout: Duration,
+    /// How long the connection may take, up to the end of the key exchange.
+    pub connect_timeout: Duration,
+    /// How long the login may take after that.
+    pub auth_timeout: Duration,
+    /// How long the script may be silent; `None` is for as long as it runs.
+    pub idle_timeout: Option<Duration>,
+    /// How long a script that is told to end (TERM) may take before it is killed (KILL).
+    pub kill_grace: Duration,
+    /// What the script does when contact is lost.
+    pub on_lost: OnLost,
+    /// How many hosts are worked on at once.
+    pub concurrency: NonZeroUsize,
+    /// How many SSH handshakes are under way at once.
+    pub handshakes: NonZeroUsize,
+    /// How many times a host is tried again whose script never started.
+    pub retries: u32,
+    /// The script may be started again after a lost connection.
+    pub idempotent: bool,
+    /// How many hosts may fail before nothing new is started.
+    pub max_failures: FailureLimit,
+}
+
+/// A value of the script's environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EnvValue {
+    /// Written in the file.
+    Plain(String),
+    /// Somewhere else; read when the run starts, and never shown.
+    Secret(SecretRef),
+}

@@ -1,0 +1,51 @@
+//! A host: an instance plus the way to reach it.
+
+use std::fmt;
+
+use provider_core::{Instance, InstanceId, ProviderName};
+use serde::{Deserialize, Serialize};
+
+/// An instance plus the address, port and user by which it is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// Unique across clouds.
+    pub id: HostId,
+    /// Where and as whom to log in.
+    pub address: SshAddress,
+    /// The instance as its cloud describes it.
+    pub instance: Instance,
+}
+
+/// An instance's identity across clouds: `aws:i-0abc`, `gcp:1234567890`, `static:db1`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HostId(String);
+
+impl HostId {
+    /// The identity of one provider's instance.
+    pub fn new(provider: &ProviderName, instance: &InstanceId) -> Self {
+        Self(format!("{provider}:{instance}"))
+    }
+
+    /// The id as shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for HostId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Where and as whom to log in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SshAddress {
+    /// An IP address or a host name.
+    pub host: String,
+    /// The port; else what `ssh` itself would use.
+    pub port: Option<u16>,
+    /// The login; else what `ssh` itself would use.
+    pub user: Option<String>,
+}

@@ -1,0 +1,203 @@
+//! The plan: what will be run, where, in which order and under which policy.
+
+use std::{collections::BTreeMap, fmt, num::NonZeroUsize, str::FromStr, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+use crate::{
+    config::{AppName, OnLost, Secret},
+    inventory::Host,
+};
+
+/// Everything that a rollout needs to know.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// This run's id.
+    pub run: RunId,
+    /// The target's name.
+    pub target: String,
+    /// The application, which names lock and state on every host.
+    pub app: AppName,
+    /// What is run.
+    pub work: Work,
+    /// Arguments for the script or command.
+    pub args: Vec<String>,
+    /// Environment for it, the same on every host.
+    pub env: BTreeMap<String, String>,
+    /// Environment for it that must never be shown.
+    pub secrets: BTreeMap<String, Secret>,
+    /// The hosts, stage by stage.
+    pub stages: Vec<Stage>,
+    /// The policy.
+    pub policy: Policy,
+}
+
+impl Plan {
+    /// Every host, in the order of the stages.
+    pub fn hosts(&self) -> impl Iterator<Item = &Arc<Host>> {
+        self.stages.iter().flat_map(|stage| &stage.hosts)
+    }
+
+    /// The revision, when this is a deploy.
+    pub const fn revision(&self) -> Option<&Revision> {
+        match &self.work {
+            Work::Deploy { revision, .. } => Some(revision),
+            Work::Command(_) => None,
+        }
+    }
+}
+
+/// What is run on every host.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// A deploy script, under the host's lock and with a record there.
+    Deploy {
+        /// What is being deployed.
+        revision: Revision,
+        /// The script.
+        script: Script,
+    },
+    /// An ad hoc command for the host's `sh`, without a record.
+    Command(String),
+}
+
+/// The deploy script, as read from this machine.
+#[derive(Clone)]
+pub struct Script {
+    /// Its file's name.
+    pub name: String,
+    /// Its bytes, sent to every host.
+    pub bytes: Arc<[u8]>,
+    /// The SHA-256 of the bytes, in hex.
+    pub sha256: String,
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Script").field("name", &self.name).field("sha256", &self.sha256).finish_non_exhaustive()
+    }
+}
+
+/// The hosts that one step adds.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// What it is called in the report: `all`.
+    pub name: String,
+    /// Its hosts.
+    pub hosts: Vec<Arc<Host>>,
+}
+
+/// How the work is done.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// How many hosts are worked on at once.
+    pub concurrency: NonZeroUsize,
+    /// How many SSH handshakes are under way at once.
+    pub handshakes: NonZeroUsize,
+    /// How many hosts may fail; one more, and nothing new starts.
+    pub max_failures: usize,
+    /// How many times a host is tried again whose script never started.
+    pub retries: u32,
+    /// The script may be started again after a lost connection.
+    pub idempotent: bool,
+    /// What the script does when contact is lost.
+    pub on_lost: OnLost,
+    /// How long things may take.
+    pub limits: Limits,
+}
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The script, kept on the host too.
+    pub script: Duration,
+    /// The script's silence.
+    pub idle: Option<Duration>,
+    /// From TERM to KILL.
+    pub kill_grace: Duration,
+}
+
+/// One execution of a plan: a ULID, so that ids sort by time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(Ulid);
+
+impl RunId {
+    /// An id for a run that starts now.
+    pub fn new() -> Self {
+        Self(Ulid::new())
+    }
+
+    /// When the run was started, in milliseconds since 1970; also its fence until a store gives one.
+    pub const fn started_ms(self) -> u64 {
+        self.0.timestamp_ms()
+    }
+}
+
+impl Default for RunId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for RunId {
+    type Err = ulid::DecodeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ulid::from_string(text).map(Self)
+    }
+}
+
+/// What is being deployed: a commit id, a version. Opaque to us, but a word: it is shown in tables
+/// and stands in one line of the host's record.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Revision(String);
+
+impl Revision {
+    /// The revision as given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Revision {
+    type Err = BadRevision;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let good = !text.is_empty() && text.len() <= 200 && !text.chars().any(|c| c.is_whitespace() || c.is_control());
+        if good { Ok(Self(text.to_owned())) } else { Err(BadRevision(text.to_owned())) }
+    }
+}
+
+impl TryFrom<String> for Revision {
+    type Error = BadRevision;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Revision> for String {
+    fn from(revision: Revision) -> Self {
+        revision.0
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// A text that is no revision.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a revision: it must be one word of at most 200 characters")]
+pub struct BadRevision(String);

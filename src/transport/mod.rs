@@ -1,0 +1,190 @@
+//! How a script reaches a host.
+//!
+//! A [`Transport`] opens a [`Session`] to a host; a session runs one guarded job and says how it
+//! ended in words of its own ([`RemoteExit`], [`Lost`], [`ConnectError`]). What that means for a
+//! run is decided above, in `rollout`.
+//!
+//! Not in here: retries, budgets, outcomes.
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use crate::{
+    guard::{GuardRequest, Refusal, Trailer},
+    inventory::Host,
+};
+
+/// Opens sessions to hosts.
+#[async_trait]
+pub trait Transport: fmt::Debug + Send + Sync {
+    /// Connects and logs in; nothing is started on the host yet.
+    async fn connect(&self, host: &Host) -> Result<Connected, ConnectError>;
+}
+
+/// A session, and how long it took to get.
+#[derive(Debug)]
+pub struct Connected {
+    /// The session.
+    pub session: Box<dyn Session>,
+    /// How long the connection took, up to the end of the key exchange, as far as can be told.
+    pub connect: Duration,
+    /// How long the login took after that.
+    pub auth: Duration,
+}
+
+/// One login on one host.
+#[async_trait]
+pub trait Session: fmt::Debug + Send {
+    /// Runs one job under the guard, to its end. `stop` may ask for an earlier one at any time.
+    async fn run(
+        &mut self,
+        job: &Job,
+        out: &mut dyn OutputSink,
+        stop: watch::Receiver<Stop>,
+    ) -> Result<RemoteExit, Lost>;
+
+    /// Logs out, and leaves no process behind on this machine.
+    async fn close(self: Box<Self>);
+}
+
+/// What a session is to run.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The script and all that the guard needs to know.
+    pub request: GuardRequest,
+    /// How long the script may be silent.
+    pub idle_timeout: Option<Duration>,
+}
+
+/// How urgently a running script is to be ended. Only ever rises.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stop {
+    /// Let it run.
+    #[default]
+    No,
+    /// TERM, then KILL after the job's grace; wait for the host's word.
+    Terminate,
+    /// KILL at once; wait for the host's word, but not for long.
+    Kill,
+}
+
+/// Which of the script's streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// Hears what a job does while it runs.
+pub trait OutputSink: Send {
+    /// The guard has started the script, in this process group.
+    fn started(&mut self, group: u32, previous_revision: Option<&str>);
+
+    /// The script wrote something: raw bytes, cut anywhere.
+    fn output(&mut self, stream: Stream, bytes: &[u8]);
+}
+
+/// The host's own word about a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RemoteExit {
+    /// The script ran and ended.
+    Ended(Trailer),
+    /// The guard did not start the script.
+    Refused {
+        /// Why, in a word that programs can match.
+        reason: Refusal,
+        /// Why, in the guard's words.
+        text: String,
+    },
+}
+
+/// Contact was lost before the host said how the job ended.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Lost {
+    /// The script was started, as far as is known: its process group. `None` means that no start
+    /// was seen, though the guard may have been on the point of it.
+    pub group: Option<u32>,
+    /// The request was sent, so the script may have started.
+    pub sent: bool,
+    /// What was seen, in one line.
+    pub message: String,
+}
+
+/// No session could be had; nothing was started on the host.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{kind}: {message}")]
+pub struct ConnectError {
+    /// What sort of failure it is.
+    pub kind: ConnectFailure,
+    /// What happened, in one line, with ssh's own words.
+    pub message: String,
+    /// What to try.
+    pub hint: Option<String>,
+}
+
+/// What sort of connection failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConnectFailure {
+    /// Nothing listens on the port.
+    Refused,
+    /// No way to the network or host.
+    NoRoute,
+    /// No answer in time.
+    TimedOut,
+    /// The name has no address.
+    NameNotFound,
+    /// The host shows another key than before.
+    HostKeyChanged,
+    /// The host's key is not known, and only known ones are trusted.
+    HostKeyUnknown,
+    /// The login was refused.
+    LoginRefused,
+    /// The host closed the connection before the login was over (too many at once, or a ban).
+    ClosedEarly,
+    /// Client and host share no algorithm.
+    NoCommonAlgorithm,
+    /// `ssh` itself cannot be run, or its configuration is wrong.
+    LocalSsh,
+    /// Something else.
+    Other,
+}
+
+impl ConnectFailure {
+    /// True when another try may go better.
+    pub const fn is_transient(self) -> bool {
+        match self {
+            Self::Refused | Self::NoRoute | Self::TimedOut | Self::ClosedEarly | Self::Other => true,
+            Self::NameNotFound
+            | Self::HostKeyChanged
+            | Self::HostKeyUnknown
+            | Self::LoginRefused
+            | Self::NoCommonAlgorithm
+            | Self::LocalSsh => false,
+        }
+    }
+}
+
+impl fmt::Display for ConnectFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused => "connection refused",
+            Self::NoRoute => "no route",
+            Self::TimedOut => "timed out",
+            Self::NameNotFound => "name not found",
+            Self::HostKeyChanged => "host key changed",
+            Self::HostKeyUnknown => "host key unknown",
+            Self::LoginRefused => "login refused",
+            Self::ClosedEarly => "closed early",
+            Self::NoCommonAlgorithm => "no common algorithm",
+            Self::LocalSsh => "local ssh",
+            Self::Other => "connection failed",
+        })
+    }
+}
