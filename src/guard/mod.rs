@@ -24,10 +24,69 @@ impl fmt::Display for Signal {
 /// Placeholder of the request.
 #[derive(Clone, Debug)]
 pub struct GuardRequest {
-    /// env
-    pub env: BTreeMap<String, String>,
-    /// deadline
+    /// x
+    pub work: Work,
+    /// x
+    pub app: String,
+    /// x
+    pub run: String,
+    /// x
+    pub attempt: u32,
+    /// x
+    pub fence: u64,
+    /// x
     pub deadline: Duration,
+    /// x
+    pub grace: Duration,
+    /// x
+    pub on_lost: OnLost,
+    /// x
+    pub revision: Option<String>,
+    /// x
+    pub env: BTreeMap<String, String>,
+    /// x
+    pub args: Vec<String>,
+    /// x
+    pub resume: Option<()>,
+}
+/// x
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// x
+    Deploy {
+        /// x
+        script: std::sync::Arc<[u8]>,
+    },
+    /// x
+    Run {
+        /// x
+        command: String,
+    },
+}
+/// x
+#[derive(Clone, Copy, Debug)]
+pub enum OnLost {
+    /// x
+    Finish,
+    /// x
+    Kill,
+}
+impl Signal {
+    /// x
+    pub fn new(s: &str) -> Self {
+        Self(s.to_owned())
+    }
+}
+impl Refusal {
+    /// x
+    pub fn hint(self) -> Option<&'static str> {
+        None
+    }
+}
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("x")
+    }
 }
 
 /// What the guard says at the end.
@@ -54,6 +113,8 @@ pub enum Cause {
     Timeout,
     /// Contact was lost, and it was to be killed then.
     Lost,
+    /// x
+    Idle,
 }
 
 /// Whether a process group is known to be gone.

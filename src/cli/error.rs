@@ -1,0 +1,128 @@
+//! Errors as people see them: `error:`, `caused by:`, `hint:`. The one place that adds hints.
+
+use std::{error::Error, fmt::Write as _, io, path::PathBuf, process::ExitStatus};
+
+use super::exit_code;
+use crate::{
+    config::ConfigError,
+    deploy::DeployError,
+    inventory::InventoryError,
+    plan::BadRevision,
+    report::neutral,
+};
+
+/// A verb could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Revision(#[from] RevisionError),
+    #[error("{message}")]
+    Usage { message: String, hint: Option<String> },
+    #[error("cannot {what} {}", path.display())]
+    File { what: &'static str, path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+    #[error("interrupted before any host was touched")]
+    Interrupted,
+    #[error("the demo could not be set up")]
+    Demo(#[source] io::Error),
+    #[error("cannot start the program's own machinery")]
+    Runtime(#[source] io::Error),
+    #[error("cannot write the output")]
+    Output(#[source] io::Error),
+}
+
+/// No revision to deploy.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RevisionError {
+    #[error("no revision to deploy was given, and none could be found")]
+    None,
+    #[error(transparent)]
+    Bad(#[from] BadRevision),
+    #[error("git could not tell the commit of this checkout ({0})")]
+    Git(ExitStatus),
+}
+
+impl From<InventoryError> for CliError {
+    fn from(error: InventoryError) -> Self {
+        Self::Deploy(error.into())
+    }
+}
+
+impl CliError {
+    /// The exit code that says what went wrong.
+    pub(super) fn exit_code(&self) -> u8 {
+        exit_code::of(self)
+    }
+
+    /// The error as shown to people, several lines.
+    pub(super) fn render(&self) -> String {
+        let mut text = format!("error: {self}\n");
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let _ = writeln!(text, "caused by: {error}");
+            cause = error.source();
+        }
+        for hint in self.hints() {
+            let _ = writeln!(text, "hint: {hint}");
+        }
+        neutral::lines(&text)
+    }
+
+    fn hints(&self) -> Vec<String> {
+        let one = |hint: &str| vec![hint.to_owned()];
+        match self {
+            Self::Config(error) => error.hint().into_iter().collect(),
+            Self::Usage { hint, .. } => hint.iter().cloned().collect(),
+            Self::Revision(RevisionError::None) => {
+                one("give one with --revision, set FLEETWIDE_REVISION, or run inside a git checkout")
+            }
+            Self::Revision(RevisionError::Git(_)) => one("give the revision with --revision"),
+            Self::Deploy(error) => deploy_hints(error),
+            Self::Revision(RevisionError::Bad(_))
+            | Self::File { .. }
+            | Self::Interrupted
+            | Self::Demo(_)
+            | Self::Runtime(_)
+            | Self::Output(_) => Vec::new(),
+        }
+    }
+}
+
+fn deploy_hints(error: &DeployError) -> Vec<String> {
+    let one = |hint: &str| vec![hint.to_owned()];
+    match error {
+        DeployError::NoScript(target) => {
+            vec![format!("set `script` in [targets.{target}.deploy], or give --script FILE")]
+        }
+        DeployError::Script { .. } => one("the path is relative to the file that names it; --script is relative to here"),
+        DeployError::EmptyScript(_) => Vec::new(),
+        DeployError::WindowsScript(_) => one("save it with Unix line ends (`dos2unix`, or `* text=auto eol=lf` in .gitattributes)"),
+        DeployError::Secret { .. } => Vec::new(),
+        DeployError::Ssh(error) => error.hint().into_iter().collect(),
+        DeployError::Inventory(error) => match error {
+            InventoryError::Discovery(failures) => {
+                let mut hints: Vec<String> = failures.iter().filter_map(|failure| failure.hint.clone()).collect();
+                hints.sort();
+                hints.dedup();
+                hints.push("no host was touched; `allow_partial = true` in a selector goes on without its failed scopes".into());
+                hints
+            }
+            InventoryError::Unaddressed { .. } => {
+                one("add another kind to `address`, or set `unaddressed = \"skip\"` in the target")
+            }
+            InventoryError::SharedAddress { .. } => one(
+                "they are one machine found twice (exclude one), or in networks that overlap (reach one by another kind of `address`, or deploy to them apart)",
+            ),
+            InventoryError::TooFew { found: 0, .. } => {
+                one("no host was touched; see what the selector finds with `fleetwide hosts`, and check tags, scope and states")
+            }
+            InventoryError::TooFew { .. } => one("no host was touched; `min_hosts` in the target says how few are too few"),
+            InventoryError::NotBuiltIn(error) => {
+                vec![format!("build it with `--features {}`", error.provider)]
+            }
+        },
+    }
+}

@@ -1,0 +1,47 @@
+//! The exit codes: promises to every pipeline that runs us.
+
+use crate::{
+    cli::error::CliError,
+    deploy::DeployError,
+    inventory::InventoryError,
+};
+
+/// Every selected host is at the target revision.
+pub const SUCCESS: u8 = 0;
+/// An internal error.
+pub const INTERNAL: u8 = 1;
+/// Usage or configuration: nothing touched.
+pub const USAGE: u8 = 2;
+/// Discovery failed: nothing touched.
+pub const DISCOVERY: u8 = 3;
+/// Fewer hosts than `min_hosts`: nothing touched.
+pub const TOO_FEW_HOSTS: u8 = 4;
+/// Interrupted (Ctrl-C).
+pub const INTERRUPTED: u8 = 130;
+
+/// The exit code that says what went wrong. Exhaustive: a new error must be given its code.
+pub(super) fn of(error: &CliError) -> u8 {
+    match error {
+        CliError::Config(_)
+        | CliError::Revision(_)
+        | CliError::Usage { .. }
+        | CliError::File { .. } => USAGE,
+        CliError::Deploy(error) => match error {
+            DeployError::NoScript(_)
+            | DeployError::Script { .. }
+            | DeployError::EmptyScript(_)
+            | DeployError::WindowsScript(_)
+            | DeployError::Secret { .. }
+            | DeployError::Ssh(_) => USAGE,
+            DeployError::Inventory(error) => match error {
+                InventoryError::NotBuiltIn(_) => USAGE,
+                InventoryError::TooFew { .. } => TOO_FEW_HOSTS,
+                InventoryError::Discovery(_)
+                | InventoryError::Unaddressed { .. }
+                | InventoryError::SharedAddress { .. } => DISCOVERY,
+            },
+        },
+        CliError::Interrupted => INTERRUPTED,
+        CliError::Demo(_) | CliError::Runtime(_) | CliError::Output(_) => INTERNAL,
+    }
+}

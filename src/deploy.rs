@@ -1,0 +1,212 @@
+//! The front door: a [`DeployRequest`] goes in, a [`Report`] comes out.
+//!
+//! The one place where all parts are put together. The command line builds a request and calls
+//! this; whatever else will start a run (a webhook, a schedule) does the same.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use provider_core::{Instance, Progress, ScopeError};
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+use crate::{
+    config::{EnvValue, Secret, SecretError, Target},
+    inventory::{self, Inventory, InventoryError},
+    plan::{Assignment, Plan, Revision, RunId, Script, Work},
+    rollout::{self, EventSink, Rollout, StopReason},
+    transport::{OpenSsh, OpenSshConfig, OpenSshError, Transport},
+};
+
+/// A wish to run something on every host of a target.
+#[derive(Clone, Debug)]
+pub struct DeployRequest {
+    /// Where, and how.
+    pub target: Target,
+    /// What.
+    pub task: Task,
+    /// Arguments for the script or command, after those of the target.
+    pub args: Vec<String>,
+    /// The folder that remembers host keys, one file an instance.
+    pub known_hosts: PathBuf,
+}
+
+/// What is to be run.
+#[derive(Clone, Debug)]
+pub enum Task {
+    /// The target's deploy script.
+    Deploy(Revision),
+    /// An ad hoc command.
+    Command(String),
+}
+
+/// A plan that is ready to be run, and what its discovery left out.
+#[derive(Debug)]
+pub struct Prepared {
+    /// Exactly what will be run.
+    pub plan: Arc<Plan>,
+    /// Scopes that failed and were allowed to.
+    pub missing: Vec<ScopeError>,
+    /// Instances without a usable address, left out as the target says.
+    pub unaddressed: Vec<Instance>,
+    transport: Arc<dyn Transport>,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Report {
+    /// What was run.
+    pub plan: Arc<Plan>,
+    /// What became of every host.
+    pub rollout: Rollout,
+}
+
+/// Reads the script and the secrets, asks the clouds, and makes the plan. Touches no host.
+///
+/// # Errors
+/// When anything is missing or in doubt.
+pub async fn prepare(
+    request: DeployRequest,
+    env: &(dyn Fn(&str) -> Option<String> + Sync),
+    progress: &dyn Progress,
+) -> Result<Prepared, DeployError> {
+    let DeployRequest { target, task, args, known_hosts } = request;
+    let run = RunId::new();
+    let assignment = assign(&target, task, args, env)?;
+    let transport = OpenSsh::new(OpenSshConfig::of(&target, known_hosts))?;
+    let Inventory { hosts, missing, unaddressed } = inventory::discover(&target, progress).await?;
+    let plan = Arc::new(Plan::new(run, &target, assignment, hosts));
+    Ok(Prepared { plan, missing, unaddressed, transport: Arc::new(transport) })
+}
+
+/// Runs a prepared plan to its end.
+pub async fn execute(prepared: Prepared, sink: Arc<dyn EventSink>, cancel: mpsc::Receiver<StopReason>) -> Report {
+    let Prepared { plan, transport, .. } = prepared;
+    let rollout = rollout::run(Arc::clone(&plan), transport, sink, cancel).await;
+    Report { plan, rollout }
+}
+
+fn assign(
+    target: &Target,
+    task: Task,
+    args: Vec<String>,
+    read: &dyn Fn(&str) -> Option<String>,
+) -> Result<Assignment, DeployError> {
+    let work = match task {
+        Task::Deploy(revision) => {
+            let path = target.deploy.script.as_deref().ok_or_else(|| DeployError::NoScript(target.name.clone()))?;
+            Work::Deploy { revision, script: script(path)? }
+        }
+        Task::Command(command) => Work::Command(command),
+    };
+    let mut env = BTreeMap::new();
+    let mut secrets: BTreeMap<String, Secret> = BTreeMap::new();
+    for (name, value) in &target.deploy.env {
+        match value {
+            EnvValue::Plain(text) => _ = env.insert(name.clone(), text.clone()),
+            EnvValue::Secret(place) => {
+                let secret =
+                    place.read(read).map_err(|source| DeployError::Secret { name: name.clone(), source })?;
+                secrets.insert(name.clone(), secret);
+            }
+        }
+    }
+    let args = target.deploy.args.iter().cloned().chain(args).collect();
+    Ok(Assignment { work, args, env, secrets })
+}
+
+/// Reads the script, and refuses what would only fail on every host.
+fn script(path: &Path) -> Result<Script, DeployError> {
+    let bytes = fs::read(path).map_err(|source| DeployError::Script { path: path.to_owned(), source })?;
+    let first_line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(DeployError::EmptyScript(path.to_owned()));
+    }
+    if first_line.starts_with(b"#!") && first_line.ends_with(b"\r") {
+        return Err(DeployError::WindowsScript(path.to_owned()));
+    }
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Script { name, bytes: bytes.into(), sha256 })
+}
+
+/// Nothing was run.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// The target names no script.
+    #[error("target `{0}` names no script to deploy with")]
+    NoScript(String),
+    /// The script cannot be read.
+    #[error("cannot read the deploy script {}", path.display())]
+    Script {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The script has no content.
+    #[error("the deploy script {} is empty", .0.display())]
+    EmptyScript(PathBuf),
+    /// The script's first line ends in CR LF, so no host would find its interpreter.
+    #[error("the deploy script {} has Windows line ends, so no host would find its interpreter", .0.display())]
+    WindowsScript(PathBuf),
+    /// A secret for the script's environment cannot be read.
+    #[error("cannot read the value of `{name}` for the script's environment")]
+    Secret {
+        /// The variable's name.
+        name: String,
+        /// Why.
+        source: SecretError,
+    },
+    /// SSH cannot be used on this machine.
+    #[error(transparent)]
+    Ssh(#[from] OpenSshError),
+    /// No list of hosts that could be trusted.
+    #[error(transparent)]
+    Inventory(#[from] InventoryError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::SecretRef, inventory::testing::target};
+
+    fn file(name: &str, bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join(name);
+        fs::write(&path, bytes).expect("write");
+        (dir, path)
+    }
+
+    #[test]
+    fn a_script_that_can_only_fail_is_refused() {
+        let (_dir, empty) = file("empty.sh", b" \n");
+        assert!(matches!(script(&empty), Err(DeployError::EmptyScript(_))));
+        let (_dir, windows) = file("windows.sh", b"#!/bin/sh\r\ntrue\r\n");
+        assert!(matches!(script(&windows), Err(DeployError::WindowsScript(_))));
+        assert!(matches!(script(Path::new("/nonexistent/x.sh")), Err(DeployError::Script { .. })));
+        let (_dir, good) = file("deploy.sh", b"#!/bin/sh\ntrue\n");
+        let script = script(&good).expect("a script");
+        assert_eq!((script.name.as_str(), script.sha256.len()), ("deploy.sh", 64));
+    }
+
+    #[test]
+    fn secrets_are_kept_apart() {
+        let mut target = target(Vec::new());
+        target.deploy.args = vec!["--fast".into()];
+        target.deploy.env.insert("A".into(), EnvValue::Plain("1".into()));
+        target.deploy.env.insert("B".into(), EnvValue::Secret(SecretRef::Env("TOKEN".into())));
+        let task = || Task::Command("true".into());
+        let read = |name: &str| (name == "TOKEN").then(|| "hunter2".to_owned());
+        let assignment = assign(&target, task(), vec!["x".into()], &read).expect("assigned");
+        assert_eq!(assignment.args, ["--fast", "x"]);
+        assert!(assignment.env.contains_key("A") && !assignment.env.contains_key("B"));
+        assert!(!format!("{assignment:?}").contains("hunter2"));
+        let error = assign(&target, task(), Vec::new(), &|_| None).expect_err("unset");
+        assert!(error.to_string().contains("`B`"), "{error}");
+    }
+}

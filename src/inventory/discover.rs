@@ -1,0 +1,303 @@
+//! Asking every selector's provider side by side, and making one list of hosts of the answers.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    num::NonZeroUsize,
+};
+
+use futures::future::join_all;
+use provider_core::{Instance, Progress, Provider, ProviderError, ScopeError, Selector};
+use wildmatch::WildMatch;
+
+use super::{
+    address,
+    host::{Host, HostId, SshAddress},
+    providers::{NotBuiltIn, provider},
+};
+use crate::config::{Exclude, Select, Target, Unaddressed};
+
+/// The hosts that a target's selectors gave, at a moment.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    /// The hosts, sorted by provider, region, zone, name and id.
+    pub hosts: Vec<Host>,
+    /// Scopes that failed and that the user allowed to: the list may lack hosts.
+    pub missing: Vec<ScopeError>,
+    /// Instances left out because they have none of the wanted addresses, as the user allowed.
+    pub unaddressed: Vec<Instance>,
+}
+
+/// Asks every selector of `target`, side by side, and merges the answers.
+///
+/// # Errors
+/// When a scope fails that may not, when an instance has no address, when two hosts would be
+/// reached by one address, when too few hosts are left. Nothing is decided by a partial answer.
+pub async fn discover(target: &Target, progress: &dyn Progress) -> Result<Inventory, InventoryError> {
+    let providers: Vec<Box<dyn Provider>> = target.select.iter().map(provider).collect::<Result<_, _>>()?;
+    let answers = join_all(target.select.iter().zip(&providers).map(|(select, provider)| async move {
+        let selector = Selector { tags: select.tags.clone(), states: select.states.clone(), deadline: select.deadline };
+        provider.instances(&selector, progress).await
+    }))
+    .await;
+    merge(target, answers)
+}
+
+/// Makes one inventory of the selectors' answers, which stand in the order of `target.select`.
+fn merge(target: &Target, answers: Vec<Result<Vec<Instance>, ProviderError>>) -> Result<Inventory, InventoryError> {
+    let mut inventory = Inventory::default();
+    let mut failures = Vec::new();
+    let mut instances = BTreeMap::new();
+    for (select, answer) in target.select.iter().zip(answers) {
+        for instance in accept(select, answer, &mut inventory.missing, &mut failures) {
+            let id = HostId::new(&instance.provider, &instance.id);
+            if !target.exclude.iter().any(|exclude| excludes(exclude, &id, &instance)) {
+                instances.entry(id).or_insert(instance);
+            }
+        }
+    }
+    if !failures.is_empty() {
+        return Err(InventoryError::Discovery(failures));
+    }
+
+    let mut without_address = Vec::new();
+    for (id, instance) in instances {
+        match address::choose(&instance, &target.ssh) {
+            Some(address) => inventory.hosts.push(Host { id, address, instance }),
+            None => without_address.push(instance),
+        }
+    }
+    match target.ssh.unaddressed {
+        Unaddressed::Skip => inventory.unaddressed = without_address,
+        Unaddressed::Fail if without_address.is_empty() => {}
+        Unaddressed::Fail => return Err(InventoryError::unaddressed(&without_address, target)),
+    }
+
+    refuse_shared_addresses(&inventory.hosts)?;
+    if inventory.hosts.len() < target.min_hosts.get() {
+        return Err(InventoryError::TooFew { found: inventory.hosts.len(), wanted: target.min_hosts });
+    }
+    inventory.hosts.sort_by(|a, b| order(a).cmp(&order(b)));
+    Ok(inventory)
+}
+
+fn order(host: &Host) -> (&str, &str, &str, &str, &HostId) {
+    let Instance { provider, region, zone, name, .. } = &host.instance;
+    (provider.as_str(), region, zone, name, &host.id)
+}
+
+/// What may be used of one selector's answer. Failures go where the selector's policy says.
+fn accept(
+    select: &Select,
+    answer: Result<Vec<Instance>, ProviderError>,
+    missing: &mut Vec<ScopeError>,
+    failures: &mut Vec<ScopeError>,
+) -> Vec<Instance> {
+    match answer {
+        Ok(instances) => instances,
+        Err(error) if select.allow_partial => {
+            missing.extend(error.failures);
+            error.found
+        }
+        Err(error) => {
+            failures.extend(error.failures);
+            Vec::new()
+        }
+    }
+}
+
+fn excludes(exclude: &Exclude, id: &HostId, instance: &Instance) -> bool {
+    let Exclude { tags, names, ids } = exclude;
+    let said = !(tags.is_empty() && names.is_empty() && ids.is_empty());
+    said && tags.matches(&instance.tags)
+        && (names.is_empty() || names.iter().any(|name| WildMatch::new(name).matches(&instance.name)))
+        && (ids.is_empty() || ids.iter().any(|excluded| excluded == id.as_str()))
+}
+
+/// Two instances behind one address are one machine or a mistake: networks that overlap, or a host
+/// that is both listed and discovered. Running a script there "on both" would run it twice.
+fn refuse_shared_addresses(hosts: &[Host]) -> Result<(), InventoryError> {
+    let mut by_address: BTreeMap<(&str, Option<u16>), &Host> = BTreeMap::new();
+    for host in hosts {
+        let SshAddress { host: address, port, .. } = &host.address;
+        match by_address.entry((address, *port)) {
+            Entry::Vacant(free) => {
+                free.insert(host);
+            }
+            Entry::Occupied(taken) => {
+                return Err(InventoryError::SharedAddress {
+                    address: address.clone(),
+                    first: taken.get().id.clone(),
+                    second: host.id.clone(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// No list of hosts that could be trusted.
+#[derive(Debug, thiserror::Error)]
+pub enum InventoryError {
+    /// Scopes failed.
+    #[error("discovery failed: {}", lines(.0))]
+    Discovery(Vec<ScopeError>),
+    /// Instances have none of the wanted addresses.
+    #[error("{count} of the selected instances have none of the addresses {wanted}: {names}")]
+    Unaddressed {
+        /// How many.
+        count: usize,
+        /// The preference list.
+        wanted: String,
+        /// The first few.
+        names: String,
+    },
+    /// Two hosts would be reached by one address.
+    #[error("{first} and {second} would both be reached at {address}")]
+    SharedAddress {
+        /// The address.
+        address: String,
+        /// One host.
+        first: HostId,
+        /// The other.
+        second: HostId,
+    },
+    /// Fewer hosts than the target needs.
+    #[error("{} found, and the target needs at least {wanted}", hosts(*found))]
+    TooFew {
+        /// How many were found.
+        found: usize,
+        /// How many are needed.
+        wanted: NonZeroUsize,
+    },
+    /// A cloud that this build lacks.
+    #[error(transparent)]
+    NotBuiltIn(#[from] NotBuiltIn),
+}
+
+impl InventoryError {
+    fn unaddressed(instances: &[Instance], target: &Target) -> Self {
+        const SHOWN: usize = 5;
+        let mut names: Vec<String> = instances
+            .iter()
+            .take(SHOWN)
+            .map(|instance| format!("{} ({}:{})", instance.name, instance.provider, instance.id))
+            .collect();
+        if instances.len() > SHOWN {
+            names.push(format!("and {} more", instances.len() - SHOWN));
+        }
+        let wanted: Vec<String> = target.ssh.address.iter().map(ToString::to_string).collect();
+        Self::Unaddressed { count: instances.len(), wanted: wanted.join(", "), names: names.join(", ") }
+    }
+}
+
+fn lines(failures: &[ScopeError]) -> String {
+    match failures {
+        [one] => one.to_string(),
+        many => {
+            many.iter().fold(format!("{} scopes failed", many.len()), |text, failure| format!("{text}\n  {failure}"))
+        }
+    }
+}
+
+fn hosts(count: usize) -> String {
+    match count {
+        0 => "no host was".to_owned(),
+        1 => "1 host was".to_owned(),
+        many => format!("{many} hosts were"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, time::Duration};
+
+    use provider_core::{FailureKind, InstanceState, ProviderName, Scope, StaticHosts, TagFilter};
+
+    use super::*;
+    use crate::{
+        config::Source,
+        inventory::testing::{instance, target},
+    };
+
+    fn select(allow_partial: bool) -> Select {
+        Select {
+            source: Source::Static(StaticHosts::default()),
+            tags: TagFilter::default(),
+            states: BTreeSet::from([InstanceState::Running]),
+            deadline: Duration::from_secs(1),
+            allow_partial,
+        }
+    }
+
+    fn at(id: &str, name: &str, last: u8) -> Instance {
+        let mut machine = instance(id, name);
+        machine.addresses.private_ipv4 = Some([10, 0, 0, last].into());
+        machine
+    }
+
+    fn failing(found: Vec<Instance>) -> Result<Vec<Instance>, ProviderError> {
+        let provider = ProviderName::new("aws");
+        let scope = Scope::new(&provider, "eu-west-1");
+        let failures = vec![ScopeError::new(scope, FailureKind::Throttled, "RequestLimitExceeded")];
+        Err(ProviderError { provider, failures, found })
+    }
+
+    #[test]
+    fn one_machine_found_twice_is_one_host_and_two_of_one_name_stay_two() {
+        let target = target(vec![select(false), select(false)]);
+        let answers = vec![Ok(vec![at("i-1", "web", 1), at("i-2", "web", 2)]), Ok(vec![at("i-1", "web", 1)])];
+        let found = merge(&target, answers).expect("hosts");
+        let ids: Vec<_> = found.hosts.iter().map(|host| host.id.as_str()).collect();
+        assert_eq!(ids, ["aws:i-1", "aws:i-2"]);
+    }
+
+    #[test]
+    fn a_failed_scope_fails_all_unless_allowed() {
+        let answers = || vec![Ok(vec![at("i-1", "a", 1)]), failing(vec![at("i-2", "b", 2)])];
+        let error = merge(&target(vec![select(false), select(false)]), answers()).expect_err("partial");
+        assert!(error.to_string().contains("aws eu-west-1"), "{error}");
+        let found = merge(&target(vec![select(false), select(true)]), answers()).expect("allowed");
+        assert_eq!((found.hosts.len(), found.missing.len()), (2, 1));
+    }
+
+    #[test]
+    fn no_host_is_an_error() {
+        let error = merge(&target(vec![select(false)]), vec![Ok(Vec::new())]).expect_err("none");
+        assert_eq!(error.to_string(), "no host was found, and the target needs at least 1");
+    }
+
+    #[test]
+    fn an_instance_without_an_address_is_named_or_skipped() {
+        let mut bare = at("i-9", "bare", 9);
+        bare.addresses.private_ipv4 = None;
+        let mut target = target(vec![select(false)]);
+        let answers = || vec![Ok(vec![at("i-1", "a", 1), bare.clone()])];
+        let error = merge(&target, answers()).expect_err("unaddressed").to_string();
+        assert!(error.contains("bare (aws:i-9)") && error.contains("private_ipv4"), "{error}");
+        target.ssh.unaddressed = Unaddressed::Skip;
+        let found = merge(&target, answers()).expect("skipped");
+        assert_eq!((found.hosts.len(), found.unaddressed.len()), (1, 1));
+    }
+
+    #[test]
+    fn two_hosts_at_one_address_are_refused() {
+        let answers = vec![Ok(vec![at("i-1", "a", 1), at("i-2", "b", 1)])];
+        let error = merge(&target(vec![select(false)]), answers).expect_err("doubt").to_string();
+        assert!(error.contains("aws:i-1") && error.contains("aws:i-2") && error.contains("10.0.0.1"), "{error}");
+    }
+
+    #[test]
+    fn excluded_instances_are_left_out() {
+        let mut target = target(vec![select(false)]);
+        target.exclude = vec![
+            Exclude { tags: [("role", "db")].into_iter().collect(), ..Exclude::default() },
+            Exclude { names: vec!["canary-*".into()], ..Exclude::default() },
+            Exclude::default(),
+        ];
+        let mut database = at("i-2", "b", 2);
+        database.tags.insert("role".into(), "db".into());
+        let answers = vec![Ok(vec![at("i-1", "a", 1), database, at("i-3", "canary-1", 3)])];
+        let found = merge(&target, answers).expect("hosts");
+        assert_eq!(found.hosts.len(), 1);
+    }
+}

@@ -1,0 +1,189 @@
+//! The transport's words to an outcome: the one table that decides what became of a host.
+//!
+//! Pure, and without a catch-all arm: a new word of the transport does not compile until somebody
+//! has decided what it means.
+
+use super::{
+    dispatcher::AttemptEnd,
+    executor::Attempt,
+    outcome::{FailureCause, HostResult, Killed, Outcome, UnreachableCause},
+};
+use crate::{
+    guard::{Cause, GroupState, Refusal, ScriptStatus, Trailer},
+    plan::Policy,
+    transport::{ConnectError, Lost, RemoteExit},
+};
+
+/// No session could be had.
+pub(super) fn not_connected(mut result: HostResult, error: ConnectError) -> Attempt {
+    result.outcome = Outcome::Unreachable;
+    result.failure = Some(FailureCause::Unreachable(UnreachableCause::Connect(error.kind)));
+    result.message = Some(error.to_string());
+    result.hint = error.hint;
+    let end = if error.kind.is_transient() {
+        AttemptEnd::Retryable(Outcome::Unreachable)
+    } else {
+        AttemptEnd::Final(Outcome::Unreachable)
+    };
+    Attempt { end, result, touched: false }
+}
+
+/// The session's word on the job.
+pub(super) fn ended(result: HostResult, end: Result<RemoteExit, Lost>, policy: &Policy) -> Attempt {
+    match end {
+        Ok(RemoteExit::Ended(trailer)) => by_trailer(result, &trailer, policy),
+        Ok(RemoteExit::Refused { reason, text }) => refused(result, reason, text),
+        Err(lost) => cut_off(result, lost, policy),
+    }
+}
+
+fn by_trailer(mut result: HostResult, trailer: &Trailer, policy: &Policy) -> Attempt {
+    let end = match &trailer.status {
+        ScriptStatus::Exited(status) => {
+            result.exit_status = Some(*status);
+            format!("exit status {status}")
+        }
+        ScriptStatus::Signaled(signal) => {
+            result.signal = Some(signal.to_string());
+            format!("killed by {signal}")
+        }
+    };
+    let killed = match trailer.group {
+        GroupState::Gone => Killed::Confirmed,
+        GroupState::Alive => Killed::Unconfirmed,
+    };
+    let failed = |outcome, cause, message| (outcome, Some(cause), Some(message));
+    let after_kill = |cause, what: String| match killed {
+        Killed::Confirmed => failed(Outcome::Failed, cause, format!("{what}; the script was ended ({end})")),
+        Killed::Unconfirmed => {
+            failed(Outcome::Unknown, cause, format!("{what}; processes of the script are still running"))
+        }
+    };
+    let (outcome, failure, message) = match (trailer.cause, &trailer.status) {
+        (Cause::None, ScriptStatus::Exited(0)) => (Outcome::Succeeded, None, None),
+        (Cause::None, _) => failed(Outcome::Failed, FailureCause::Script, end),
+        (Cause::Stop | Cause::Kill, _) => after_kill(FailureCause::Cancelled, "cancelled".to_owned()),
+        (Cause::Idle, _) => after_kill(
+            FailureCause::Idle,
+            format!("silent for longer than {:?}", policy.limits.idle.unwrap_or_default()),
+        ),
+        (Cause::Timeout, _) => {
+            after_kill(FailureCause::TimedOut, format!("timed out after {:?}", policy.limits.script))
+        }
+        (Cause::Lost, _) => after_kill(FailureCause::Lost, "contact was lost".to_owned()),
+    };
+    result.killed = match trailer.cause {
+        Cause::None => None,
+        Cause::Stop | Cause::Kill | Cause::Idle | Cause::Timeout | Cause::Lost => Some(killed),
+    };
+    result.outcome = outcome;
+    result.failure = failure;
+    result.message = message;
+    Attempt { end: AttemptEnd::Final(outcome), result, touched: true }
+}
+
+fn refused(mut result: HostResult, reason: Refusal, text: String) -> Attempt {
+    result.outcome = Outcome::Unreachable;
+    result.failure = Some(FailureCause::Unreachable(UnreachableCause::Refused));
+    result.message = Some(format!("refused by the host's guard ({reason}): {text}"));
+    result.hint = reason.hint().map(ToOwned::to_owned);
+    // Never by itself again: the host said no, and would say so again.
+    Attempt { end: AttemptEnd::Final(Outcome::Unreachable), result, touched: false }
+}
+
+fn cut_off(mut result: HostResult, lost: Lost, policy: &Policy) -> Attempt {
+    result.group = lost.group.or(result.group);
+    result.message = Some(lost.message);
+    if !lost.sent {
+        result.outcome = Outcome::Unreachable;
+        result.failure = Some(FailureCause::Unreachable(UnreachableCause::BeforeStart));
+        return Attempt { end: AttemptEnd::Retryable(Outcome::Unreachable), result, touched: false };
+    }
+    result.outcome = Outcome::Unknown;
+    result.failure = Some(FailureCause::Lost);
+    let end =
+        if policy.idempotent { AttemptEnd::Retryable(Outcome::Unknown) } else { AttemptEnd::Final(Outcome::Unknown) };
+    Attempt { end, result, touched: true }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        guard::Signal,
+        inventory::testing::{host, target},
+        plan::{Assignment, Plan, RunId, Work},
+        transport::ConnectFailure,
+    };
+
+    fn policy() -> Policy {
+        let work = Work::Command("true".into());
+        let assignment = Assignment { work, args: Vec::new(), env: Default::default(), secrets: Default::default() };
+        Plan::new(RunId::new(), &target(Vec::new()), assignment, Vec::new()).policy
+    }
+
+    fn judged(status: ScriptStatus, cause: Cause, group: GroupState) -> (Outcome, HostResult) {
+        let trailer = Trailer { status, cause, group };
+        let attempt = ended(HostResult::skipped(host("i-1", "a").id), Ok(RemoteExit::Ended(trailer)), &policy());
+        assert_eq!(attempt.end, AttemptEnd::Final(attempt.result.outcome));
+        (attempt.result.outcome, attempt.result)
+    }
+
+    #[test]
+    fn a_status_is_the_scripts_own() {
+        for status in [0, 1, 127, 128, 194, 254, 255] {
+            let (outcome, result) = judged(ScriptStatus::Exited(status), Cause::None, GroupState::Gone);
+            assert_eq!(outcome, if status == 0 { Outcome::Succeeded } else { Outcome::Failed });
+            assert_eq!((result.exit_status, result.signal, result.killed), (Some(status), None, None));
+        }
+        let (outcome, result) = judged(ScriptStatus::Signaled(Signal::new("TERM")), Cause::None, GroupState::Gone);
+        assert_eq!((outcome, result.signal.as_deref(), result.exit_status), (Outcome::Failed, Some("TERM"), None));
+    }
+
+    #[test]
+    fn a_script_that_we_ended_never_succeeded() {
+        for cause in [Cause::Stop, Cause::Kill, Cause::Timeout, Cause::Idle, Cause::Lost] {
+            let (outcome, result) = judged(ScriptStatus::Exited(0), cause, GroupState::Gone);
+            assert_eq!((outcome, result.killed), (Outcome::Failed, Some(Killed::Confirmed)), "{cause:?}");
+            let (outcome, result) = judged(ScriptStatus::Exited(0), cause, GroupState::Alive);
+            assert_eq!((outcome, result.killed), (Outcome::Unknown, Some(Killed::Unconfirmed)), "{cause:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_script_that_never_started_is_tried_again() {
+        let blank = || HostResult::skipped(host("i-1", "a").id);
+        let connect = |kind| ConnectError { kind, message: "x".into(), hint: None };
+        let refused = not_connected(blank(), connect(ConnectFailure::Refused));
+        assert_eq!(refused.end, AttemptEnd::Retryable(Outcome::Unreachable));
+        let changed = not_connected(blank(), connect(ConnectFailure::HostKeyChanged));
+        assert_eq!(changed.end, AttemptEnd::Final(Outcome::Unreachable));
+
+        let lost = |sent, group| Lost { group, sent, message: "connection reset".into() };
+        let before = ended(blank(), Err(lost(false, None)), &policy());
+        assert_eq!((before.end, before.touched), (AttemptEnd::Retryable(Outcome::Unreachable), false));
+        for group in [None, Some(7)] {
+            let after = ended(blank(), Err(lost(true, group)), &policy());
+            assert_eq!((after.end, after.touched), (AttemptEnd::Final(Outcome::Unknown), true));
+            let idempotent = Policy { idempotent: true, ..policy() };
+            let again = ended(blank(), Err(lost(true, group)), &idempotent);
+            assert_eq!(again.end, AttemptEnd::Retryable(Outcome::Unknown));
+        }
+    }
+
+    #[test]
+    fn a_timeout_says_how_long() {
+        let mut policy = policy();
+        policy.limits.script = Duration::from_secs(3);
+        let trailer = Trailer {
+            status: ScriptStatus::Signaled(Signal::new("TERM")),
+            cause: Cause::Timeout,
+            group: GroupState::Gone,
+        };
+        let attempt = by_trailer(HostResult::skipped(host("i-1", "a").id), &trailer, &policy);
+        let message = attempt.result.message.expect("a message");
+        assert_eq!(message, "timed out after 3s; the script was ended (killed by TERM)");
+    }
+}
