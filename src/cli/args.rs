@@ -1,0 +1,165 @@
+//! The command line as clap reads it: what all verbs share. Each verb's own words stand in its file.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use super::{check, completions, demo, deploy, hosts, init, plan, run};
+
+/// Runs a deploy script on every server that carries a tag, in AWS, Google Cloud and Azure, over SSH.
+#[derive(Debug, Parser)]
+#[command(name = "fleetwide", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "\
+Examples:
+  fleetwide demo                       see it work, without a cloud account
+  fleetwide init                       write a commented fleetwide.toml
+  fleetwide hosts web                  which servers does target `web` mean, right now?
+  fleetwide deploy web                 deploy this checkout's commit to all of them
+  fleetwide run web -- uptime          run one command on all of them
+
+Exit codes: 0 all well · 2 usage · 3 discovery failed · 4 too few hosts · 7 some failed, within the
+budget · 8 stopped, the fleet is mixed · 130/143 interrupted. With 2 to 4, no host was touched.")]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    Hosts(hosts::HostsArgs),
+    Plan(plan::PlanArgs),
+    Deploy(deploy::DeployArgs),
+    Run(run::RunArgs),
+    Check(check::CheckArgs),
+    Init(init::InitArgs),
+    Demo(demo::DemoArgs),
+    /// Print the JSON Schema of fleetwide.toml
+    Schema,
+    Completions(completions::CompletionsArgs),
+}
+
+/// Options of every verb.
+#[derive(Debug, Args)]
+pub(super) struct GlobalArgs {
+    /// The configuration file [default: fleetwide.toml here or in a folder above]
+    #[arg(long, value_name = "FILE", global = true, env = "FLEETWIDE_CONFIG", value_hint = ValueHint::FilePath)]
+    pub(super) config: Option<PathBuf>,
+    /// What is printed: for people, one JSON value, or (deploy, run) one JSON event a line
+    #[arg(long, value_name = "KIND", global = true, default_value = "human")]
+    pub(super) output: Output,
+    /// Say less: failures and the closing line
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Say more: every host's start and end, and all output
+    #[arg(long, short, global = true)]
+    pub(super) verbose: bool,
+}
+
+/// What is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// Tables and sentences.
+    Human,
+    /// JSON.
+    Json,
+}
+
+/// Which target, or which servers without one.
+#[derive(Debug, Args)]
+pub(super) struct TargetArgs {
+    /// The target in fleetwide.toml; needed when there are several
+    #[arg(value_name = "TARGET")]
+    pub(super) target: Option<String>,
+    #[command(flatten)]
+    pub(super) select: SelectArgs,
+}
+
+/// Servers and the way to them, by flags.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Servers, without a file or on top of it")]
+pub(super) struct SelectArgs {
+    /// Ask AWS in this region (repeat, or `all`)
+    #[arg(long, value_name = "REGION", value_delimiter = ',')]
+    pub(super) aws_region: Vec<String>,
+    /// Ask AWS with this profile
+    #[arg(long, value_name = "PROFILE")]
+    pub(super) aws_profile: Option<String>,
+    /// Ask Google Cloud in this project (repeat)
+    #[arg(long, value_name = "PROJECT", value_delimiter = ',')]
+    pub(super) gcp_project: Vec<String>,
+    /// Ask Azure in this subscription (repeat)
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub(super) azure_subscription: Vec<String>,
+    /// This server (repeat); no cloud is asked
+    #[arg(long, value_name = "[USER@]ADDRESS[:PORT]", value_delimiter = ',')]
+    pub(super) host: Vec<String>,
+    /// The servers in this file, an address a line or TOML; no cloud is asked
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) hosts_file: Option<PathBuf>,
+    /// Only servers that carry this tag (repeat: all must match); `*` and `?` are wildcards
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) tag: Vec<String>,
+    /// Fewer servers than this is an error
+    #[arg(long, value_name = "N")]
+    pub(super) min_hosts: Option<std::num::NonZeroUsize>,
+    /// Log in as this user
+    #[arg(long, value_name = "NAME")]
+    pub(super) user: Option<String>,
+    /// The SSH port
+    #[arg(long, value_name = "PORT")]
+    pub(super) port: Option<std::num::NonZeroU16>,
+    /// The private key
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) identity_file: Option<PathBuf>,
+    /// Go through this host
+    #[arg(long, value_name = "[USER@]HOST[:PORT]")]
+    pub(super) jump: Option<String>,
+    /// The ssh_config to read instead of your own
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) ssh_config: Option<PathBuf>,
+    /// How unknown host keys are treated: accept-new or strict
+    #[arg(long, value_name = "HOW")]
+    pub(super) host_keys: Option<String>,
+    /// Which address, in order of preference (private_ipv4, public_ipv4, public_ipv6, private_dns, public_dns, name, tag:KEY)
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub(super) address: Vec<String>,
+}
+
+/// How the work is done, by flags.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "How it is run")]
+pub(super) struct PolicyArgs {
+    /// Work on so many hosts at once
+    #[arg(long, value_name = "N")]
+    pub(super) concurrency: Option<std::num::NonZeroUsize>,
+    /// So many hosts may fail (3, or 5%) before nothing new is started
+    #[arg(long, value_name = "N|N%")]
+    pub(super) max_failures: Option<String>,
+    /// How long the script may run (90s, 10m, 1h)
+    #[arg(long, value_name = "TIME")]
+    pub(super) timeout: Option<String>,
+    /// How long a connection may take
+    #[arg(long, value_name = "TIME")]
+    pub(super) connect_timeout: Option<String>,
+    /// What a running script does when contact is lost: finish or kill
+    #[arg(long, value_name = "WHAT")]
+    pub(super) on_lost: Option<String>,
+    /// A variable for the script (repeat)
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) env: Vec<String>,
+}
+
+/// What a run leaves behind.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What it leaves behind")]
+pub(super) struct RecordArgs {
+    /// Write the report of every host, as JSON
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) report: Option<PathBuf>,
+    /// Write each host's whole output to a file of its own in a folder here
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) log_dir: Option<PathBuf>,
+}
