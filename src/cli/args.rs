@@ -1,10 +1,18 @@
 //! The command line as clap reads it: what all verbs share. Each verb's own words stand in its file.
 
-use std::path::PathBuf;
+use std::{
+    num::{NonZeroU16, NonZeroUsize},
+    path::PathBuf,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use provider_core::{StaticHost, TagMatch};
 
 use super::{check, completions, demo, deploy, hosts, init, plan, run};
+use crate::config::{
+    AddressKind, DeployTable, EnvValue, FailureLimit, HostKeys, HumanDuration, OnLost, Overrides, SshTable, Word,
+    parse_tag,
+};
 
 /// Runs a deploy script on every server that carries a tag, in AWS, Google Cloud and Azure, over SSH.
 #[derive(Debug, Parser)]
@@ -78,82 +86,86 @@ pub(super) struct TargetArgs {
 }
 
 /// Servers and the way to them, by flags.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Servers, without a file or on top of it")]
 pub(super) struct SelectArgs {
     /// Ask AWS in this region (repeat, or `all`)
     #[arg(long, value_name = "REGION", value_delimiter = ',')]
-    pub(super) aws_region: Vec<String>,
+    aws_region: Vec<String>,
     /// Ask AWS with this profile
     #[arg(long, value_name = "PROFILE")]
-    pub(super) aws_profile: Option<String>,
+    aws_profile: Option<String>,
     /// Ask Google Cloud in this project (repeat)
     #[arg(long, value_name = "PROJECT", value_delimiter = ',')]
-    pub(super) gcp_project: Vec<String>,
+    gcp_project: Vec<String>,
     /// Ask Azure in this subscription (repeat)
     #[arg(long, value_name = "ID", value_delimiter = ',')]
-    pub(super) azure_subscription: Vec<String>,
+    azure_subscription: Vec<String>,
     /// This server (repeat); no cloud is asked
-    #[arg(long, value_name = "[USER@]ADDRESS[:PORT]", value_delimiter = ',')]
-    pub(super) host: Vec<String>,
+    #[arg(long, value_name = "[USER@]ADDRESS[:PORT]", value_delimiter = ',', value_parser = StaticHost::from_address)]
+    host: Vec<StaticHost>,
     /// The servers in this file, an address a line or TOML; no cloud is asked
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(super) hosts_file: Option<PathBuf>,
+    hosts_file: Option<PathBuf>,
     /// Only servers that carry this tag (repeat: all must match); `*` and `?` are wildcards
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(super) tag: Vec<String>,
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_tag)]
+    tag: Vec<(String, TagMatch)>,
     /// Fewer servers than this is an error
     #[arg(long, value_name = "N")]
-    pub(super) min_hosts: Option<std::num::NonZeroUsize>,
+    min_hosts: Option<NonZeroUsize>,
     /// Log in as this user
     #[arg(long, value_name = "NAME")]
-    pub(super) user: Option<String>,
+    user: Option<Word>,
     /// The SSH port
     #[arg(long, value_name = "PORT")]
-    pub(super) port: Option<std::num::NonZeroU16>,
+    port: Option<NonZeroU16>,
     /// The private key
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(super) identity_file: Option<PathBuf>,
+    identity_file: Option<PathBuf>,
     /// Go through this host
     #[arg(long, value_name = "[USER@]HOST[:PORT]")]
-    pub(super) jump: Option<String>,
+    jump: Option<Word>,
     /// The ssh_config to read instead of your own
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(super) ssh_config: Option<PathBuf>,
+    ssh_config: Option<PathBuf>,
     /// How unknown host keys are treated: accept-new or strict
     #[arg(long, value_name = "HOW")]
-    pub(super) host_keys: Option<String>,
-    /// Which address, in order of preference (private_ipv4, public_ipv4, public_ipv6, private_dns, public_dns, name, tag:KEY)
+    host_keys: Option<HostKeys>,
+    /// Which address, in order of preference: `private_ipv4`, `public_ipv4`, `public_ipv6`,
+    /// `private_dns`, `public_dns`, `name`, `tag:KEY`
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
-    pub(super) address: Vec<String>,
+    address: Vec<AddressKind>,
+    /// How long a connection may take (10s)
+    #[arg(long, value_name = "TIME")]
+    connect_timeout: Option<HumanDuration>,
 }
 
 /// How the work is done, by flags.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "How it is run")]
 pub(super) struct PolicyArgs {
     /// Work on so many hosts at once
     #[arg(long, value_name = "N")]
-    pub(super) concurrency: Option<std::num::NonZeroUsize>,
+    concurrency: Option<NonZeroUsize>,
     /// So many hosts may fail (3, or 5%) before nothing new is started
     #[arg(long, value_name = "N|N%")]
-    pub(super) max_failures: Option<String>,
+    max_failures: Option<FailureLimit>,
     /// How long the script may run (90s, 10m, 1h)
     #[arg(long, value_name = "TIME")]
-    pub(super) timeout: Option<String>,
-    /// How long a connection may take
+    timeout: Option<HumanDuration>,
+    /// How long the script may be silent
     #[arg(long, value_name = "TIME")]
-    pub(super) connect_timeout: Option<String>,
+    idle_timeout: Option<HumanDuration>,
     /// What a running script does when contact is lost: finish or kill
     #[arg(long, value_name = "WHAT")]
-    pub(super) on_lost: Option<String>,
-    /// A variable for the script (repeat)
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub(super) env: Vec<String>,
+    on_lost: Option<OnLost>,
+    /// A variable for the script (repeat); for a secret, use the file's `{ env = "NAME" }`
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_variable)]
+    env: Vec<(String, String)>,
 }
 
 /// What a run leaves behind.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "What it leaves behind")]
 pub(super) struct RecordArgs {
     /// Write the report of every host, as JSON
@@ -162,4 +174,53 @@ pub(super) struct RecordArgs {
     /// Write each host's whole output to a file of its own in a folder here
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) log_dir: Option<PathBuf>,
+}
+
+impl SelectArgs {
+    /// What these flags set.
+    pub(super) fn overrides(&self) -> Overrides {
+        let some = |address: &Vec<AddressKind>| Some(address.clone()).filter(|kinds| !kinds.is_empty());
+        Overrides {
+            aws_regions: self.aws_region.clone(),
+            aws_profile: self.aws_profile.clone(),
+            gcp_projects: self.gcp_project.clone(),
+            azure_subscriptions: self.azure_subscription.clone(),
+            hosts: self.host.clone(),
+            hosts_file: self.hosts_file.clone(),
+            tags: self.tag.iter().cloned().collect(),
+            min_hosts: self.min_hosts,
+            ssh: SshTable {
+                user: self.user.clone(),
+                port: self.port,
+                address: some(&self.address),
+                jump: self.jump.clone(),
+                identity_file: self.identity_file.clone(),
+                config_file: self.ssh_config.clone(),
+                host_keys: self.host_keys,
+            },
+            deploy: DeployTable { connect_timeout: self.connect_timeout, ..DeployTable::default() },
+            ..Overrides::default()
+        }
+    }
+}
+
+impl PolicyArgs {
+    /// Adds what these flags set.
+    pub(super) fn add_to(&self, overrides: &mut Overrides) {
+        let deploy = &mut overrides.deploy;
+        deploy.concurrency = self.concurrency;
+        deploy.max_failures = self.max_failures;
+        deploy.timeout = self.timeout;
+        deploy.idle_timeout = self.idle_timeout;
+        deploy.on_lost = self.on_lost;
+        deploy.env.extend(self.env.iter().map(|(name, value)| (name.clone(), EnvValue::Plain(value.clone()))));
+    }
+}
+
+/// Reads `NAME=VALUE`.
+fn parse_variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(format!("`{text}` is not NAME=VALUE")),
+    }
 }

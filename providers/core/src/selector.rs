@@ -25,7 +25,7 @@ pub struct Selector {
 
 impl Selector {
     /// How long one scope may take unless the configuration says otherwise.
-    pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(120);
+    pub const DEFAULT_DEADLINE: Duration = Duration::from_mins(2);
 
     /// Running instances that carry `tags`.
     pub fn running(tags: TagFilter) -> Self {

@@ -1,0 +1,33 @@
+//! `init`: a commented `fleetwide.toml` to begin with.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use super::{
+    error::CliError,
+    session::{self, Session},
+};
+use crate::config;
+
+/// Write a commented fleetwide.toml to begin with
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  fleetwide init
+  fleetwide init deploy/fleetwide.toml")]
+pub(super) struct InitArgs {
+    /// Where; never over a file that is there
+    #[arg(value_name = "FILE", default_value = "fleetwide.toml", value_hint = ValueHint::FilePath)]
+    file: PathBuf,
+}
+
+/// Writes the file.
+pub(super) fn run(args: &InitArgs, session: &Session) -> Result<u8, CliError> {
+    session::create(&args.file, config::TEMPLATE)?;
+    session.say(&format!(
+        "wrote {}\nnext: set the selectors and the script, then `fleetwide check`, `fleetwide hosts`\n",
+        args.file.display()
+    ));
+    Ok(super::exit_code::SUCCESS)
+}

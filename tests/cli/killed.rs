@@ -1,0 +1,83 @@
+//! SIGKILL of Fleetwide itself: what the hosts then do is what `on_lost` says, and no `ssh` stays.
+
+use std::time::Duration;
+
+use super::{
+    project::{eventually, processes_with},
+    ssh_fleet::SshFleet,
+};
+
+const HOSTS: usize = 5;
+
+fn fleet(script: &str, deploy: &str) -> SshFleet {
+    let hosts: Vec<_> = (0..HOSTS).map(|number| (format!("web-{number}"), Vec::new())).collect();
+    let fleet = SshFleet::start(&hosts, deploy);
+    fleet.project.write("deploy.sh", script);
+    fleet
+}
+
+fn kill_mid_run(fleet: &SshFleet) {
+    let mut deploy = fleet.project.start(&["deploy", "web", "--revision", "v1", "--report", "report.json"]);
+    deploy.await_events("script-started", HOSTS);
+    deploy.signal("KILL");
+    assert_eq!(deploy.finish().code, None, "killed by a signal");
+}
+
+#[test]
+fn with_kill_every_script_is_gone_within_the_grace() {
+    let fleet = fleet("#!/bin/sh\nsleep 1000\n", "on_lost = \"kill\"\nkill_grace = \"2s\"\n");
+    kill_mid_run(&fleet);
+    no_master_remains(&fleet);
+    gone(&fleet, Duration::from_secs(60));
+}
+
+#[test]
+fn with_finish_each_goes_on_to_its_end_and_a_second_deploy_is_refused_meanwhile() {
+    let script = "#!/bin/sh\nuntil [ -e \"$FLEETWIDE_TAG_GATE\" ]; do sleep 0.1; done\necho whole\nexit 7\n";
+    let gate = tempfile::tempdir().expect("a folder");
+    let gate = gate.path().join("gate");
+    let tags = vec![("gate", gate.to_str().expect("text").to_owned())];
+    let hosts: Vec<_> = (0..HOSTS).map(|number| (format!("web-{number}"), tags.clone())).collect();
+    let fleet = SshFleet::start(&hosts, "on_lost = \"finish\"\n");
+    fleet.project.write("deploy.sh", script);
+    kill_mid_run(&fleet);
+    no_master_remains(&fleet);
+
+    let second = ["deploy", "web", "--revision", "v2", "--report", "second.json", "--max-failures", "100%"];
+    fleet.project.run(&second).expect(7).says("busy");
+    let report = fleet.project.report("second.json");
+    for host in report["hosts"].as_array().expect("hosts") {
+        assert_eq!(host["outcome"], "unreachable", "{host:#}");
+    }
+
+    std::fs::write(&gate, "").expect("the gate opens");
+    gone(&fleet, Duration::from_secs(30));
+    for number in 0..HOSTS {
+        let name = format!("web-{number}");
+        let run = fleet.only_run(&name);
+        let end = std::fs::read_to_string(run.join("end")).expect("the end is recorded");
+        assert!(end.starts_with("exit 7"), "{name}: {end}");
+        assert_eq!(std::fs::read_to_string(run.join("stdout")).expect("the log"), "whole\n");
+    }
+
+    // Killed, it could not finish its own report; what is there is true as far as it goes.
+    assert_eq!(fleet.project.report("report.json")["status"], "running");
+}
+
+fn gone(fleet: &SshFleet, limit: Duration) {
+    let states = fleet.states();
+    eventually(
+        limit,
+        || processes_with(&states).is_empty().then_some(()),
+        || format!("still running: {:#?}", processes_with(&states)),
+    );
+}
+
+fn no_master_remains(fleet: &SshFleet) {
+    let home = fleet.project.home();
+    eventually(
+        Duration::from_secs(60),
+        || processes_with(&home).is_empty().then_some(()),
+        || format!("still there: {:#?}", processes_with(&home)),
+    );
+}

@@ -1,0 +1,17 @@
+//! The program as its users meet it: the real binary, a home folder of its own, real `ssh`.
+//!
+//! [`project`] runs the binary in a throw-away project. Each other file is one promise.
+
+#[path = "../harness/sshd.rs"]
+mod sshd;
+
+mod data;
+mod demo;
+mod errors;
+mod faults;
+mod interrupts;
+mod killed;
+mod project;
+mod ssh_fleet;
+mod statuses;
+mod verbs;
