@@ -77,14 +77,34 @@ pub async fn prepare(
     let DeployRequest { target, task, args, known_hosts } = request;
     let run = RunId::new();
     let assignment = assign(&target, task, args, env)?;
-    let transport = OpenSsh::new(OpenSshConfig::of(&target, known_hosts))?;
+    let transport = transport(&target, known_hosts)?;
     let Inventory { hosts, missing, unaddressed } = inventory::discover(&target, progress).await?;
     let plan = Arc::new(Plan::new(run, &target, assignment, hosts));
-    Ok(Prepared { plan, missing, unaddressed, transport: Arc::new(transport) })
+    Ok(Prepared { plan, missing, unaddressed, transport })
+}
+
+/// The way to a target's hosts.
+///
+/// # Errors
+/// When SSH cannot be used on this machine.
+pub fn transport(target: &Target, known_hosts: PathBuf) -> Result<Arc<dyn Transport>, OpenSshError> {
+    Ok(Arc::new(OpenSsh::new(OpenSshConfig::of(target, known_hosts))?))
+}
+
+/// Reads a target's script and secrets as a deploy would, and gives the script if it has one.
+///
+/// # Errors
+/// When a deploy would fail for their sake.
+pub fn look_at_script(
+    target: &Target,
+    read: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<Script>, DeployError> {
+    environment(target, read)?;
+    target.deploy.script.as_deref().map(script).transpose()
 }
 
 /// Runs a prepared plan to its end.
-pub async fn execute(prepared: Prepared, sink: Arc<dyn EventSink>, cancel: mpsc::Receiver<StopReason>) -> Report {
+pub async fn execute(prepared: Prepared, sink: Arc<dyn EventSink>, cancel: &mut mpsc::Receiver<StopReason>) -> Report {
     let Prepared { plan, transport, .. } = prepared;
     let rollout = rollout::run(Arc::clone(&plan), transport, sink, cancel).await;
     Report { plan, rollout }
@@ -103,8 +123,18 @@ fn assign(
         }
         Task::Command(command) => Work::Command(command),
     };
+    let (env, secrets) = environment(target, read)?;
+    let args = target.deploy.args.iter().cloned().chain(args).collect();
+    Ok(Assignment { work, args, env, secrets })
+}
+
+/// The script's environment, and apart from it that part which must never be shown.
+fn environment(
+    target: &Target,
+    read: &dyn Fn(&str) -> Option<String>,
+) -> Result<(BTreeMap<String, String>, BTreeMap<String, Secret>), DeployError> {
     let mut env = BTreeMap::new();
-    let mut secrets: BTreeMap<String, Secret> = BTreeMap::new();
+    let mut secrets = BTreeMap::new();
     for (name, value) in &target.deploy.env {
         match value {
             EnvValue::Plain(text) => _ = env.insert(name.clone(), text.clone()),
@@ -115,8 +145,7 @@ fn assign(
             }
         }
     }
-    let args = target.deploy.args.iter().cloned().chain(args).collect();
-    Ok(Assignment { work, args, env, secrets })
+    Ok((env, secrets))
 }
 
 /// Reads the script, and refuses what would only fail on every host.

@@ -205,6 +205,11 @@ impl SelectArgs {
 }
 
 impl PolicyArgs {
+    /// What `--on-lost` says.
+    pub(super) const fn on_lost(&self) -> Option<OnLost> {
+        self.on_lost
+    }
+
     /// Adds what these flags set.
     pub(super) fn add_to(&self, overrides: &mut Overrides) {
         let deploy = &mut overrides.deploy;

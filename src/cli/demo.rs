@@ -65,7 +65,8 @@ async fn play(
     write(folder, &config(world), &script(&broken)).map_err(CliError::Demo)?;
     session.say(&introduction(world));
 
-    let places = Places { file: Some(folder.join("fleetwide.toml")), here: folder.to_owned(), ..Places::default() };
+    let places =
+        Places { config: Some(folder.join("fleetwide.toml")), directory: folder.to_owned(), ..Places::default() };
     let target = Config::load(&places)?.target(Some("web"), &Overrides::default())?;
     let request = DeployRequest {
         target,
@@ -73,7 +74,7 @@ async fn play(
         args: Vec::new(),
         known_hosts: folder.join("known_hosts"),
     };
-    deploy::carry_out(request, &Errand::plain(), global, session).await
+    deploy::carry_out(request, Errand::default(), global, session).await
 }
 
 fn introduction(world: &World) -> String {

@@ -8,7 +8,8 @@ use crate::{
     deploy::DeployError,
     inventory::InventoryError,
     plan::BadRevision,
-    report::neutral,
+    report::{ReportError, neutral},
+    rollout::StopReason,
 };
 
 /// A verb could not do its work.
@@ -24,8 +25,10 @@ pub(super) enum CliError {
     File { what: &'static str, path: PathBuf, source: io::Error },
     #[error(transparent)]
     Deploy(#[from] DeployError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
     #[error("interrupted before any host was touched")]
-    Interrupted,
+    Interrupted(StopReason),
     #[error("the demo could not be set up")]
     Demo(#[source] io::Error),
     #[error("cannot start the program's own machinery")]
@@ -59,19 +62,26 @@ impl CliError {
 
     /// The error as shown to people, several lines.
     pub(super) fn render(&self) -> String {
-        let mut text = format!("error: {self}\n");
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let _ = writeln!(text, "caused by: {error}");
-            cause = error.source();
-        }
+        let mut text = format!("error: {}\n", self.with_causes());
         for hint in self.hints() {
             let _ = writeln!(text, "hint: {hint}");
         }
-        neutral::lines(&text)
+        neutral::block(&text)
     }
 
-    fn hints(&self) -> Vec<String> {
+    /// The error, and what caused it, a line each.
+    pub(super) fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let _ = write!(text, "\ncaused by: {error}");
+            cause = error.source();
+        }
+        text
+    }
+
+    /// What to try.
+    pub(super) fn hints(&self) -> Vec<String> {
         let one = |hint: &str| vec![hint.to_owned()];
         match self {
             Self::Config(error) => error.hint().into_iter().collect(),
@@ -83,7 +93,8 @@ impl CliError {
             Self::Deploy(error) => deploy_hints(error),
             Self::Revision(RevisionError::Bad(_))
             | Self::File { .. }
-            | Self::Interrupted
+            | Self::Report(_)
+            | Self::Interrupted(_)
             | Self::Demo(_)
             | Self::Runtime(_)
             | Self::Output(_) => Vec::new(),
@@ -101,7 +112,7 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
         DeployError::EmptyScript(_) => Vec::new(),
         DeployError::WindowsScript(_) => one("save it with Unix line ends (`dos2unix`, or `* text=auto eol=lf` in .gitattributes)"),
         DeployError::Secret { .. } => Vec::new(),
-        DeployError::Ssh(error) => error.hint().into_iter().collect(),
+        DeployError::Ssh(_) => Vec::new(),
         DeployError::Inventory(error) => match error {
             InventoryError::Discovery(failures) => {
                 let mut hints: Vec<String> = failures.iter().filter_map(|failure| failure.hint.clone()).collect();

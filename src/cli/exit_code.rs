@@ -4,6 +4,7 @@ use crate::{
     cli::error::CliError,
     deploy::DeployError,
     inventory::InventoryError,
+    rollout::{RunStatus, StopReason},
 };
 
 /// Every selected host is at the target revision.
@@ -16,8 +17,8 @@ pub const USAGE: u8 = 2;
 pub const DISCOVERY: u8 = 3;
 /// Fewer hosts than `min_hosts`: nothing touched.
 pub const TOO_FEW_HOSTS: u8 = 4;
-/// Interrupted (Ctrl-C).
-pub const INTERRUPTED: u8 = 130;
+/// A gate before the first host refused: nothing touched.
+pub const GATE: u8 = 6;
 
 /// The exit code that says what went wrong. Exhaustive: a new error must be given its code.
 pub(super) fn of(error: &CliError) -> u8 {
@@ -25,7 +26,8 @@ pub(super) fn of(error: &CliError) -> u8 {
         CliError::Config(_)
         | CliError::Revision(_)
         | CliError::Usage { .. }
-        | CliError::File { .. } => USAGE,
+        | CliError::File { .. }
+        | CliError::Report(_) => USAGE,
         CliError::Deploy(error) => match error {
             DeployError::NoScript(_)
             | DeployError::Script { .. }
@@ -41,7 +43,10 @@ pub(super) fn of(error: &CliError) -> u8 {
                 | InventoryError::SharedAddress { .. } => DISCOVERY,
             },
         },
-        CliError::Interrupted => INTERRUPTED,
+        CliError::Interrupted(reason) => match reason {
+            StopReason::Budget | StopReason::Interrupt => RunStatus::Interrupted.exit_code(),
+            StopReason::Terminate => RunStatus::Terminated.exit_code(),
+        },
         CliError::Demo(_) | CliError::Runtime(_) | CliError::Output(_) => INTERNAL,
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct InitArgs {
 
 /// Writes the file.
 pub(super) fn run(args: &InitArgs, session: &Session) -> Result<u8, CliError> {
-    session::create(&args.file, config::TEMPLATE)?;
+    session::create(&args.file, config::STARTER)?;
     session.say(&format!(
         "wrote {}\nnext: set the selectors and the script, then `fleetwide check`, `fleetwide hosts`\n",
         args.file.display()

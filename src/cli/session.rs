@@ -2,15 +2,20 @@
 
 use std::{
     io::{self, IsTerminal, Write},
+    os::fd::AsFd,
     path::{Path, PathBuf},
 };
 
 use tokio::sync::mpsc;
 
-use super::{args::GlobalArgs, error::CliError, signals};
+use super::{
+    args::{GlobalArgs, Output},
+    error::CliError,
+    exit_code, signals,
+};
 use crate::{
     config::Places,
-    report::Screen,
+    report::{Builder, Destination, Detail, Format, Reporter, Screen},
     rollout::StopReason,
 };
 
@@ -35,6 +40,40 @@ impl Session {
             let _ = io::stderr().write_all(text.as_bytes());
         }
     }
+
+    /// A reporter to this terminal, or whatever stands in its place.
+    pub(super) fn reporter(&self, global: &GlobalArgs) -> Builder {
+        let screen = |terminal, columns| Screen::detect(terminal, columns, env);
+        let stdout = Destination {
+            screen: screen(io::stdout().is_terminal(), columns(io::stdout())),
+            writer: Box::new(io::stdout()),
+        };
+        let stderr = Destination {
+            screen: screen(io::stderr().is_terminal(), columns(io::stderr())),
+            writer: Box::new(io::stderr()),
+        };
+        let detail = match (global.quiet, global.verbose) {
+            (true, _) => Detail::Quiet,
+            (false, true) => Detail::Verbose,
+            (false, false) => Detail::Normal,
+        };
+        let format = match global.output {
+            Output::Human => Format::Human,
+            Output::Json => Format::Json,
+        };
+        Reporter::builder(stdout, stderr)
+            .detail(detail)
+            .format(format)
+            .live_width(|| columns(io::stderr()).unwrap_or(80))
+    }
+
+    /// Does something that touches no host, until it is done or somebody interrupts.
+    pub(super) async fn unless_interrupted<T>(&mut self, work: impl Future<Output = T>) -> Result<T, CliError> {
+        tokio::select! {
+            done = work => Ok(done),
+            Some(reason) = self.cancel.recv() => Err(CliError::Interrupted(reason)),
+        }
+    }
 }
 
 /// One variable of the environment; none when it is not text.
@@ -46,7 +85,7 @@ pub(super) fn env(name: &str) -> Option<String> {
 pub(super) fn places(global: &GlobalArgs) -> Result<Places, CliError> {
     let here = std::env::current_dir()
         .map_err(|source| CliError::File { what: "find the current folder", path: PathBuf::from("."), source })?;
-    Ok(Places { file: global.config.clone(), here, home: home(), config_home: env("XDG_CONFIG_HOME").map(PathBuf::from) })
+    Ok(Places::new(global.config.clone(), here, &env))
 }
 
 /// The folder that remembers host keys.
@@ -67,26 +106,30 @@ fn home() -> Option<PathBuf> {
     env("HOME").map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
-/// What standard output can show.
-pub(super) fn stdout_screen() -> Screen {
-    Screen::detect(io::stdout().is_terminal(), columns(&io::stdout()), env)
-}
-
-/// What standard error can show.
-pub(super) fn stderr_screen() -> Screen {
-    Screen::detect(io::stderr().is_terminal(), columns(&io::stderr()), env)
-}
-
-fn columns(stream: &impl std::os::fd::AsFd) -> Option<u16> {
+/// How wide a terminal is now; none when it is no terminal.
+fn columns(stream: impl AsFd) -> Option<u16> {
     rustix::termios::tcgetwinsize(stream).ok().map(|size| size.ws_col).filter(|columns| *columns > 0)
 }
 
+/// This invocation as a person would type it again.
+pub(super) fn command_line() -> String {
+    let mut words = vec!["fleetwide".to_owned()];
+    words.extend(std::env::args().skip(1).map(|word| quoted(&word)));
+    words.join(" ")
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
 /// Writes a result to standard output. A reader that has gone away (`| head`) is no error.
-pub(super) fn print(bytes: &[u8]) -> Result<(), CliError> {
+pub(super) fn print(bytes: &[u8]) -> Result<u8, CliError> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Output(error)),
-        _ => Ok(()),
+        _ => Ok(exit_code::SUCCESS),
     }
 }
 
@@ -95,4 +138,16 @@ pub(super) fn create(path: &Path, text: &str) -> Result<(), CliError> {
     let file = std::fs::File::create_new(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()))
         .map_err(|source| CliError::File { what: "write", path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_as_a_shell_reads_them() {
+        assert_eq!(quoted("--tag=role=web"), "--tag=role=web");
+        assert_eq!(quoted("it's $HOME"), "'it'\\''s $HOME'");
+        assert_eq!(quoted(""), "''");
+    }
 }

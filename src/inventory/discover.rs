@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures::future::join_all;
-use provider_core::{Instance, Progress, Provider, ProviderError, ScopeError, Selector};
+use provider_core::{Instance, Progress, ProviderError, ScopeError};
 use wildmatch::WildMatch;
 
 use super::{
@@ -43,7 +43,10 @@ pub async fn discover(target: &Target, progress: &dyn Progress) -> Result<Invent
 }
 
 /// Makes one inventory of the selectors' answers, which stand in the order of `target.select`.
-fn merge(target: &Target, answers: Vec<Result<Vec<Instance>, ProviderError>>) -> Result<Inventory, InventoryError> {
+///
+/// # Errors
+/// As [`discover`].
+pub fn merge(target: &Target, answers: Vec<Result<Vec<Instance>, ProviderError>>) -> Result<Inventory, InventoryError> {
     let mut inventory = Inventory::default();
     let mut failures = Vec::new();
     let mut instances = BTreeMap::new();

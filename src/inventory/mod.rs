@@ -12,6 +12,6 @@ mod providers;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use discover::{Inventory, InventoryError, discover};
+pub use discover::{Inventory, InventoryError, ask, discover, merge};
 pub use host::{Host, HostId, SshAddress};
 pub use providers::{NotBuiltIn, provider};

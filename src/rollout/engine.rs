@@ -39,7 +39,7 @@ pub async fn run(
     plan: Arc<Plan>,
     transport: Arc<dyn Transport>,
     sink: Arc<dyn EventSink>,
-    mut cancel: mpsc::Receiver<StopReason>,
+    cancel: &mut mpsc::Receiver<StopReason>,
 ) -> Rollout {
     let mut engine = Engine::new(plan, transport, sink);
     engine.recorder.record(EventKind::RunStarted { plan: &engine.plan });

@@ -1,6 +1,7 @@
 //! A real `sshd` that plays many hosts, and a project whose target `web` consists of them.
 
 use std::{
+    cell::RefCell,
     fs,
     path::{Path, PathBuf},
 };
@@ -12,43 +13,55 @@ use super::{project::Project, sshd::Sshd};
 pub struct SshFleet {
     /// The project that deploys to them.
     pub project: Project,
-    sshd: Sshd,
+    sshd: RefCell<Option<Sshd>>,
+    folder: PathBuf,
+    key: PathBuf,
+    addresses: Vec<String>,
+    states: Vec<PathBuf>,
     names: Vec<String>,
 }
 
 impl SshFleet {
     /// Starts hosts of these names and tags; `deploy` is added to `[targets.web.deploy]`.
     pub fn start(hosts: &[(String, Vec<(&str, String)>)], deploy: &str) -> Self {
-        let sshd = Sshd::start(hosts.len());
+        let sshd = Sshd::builder().hosts(u8::try_from(hosts.len()).expect("a small fleet")).start();
         let listed: Vec<String> = hosts
             .iter()
-            .enumerate()
-            .map(|(number, (name, tags))| {
-                let tags: Vec<String> = tags.iter().map(|(key, value)| format!("{key} = {}", serde_json::json!(value))).collect();
-                let address = sshd.address(number);
+            .zip(sshd.addresses())
+            .map(|((name, tags), address)| {
+                let tags: Vec<String> =
+                    tags.iter().map(|(key, value)| format!("{key} = {}", serde_json::json!(value))).collect();
                 format!("  {{ name = \"{name}\", address = \"{address}\", tags = {{ {} }} }},\n", tags.join(", "))
             })
             .collect();
+        let (port, key) = (sshd.port(), sshd.login_key());
         let project = Project::with_config(&format!(
             "[targets.web]\napp = \"shop\"\nselect = [ {{ provider = \"static\", hosts = [\n{}] }} ]\n\
-             [targets.web.ssh]\nuser = {:?}\nport = {}\nidentity_file = {:?}\n[targets.web.deploy]\nscript = \"deploy.sh\"\n{deploy}",
+             [targets.web.ssh]\nport = {port}\nidentity_file = {key:?}\nconfig_file = {:?}\n\
+             [targets.web.deploy]\nscript = \"deploy.sh\"\n{deploy}",
             listed.concat(),
-            sshd.user(),
-            sshd.port(),
-            sshd.key(),
+            sshd.client_config(),
         ));
-        Self { project, sshd, names: hosts.iter().map(|(name, _)| name.clone()).collect() }
+        Self {
+            project,
+            folder: sshd.dir().to_owned(),
+            key,
+            addresses: sshd.addresses().iter().map(|address| format!("{address}:{port}")).collect(),
+            states: (0..hosts.len()).map(|host| sshd.state(host)).collect(),
+            names: hosts.iter().map(|(name, _)| name.clone()).collect(),
+            sshd: RefCell::new(Some(sshd)),
+        }
     }
 
     /// Where a host keeps Fleetwide's state.
     pub fn state(&self, name: &str) -> PathBuf {
-        let number = self.names.iter().position(|known| known == name).expect("a host of the fleet");
-        self.sshd.state_home(number).join("fleetwide")
+        self.states[self.number(name)].join("fleetwide")
     }
 
-    /// The folder that holds every host's state: no process of the hosts is without it in its environment.
+    /// The beginning of every host's state folder: each process that a host runs has one of these in
+    /// its environment, and nothing else has.
     pub fn states(&self) -> PathBuf {
-        self.sshd.folder().to_owned()
+        self.folder.join("state-")
     }
 
     /// The folder of the only run that a host has had.
@@ -59,20 +72,28 @@ impl SshFleet {
         runs.remove(0)
     }
 
-    /// `user@address:port` of a host.
+    /// `address:port` of a host.
     pub fn address(&self, name: &str) -> String {
-        let number = self.names.iter().position(|known| known == name).expect("a host of the fleet");
-        format!("{}@{}:{}", self.sshd.user(), self.sshd.address(number), self.sshd.port())
+        self.addresses[self.number(name)].clone()
     }
 
     /// The private key that logs in.
     pub fn key(&self) -> PathBuf {
-        self.sshd.key().to_owned()
+        self.key.clone()
+    }
+
+    /// An empty client configuration.
+    pub fn client_config(&self) -> PathBuf {
+        self.folder.join("ssh_config")
     }
 
     /// Stops the server.
     pub fn stop(&self) {
-        self.sshd.stop();
+        self.sshd.take();
+    }
+
+    fn number(&self, name: &str) -> usize {
+        self.names.iter().position(|known| known == name).expect("a host of the fleet")
     }
 
     /// All log files below a folder of the project, joined.

@@ -28,15 +28,16 @@ fn everything_works_from_flags_alone() {
     let project = Project::new();
     project.write("deploy.sh", "#!/bin/sh\necho \"deployed $FLEETWIDE_REVISION, was ${FLEETWIDE_PREVIOUS_REVISION:-nothing}\"\n");
     let (host, key) = (fleet.address("only"), fleet.key());
-    let key = key.to_str().expect("text");
+    let (key, config) = (key.to_str().expect("text"), fleet.client_config());
+    let config = config.to_str().expect("text");
     let deploy = |revision: &str| {
-        let flags = ["deploy", "--host", &host, "--identity-file", key, "--script", "deploy.sh", "--revision", revision];
+        let flags = ["deploy", "--host", &host, "--identity-file", key, "--ssh-config", config, "--script", "deploy.sh", "--revision", revision];
         project.run(&[&flags[..], &["--verbose"]].concat())
     };
     deploy("v1").expect(0).says("deployed v1, was nothing");
     deploy("v2").expect(0).says("deployed v2, was v1");
-    let flags = ["run", "--host", &host, "--identity-file", key, "--verbose", "--", "echo", "one  two", "$HOME"];
-    project.run(&flags).expect(0);
+    let flags = ["run", "--host", &host, "--identity-file", key, "--ssh-config", config, "--verbose", "--", "echo", "one  two", "$HOME"];
+    project.run(&flags).expect(0).says("one  two $HOME");
 }
 
 #[test]
@@ -64,7 +65,7 @@ fn check_ticks_what_is_well_and_gives_a_reason_for_what_is_not() {
     fleet.project.write("deploy.sh", "#!/bin/sh\ntrue\n");
     fleet.project.run(&["check", "web"]).expect(0).says("only");
     fleet.stop();
-    fleet.project.run(&["check", "web"]).expect(1).says("connection refused");
+    fleet.project.run(&["check", "web"]).expect(6).says("connection refused");
 }
 
 #[test]

@@ -114,12 +114,12 @@ async fn play(plan: Arc<Plan>, acts: &[(&str, &[Act])]) -> (Rollout, Vec<(u64, &
 async fn play_until(
     plan: Arc<Plan>,
     acts: &[(&str, &[Act])],
-    cancel: mpsc::Receiver<StopReason>,
+    mut cancel: mpsc::Receiver<StopReason>,
 ) -> (Rollout, Vec<(u64, &'static str)>) {
     let acts = acts.iter().map(|(name, list)| ((*name).to_owned(), list.to_vec())).collect();
     let heard = Arc::new(Heard::default());
     let sink: Arc<dyn EventSink> = Arc::<Heard>::clone(&heard);
-    let rollout = run(plan, Arc::new(Stage { acts: Mutex::new(acts) }), sink, cancel).await;
+    let rollout = run(plan, Arc::new(Stage { acts: Mutex::new(acts) }), sink, &mut cancel).await;
     let events = heard.0.lock().expect("the run is over").clone();
     (rollout, events)
 }

@@ -1,0 +1,138 @@
+//! `check`: will a deploy get as far as its first script? Configuration, credentials and discovery
+//! selector by selector, the script, and one login.
+
+use clap::Args;
+use provider_core::{Instance, ProviderError, Selector};
+
+use super::{
+    args::{GlobalArgs, PolicyArgs, TargetArgs},
+    error::CliError,
+    exit_code,
+    session::{self, Session, env},
+    target,
+};
+use crate::{
+    config::{Select, Target},
+    deploy::{self, DeployError},
+    inventory::{self, Host, InventoryError},
+    report::{Check, Finding, Reporter},
+};
+
+/// Look whether a deploy would get as far as its first script
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  fleetwide check web")]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+/// Looks at everything, and gives the exit code of the first thing that is not well.
+pub(super) async fn run(args: &CheckArgs, global: &GlobalArgs, session: &mut Session) -> Result<u8, CliError> {
+    let reporter = session.reporter(global).build();
+    let mut list = List::default();
+    match target::find(&args.target, &PolicyArgs::default(), global) {
+        Err(error) => list.failed("configuration", &error),
+        Ok(target) => {
+            list.ok("configuration", format!("target `{}`, app `{}`", target.name, target.app));
+            list.script(&target);
+            session.unless_interrupted(list.servers(&target, &reporter)).await??;
+        }
+    }
+    reporter.show_checks(&list.checks);
+    Ok(list.code)
+}
+
+/// The findings so far.
+#[derive(Debug, Default)]
+struct List {
+    checks: Vec<Check>,
+    code: u8,
+}
+
+impl List {
+    fn ok(&mut self, label: impl Into<String>, detail: String) {
+        self.checks.push(Check { label: label.into(), finding: Finding::Ok { detail } });
+    }
+
+    fn skipped(&mut self, label: impl Into<String>, reason: &str) {
+        self.checks.push(Check { label: label.into(), finding: Finding::Skipped { reason: reason.to_owned() } });
+    }
+
+    fn failed(&mut self, label: impl Into<String>, error: &CliError) {
+        let hints = error.hints();
+        self.fail(label, error.with_causes(), (!hints.is_empty()).then(|| hints.join("\n")), error.exit_code());
+    }
+
+    fn fail(&mut self, label: impl Into<String>, reason: String, hint: Option<String>, code: u8) {
+        self.checks.push(Check { label: label.into(), finding: Finding::Failed { reason, hint } });
+        if self.code == exit_code::SUCCESS {
+            self.code = code;
+        }
+    }
+
+    /// The script and the secrets for its environment.
+    fn script(&mut self, target: &Target) {
+        match deploy::look_at_script(target, &env) {
+            Ok(Some(script)) => self.ok("script", script.name),
+            Ok(None) => self.skipped("script", "the target names none; `run` needs none"),
+            Err(error) => self.failed("script", &error.into()),
+        }
+    }
+
+    /// Every selector by itself, then all of them together, then one login.
+    async fn servers(&mut self, target: &Target, reporter: &Reporter) -> Result<(), CliError> {
+        let mut answers = Vec::new();
+        for select in &target.select {
+            let answer = inventory::ask(select, reporter).await.map_err(InventoryError::from)?;
+            self.selector(select, &answer);
+            answers.push(answer);
+        }
+        reporter.end_discovery();
+        match inventory::merge(target, answers) {
+            Ok(found) => {
+                let count = found.hosts.len();
+                self.ok("hosts", format!("{count} to deploy to, at least {} needed", target.min_hosts));
+                match found.hosts.first() {
+                    Some(host) => self.login(target, host).await?,
+                    None => self.skipped("login", "there is no host"),
+                }
+            }
+            Err(error) => {
+                self.failed("hosts", &error.into());
+                self.skipped("login", "there is no host to log in on");
+            }
+        }
+        Ok(())
+    }
+
+    fn selector(&mut self, select: &Select, answer: &Result<Vec<Instance>, ProviderError>) {
+        let provider = select.source.provider();
+        let Selector { tags, .. } = select.selector();
+        let asked: Vec<String> = tags.iter().map(|(key, accepted)| format!("{key}={accepted}")).collect();
+        let label = format!("{provider} {}", asked.join(" "));
+        match answer {
+            Ok(found) => self.ok(label.trim_end(), format!("{} found", found.len())),
+            Err(error) => {
+                let hints: Vec<String> = error.failures.iter().filter_map(|failure| failure.hint.clone()).collect();
+                let hint = (!hints.is_empty()).then(|| hints.join("\n"));
+                self.fail(label.trim_end(), error.to_string(), hint, exit_code::DISCOVERY);
+            }
+        }
+    }
+
+    async fn login(&mut self, target: &Target, host: &Host) -> Result<(), CliError> {
+        let label = format!("login on {}", host.instance.name);
+        let transport = deploy::transport(target, session::known_hosts()?).map_err(DeployError::from)?;
+        match transport.connect(host).await {
+            Ok(connected) => {
+                let took = connected.connect + connected.auth;
+                connected.session.close().await;
+                self.ok(label, format!("{} in {} ms", host.address.host, took.as_millis()));
+            }
+            Err(error) => self.fail(label, error.to_string(), error.hint, exit_code::GATE),
+        }
+        Ok(())
+    }
+}

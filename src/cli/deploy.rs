@@ -1,0 +1,111 @@
+//! `deploy`: the one button.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use super::{
+    args::{GlobalArgs, PolicyArgs, RecordArgs, TargetArgs},
+    error::CliError,
+    exit_code, revision,
+    session::{self, Session, env},
+    target,
+};
+use crate::{
+    deploy::{self, DeployRequest, Task},
+    report::Gaps,
+};
+
+/// Deploy: run the target's script on every one of its servers
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  fleetwide deploy web
+  fleetwide deploy web --revision v1.2.3 --report report.json --log-dir logs
+  fleetwide deploy web --dry-run
+  fleetwide deploy --aws-region eu-west-1 --tag role=web --user deploy --script deploy.sh")]
+pub(super) struct DeployArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    script: ScriptArgs,
+    /// Print the plan and touch no server
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
+    record: RecordArgs,
+}
+
+/// What is deployed.
+#[derive(Debug, Args)]
+pub(super) struct ScriptArgs {
+    /// What is being deployed [default: the pipeline's commit, or this checkout's]
+    #[arg(long, value_name = "REVISION")]
+    revision: Option<String>,
+    /// The script to run on every server
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    script: Option<PathBuf>,
+    /// Arguments for the script
+    #[arg(last = true, value_name = "ARGS")]
+    args: Vec<String>,
+}
+
+/// How a request is carried out.
+#[derive(Debug, Default)]
+pub(super) struct Errand {
+    /// Print the plan and touch nothing.
+    pub(super) dry_run: bool,
+    /// What the run leaves behind.
+    pub(super) record: RecordArgs,
+    /// The command that does the same again, to be shown to people; none where that makes no sense.
+    pub(super) rerun: Option<String>,
+}
+
+/// Deploys.
+pub(super) async fn run(args: &DeployArgs, global: &GlobalArgs, session: &mut Session) -> Result<u8, CliError> {
+    let request = request(&args.target, &args.script, &args.policy, global)?;
+    let errand = Errand { dry_run: args.dry_run, record: args.record.clone(), rerun: Some(session::command_line()) };
+    carry_out(request, errand, global, session).await
+}
+
+/// What the flags ask for.
+pub(super) fn request(
+    target: &TargetArgs,
+    script: &ScriptArgs,
+    policy: &PolicyArgs,
+    global: &GlobalArgs,
+) -> Result<DeployRequest, CliError> {
+    let mut flags = target.select.overrides();
+    policy.add_to(&mut flags);
+    flags.deploy.script.clone_from(&script.script);
+    Ok(DeployRequest {
+        target: target::resolve(target.target.as_deref(), flags, global)?,
+        task: Task::Deploy(revision::find(script.revision.as_deref(), env)?),
+        args: script.args.clone(),
+        known_hosts: session::known_hosts()?,
+    })
+}
+
+/// Discovers, plans, and runs (or prints) the plan: what every verb that starts something does.
+pub(super) async fn carry_out(
+    request: DeployRequest,
+    errand: Errand,
+    global: &GlobalArgs,
+    session: &mut Session,
+) -> Result<u8, CliError> {
+    let Errand { dry_run, record, rerun } = errand;
+    let reporter = session.reporter(global).report(record.report).log_dir(record.log_dir).rerun(rerun).build();
+    let prepared = session.unless_interrupted(deploy::prepare(request, &env, &reporter)).await;
+    reporter.end_discovery();
+    let prepared = prepared??;
+    let gaps = Gaps { missing_scopes: &prepared.missing, unaddressed: &prepared.unaddressed };
+    if dry_run {
+        reporter.show_plan(&prepared.plan, gaps);
+        return Ok(exit_code::SUCCESS);
+    }
+    let sink = reporter.start(&prepared.plan, gaps)?;
+    let report = deploy::execute(prepared, std::sync::Arc::new(sink), &mut session.cancel).await;
+    Ok(report.rollout.status.exit_code())
+}

@@ -1,0 +1,31 @@
+//! `plan`: exactly what `deploy` would run.
+
+use clap::Args;
+
+use super::{
+    args::{GlobalArgs, PolicyArgs, TargetArgs},
+    deploy::{self, Errand, ScriptArgs},
+    error::CliError,
+    session::Session,
+};
+
+/// Print exactly what `deploy` would do, and touch no server
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  fleetwide plan web --revision v1.2.3
+  fleetwide plan web --output json")]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    script: ScriptArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
+}
+
+/// Plans a deploy and prints the plan.
+pub(super) async fn run(args: &PlanArgs, global: &GlobalArgs, session: &mut Session) -> Result<u8, CliError> {
+    let request = deploy::request(&args.target, &args.script, &args.policy, global)?;
+    deploy::carry_out(request, Errand { dry_run: true, ..Errand::default() }, global, session).await
+}

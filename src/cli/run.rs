@@ -1,0 +1,54 @@
+//! `run`: one command on every server of a target, without a revision and without a record there.
+
+use clap::Args;
+
+use super::{
+    args::{GlobalArgs, PolicyArgs, RecordArgs, TargetArgs},
+    deploy::{self, Errand},
+    error::CliError,
+    session::{self, Session},
+    target,
+};
+use crate::{
+    config::OnLost,
+    deploy::{DeployRequest, Task},
+};
+
+/// Run one command on every server of a target
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The words after `--` are the command: one word is given to the server's `sh` as it is, so it may
+hold pipes and variables; several are a program and its arguments, taken literally.
+
+Examples:
+  fleetwide run web -- uptime
+  fleetwide run web -- 'df -h / | tail -n 1'
+  fleetwide run --host 10.0.0.7 --user admin -- systemctl is-active shop")]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// The command
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<String>,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
+    record: RecordArgs,
+}
+
+/// Runs the command everywhere.
+pub(super) async fn run(args: &RunArgs, global: &GlobalArgs, session: &mut Session) -> Result<u8, CliError> {
+    let mut target = target::find(&args.target, &args.policy, global)?;
+    // The target's arguments are its deploy script's, and a command that nobody reads any more is to end,
+    // unless the command line says otherwise.
+    target.deploy.args.clear();
+    target.deploy.on_lost = args.policy.on_lost().unwrap_or(OnLost::Kill);
+    let (command, words) = match &args.command[..] {
+        [line] => (line.clone(), Vec::new()),
+        words => ("\"$@\"".to_owned(), words.to_vec()),
+    };
+    let request =
+        DeployRequest { target, task: Task::Command(command), args: words, known_hosts: session::known_hosts()? };
+    let errand = Errand { record: args.record.clone(), rerun: Some(session::command_line()), ..Errand::default() };
+    deploy::carry_out(request, errand, global, session).await
+}
