@@ -22,8 +22,8 @@ use crate::{
     failure::Failure,
     listing::{Listing, Model, into_failure},
     machine::{
-        Image, InstanceView, InterfaceReference, Machine, NetworkProfile, OsProfile, PowerProperties, PowerState, Primary,
-        Properties, Reference, ResourceId, ScaleSet, ScaleSetProperties, Status, StorageProfile,
+        Image, InstanceView, InterfaceReference, Machine, NetworkProfile, OsProfile, PowerProperties, PowerState,
+        Primary, Properties, Reference, ResourceId, ScaleSet, ScaleSetProperties, Status, StorageProfile,
     },
     network::{Nic, PublicIp},
     wire::Wire,

@@ -89,8 +89,7 @@ fn any(patterns: &[String], name: &str) -> bool {
 /// Like [`any`]; Azure takes a location's display name (`West Europe`) wherever it takes `westeurope`.
 fn any_location(patterns: &[String], location: &str) -> bool {
     let plain = |text: &str| text.replace(' ', "");
-    patterns.is_empty()
-        || patterns.iter().any(|p| WildMatch::new_case_insensitive(&plain(p)).matches(&plain(location)))
+    patterns.is_empty() || patterns.iter().any(|p| WildMatch::new_case_insensitive(&plain(p)).matches(&plain(location)))
 }
 
 /// A failure before any subscription is asked.

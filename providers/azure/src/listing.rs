@@ -95,7 +95,8 @@ impl<M: Model> Listing<M> {
     fn lenient(&self, body: &[u8]) -> Result<Page<M::Needed>, Failure> {
         let page: Page<Value> = serde_json::from_slice(body).map_err(|error| self.unreadable("the page", &error))?;
         let read = |entry: Value| {
-            let name = ["id", "name"].iter().find_map(|key| entry[key].as_str()).unwrap_or("a nameless entry").to_owned();
+            let name =
+                ["id", "name"].iter().find_map(|key| entry[key].as_str()).unwrap_or("a nameless entry").to_owned();
             serde_json::from_value(entry).map_err(|error| self.unreadable(&name, &error))
         };
         let value = page.value.into_iter().map(read).collect::<Result<_, _>>()?;

@@ -229,7 +229,8 @@ mod tests {
 
     #[test]
     fn ids_join_whatever_their_case_and_give_their_parts() {
-        let id = ResourceId::new("/subscriptions/S/resourceGroups/MIQ-VMS/providers/Microsoft.Compute/virtualMachines/A");
+        let id =
+            ResourceId::new("/subscriptions/S/resourceGroups/MIQ-VMS/providers/Microsoft.Compute/virtualMachines/A");
         assert_eq!(id, ResourceId::new(&id.to_string().to_uppercase()));
         assert_eq!((id.group(), id.name()), ("miq-vms", "a"));
         assert_eq!(id.segment("virtualnetworks"), None);

@@ -210,7 +210,8 @@ mod tests {
     }
 
     fn public(id: &str, address: &str) -> PublicIp {
-        from_value(json!({"id": id, "properties": {"ipAddress": address, "dnsSettings": {"fqdn": "a.example"}}})).unwrap()
+        from_value(json!({"id": id, "properties": {"ipAddress": address, "dnsSettings": {"fqdn": "a.example"}}}))
+            .unwrap()
     }
 
     #[test]
@@ -222,7 +223,10 @@ mod tests {
         }});
         let v6 = json!({"properties": {"privateIPAddress": "fd00::1", "publicIPAddress": {"id": "/ip/six"}}});
         let network = Network::new(
-            vec![nic("/nic/other", json!([{"properties": {"privateIPAddress": "10.9.9.9"}}])), nic("/NIC/main", json!([second, first, v6]))],
+            vec![
+                nic("/nic/other", json!([{"properties": {"privateIPAddress": "10.9.9.9"}}])),
+                nic("/NIC/main", json!([second, first, v6])),
+            ],
             vec![public("/ip/one", "203.0.113.7"), public("/ip/six", "2001:db8::7")],
         );
         let machine = machine(json!([{"id": "/nic/OTHER"}, {"id": "/nic/MAIN", "properties": {"primary": true}}]));

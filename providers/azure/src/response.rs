@@ -81,7 +81,10 @@ mod tests {
         let asked: TagFilter = [("role", "web")].into_iter().collect();
         let instance = instance(&machine, Some("running"), "s", &asked);
         assert_eq!(instance.id.as_str(), "ab-1");
-        assert_eq!((instance.name.as_str(), instance.region.as_str(), instance.zone.as_str()), ("Web-1", "westeurope", "2"));
+        assert_eq!(
+            (instance.name.as_str(), instance.region.as_str(), instance.zone.as_str()),
+            ("Web-1", "westeurope", "2")
+        );
         assert_eq!((instance.account.as_str(), instance.state), ("s", InstanceState::Running));
         assert_eq!(instance.image.as_deref(), Some("p:o:s:v"));
         assert_eq!(instance.launched.unwrap().as_second(), 1_714_979_289);

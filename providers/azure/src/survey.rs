@@ -34,8 +34,10 @@ pub(crate) async fn subscription(
         survey.uniform_sets(),
     )?;
     let power: HashMap<ResourceId, _> = power.into_iter().map(|state| (state.id.clone(), state)).collect();
-    let power_of = |machine: &Machine| power.get(&machine.id)?.properties.instance_view.as_ref()?.power().map(str::to_owned);
-    let matches: Vec<_> = machines.iter().filter_map(|machine| survey.matching(machine, power_of(machine).as_deref())).collect();
+    let power_of =
+        |machine: &Machine| power.get(&machine.id)?.properties.instance_view.as_ref()?.power().map(str::to_owned);
+    let matches: Vec<_> =
+        machines.iter().filter_map(|machine| survey.matching(machine, power_of(machine).as_deref())).collect();
     let mut found = survey.addressed(matches, &Network::new(nics, public_ips));
     found.extend(members);
 

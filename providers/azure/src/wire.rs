@@ -246,7 +246,13 @@ impl Refusal {
             Ok(Envelope { error }) => error,
             Err(_) => Self {
                 code: "without a code".to_owned(),
-                message: String::from_utf8_lossy(body).split_whitespace().collect::<Vec<_>>().join(" ").chars().take(Self::SHOWN).collect(),
+                message: String::from_utf8_lossy(body)
+                    .split_whitespace()
+                    .collect::<Vec<_>>()
+                    .join(" ")
+                    .chars()
+                    .take(Self::SHOWN)
+                    .collect(),
             },
         }
     }

@@ -129,8 +129,7 @@ impl Link for AzureCli {
     }
 
     async fn token(&self, scope: &str) -> Result<AccessToken, NoToken> {
-        let options =
-            AzureCliCredentialOptions { subscription: Some(self.subscription.clone()), ..Default::default() };
+        let options = AzureCliCredentialOptions { subscription: Some(self.subscription.clone()), ..Default::default() };
         ask(AzureCliCredential::new(Some(options)), scope).await.map_err(NoToken::Absent)
     }
 }
