@@ -47,8 +47,10 @@ impl Credentials {
 
     /// Where the token came from, or where one was looked for; for hints.
     pub(crate) fn tried(&self) -> String {
+        if self.links.is_empty() {
+            return "a loopback endpoint is asked without credentials".to_owned();
+        }
         match self.giver.get() {
-            _ if self.links.is_empty() => "a loopback endpoint is asked without credentials".to_owned(),
             Some(giver) => format!("the credentials in use are from: {giver}"),
             None => format!("tried: {}", self.links.iter().map(|link| link.name()).collect::<Vec<_>>().join(", ")),
         }

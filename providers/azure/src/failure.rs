@@ -38,36 +38,14 @@ pub(crate) enum Failure {
 impl Failure {
     /// True when what was to be listed is gone: a scale set deleted since it was listed itself.
     pub(crate) fn is_gone(&self) -> bool {
-        matches!(self, Self::Refused { status: 404, code, .. } if code != "SubscriptionNotFound")
+        const GONE: [&str; 4] = ["ResourceNotFound", "ParentResourceNotFound", "ResourceGroupNotFound", "NotFound"];
+        matches!(self, Self::Refused { status: 404, code, .. } if GONE.contains(&code.as_str()))
     }
 
     /// The failure as the program shows it: its kind, and what to try.
     pub(crate) fn in_subscription(self, scope: Scope, subscription: &str, credentials: &Credentials) -> ScopeError {
-        let kind = self.kind();
-        let error = ScopeError::new(scope, kind, self.to_string());
-        match kind {
-            FailureKind::Credentials => error.with_hint(format!(
-                "run `az login`; or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; or give this \
-                 machine a managed identity ({})",
-                credentials.tried()
-            )),
-            FailureKind::Denied => error.with_hint(format!(
-                "grant the Reader role: az role assignment create --role Reader --assignee <identity> --scope \
-                 /subscriptions/{subscription} ({})",
-                credentials.tried()
-            )),
-            FailureKind::Scope => error.with_hint(
-                "check the id with `az account list --output table`; the credentials may belong to another directory",
-            ),
-            FailureKind::Throttled => {
-                error.with_hint("raise `deadline` in the selector, or ask when fewer tools share this subscription")
-            }
-            FailureKind::TimedOut => error.with_hint("raise `deadline` in the selector"),
-            FailureKind::Unreachable => error.with_hint("check the network, the proxy and `endpoint`"),
-            FailureKind::BadAnswer => error.with_hint("if `endpoint` is set, check that it is the Resource Manager"),
-            FailureKind::Service => error.with_hint("try again; Azure's state is at https://azure.status.microsoft"),
-            FailureKind::Configuration => error,
-        }
+        let hint = self.hint(subscription, credentials);
+        ScopeError::new(scope, self.kind(), self.to_string()).with_hint(hint)
     }
 
     fn kind(&self) -> FailureKind {
@@ -79,12 +57,37 @@ impl Failure {
                 FailureKind::BadAnswer
             }
             Self::Refused { status, code, .. } => match (*status, code.as_str()) {
+                (_, "SubscriptionNotFound" | "InvalidSubscriptionId") => FailureKind::Scope,
                 (401, _) => FailureKind::Credentials,
                 (403, _) => FailureKind::Denied,
-                (_, "SubscriptionNotFound" | "InvalidSubscriptionId") => FailureKind::Scope,
                 (429, _) => FailureKind::Throttled,
                 (408 | 500..=599, _) => FailureKind::Service,
                 _ => FailureKind::BadAnswer,
+            },
+        }
+    }
+
+    fn hint(&self, subscription: &str, credentials: &Credentials) -> String {
+        let who = credentials.tried();
+        match self.kind() {
+            FailureKind::Credentials => format!(
+                "run `az login`; or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; or give this machine \
+                 a managed identity ({who})"
+            ),
+            FailureKind::Denied => format!(
+                "grant the Reader role: az role assignment create --role Reader --assignee <identity> --scope \
+                 /subscriptions/{subscription} ({who})"
+            ),
+            FailureKind::Scope => format!("check the id with `az account list --output table` ({who})"),
+            FailureKind::Throttled => {
+                "raise `deadline` in the selector, or ask when less else asks this subscription".to_owned()
+            }
+            FailureKind::TimedOut => "raise `deadline` in the selector".to_owned(),
+            FailureKind::Unreachable => "check the network, the proxy and `endpoint`".to_owned(),
+            FailureKind::Service => "try again; Azure's own state is at https://azure.status.microsoft".to_owned(),
+            FailureKind::BadAnswer | FailureKind::Configuration => match self {
+                Self::Unreadable { what, .. } => format!("compare `az resource show --ids {what}`"),
+                _ => "check that `endpoint` is a Resource Manager".to_owned(),
             },
         }
     }

@@ -176,8 +176,7 @@ impl Machine {
 }
 
 impl InstanceView {
-    /// The word after `PowerState/`.
-    pub(crate) fn power(&self) -> Option<&str> {
+    fn power(&self) -> Option<&str> {
         let codes = self.statuses.iter().flatten().filter_map(|status| status.code.as_deref());
         codes.filter_map(|code| code.split_once('/')).find(|(kind, _)| *kind == "PowerState").map(|(_, word)| word)
     }
@@ -196,6 +195,13 @@ pub(crate) struct PowerState {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PowerProperties {
     pub(crate) instance_view: Option<InstanceView>,
+}
+
+impl PowerState {
+    /// The word after `PowerState/`.
+    pub(crate) fn power(&self) -> Option<&str> {
+        self.properties.instance_view.as_ref().and_then(InstanceView::power)
+    }
 }
 
 /// A scale set.

@@ -31,7 +31,7 @@ pub(crate) fn instance(machine: &Machine, power: Option<&str>, account: &str, as
 /// The word after `PowerState/`.
 fn state(power: &str) -> InstanceState {
     match power {
-        "starting" | "creating" => InstanceState::Pending,
+        "starting" => InstanceState::Pending,
         "running" => InstanceState::Running,
         "stopping" | "deallocating" => InstanceState::Stopping,
         "stopped" | "deallocated" => InstanceState::Stopped,

@@ -26,18 +26,16 @@ pub(crate) async fn subscription(
     selector: &Selector,
 ) -> Result<Vec<Instance>, Failure> {
     let survey = Survey { client, config, selector };
-    let (machines, power, nics, public_ips, members) = try_join!(
+    let (machines, states, nics, public_ips, members) = try_join!(
         client.machines(),
         client.power_states(),
         client.nics(),
         client.public_ips(),
         survey.uniform_sets(),
     )?;
-    let power: HashMap<ResourceId, _> = power.into_iter().map(|state| (state.id.clone(), state)).collect();
-    let power_of =
-        |machine: &Machine| power.get(&machine.id)?.properties.instance_view.as_ref()?.power().map(str::to_owned);
-    let matches: Vec<_> =
-        machines.iter().filter_map(|machine| survey.matching(machine, power_of(machine).as_deref())).collect();
+    let power: HashMap<_, _> = states.iter().filter_map(|state| Some((&state.id, state.power()?))).collect();
+    let power_of = |machine: &Machine| power.get(&machine.id).copied();
+    let matches = machines.iter().filter_map(|machine| survey.matching(machine, power_of(machine))).collect();
     let mut found = survey.addressed(matches, &Network::new(nics, public_ips));
     found.extend(members);
 
