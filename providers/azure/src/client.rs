@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeMap, future::ready, sync::Arc};
 
+use azure_core::time::OffsetDateTime;
 use azure_core_mgmt::{
     ClientOptions, HttpClient, Pageable, RetryOptions, TransportOptions, auth::TokenCredential, error::Error,
 };
@@ -160,18 +161,21 @@ impl Model for models::VirtualMachine {
             name: self.resource.name?,
             location: self.resource.location,
             zones: Some(self.zones),
-            tags: tags(self.resource.tags)?,
+            tags: tags(self.resource.tags).ok()?,
             properties: Properties {
                 vm_id: properties.vm_id?,
                 instance_view: properties.instance_view.map(|view| instance_view(view.statuses)),
-                network_profile: network_profile(properties.network_profile)?,
+                network_profile: match properties.network_profile {
+                    Some(profile) => Some(network_profile(profile)?),
+                    None => None,
+                },
                 os_profile: properties.os_profile.map(os_profile),
                 storage_profile: properties.storage_profile.map(storage_profile),
                 virtual_machine_scale_set: match properties.virtual_machine_scale_set {
                     Some(set) => Some(Reference { id: id(set.id)? }),
                     None => None,
                 },
-                time_created: timestamp(properties.time_created.map(|time| time.unix_timestamp_nanos())),
+                time_created: properties.time_created.and_then(timestamp),
             },
         })
     }
@@ -188,15 +192,18 @@ impl Model for models::VirtualMachineScaleSetVm {
             name: self.resource.name?,
             location: self.resource.location,
             zones: Some(self.zones),
-            tags: tags(self.resource.tags)?,
+            tags: tags(self.resource.tags).ok()?,
             properties: Properties {
                 vm_id: properties.vm_id?,
                 instance_view: properties.instance_view.map(|view| instance_view(view.statuses)),
-                network_profile: network_profile(properties.network_profile)?,
+                network_profile: match properties.network_profile {
+                    Some(profile) => Some(network_profile(profile)?),
+                    None => None,
+                },
                 os_profile: properties.os_profile.map(os_profile),
                 storage_profile: properties.storage_profile.map(storage_profile),
                 virtual_machine_scale_set: None,
-                time_created: timestamp(properties.time_created.map(|time| time.unix_timestamp_nanos())),
+                time_created: properties.time_created.and_then(timestamp),
             },
         })
     }
@@ -236,9 +243,9 @@ fn id(id: Option<String>) -> Option<ResourceId> {
     id.map(|id| ResourceId::new(&id))
 }
 
-/// The models keep tags as any JSON; `None` is for JSON that is no tags.
-fn tags(tags: Option<Value>) -> Option<Option<BTreeMap<String, String>>> {
-    serde_json::from_value(tags.unwrap_or_default()).ok()
+/// The models keep tags as any JSON.
+fn tags(tags: Option<Value>) -> serde_json::Result<Option<BTreeMap<String, String>>> {
+    serde_json::from_value(tags.unwrap_or_default())
 }
 
 fn instance_view(statuses: Vec<models::InstanceViewStatus>) -> InstanceView {
@@ -246,14 +253,13 @@ fn instance_view(statuses: Vec<models::InstanceViewStatus>) -> InstanceView {
 }
 
 /// `None` is for an interface without an id.
-fn network_profile(profile: Option<models::NetworkProfile>) -> Option<Option<NetworkProfile>> {
-    let Some(profile) = profile else { return Some(None) };
+fn network_profile(profile: models::NetworkProfile) -> Option<NetworkProfile> {
     let reference = |interface: models::NetworkInterfaceReference| {
         let properties = interface.properties.map(|properties| Primary { primary: properties.primary });
         Some(InterfaceReference { id: id(interface.sub_resource.id)?, properties })
     };
     let network_interfaces = profile.network_interfaces.into_iter().map(reference).collect::<Option<_>>()?;
-    Some(Some(NetworkProfile { network_interfaces: Some(network_interfaces) }))
+    Some(NetworkProfile { network_interfaces: Some(network_interfaces) })
 }
 
 fn os_profile(profile: models::OsProfile) -> OsProfile {
@@ -271,8 +277,8 @@ fn storage_profile(profile: models::StorageProfile) -> StorageProfile {
     StorageProfile { image_reference: profile.image_reference.map(image) }
 }
 
-fn timestamp(nanoseconds: Option<i128>) -> Option<Timestamp> {
-    Timestamp::from_nanosecond(nanoseconds?).ok()
+fn timestamp(time: OffsetDateTime) -> Option<Timestamp> {
+    Timestamp::from_nanosecond(time.unix_timestamp_nanos()).ok()
 }
 
 #[cfg(test)]

@@ -191,7 +191,7 @@ mod tests {
 
     use super::*;
 
-    fn machine(interfaces: Value) -> Machine {
+    fn machine(interfaces: &Value) -> Machine {
         from_value(json!({
             "id": "/subscriptions/s/resourceGroups/G/providers/Microsoft.Compute/virtualMachines/a", "name": "a",
             "properties": {
@@ -202,7 +202,7 @@ mod tests {
         .unwrap()
     }
 
-    fn nic(id: &str, configurations: Value) -> Nic {
+    fn nic(id: &str, configurations: &Value) -> Nic {
         from_value(json!({"id": id, "properties": {
             "ipConfigurations": configurations, "dnsSettings": {"internalDomainNameSuffix": "internal.example"}
         }}))
@@ -224,12 +224,12 @@ mod tests {
         let v6 = json!({"properties": {"privateIPAddress": "fd00::1", "publicIPAddress": {"id": "/ip/six"}}});
         let network = Network::new(
             vec![
-                nic("/nic/other", json!([{"properties": {"privateIPAddress": "10.9.9.9"}}])),
-                nic("/NIC/main", json!([second, first, v6])),
+                nic("/nic/other", &json!([{"properties": {"privateIPAddress": "10.9.9.9"}}])),
+                nic("/NIC/main", &json!([second, first, v6])),
             ],
             vec![public("/ip/one", "203.0.113.7"), public("/ip/six", "2001:db8::7")],
         );
-        let machine = machine(json!([{"id": "/nic/OTHER"}, {"id": "/nic/MAIN", "properties": {"primary": true}}]));
+        let machine = machine(&json!([{"id": "/nic/OTHER"}, {"id": "/nic/MAIN", "properties": {"primary": true}}]));
         let addresses = network.addresses(&machine);
         assert_eq!(addresses.private_ipv4.unwrap().to_string(), "10.0.0.1");
         assert_eq!(addresses.public_ipv4.unwrap().to_string(), "203.0.113.7");
@@ -241,8 +241,8 @@ mod tests {
 
     #[test]
     fn an_unknown_interface_gives_no_address() {
-        let network = Network::new(vec![nic("/nic/a", json!([]))], Vec::new());
-        assert_eq!(network.addresses(&machine(json!([{"id": "/nic/gone"}]))), Addresses::default());
-        assert_eq!(network.addresses(&machine(json!([]))), Addresses::default());
+        let network = Network::new(vec![nic("/nic/a", &json!([]))], Vec::new());
+        assert_eq!(network.addresses(&machine(&json!([{"id": "/nic/gone"}]))), Addresses::default());
+        assert_eq!(network.addresses(&machine(&json!([]))), Addresses::default());
     }
 }

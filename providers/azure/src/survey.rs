@@ -11,7 +11,7 @@ use crate::{
     config::AzureConfig,
     failure::Failure,
     machine::{Machine, ResourceId},
-    network::Network,
+    network::{Network, Nic},
     response::instance,
 };
 
@@ -76,7 +76,7 @@ impl Survey<'_> {
             return Ok(Vec::new());
         }
         let nics = self.client.nics_of(set).await?;
-        let has_public = nics.iter().any(|nic| nic.has_public_address());
+        let has_public = nics.iter().any(Nic::has_public_address);
         let public_ips = if has_public { self.client.public_ips_of(set).await? } else { Vec::new() };
         Ok(self.addressed(matches, &Network::new(nics, public_ips)))
     }

@@ -1,6 +1,8 @@
 //! The provider against recorded answers of the real Resource Manager, some of them edited into
 //! adversaries. They are not part of this repository; without them the tests say so and pass.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so may what it is made of")]
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -28,27 +30,27 @@ fn recordings() -> Option<PathBuf> {
 }
 
 /// Which recording is the first page of machines, and whether its links lead to the stand-in.
-struct Served {
+struct Recording {
     first_page: &'static str,
     links_lead_here: bool,
 }
 
 /// What the provider makes of the recordings.
-async fn ask(folder: &Path, served: Served) -> Result<Vec<Instance>, ProviderError> {
+async fn ask(folder: &Path, recording: Recording) -> Result<Vec<Instance>, ProviderError> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let read = |file: &str| {
         let text = fs::read_to_string(folder.join(file)).unwrap();
-        if served.links_lead_here { text.replace(RECORDED_HOST, &endpoint) } else { text }
+        if recording.links_lead_here { text.replace(RECORDED_HOST, &endpoint) } else { text }
     };
     let nothing = r#"{"value": []}"#.to_owned();
     let pages: BTreeMap<&str, String> = [
-        ("first", read(served.first_page)),
+        ("first", read(recording.first_page)),
         ("second", read("virtualMachines_1.json")),
         ("nics", read("networkInterfaces.json")),
     ]
     .into();
-    let endless = served.first_page.contains("INFINITE");
+    let endless = recording.first_page.contains("INFINITE");
     let answer = move |uri: Uri| async move {
         let (path, query) = (uri.path().to_lowercase(), uri.query().unwrap_or_default());
         let page = match path.rsplit('/').next() {
@@ -75,8 +77,8 @@ async fn ask(folder: &Path, served: Served) -> Result<Vec<Instance>, ProviderErr
 #[tokio::test]
 async fn two_pages_that_the_models_cannot_read_give_both_machines() {
     let Some(folder) = recordings() else { return };
-    let served = Served { first_page: "virtualMachines.json", links_lead_here: true };
-    let instances = ask(&folder, served).await.unwrap();
+    let recording = Recording { first_page: "virtualMachines.json", links_lead_here: true };
+    let instances = ask(&folder, recording).await.unwrap();
     let named: Vec<_> = instances.iter().map(|instance| (instance.name.as_str(), instance.id.as_str())).collect();
     assert_eq!(
         named,
@@ -91,8 +93,8 @@ async fn two_pages_that_the_models_cannot_read_give_both_machines() {
 #[tokio::test]
 async fn a_list_without_an_end_is_noticed() {
     let Some(folder) = recordings() else { return };
-    let served = Served { first_page: "virtualMachines_PAGINATION_INFINITE_LOOP.json", links_lead_here: true };
-    let error = ask(&folder, served).await.unwrap_err();
+    let recording = Recording { first_page: "virtualMachines_PAGINATION_INFINITE_LOOP.json", links_lead_here: true };
+    let error = ask(&folder, recording).await.unwrap_err();
     assert_eq!(error.failures[0].kind, FailureKind::BadAnswer);
     assert!(error.to_string().contains("nextLink repeats"), "{error}");
 }
@@ -100,8 +102,8 @@ async fn a_list_without_an_end_is_noticed() {
 #[tokio::test]
 async fn a_stand_in_that_points_to_the_real_cloud_gets_no_token_there() {
     let Some(folder) = recordings() else { return };
-    let served = Served { first_page: "virtualMachines.json", links_lead_here: false };
-    let error = ask(&folder, served).await.unwrap_err();
+    let recording = Recording { first_page: "virtualMachines.json", links_lead_here: false };
+    let error = ask(&folder, recording).await.unwrap_err();
     assert_eq!(error.failures[0].kind, FailureKind::BadAnswer);
     assert!(error.to_string().contains("management.azure.com"), "{error}");
 }

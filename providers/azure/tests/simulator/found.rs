@@ -26,8 +26,12 @@ async fn found(config: AzureConfig) -> Vec<String> {
     names(instances.into_iter().map(|instance| instance.name).collect())
 }
 
-fn in_set(name: &str, flexible: bool) -> Option<ScaleSet> {
-    Some(ScaleSet { name: name.to_owned(), flexible })
+fn uniform(set: &str, machine: Machine) -> Machine {
+    Machine { scale_set: Some(ScaleSet { name: set.to_owned(), flexible: false }), ..machine }
+}
+
+fn flexible(set: &str, machine: Machine) -> Machine {
+    Machine { scale_set: Some(ScaleSet { name: set.to_owned(), flexible: true }), ..machine }
 }
 
 #[tokio::test]
@@ -87,15 +91,14 @@ async fn ten_thousand_machines_take_the_least_number_of_calls() {
 
 #[tokio::test]
 async fn uniform_and_flexible_members_are_found_in_bulk() {
-    let uniform = (0..60).map(|n| Machine {
-        scale_set: in_set("Front", false),
-        public_ipv4: Some([203, 0, 113, 1].into()),
-        ..web(n)
-    });
-    let flexible = (60..70).map(|n| Machine { scale_set: in_set("back", true), ..web(n) });
-    let foreign = (70..90).map(|n| Machine { scale_set: in_set("other", false), tags: BTreeMap::new(), ..web(n) });
-    let single = web(90);
-    let machines: Vec<_> = uniform.chain(flexible).chain(foreign).chain([single]).collect();
+    let public = |n| Machine { public_ipv4: Some([203, 0, 113, 1].into()), ..web(n) };
+    let untagged = |n| Machine { tags: BTreeMap::new(), ..web(n) };
+    let machines: Vec<_> = (0..60)
+        .map(|n| uniform("Front", public(n)))
+        .chain((60..70).map(|n| flexible("back", web(n))))
+        .chain((70..90).map(|n| uniform("other", untagged(n))))
+        .chain([web(90)])
+        .collect();
     let wanted: Vec<_> = machines.iter().filter(|machine| !machine.tags.is_empty()).cloned().collect();
     let server = server(machines).await;
 
@@ -116,13 +119,8 @@ async fn uniform_and_flexible_members_are_found_in_bulk() {
 
 #[tokio::test]
 async fn a_named_scale_set_gives_its_members_alone() {
-    let server = server(vec![
-        Machine { scale_set: in_set("Front", false), ..web(1) },
-        Machine { scale_set: in_set("back", true), ..web(2) },
-        Machine { scale_set: in_set("other", false), ..web(3) },
-        web(4),
-    ])
-    .await;
+    let server =
+        server(vec![uniform("Front", web(1)), flexible("back", web(2)), uniform("other", web(3)), web(4)]).await;
     let sets = |sets: &[&str]| AzureConfig {
         scale_sets: sets.iter().map(|set| (*set).to_owned()).collect(),
         ..config(&server)
@@ -140,12 +138,7 @@ async fn groups_regions_zones_and_networks_narrow() {
         Machine { region: "eastus".to_owned(), ..web(3) },
         Machine { zone: "2".to_owned(), ..web(4) },
         Machine { network: "Inner".to_owned(), ..web(5) },
-        Machine {
-            group: "shop-test".to_owned(),
-            network: "inner".to_owned(),
-            scale_set: in_set("set", false),
-            ..web(6)
-        },
+        uniform("set", Machine { group: "shop-test".to_owned(), network: "inner".to_owned(), ..web(6) }),
     ])
     .await;
     let only = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
@@ -199,12 +192,8 @@ async fn one_failing_subscription_fails_all_and_is_named() {
 #[tokio::test]
 async fn every_state_can_be_asked_for() {
     let states = [MachineState::Pending, MachineState::Running, MachineState::Stopping, MachineState::Stopped];
-    let machines = (0..8).map(|n| Machine {
-        state: states[n as usize % 4],
-        scale_set: if n < 4 { None } else { in_set("set", false) },
-        ..web(n)
-    });
-    let server = server(machines.collect()).await;
+    let machines = |first| (first..).zip(states).map(|(n, state)| Machine { state, ..web(n) });
+    let server = server(machines(0).chain(machines(4).map(|machine| uniform("set", machine))).collect()).await;
     for state in [InstanceState::Pending, InstanceState::Running, InstanceState::Stopping, InstanceState::Stopped] {
         let selector = Selector { states: [state].into(), ..role_web() };
         let instances = azure(&server).instances(&selector, &Silent).await.unwrap();

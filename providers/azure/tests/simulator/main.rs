@@ -1,5 +1,7 @@
 //! The provider against the simulator's Resource Manager: what is found, and what goes wrong.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so may what it is made of")]
+
 mod faults;
 mod found;
 
