@@ -24,7 +24,7 @@ mod wire;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use provider_core::{Endpoint, Instance, Progress, Provider, ProviderError, ProviderName, Scope, Selector, gather};
+use provider_core::{Instance, Progress, Provider, ProviderError, ProviderName, Scope, ScopeError, Selector, gather};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -61,7 +61,7 @@ impl Azure {
         subscription: String,
         selector: &Selector,
         progress: &dyn Progress,
-    ) -> Result<Vec<Instance>, provider_core::ScopeError> {
+    ) -> Result<Vec<Instance>, ScopeError> {
         let (steps, heard) = mpsc::unbounded_channel();
         let credentials = Arc::new(Credentials::new(&connections, &self.environment, &subscription));
         let wire = Wire::new(connections, selector.deadline, steps);
@@ -82,7 +82,7 @@ impl Provider for Azure {
     async fn instances(&self, selector: &Selector, progress: &dyn Progress) -> Result<Vec<Instance>, ProviderError> {
         let unasked = |failure| ProviderError::single(NAME, failure);
         let subscriptions = self.config.subscriptions(&self.environment).map_err(unasked)?;
-        let endpoint: Option<Endpoint> = self.config.endpoint(&self.environment).map_err(unasked)?;
+        let endpoint = self.config.endpoint(&self.environment).map_err(unasked)?;
         let connections = Connections::new(endpoint).map_err(unasked)?;
         let scopes = subscriptions.into_iter().map(|id| (Scope::new(&NAME, format_args!("subscription {id}")), id));
         gather(NAME, selector, progress, scopes, |scope, subscription| {

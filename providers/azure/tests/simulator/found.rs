@@ -1,13 +1,21 @@
 //! What is found, and with how many calls.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
+use axum::{Router, http::Uri, serve::ListenerExt};
 use fleetwide_simulator::{
     Machine, MachineState, ScaleSet,
     arm::{COMPUTE_PAGE, NETWORK_PAGE},
 };
 use provider_azure::{Azure, AzureConfig};
 use provider_core::{InstanceState, Provider, Selector, Silent, conformance};
+use tokio::net::TcpListener;
 
 use crate::{Heard, SUBSCRIPTION, azure, config, role_web, server, web};
 
@@ -87,6 +95,31 @@ async fn ten_thousand_machines_take_the_least_number_of_calls() {
     assert_eq!(calls.len(), pages);
     assert_eq!(heard.count("Calling"), pages);
     assert_eq!(heard.count("Page"), pages);
+}
+
+#[tokio::test]
+async fn one_connection_serves_a_whole_list() {
+    const PAGES: usize = 10;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let (connections, requests) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (connected, requested, here) = (Arc::clone(&connections), Arc::clone(&requests), endpoint.clone());
+    let answer = move |uri: Uri| async move {
+        requested.fetch_add(1, Ordering::SeqCst);
+        let page = uri.query().and_then(|query| query.split_once("page=")?.1.parse().ok()).unwrap_or(1);
+        let next = format!("{here}{}?api-version=1&page={}", uri.path(), page + 1);
+        if page < PAGES { format!(r#"{{"value": [], "nextLink": "{next}"}}"#) } else { r#"{"value": []}"#.to_owned() }
+    };
+    let counted = listener.tap_io(move |_| {
+        connected.fetch_add(1, Ordering::SeqCst);
+    });
+    let server = tokio::spawn(async move { axum::serve(counted, Router::new().fallback(answer)).await });
+    let (subscriptions, endpoint) = (vec![SUBSCRIPTION.to_owned()], Some(endpoint.parse().unwrap()));
+    let azure = Azure::new(AzureConfig { subscriptions, endpoint, ..AzureConfig::default() });
+    assert_eq!(azure.instances(&role_web(), &Silent).await.unwrap(), []);
+    assert_eq!(requests.load(Ordering::SeqCst), 5 * PAGES);
+    assert!(connections.load(Ordering::SeqCst) <= 5, "five lists, one connection each: {connections:?}");
+    server.abort();
 }
 
 #[tokio::test]
