@@ -1,0 +1,94 @@
+//! What goes wrong in one subscription, and how it is told.
+
+use std::time::Duration;
+
+use provider_core::{FailureKind, Scope, ScopeError};
+
+use crate::credentials::Credentials;
+
+/// Why a subscription could not be read whole. None of them holds a token.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// No link of the credential chain gave a token.
+    #[error("{0}")]
+    Credentials(String),
+    /// The Resource Manager answered, and it was no page.
+    #[error("{operation} at {host}: HTTP {status} {code}: {message}")]
+    Refused { operation: &'static str, host: String, status: u16, code: String, message: String },
+    /// No answer came.
+    #[error("{operation} at {host}: {reason}")]
+    Unreachable { operation: &'static str, host: String, reason: String },
+    /// A page's next link leads away from the endpoint.
+    #[error("{operation}: nextLink leads to {elsewhere}, away from {host}; it was not followed")]
+    ForeignLink { operation: &'static str, host: String, elsewhere: String },
+    /// A page's next link was followed before.
+    #[error("{operation} at {host}: nextLink repeats, so the list has no end")]
+    RepeatedLink { operation: &'static str, host: String },
+    /// An entry, or a whole page, is not what the API promises.
+    #[error("{operation} at {host}: cannot read {what}: {reason}")]
+    Unreadable { operation: &'static str, host: String, what: String, reason: String },
+    /// The deadline passed while an answer was awaited.
+    #[error("{operation} at {host}: no complete answer within {deadline:?}")]
+    TimedOut { operation: &'static str, host: String, deadline: Duration },
+    /// The SDK failed in a way of its own.
+    #[error("{0}")]
+    Sdk(String),
+}
+
+impl Failure {
+    /// True when what was to be listed is gone: a scale set deleted since it was listed itself.
+    pub(crate) fn is_gone(&self) -> bool {
+        const GONE: [&str; 4] = ["ResourceNotFound", "ParentResourceNotFound", "ResourceGroupNotFound", "NotFound"];
+        matches!(self, Self::Refused { status: 404, code, .. } if GONE.contains(&code.as_str()))
+    }
+
+    /// The failure as the program shows it: its kind, and what to try.
+    pub(crate) fn in_subscription(self, scope: Scope, subscription: &str, credentials: &Credentials) -> ScopeError {
+        let hint = self.hint(subscription, credentials);
+        ScopeError::new(scope, self.kind(), self.to_string()).with_hint(hint)
+    }
+
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Credentials(_) => FailureKind::Credentials,
+            Self::Unreachable { .. } => FailureKind::Unreachable,
+            Self::TimedOut { .. } => FailureKind::TimedOut,
+            Self::ForeignLink { .. } | Self::RepeatedLink { .. } | Self::Unreadable { .. } | Self::Sdk(_) => {
+                FailureKind::BadAnswer
+            }
+            Self::Refused { status, code, .. } => match (*status, code.as_str()) {
+                (_, "SubscriptionNotFound" | "InvalidSubscriptionId") => FailureKind::Scope,
+                (401, _) => FailureKind::Credentials,
+                (403, _) => FailureKind::Denied,
+                (429, _) => FailureKind::Throttled,
+                (408 | 500..=599, _) => FailureKind::Service,
+                _ => FailureKind::BadAnswer,
+            },
+        }
+    }
+
+    fn hint(&self, subscription: &str, credentials: &Credentials) -> String {
+        let who = credentials.tried();
+        match self.kind() {
+            FailureKind::Credentials => format!(
+                "run `az login`; or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; or give this machine \
+                 a managed identity ({who})"
+            ),
+            FailureKind::Denied => format!(
+                "grant the Reader role: az role assignment create --role Reader --assignee <identity> --scope \
+                 /subscriptions/{subscription} ({who})"
+            ),
+            FailureKind::Scope => format!("check the id with `az account list --output table` ({who})"),
+            FailureKind::Throttled => {
+                "raise `deadline` in the selector, or ask when less else asks this subscription".to_owned()
+            }
+            FailureKind::TimedOut => "raise `deadline` in the selector".to_owned(),
+            FailureKind::Unreachable => "check the network, the proxy and `endpoint`".to_owned(),
+            FailureKind::Service => "try again; Azure's own state is at https://azure.status.microsoft".to_owned(),
+            FailureKind::BadAnswer | FailureKind::Configuration => match self {
+                Self::Unreadable { what, .. } => format!("compare `az resource show --ids {what}`"),
+                _ => "check that `endpoint` is a Resource Manager".to_owned(),
+            },
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! One list: its pages, its end, and the entries that strict models cannot read.
+
+use std::{
+    collections::HashSet,
+    fmt::{self, Debug},
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use azure_core_mgmt::{
+    BytesStream, HttpClient, Request, Response, StatusCode,
+    auth::TokenCredential,
+    error::{Error, ErrorKind, ResultExt},
+    headers::{AUTHORIZATION, Headers},
+    to_json,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use url::Url;
+
+use crate::{credentials::Credentials, failure::Failure, wire::Wire};
+
+/// How the entries of a list are read: first as this type, which promises much of them.
+pub(crate) trait Model: DeserializeOwned + 'static {
+    /// What Fleetwide needs of an entry; its own `Deserialize` reads that and nothing else.
+    type Needed: DeserializeOwned + Debug + Send;
+    /// True for machines: they are what progress counts.
+    const IS_MACHINE: bool = false;
+
+    /// What is needed of the entry; `None` when it is missing or odd, for [`Model::Needed`] to say
+    /// what exactly.
+    fn needed(self) -> Option<Self::Needed>;
+}
+
+/// A page of any list of the Resource Manager.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Page<T> {
+    value: Vec<T>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next_link: Option<String>,
+}
+
+/// One list while it is read, page by page.
+///
+/// The SDK drives it as an [`HttpClient`]: it makes the addresses, fetches the token and follows the
+/// links. But it reads a page all or nothing, and one entry in it with `"ultraSSDEnabled": "False"`
+/// would end the list. So the entries are read and kept here, and the SDK is handed the page without them.
+pub(crate) struct Listing<M: Model> {
+    wire: Arc<Wire>,
+    operation: &'static str,
+    seen: Mutex<HashSet<Url>>,
+    entries: Mutex<Vec<M::Needed>>,
+}
+
+impl<M: Model> Listing<M> {
+    /// A list of which nothing is read yet; `operation` is its name in messages.
+    pub(crate) fn new(wire: Arc<Wire>, operation: &'static str) -> Self {
+        Self { wire, operation, seen: Mutex::default(), entries: Mutex::default() }
+    }
+
+    /// The entries of the pages read so far.
+    pub(crate) fn take(&self) -> Vec<M::Needed> {
+        mem::take(&mut lock(&self.entries))
+    }
+
+    /// Reads every page, from `first` on: for the lists that the SDK does not know.
+    pub(crate) async fn read_all(&self, first: Url, credentials: &Credentials) -> Result<Vec<M::Needed>, Failure> {
+        let mut next = Some(first);
+        while let Some(url) = next {
+            let token = credentials.get_token(&[]).await.map_err(into_failure)?;
+            let link = self.read_page(&url, token.token.secret()).await?;
+            next = link.map(|link| url.join(&link)).transpose().map_err(|error| self.unreadable("nextLink", &error))?;
+        }
+        Ok(self.take())
+    }
+
+    /// Reads the page at `url` and gives the link to the next.
+    async fn read_page(&self, url: &Url, token: &str) -> Result<Option<String>, Failure> {
+        if !lock(&self.seen).insert(url.clone()) {
+            return Err(Failure::RepeatedLink { operation: self.operation, host: self.wire.host() });
+        }
+        let body = self.wire.get(self.operation, url, token).await?;
+        let page = match strict::<M>(&body) {
+            Some(page) => page,
+            None => self.lenient(&body)?,
+        };
+        self.wire.read_page(if M::IS_MACHINE { page.value.len() } else { 0 });
+        lock(&self.entries).extend(page.value);
+        Ok(page.next_link.filter(|link| !link.is_empty()))
+    }
+
+    /// The page, each entry by what is needed of it; the error names the entry that has not even that.
+    fn lenient(&self, body: &[u8]) -> Result<Page<M::Needed>, Failure> {
+        let page: Page<Value> = serde_json::from_slice(body).map_err(|error| self.unreadable("the page", &error))?;
+        let read = |entry: Value| {
+            let name =
+                ["id", "name"].iter().find_map(|key| entry[key].as_str()).unwrap_or("a nameless entry").to_owned();
+            serde_json::from_value(entry).map_err(|error| self.unreadable(&name, &error))
+        };
+        let value = page.value.into_iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Page { value, next_link: page.next_link })
+    }
+
+    fn unreadable(&self, what: &str, reason: &dyn std::error::Error) -> Failure {
+        let (what, reason) = (what.to_owned(), reason.to_string());
+        Failure::Unreadable { operation: self.operation, host: self.wire.host(), what, reason }
+    }
+}
+
+/// The page by the strict model, if it and every entry is as the model promises.
+fn strict<M: Model>(body: &[u8]) -> Option<Page<M::Needed>> {
+    let page: Page<M> = serde_json::from_slice(body).ok()?;
+    let value = page.value.into_iter().map(M::needed).collect::<Option<_>>()?;
+    Some(Page { value, next_link: page.next_link })
+}
+
+#[async_trait]
+impl<M: Model> HttpClient for Listing<M> {
+    async fn execute_request(&self, request: &Request) -> azure_core_mgmt::Result<Response> {
+        let bearer = request.headers().get_str(&AUTHORIZATION)?;
+        let token = bearer.strip_prefix("Bearer ").unwrap_or_default();
+        let next_link = self.read_page(request.url(), token).await.map_err(into_error)?;
+        let rest = to_json(&Page::<()> { value: Vec::new(), next_link }).context(ErrorKind::DataConversion, "page")?;
+        Ok(Response::new(StatusCode::Ok, Headers::new(), Box::pin(BytesStream::new(rest))))
+    }
+}
+
+impl<M: Model> fmt::Debug for Listing<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listing").field("operation", &self.operation).finish_non_exhaustive()
+    }
+}
+
+/// A failure on its way through the SDK, which knows only errors of its own.
+pub(crate) fn into_error(failure: Failure) -> Error {
+    Error::new(ErrorKind::Other, failure)
+}
+
+/// The same failure at the other end.
+pub(crate) fn into_failure(error: Error) -> Failure {
+    match error.into_downcast::<Failure>() {
+        Ok(failure) => failure,
+        Err(error) => Failure::Sdk(error.to_string()),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
