@@ -1,1 +1,252 @@
-//! placeholder
+//! Google Cloud: Compute Engine instances, by label, over any number of projects.
+//!
+//! One `instances.aggregatedList` per project gives every zone, 500 instances a page. Projects are
+//! asked side by side. An unreachable zone is an error and not an empty zone.
+//!
+//! Reading order: [`config`] (what the user chose), `credentials` (who we are), `filter` (what the
+//! server is told), `client` (one page), `retry` (until the deadline), `response` (a page in the
+//! words of `provider-core`), `failure` (what went wrong, in those words too).
+//!
+//! GCP's key=value tags are its labels. Its network tags have no value: they match as `tag = ""`.
+//! Not in here: managed instance groups as such (their members are ordinary instances), and images,
+//! which the list does not name.
+
+mod client;
+pub mod config;
+mod credentials;
+mod failure;
+mod filter;
+mod response;
+mod retry;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::{Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use provider_core::{
+    FailureKind, Instance, Progress, Provider, ProviderError, ProviderName, Scope, ScopeError, Selector, Step, gather,
+};
+
+use crate::{
+    client::{Answer, Client, PageQuery},
+    config::Environment,
+    failure::Failure,
+    response::{Page, Place},
+    retry::Retry,
+};
+
+pub use config::GcpConfig;
+
+/// The provider's name in configuration.
+pub const NAME: ProviderName = ProviderName::new("gcp");
+
+/// The API's name of the one operation that is called.
+const OPERATION: &str = "aggregatedList";
+
+/// The Compute Engine instances of one selector's projects.
+#[derive(Clone, Debug)]
+pub struct Gcp {
+    config: GcpConfig,
+    environment: Environment,
+}
+
+impl Gcp {
+    /// A provider for `config`; what `config` leaves open is read from the process's environment now.
+    pub fn new(config: GcpConfig) -> Self {
+        Self { config, environment: Environment::of_process() }
+    }
+
+    /// Every instance of one project, and the places that could not be read.
+    async fn project(
+        &self,
+        client: &Client,
+        project: &str,
+        filter: Option<&str>,
+        retry: &Retry<'_>,
+    ) -> Result<(Vec<Instance>, Outages), Failure> {
+        let mut found = Vec::new();
+        let mut outages = Outages::new();
+        let mut seen = HashSet::new();
+        let mut token = None;
+        loop {
+            let query = PageQuery { project, filter, token: token.as_deref() };
+            let page = read_page(client, &query, retry).await?;
+            retry.report(Step::Page { instances: page.machines.len() });
+            let wanted = page
+                .machines
+                .into_iter()
+                .filter(|machine| self.config.admits(&machine.instance.zone, &machine.networks))
+                .map(|machine| machine.instance);
+            found.extend(wanted);
+            let concerned = page.outages.into_iter().filter(|(place, _)| self.concerns(place));
+            outages.extend(concerned);
+            let Some(next) = page.next else { return Ok((found, outages)) };
+            if !seen.insert(next.clone()) {
+                return Err(Failure::bad_answer("the API gave the same page token twice: the list would never end"));
+            }
+            token = Some(next);
+        }
+    }
+
+    /// True when the selector could have instances in `place`.
+    fn concerns(&self, place: &Place) -> bool {
+        match place {
+            Place::Zone(zone) => self.config.admits_zone(zone),
+            Place::Region(region) => self.config.admits_region(region),
+            Place::Elsewhere => true,
+        }
+    }
+
+    /// The projects to ask: the configured ones, each once, else the environment's, else the credentials' own.
+    async fn projects(&self, client: &Client) -> Result<BTreeSet<String>, Failure> {
+        if !self.config.projects.is_empty() {
+            return self.config.projects.iter().map(|name| checked_project(name)).collect();
+        }
+        let own = match self.environment.project.clone() {
+            Some(project) => Some(project),
+            None => client.quota_project().await?,
+        };
+        match own {
+            Some(project) => Ok(BTreeSet::from([checked_project(&project)?])),
+            None => Err(Failure::configuration("no project is named")
+                .with_hint("list `projects` in the selector, or set GOOGLE_CLOUD_PROJECT")),
+        }
+    }
+}
+
+/// What could not be read, and the API's words about it.
+type Outages = BTreeMap<Place, String>;
+
+#[async_trait]
+impl Provider for Gcp {
+    fn name(&self) -> ProviderName {
+        NAME
+    }
+
+    async fn instances(&self, selector: &Selector, progress: &dyn Progress) -> Result<Vec<Instance>, ProviderError> {
+        let everything = Scope::new(&NAME, "projects");
+        let prepared = tokio::time::timeout(selector.deadline, async {
+            let client = Client::new(&self.config, &self.environment).await?;
+            let projects = self.projects(&client).await?;
+            Ok::<_, Failure>((client, projects))
+        });
+        let (client, projects) = prepared
+            .await
+            .map_err(|_| ScopeError::timed_out(everything.clone(), selector.deadline))
+            .and_then(|prepared| prepared.map_err(|failure| failure.in_scope(everything)))
+            .map_err(|failure| ProviderError::single(NAME, failure))?;
+
+        let filter = filter::for_server(selector);
+        let unreadable = Mutex::new(Vec::new());
+        let scopes = projects.into_iter().map(|project| (project_scope(&project), project));
+        let answer = gather(NAME, selector, progress, scopes, |scope, project| {
+            let (client, filter, unreadable) = (&client, filter.as_deref(), &unreadable);
+            async move {
+                let retry = Retry::new(&scope, progress, selector.deadline);
+                let (found, outages) = self
+                    .project(client, &project, filter, &retry)
+                    .await
+                    .map_err(|failure| failure.about_project(&project).in_scope(scope.clone()))?;
+                let failures = outages.into_iter().map(|(place, words)| outage_error(&project, &place, &words));
+                unreadable.lock().unwrap_or_else(PoisonError::into_inner).extend(failures);
+                Ok(found)
+            }
+        })
+        .await;
+        // An outage is no reason to lose the project's other zones for a caller who allows a partial answer.
+        with_outages(answer, unreadable.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// One page, read item by item when the SDK's models refuse it as a whole.
+async fn read_page(client: &Client, query: &PageQuery<'_>, retry: &Retry<'_>) -> Result<Page, Failure> {
+    match retry.until_deadline(OPERATION, || client.page(query)).await? {
+        Answer::Page(page) => Ok(page),
+        Answer::Unreadable(why) => {
+            tracing::warn!(project = query.project, why, "the SDK cannot read this page: reading it item by item");
+            retry.until_deadline(OPERATION, || client.page_item_by_item(query)).await
+        }
+    }
+}
+
+/// Adds the places that could not be read to what `gather` says.
+fn with_outages(
+    answer: Result<Vec<Instance>, ProviderError>,
+    outages: Vec<ScopeError>,
+) -> Result<Vec<Instance>, ProviderError> {
+    match answer {
+        Ok(found) if outages.is_empty() => Ok(found),
+        Ok(found) => Err(ProviderError { provider: NAME, failures: outages, found }),
+        Err(mut error) => {
+            error.failures.extend(outages);
+            Err(error)
+        }
+    }
+}
+
+fn project_scope(project: &str) -> Scope {
+    Scope::new(&NAME, format_args!("project {project}"))
+}
+
+fn outage_error(project: &str, place: &Place, words: &str) -> ScopeError {
+    let scope = match place {
+        Place::Zone(name) => Scope::new(&NAME, format_args!("project {project} zone {name}")),
+        Place::Region(name) => Scope::new(&NAME, format_args!("project {project} region {name}")),
+        Place::Elsewhere => project_scope(project),
+    };
+    ScopeError::new(scope, FailureKind::Service, format!("its instances could not be listed: {words}"))
+        .with_hint("leave the zone out of the selector (`zones`, `regions`), or wait until Google Cloud can read it")
+}
+
+/// The project's name becomes part of a path: nothing may slip through that is no project.
+fn checked_project(name: &str) -> Result<String, Failure> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | ':' | '.');
+    if !name.is_empty() && name.chars().all(plain) {
+        return Ok(name.to_owned());
+    }
+    Err(Failure::configuration(format!("`{name}` is not a project id"))
+        .with_hint("a project id looks like `shop-prod`: `gcloud projects list` shows yours"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use provider_core::{Silent, TagFilter};
+
+    fn provider(projects: &[&str], environment: Environment) -> Gcp {
+        let projects = projects.iter().map(|&project| project.to_owned()).collect();
+        Gcp { config: GcpConfig { projects, ..GcpConfig::default() }, environment }
+    }
+
+    async fn refusal(provider: &Gcp) -> ScopeError {
+        let selector = Selector::running(TagFilter::default());
+        let error = provider.instances(&selector, &Silent).await.expect_err("a refusal");
+        error.failures.into_iter().next().expect("a failure")
+    }
+
+    #[tokio::test]
+    async fn no_project_anywhere_is_an_error_with_a_hint() {
+        let loopback = Environment { endpoint: Some("http://127.0.0.1:9".to_owned()), project: None };
+        let failure = refusal(&provider(&[], loopback)).await;
+        assert_eq!(failure.kind, FailureKind::Configuration);
+        assert!(failure.hint.is_some_and(|hint| hint.contains("GOOGLE_CLOUD_PROJECT")));
+    }
+
+    #[tokio::test]
+    async fn a_project_that_would_change_the_path_is_refused() {
+        let loopback = Environment { endpoint: Some("http://127.0.0.1:9".to_owned()), project: None };
+        let failure = refusal(&provider(&["a/../b"], loopback)).await;
+        assert_eq!(failure.kind, FailureKind::Configuration);
+        assert!(failure.message.contains("a/../b"), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn an_environment_endpoint_that_is_not_safe_is_refused() {
+        let plain = Environment { endpoint: Some("http://10.0.0.1".to_owned()), project: None };
+        let failure = refusal(&provider(&["shop"], plain)).await;
+        assert_eq!(failure.kind, FailureKind::Configuration);
+        assert!(failure.message.contains("FLEETWIDE_GCP_ENDPOINT"), "{failure}");
+    }
+}

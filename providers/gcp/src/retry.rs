@@ -1,0 +1,142 @@
+//! Trying one request again until the scope's deadline.
+//!
+//! The SDK has a retry loop of its own; it is switched off. It could be taught that a 403 may mean
+//! "slower", but not to say when each attempt starts and how long each wait is.
+
+use std::{future::Future, time::Duration};
+
+use google_cloud_gax::{
+    backoff_policy::BackoffPolicy,
+    exponential_backoff::{ExponentialBackoff, ExponentialBackoffBuilder},
+    retry_state::RetryState,
+};
+use provider_core::{FailureKind, Progress, Scope, Step};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::failure::Failure;
+
+/// The longest first wait; each wait is random up to its bound, and the bound doubles.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+
+/// The longest wait: Google counts its quotas by the minute.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+
+/// Ends a little before the deadline that is kept above us, so that a scope which was throttled all
+/// along is reported as throttled and not as slow.
+const MARGIN: Duration = Duration::from_millis(100);
+
+/// One scope's retries.
+pub(crate) struct Retry<'a> {
+    scope: &'a Scope,
+    progress: &'a dyn Progress,
+    deadline: Duration,
+    ends: Instant,
+    backoff: ExponentialBackoff,
+}
+
+impl<'a> Retry<'a> {
+    /// The deadline counts from now.
+    pub(crate) fn new(scope: &'a Scope, progress: &'a dyn Progress, deadline: Duration) -> Self {
+        let backoff =
+            ExponentialBackoffBuilder::new().with_initial_delay(FIRST_WAIT).with_maximum_delay(LONGEST_WAIT).clamp();
+        let ends = Instant::now() + deadline.saturating_sub(MARGIN.min(deadline / 10));
+        Self { scope, progress, deadline, ends, backoff }
+    }
+
+    /// Says what is being done in this scope.
+    pub(crate) fn report(&self, step: Step<'_>) {
+        self.progress.step(self.scope, step);
+    }
+
+    /// Repeats `attempt` while it fails for a passing reason.
+    ///
+    /// # Errors
+    /// The first failure that will not pass; or, at the deadline, the last that was seen.
+    pub(crate) async fn until_deadline<T, F, Fut>(&self, operation: &str, attempt: F) -> Result<T, Failure>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, Failure>>,
+    {
+        let mut last: Option<Failure> = None;
+        let mut attempts = 0;
+        loop {
+            self.report(Step::Calling { operation });
+            let Ok(answer) = timeout_at(self.ends, attempt()).await else {
+                return Err(last.map_or_else(|| self.too_slow(), |failure| failure.after(attempts, self.deadline)));
+            };
+            attempts += 1;
+            let failure = match answer {
+                Err(failure) if failure.passing => failure,
+                settled => return settled,
+            };
+            let wait = self.backoff.on_failure(&RetryState::new(true).set_attempt_count(attempts));
+            if Instant::now() + wait >= self.ends {
+                return Err(failure.after(attempts, self.deadline));
+            }
+            self.report(Step::Retrying { reason: &failure.message, wait });
+            sleep(wait).await;
+            last = Some(failure);
+        }
+    }
+
+    fn too_slow(&self) -> Failure {
+        Failure::new(FailureKind::TimedOut, format!("no complete answer within {:?}", self.deadline))
+            .with_hint("raise `deadline` in the selector, or narrow it")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, future};
+
+    use super::*;
+    use provider_core::Silent;
+
+    /// Longer than the first wait, so that there always is a second attempt.
+    const DEADLINE: Duration = Duration::from_millis(500);
+
+    fn throttled() -> Failure {
+        Failure { passing: true, ..Failure::new(FailureKind::Throttled, "slower") }
+    }
+
+    async fn run(answer: impl Fn(u32) -> Option<Result<(), Failure>>) -> (Result<(), Failure>, u32) {
+        let scope = Scope::new(&crate::NAME, "project shop");
+        let calls = Cell::new(0);
+        let retry = Retry::new(&scope, &Silent, DEADLINE);
+        let attempt = || {
+            calls.set(calls.get() + 1);
+            let answer = answer(calls.get());
+            async {
+                match answer {
+                    Some(answer) => answer,
+                    None => future::pending().await,
+                }
+            }
+        };
+        (retry.until_deadline("list", attempt).await, calls.get())
+    }
+
+    #[tokio::test]
+    async fn a_passing_failure_is_tried_again_and_another_is_not() {
+        let (answer, calls) = run(|call| Some(if call == 1 { Err(throttled()) } else { Ok(()) })).await;
+        assert!(answer.is_ok() && calls == 2, "{calls}");
+        let (answer, calls) = run(|_| Some(Err(Failure::bad_answer("nonsense")))).await;
+        assert!(answer.is_err_and(|failure| failure.kind == FailureKind::BadAnswer) && calls == 1, "{calls}");
+    }
+
+    #[tokio::test]
+    async fn at_the_deadline_the_last_failure_is_told() {
+        let (answer, calls) = run(|_| Some(Err(throttled()))).await;
+        let failure = answer.expect_err("for ever");
+        assert_eq!(failure.kind, FailureKind::Throttled);
+        assert!(calls > 1 && failure.message.contains(&format!("after {calls} attempts")), "{}", failure.message);
+    }
+
+    #[tokio::test]
+    async fn throttled_once_and_then_silent_is_still_throttled() {
+        let (answer, calls) = run(|call| (call == 1).then(|| Err(throttled()))).await;
+        assert!(answer.is_err_and(|failure| failure.kind == FailureKind::Throttled) && calls == 2, "{calls}");
+        let (answer, _) = run(|_| None).await;
+        assert!(answer.is_err_and(|failure| failure.kind == FailureKind::TimedOut));
+    }
+}
