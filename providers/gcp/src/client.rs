@@ -30,7 +30,6 @@ const QUOTA_PROJECT: &str = "x-goog-user-project";
 pub(crate) struct Client {
     instances: Instances,
     credentials: Credentials,
-    http: reqwest::Client,
     endpoint: String,
 }
 
@@ -67,9 +66,7 @@ impl Client {
         if let Some(endpoint) = &chosen {
             builder = builder.with_endpoint(endpoint.as_str());
         }
-        let not_set_up = |why: &dyn Error| Failure::configuration(format!("cannot set the HTTP client up: {why}"));
         let instances = builder.build().await.map_err(|error| not_set_up(&error))?;
-        let http = reqwest::Client::builder().build().map_err(|error| not_set_up(&error))?;
         let endpoint = match chosen {
             Some(endpoint) => endpoint.as_str().to_owned(),
             None => {
@@ -77,7 +74,7 @@ impl Client {
                 format!("https://compute.{}", universe.as_deref().unwrap_or("googleapis.com"))
             }
         };
-        Ok(Self { instances, credentials, http, endpoint })
+        Ok(Self { instances, credentials, endpoint })
     }
 
     /// One page, in one attempt.
@@ -100,9 +97,9 @@ impl Client {
 
     /// The same page, in one attempt, with what the models cannot read set aside.
     pub(crate) async fn page_item_by_item(&self, query: &PageQuery<'_>) -> Result<Page, Failure> {
+        let http = reqwest::Client::builder().build().map_err(|error| not_set_up(&error))?;
         let url = format!("{}/compute/v1/projects/{}/aggregated/instances", self.endpoint, query.project);
-        let answer = self
-            .http
+        let answer = http
             .get(url)
             .query(&[("maxResults", PAGE_SIZE)])
             .query(&query.filter.map(|filter| [("filter", filter)]))
@@ -134,4 +131,8 @@ impl Client {
             Err(error) => Err(credentials::missing(&error.to_string())),
         }
     }
+}
+
+fn not_set_up(why: &dyn Error) -> Failure {
+    Failure::configuration(format!("cannot set the HTTP client up: {why}"))
 }

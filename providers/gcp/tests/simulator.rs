@@ -357,11 +357,12 @@ async fn an_instance_that_nothing_can_read_is_named() {
 /// Whatever is asked, the server's filter never costs an instance that the selector wants.
 #[test]
 fn a_generated_selector_gives_just_what_it_means() {
-    let states = [MachineState::Pending, MachineState::Running, MachineState::Stopping, MachineState::Stopped];
+    let state =
+        || select(&[MachineState::Pending, MachineState::Running, MachineState::Stopping, MachineState::Stopped][..]);
     let key = || select(&["role", "env", "a-b", "x_1", "Up"][..]);
     let value = || select(&["web", "w", "prod", "1-2", "db", "W"][..]);
     let pattern = || select(&["", "*", "w*", "?", "web", "prod", "1-2", "db", "W", "q\"x"][..]);
-    let machine = (select(&states[..]), btree_map(key(), value(), 0..4), btree_set(key(), 0..3));
+    let machine = (state(), btree_map(key(), value(), 0..4), btree_set(key(), 0..3));
     let wanted = (btree_set(select(&InstanceState::ALL[..]), 1..4), vec((key(), vec(pattern(), 1..3)), 0..3));
 
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
