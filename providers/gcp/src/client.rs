@@ -67,12 +67,11 @@ impl Client {
             builder = builder.with_endpoint(endpoint.as_str());
         }
         let instances = builder.build().await.map_err(|error| not_set_up(&error))?;
-        let endpoint = match chosen {
-            Some(endpoint) => endpoint.as_str().to_owned(),
-            None => {
-                let universe = credentials.universe_domain().await;
-                format!("https://compute.{}", universe.as_deref().unwrap_or("googleapis.com"))
-            }
+        let endpoint = if let Some(endpoint) = chosen {
+            endpoint.as_str().to_owned()
+        } else {
+            let universe = credentials.universe_domain().await;
+            format!("https://compute.{}", universe.as_deref().unwrap_or("googleapis.com"))
         };
         Ok(Self { instances, credentials, endpoint })
     }

@@ -58,14 +58,14 @@ impl Page {
         }
         if let Some(warning) = list.warning.filter(|warning| warning.code != Some(ListCode::NoResultsOnPage)) {
             let code = warning.code.as_ref().and_then(ListCode::name);
-            page.outages.push((Place::Elsewhere, words_of(code, warning.message)));
+            page.outages.push((Place::Elsewhere, words_of(code, warning.message.as_deref())));
         }
         for (place, zone) in list.items {
             // A zone without instances says NO_RESULTS_ON_PAGE; any other warning of a list means that
             // it may not be whole (UNREACHABLE, LIST_OVERHEAD_QUOTA_EXCEED, …).
             if let Some(warning) = zone.warning.filter(|warning| warning.code != Some(ZoneCode::NoResultsOnPage)) {
                 let code = warning.code.as_ref().and_then(ZoneCode::name);
-                page.outages.push((Place::of(&place), words_of(code, warning.message)));
+                page.outages.push((Place::of(&place), words_of(code, warning.message.as_deref())));
             }
             for vm in zone.instances {
                 page.machines.push(machine(project, &place, vm)?);
@@ -140,8 +140,8 @@ fn only(object: &Value, keys: &[&str]) -> Map<String, Value> {
     keys.iter().filter_map(|&key| object.get(key).map(|value| (key.to_owned(), value.clone()))).collect()
 }
 
-fn words_of(code: Option<&str>, message: Option<String>) -> String {
-    format!("{} ({})", message.as_deref().unwrap_or("no reason given"), code.unwrap_or("no code"))
+fn words_of(code: Option<&str>, message: Option<&str>) -> String {
+    format!("{} ({})", message.unwrap_or("no reason given"), code.unwrap_or("no code"))
 }
 
 /// One instance; `place` is the key that it was listed under.
