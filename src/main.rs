@@ -1,2 +1,5 @@
-//! x
-fn main() {}
+//! Parse, call, exit.
+
+fn main() {
+    std::process::exit(fleetwide::cli::main().into());
+}

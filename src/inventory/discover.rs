@@ -33,13 +33,19 @@ pub struct Inventory {
 /// When a scope fails that may not, when an instance has no address, when two hosts would be
 /// reached by one address, when too few hosts are left. Nothing is decided by a partial answer.
 pub async fn discover(target: &Target, progress: &dyn Progress) -> Result<Inventory, InventoryError> {
-    let providers: Vec<Box<dyn Provider>> = target.select.iter().map(provider).collect::<Result<_, _>>()?;
-    let answers = join_all(target.select.iter().zip(&providers).map(|(select, provider)| async move {
-        let selector = Selector { tags: select.tags.clone(), states: select.states.clone(), deadline: select.deadline };
-        provider.instances(&selector, progress).await
-    }))
-    .await;
-    merge(target, answers)
+    let answers = join_all(target.select.iter().map(|select| ask(select, progress))).await;
+    merge(target, answers.into_iter().collect::<Result<_, _>>()?)
+}
+
+/// Asks one selector's provider.
+///
+/// # Errors
+/// When this build lacks the provider; what the provider itself says is the answer.
+pub async fn ask(
+    select: &Select,
+    progress: &dyn Progress,
+) -> Result<Result<Vec<Instance>, ProviderError>, NotBuiltIn> {
+    Ok(provider(select)?.instances(&select.selector(), progress).await)
 }
 
 /// Makes one inventory of the selectors' answers, which stand in the order of `target.select`.

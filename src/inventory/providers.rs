@@ -11,10 +11,65 @@ use crate::config::{Select, Source};
 pub fn provider(select: &Select) -> Result<Box<dyn Provider>, NotBuiltIn> {
     match &select.source {
         Source::Static(hosts) => Ok(Box::new(hosts.clone())),
+        #[cfg(feature = "aws")]
+        Source::Aws(source) => Ok(Box::new(aws(source))),
+        #[cfg(feature = "gcp")]
+        Source::Gcp(source) => Ok(Box::new(gcp(source))),
+        #[cfg(feature = "azure")]
+        Source::Azure(source) => Ok(Box::new(azure(source))),
+        #[cfg(not(all(feature = "aws", feature = "gcp", feature = "azure")))]
         other => Err(NotBuiltIn { provider: other.provider() }),
     }
 }
-/// x
+
+#[cfg(feature = "aws")]
+fn aws(source: &crate::config::AwsSource) -> provider_aws::Aws {
+    use crate::config::Regions;
+
+    provider_aws::Aws::new(provider_aws::AwsConfig {
+        regions: match &source.regions {
+            Regions::FromChain => provider_aws::Regions::Named(Vec::new()),
+            Regions::All => provider_aws::Regions::All,
+            Regions::Listed(regions) => provider_aws::Regions::Named(regions.clone()),
+        },
+        zones: source.zones.clone(),
+        vpcs: source.vpcs.clone(),
+        profile: source.profile.clone(),
+        assume_role: source.assume_role.as_ref().map(|role| provider_aws::AssumeRole {
+            arn: role.arn.clone(),
+            external_id: role.external_id.clone(),
+            session_name: None,
+        }),
+        endpoint: source.endpoint.clone(),
+    })
+}
+
+#[cfg(feature = "gcp")]
+fn gcp(source: &crate::config::GcpSource) -> provider_gcp::Gcp {
+    provider_gcp::Gcp::new(provider_gcp::GcpConfig {
+        projects: source.projects.clone(),
+        regions: source.regions.clone(),
+        zones: source.zones.clone(),
+        networks: source.networks.clone(),
+        credentials_file: source.credentials_file.clone(),
+        endpoint: source.endpoint.clone(),
+    })
+}
+
+#[cfg(feature = "azure")]
+fn azure(source: &crate::config::AzureSource) -> provider_azure::Azure {
+    provider_azure::Azure::new(provider_azure::AzureConfig {
+        subscriptions: source.subscriptions.clone(),
+        resource_groups: source.resource_groups.clone(),
+        scale_sets: source.scale_sets.clone(),
+        regions: source.regions.clone(),
+        zones: source.zones.clone(),
+        networks: source.networks.clone(),
+        endpoint: source.endpoint.clone(),
+    })
+}
+
+/// This build was made without a cloud that the configuration asks for.
 #[derive(Debug, thiserror::Error)]
 #[error("this build of fleetwide has no `{provider}` provider")]
 pub struct NotBuiltIn {

@@ -1,7 +1,7 @@
 //! The loop between the dispatcher and the world: commands become tasks, and what they come to
 //! becomes the next input.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::{
@@ -166,8 +166,8 @@ impl Engine {
 
         // The host's story is that of all its attempts: it began with the first one.
         if let (Some(first), Some(last)) = (before.started, result.started) {
-            let earlier = last.duration_since(first);
-            result.duration += earlier.try_into().unwrap_or_default();
+            // A clock that was set back adds nothing.
+            result.duration += Duration::try_from(last.duration_since(first)).unwrap_or_default();
         }
         result.started = before.started.or(result.started).or(Some(Timestamp::now()).filter(|_| touched));
         self.touched[host.0] |= touched;

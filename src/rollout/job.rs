@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     config::{OnLost, Secret},
-    guard::{self, GuardRequest},
+    guard::{self, GuardRequest, Offsets},
     inventory::Host,
     plan::{Plan, Work},
     transport::Job,
@@ -13,29 +13,29 @@ use crate::{
 /// The job of one attempt on one host.
 pub(super) fn job(plan: &Plan, stage: &str, host: &Host, attempt: u32) -> Job {
     let limits = &plan.policy.limits;
-    let (work, revision) = match &plan.work {
-        Work::Deploy { revision, script } => {
-            (guard::Work::Deploy { script: script.bytes.clone() }, Some(revision.to_string()))
-        }
-        Work::Command(command) => (guard::Work::Run { command: command.clone() }, None),
-    };
-    Job {
-        request: GuardRequest {
-            work,
+    let work = match &plan.work {
+        Work::Deploy { revision, script } => guard::Work::Deploy(guard::Deploy {
             app: plan.app.to_string(),
             run: plan.run.to_string(),
             attempt,
             fence: plan.run.started_ms(),
+            revision: Some(revision.to_string()),
+            script: script.bytes.to_vec(),
+            resume: Offsets::default(),
+        }),
+        Work::Command(command) => guard::Work::Run { command: command.clone() },
+    };
+    Job {
+        request: GuardRequest {
+            work,
             deadline: limits.script,
             grace: limits.kill_grace,
             on_lost: match plan.policy.on_lost {
                 OnLost::Finish => guard::OnLost::Finish,
                 OnLost::Kill => guard::OnLost::Kill,
             },
-            revision,
             env: environment(plan, stage, host),
             args: plan.args.clone(),
-            resume: None,
         },
         idle_timeout: limits.idle,
     }

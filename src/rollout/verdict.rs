@@ -47,6 +47,7 @@ fn by_trailer(mut result: HostResult, trailer: &Trailer, policy: &Policy) -> Att
             result.signal = Some(signal.to_string());
             format!("killed by {signal}")
         }
+        ScriptStatus::Unknown => "nobody saw its end".to_owned(),
     };
     let killed = match trailer.group {
         GroupState::Gone => Killed::Confirmed,
@@ -61,7 +62,10 @@ fn by_trailer(mut result: HostResult, trailer: &Trailer, policy: &Policy) -> Att
     };
     let (outcome, failure, message) = match (trailer.cause, &trailer.status) {
         (Cause::None, ScriptStatus::Exited(0)) => (Outcome::Succeeded, None, None),
-        (Cause::None, _) => failed(Outcome::Failed, FailureCause::Script, end),
+        (Cause::None, ScriptStatus::Unknown) => failed(Outcome::Unknown, FailureCause::Lost, end),
+        (Cause::None, ScriptStatus::Exited(_) | ScriptStatus::Signaled(_)) => {
+            failed(Outcome::Failed, FailureCause::Script, end)
+        }
         (Cause::Stop | Cause::Kill, _) => after_kill(FailureCause::Cancelled, "cancelled".to_owned()),
         (Cause::Idle, _) => after_kill(
             FailureCause::Idle,
@@ -85,10 +89,25 @@ fn by_trailer(mut result: HostResult, trailer: &Trailer, policy: &Policy) -> Att
 fn refused(mut result: HostResult, reason: Refusal, text: String) -> Attempt {
     result.outcome = Outcome::Unreachable;
     result.failure = Some(FailureCause::Unreachable(UnreachableCause::Refused));
-    result.message = Some(format!("refused by the host's guard ({reason}): {text}"));
-    result.hint = reason.hint().map(ToOwned::to_owned);
+    let (word, hint) = explained(reason);
+    result.message = Some(format!("{word}: {text}"));
+    result.hint = Some(hint.to_owned());
     // Never by itself again: the host said no, and would say so again.
     Attempt { end: AttemptEnd::Final(Outcome::Unreachable), result, touched: false }
+}
+
+/// What a refusal means to people, and what to try.
+const fn explained(reason: Refusal) -> (&'static str, &'static str) {
+    match reason {
+        Refusal::Busy => ("the host is busy with another run", "wait for it, or end it where it was started"),
+        Refusal::Fence => ("a later run was here", "check this machine's clock, and that nobody deploys an older run"),
+        Refusal::NoHome => ("no place for the record", "give the login a home folder, or set XDG_STATE_HOME for it"),
+        Refusal::ReadOnly => ("the record cannot be written", "check the owner and the mount of the login's home folder"),
+        Refusal::Full => ("no space for the record", "free space in the login's home folder"),
+        Refusal::NoTool => ("the host lacks a tool", "install it there"),
+        Refusal::NeverStarted => ("an earlier attempt died before the start", "run it again"),
+        Refusal::BadRequest => ("the host's guard did not understand", "please report this"),
+    }
 }
 
 fn cut_off(mut result: HostResult, lost: Lost, policy: &Policy) -> Attempt {
@@ -125,7 +144,7 @@ mod tests {
     }
 
     fn judged(status: ScriptStatus, cause: Cause, group: GroupState) -> (Outcome, HostResult) {
-        let trailer = Trailer { status, cause, group };
+        let trailer = Trailer { status, cause, group, stdout: None, stderr: None };
         let attempt = ended(HostResult::skipped(host("i-1", "a").id), Ok(RemoteExit::Ended(trailer)), &policy());
         assert_eq!(attempt.end, AttemptEnd::Final(attempt.result.outcome));
         (attempt.result.outcome, attempt.result)
@@ -181,6 +200,8 @@ mod tests {
             status: ScriptStatus::Signaled(Signal::new("TERM")),
             cause: Cause::Timeout,
             group: GroupState::Gone,
+            stdout: None,
+            stderr: None,
         };
         let attempt = by_trailer(HostResult::skipped(host("i-1", "a").id), &trailer, &policy);
         let message = attempt.result.message.expect("a message");
