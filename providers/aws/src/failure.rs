@@ -51,7 +51,12 @@ impl Request {
             (Some(code), None) => format!("{}: {code}", self.operation),
             (None, _) => match status {
                 Some(status) if status != 200 => format!("{}: HTTP {status}", self.operation),
-                _ => format!("{}: the answer cannot be read: {}", self.operation, causes(cause)),
+                // The SDK's own word for it is "unhandled error"; what it wraps says more.
+                _ => format!(
+                    "{}: the answer cannot be read: {}",
+                    self.operation,
+                    causes(cause.source().unwrap_or(cause))
+                ),
             },
         };
         if let Some(id) = request_id {

@@ -12,10 +12,7 @@ use aws_config::{
     default_provider::credentials::DefaultCredentialsChain,
     environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider},
     imds::region::ImdsRegionProvider,
-    meta::{
-        credentials::CredentialsProviderChain,
-        region::RegionProviderChain,
-    },
+    meta::{credentials::CredentialsProviderChain, region::RegionProviderChain},
     profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider},
     provider_config::ProviderConfig,
     sts::AssumeRoleProvider,
@@ -45,6 +42,9 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// More than any deadline has room for: what ends the retries is the deadline, or the listener.
 const MOST_ATTEMPTS: u32 = 1000;
+
+/// The wait after the first failure is at most this; it doubles from there, and each is cut at random.
+const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
 /// The longest wait between two attempts.
 const MOST_BACKOFF: Duration = Duration::from_secs(10);
@@ -117,7 +117,12 @@ fn loader(config: &AwsConfig) -> ConfigLoader {
     let mut profile = ProfileFileRegionProvider::builder();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .no_credentials()
-        .retry_config(RetryConfig::standard().with_max_attempts(MOST_ATTEMPTS).with_max_backoff(MOST_BACKOFF))
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(MOST_ATTEMPTS)
+                .with_initial_backoff(FIRST_BACKOFF)
+                .with_max_backoff(MOST_BACKOFF),
+        )
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build());
     if let Some(name) = &config.profile {
         profile = profile.profile_name(name);
