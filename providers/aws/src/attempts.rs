@@ -1,0 +1,176 @@
+//! Hears every HTTP attempt of one region's client: for the person who waits, for the error when the
+//! deadline passes, and to give up early on what waiting does not mend.
+//!
+//! The SDK retries out of sight. This listens at two of its doors: an interceptor before each attempt
+//! is sent, and a retry classifier after each has ended (the only one that hears of every end,
+//! timeouts included).
+
+use std::{
+    error::Error,
+    marker::PhantomData,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use aws_sdk_ec2::{
+    config::{
+        ConfigBag, Intercept, RuntimeComponents,
+        interceptors::{BeforeTransmitInterceptorContextRef, InterceptorContext},
+        retry::{ClassifyRetry, RetryAction},
+    },
+    error::{BoxError, ProvideErrorMetadata},
+    operation::RequestId,
+};
+use provider_core::FailureKind;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+
+use crate::{
+    failure::{Failure, Request},
+    response::culprit,
+};
+
+/// Attempts that fail in a row, for another reason than throttling, before the request is given up.
+/// Being throttled is the one failure that patience mends: there only the deadline ends it.
+const PATIENCE: u32 = 5;
+
+/// What was heard.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// An attempt is about to be sent.
+    Calling,
+    /// The attempt after a failed one is about to be sent.
+    Retrying { reason: String, waited: Duration },
+}
+
+/// An operation's own error type.
+pub(crate) trait OperationError: Error + ProvideErrorMetadata + RequestId + Send + Sync + 'static {}
+
+impl<E: Error + ProvideErrorMetadata + RequestId + Send + Sync + 'static> OperationError for E {}
+
+/// Listens to the attempts of requests whose errors are `E`. Clones share what they heard.
+#[derive(Debug)]
+pub(crate) struct Listener<E>(Arc<Shared<E>>);
+
+#[derive(Debug)]
+struct Shared<E> {
+    request: Request,
+    tell: UnboundedSender<Heard>,
+    state: Mutex<State>,
+    errors: PhantomData<fn() -> E>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: u32,
+    /// The last attempt's failure and when it was; `None` once an attempt succeeded.
+    failed: Option<(Failure, Instant)>,
+    /// Failures in a row that are no throttling.
+    unmended: u32,
+}
+
+impl<E> Clone for Listener<E> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<E> Listener<E> {
+    /// A listener for `request`, and where it tells what it hears.
+    pub(crate) fn new(request: Request) -> (Self, UnboundedReceiver<Heard>) {
+        let (tell, heard) = mpsc::unbounded_channel();
+        let shared = Shared { request, tell, state: Mutex::default(), errors: PhantomData };
+        (Self(Arc::new(shared)), heard)
+    }
+
+    /// Which request it listens to.
+    pub(crate) fn request(&self) -> &Request {
+        &self.0.request
+    }
+
+    /// How many attempts were sent.
+    pub(crate) fn calls(&self) -> u32 {
+        self.state().calls
+    }
+
+    /// Why the last attempt failed, if it did.
+    pub(crate) fn last_failure(&self) -> Option<Failure> {
+        self.state().failed.as_ref().map(|(failure, _)| failure.clone())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, heard: Heard) {
+        // Nobody listens any more when the deadline has passed.
+        let _ = self.0.tell.send(heard);
+    }
+}
+
+impl<E: OperationError> Listener<E> {
+    /// Why this attempt failed, if it did.
+    fn failure(&self, attempt: &InterceptorContext) -> Option<Failure> {
+        let error = attempt.output_or_error()?.err()?;
+        let request = &self.0.request;
+        if let Some(refusal) = error.as_operation_error() {
+            let response = attempt.response();
+            let status = response.map(|response| response.status().as_u16());
+            let Some(refusal) = refusal.downcast_ref::<E>() else { return Some(request.unmade(error)) };
+            let mut failure = request.refused(status, refusal.meta(), refusal.request_id(), refusal);
+            let body = response.and_then(|response| std::str::from_utf8(response.body().bytes()?).ok());
+            if failure.kind == FailureKind::BadAnswer
+                && let Some(id) = body.and_then(culprit)
+            {
+                failure.message = format!("{}, in the description of instance `{id}`", failure.message);
+            }
+            Some(failure)
+        } else if let Some(connector) = error.as_connector_error() {
+            Some(request.undelivered(connector))
+        } else if error.is_timeout_error() {
+            Some(request.attempt_timed_out())
+        } else if error.is_response_error() {
+            Some(request.undelivered(error))
+        } else {
+            Some(request.unmade(error))
+        }
+    }
+}
+
+impl<E: OperationError> Intercept for Listener<E> {
+    fn name(&self) -> &'static str {
+        "FleetwideAttempts"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let mut state = self.state();
+        state.calls += 1;
+        if let Some((failure, at)) = &state.failed {
+            self.tell(Heard::Retrying { reason: failure.message.clone(), waited: at.elapsed() });
+        }
+        self.tell(Heard::Calling);
+        Ok(())
+    }
+}
+
+impl<E: OperationError> ClassifyRetry for Listener<E> {
+    fn name(&self) -> &'static str {
+        "FleetwidePatience"
+    }
+
+    fn classify_retry(&self, attempt: &InterceptorContext) -> RetryAction {
+        let failure = self.failure(attempt);
+        let mut state = self.state();
+        state.unmended = match &failure {
+            Some(failure) if failure.kind != FailureKind::Throttled => state.unmended + 1,
+            _ => 0,
+        };
+        state.failed = failure.map(|failure| (failure, Instant::now()));
+        // What is retried at all is the SDK's to say; here it is only stopped.
+        if state.unmended >= PATIENCE { RetryAction::RetryForbidden } else { RetryAction::NoActionIndicated }
+    }
+}

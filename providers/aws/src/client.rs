@@ -1,0 +1,140 @@
+//! Asks one region, page by page, within the deadline.
+
+use std::{collections::HashSet, future::Future, pin::pin, time::Duration};
+
+use aws_sdk_ec2::operation::{
+    describe_instances::{DescribeInstancesError, DescribeInstancesOutput},
+    describe_regions::DescribeRegionsError,
+};
+use provider_core::{Instance, Progress, Scope, ScopeError, Selector, Step};
+use tokio::{sync::mpsc::UnboundedReceiver, time::sleep};
+
+use crate::{
+    attempts::{Heard, Listener},
+    config::AwsConfig,
+    failure::{Failure, Request},
+    filter, response,
+    session::Session,
+};
+
+/// EC2's largest page. Without a size it does not page at all, and fails on very large accounts.
+const PAGE_SIZE: i32 = 1000;
+
+/// One region as one question sees it.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) region: &'a str,
+    pub(crate) scope: &'a Scope,
+    pub(crate) deadline: Duration,
+    pub(crate) progress: &'a dyn Progress,
+}
+
+impl Place<'_> {
+    /// The instances of this region that the server takes for `selector`'s.
+    pub(crate) async fn instances(&self, selector: &Selector, config: &AwsConfig) -> Result<Vec<Instance>, ScopeError> {
+        let (listener, heard) = self.listen::<DescribeInstancesError>("DescribeInstances");
+        let mut pages = self
+            .session
+            .client(self.region, &listener)
+            .describe_instances()
+            .set_filters(Some(filter::filters(selector, config)).filter(|filters| !filters.is_empty()))
+            .into_paginator()
+            .page_size(PAGE_SIZE)
+            // The paginator would take a repeated token for the end, in silence.
+            .stop_on_duplicate_token(false)
+            .send();
+        let work = async {
+            let mut found = Vec::new();
+            let mut seen = HashSet::new();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| explain(&listener, &error))?;
+                found.extend(
+                    self.read(&page, config).map_err(|error| listener.request().bad_answer(&error.to_string()))?,
+                );
+                if let Some(token) = page.next_token.filter(|token| !token.is_empty())
+                    && !seen.insert(token)
+                {
+                    return Err(listener
+                        .request()
+                        .bad_answer("the page after this one is one already seen (NextToken repeats)"));
+                }
+            }
+            Ok(found)
+        };
+        self.within_deadline(&listener, heard, work).await
+    }
+
+    fn read(&self, page: &DescribeInstancesOutput, config: &AwsConfig) -> Result<Vec<Instance>, response::Unreadable> {
+        let held = page.reservations().iter().map(|reservation| reservation.instances().len()).sum();
+        self.progress.step(self.scope, Step::Page { instances: held });
+        response::instances(page.reservations(), self.region, config)
+    }
+
+    /// The regions that the account can use. One that it has not opted into is none of them.
+    pub(crate) async fn regions(&self) -> Result<Vec<String>, ScopeError> {
+        let (listener, heard) = self.listen::<DescribeRegionsError>("DescribeRegions");
+        let request = self.session.client(self.region, &listener).describe_regions();
+        let work = async {
+            let listed = request.send().await.map_err(|error| explain(&listener, &error))?;
+            Ok(response::regions(listed.regions()))
+        };
+        self.within_deadline(&listener, heard, work).await
+    }
+
+    fn listen<E>(&self, operation: &'static str) -> (Listener<E>, UnboundedReceiver<Heard>) {
+        Listener::new(Request { operation, region: self.region.to_owned() })
+    }
+
+    /// Does `work` within the deadline, and passes on what is heard meanwhile.
+    ///
+    /// The deadline is kept here, where it is known why the last attempt failed: throttled until the
+    /// deadline is throttled, not slow.
+    async fn within_deadline<T, E>(
+        &self,
+        listener: &Listener<E>,
+        mut heard: UnboundedReceiver<Heard>,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, ScopeError> {
+        let operation = listener.request().operation;
+        let tell = |heard: Heard| {
+            self.progress.step(
+                self.scope,
+                match &heard {
+                    Heard::Calling => Step::Calling { operation },
+                    Heard::Retrying { reason, waited } => Step::Retrying { reason, wait: *waited },
+                },
+            );
+        };
+        let mut work = pin!(work);
+        let mut deadline = pin!(sleep(self.deadline));
+        let outcome = loop {
+            tokio::select! {
+                biased;
+                Some(news) = heard.recv() => tell(news),
+                outcome = &mut work => break outcome.map_err(|failure| failure.at(self.scope)),
+                () = &mut deadline => break Err(self.too_late(listener)),
+            }
+        };
+        while let Ok(news) = heard.try_recv() {
+            tell(news);
+        }
+        outcome
+    }
+
+    fn too_late<E>(&self, listener: &Listener<E>) -> ScopeError {
+        match listener.last_failure() {
+            None => ScopeError::timed_out(self.scope.clone(), self.deadline),
+            Some(mut failure) => {
+                let (calls, deadline) = (listener.calls(), self.deadline);
+                failure.message = format!("{}; given up after {calls} calls in {deadline:?}", failure.message);
+                failure.at(self.scope)
+            }
+        }
+    }
+}
+
+/// Why a request failed in the end: why its last attempt did, or why there was none.
+fn explain<E>(listener: &Listener<E>, error: &(dyn std::error::Error + 'static)) -> Failure {
+    listener.last_failure().unwrap_or_else(|| listener.request().unmade(error))
+}

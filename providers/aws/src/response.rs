@@ -1,0 +1,255 @@
+//! EC2's answers in the words that all clouds share. Pure: no client, no clock.
+
+use std::{collections::BTreeMap, net::IpAddr, str::FromStr};
+
+use aws_sdk_ec2::{
+    primitives::DateTime,
+    types::{Instance as Ec2Instance, InstanceStateName, Region, Reservation},
+};
+use jiff::Timestamp;
+use provider_core::{Addresses, Instance, InstanceId, InstanceState};
+
+use crate::{NAME, config::AwsConfig};
+
+/// An instance that lacks what every instance has.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unreadable {
+    /// Nothing to call it by.
+    #[error("an instance of reservation `{reservation}` has no id")]
+    NoId { reservation: String },
+    /// An address that is none.
+    #[error("instance `{id}` has the {what} `{text}`, which is not one")]
+    Address { id: String, what: &'static str, text: String },
+}
+
+/// The instances of one page that lie in `config`'s zones and VPCs.
+pub(crate) fn instances(
+    reservations: &[Reservation],
+    region: &str,
+    config: &AwsConfig,
+) -> Result<Vec<Instance>, Unreadable> {
+    let mut found = Vec::new();
+    for reservation in reservations {
+        for described in reservation.instances() {
+            if config.covers(zone(described), described.vpc_id().unwrap_or_default()) {
+                found.push(instance(described, reservation, region)?);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn instance(described: &Ec2Instance, reservation: &Reservation, region: &str) -> Result<Instance, Unreadable> {
+    let id = described
+        .instance_id()
+        .filter(|id| !id.is_empty())
+        .ok_or_else(|| Unreadable::NoId { reservation: reservation.reservation_id().unwrap_or_default().to_owned() })?;
+    let tags = tags(described);
+    Ok(Instance {
+        id: InstanceId::new(id),
+        provider: NAME,
+        account: reservation.owner_id().unwrap_or_default().to_owned(),
+        region: region.to_owned(),
+        zone: zone(described).to_owned(),
+        name: tags.get("Name").filter(|name| !name.is_empty()).cloned().unwrap_or_else(|| id.to_owned()),
+        addresses: addresses(described, id)?,
+        state: state(described),
+        image: described.image_id().map(str::to_owned),
+        launched: described.launch_time().and_then(timestamp),
+        tags,
+    })
+}
+
+fn zone(described: &Ec2Instance) -> &str {
+    described.placement().and_then(|placement| placement.availability_zone()).unwrap_or_default()
+}
+
+fn tags(described: &Ec2Instance) -> BTreeMap<String, String> {
+    let pair =
+        |tag: &aws_sdk_ec2::types::Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
+    described.tags().iter().filter_map(pair).collect()
+}
+
+fn addresses(described: &Ec2Instance, id: &str) -> Result<Addresses, Unreadable> {
+    let ipv6 = described.ipv6_address().or_else(|| {
+        let interfaces = described.network_interfaces().iter();
+        interfaces.flat_map(|interface| interface.ipv6_addresses()).find_map(|address| address.ipv6_address())
+    });
+    Ok(Addresses {
+        private_ipv4: address(id, "private IPv4 address", described.private_ip_address())?,
+        public_ipv4: address(id, "public IPv4 address", described.public_ip_address())?,
+        public_ipv6: address(id, "IPv6 address", ipv6)?,
+        private_dns: named(described.private_dns_name()),
+        public_dns: named(described.public_dns_name()),
+        direct: None,
+    })
+}
+
+/// EC2 writes an address that is not there as an empty element, or not at all.
+fn address<T: FromStr + Into<IpAddr>>(
+    id: &str,
+    what: &'static str,
+    text: Option<&str>,
+) -> Result<Option<T>, Unreadable> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let unreadable = |_| Unreadable::Address { id: id.to_owned(), what, text: text.to_owned() };
+    text.parse().map(Some).map_err(unreadable)
+}
+
+fn named(name: Option<&str>) -> Option<String> {
+    name.filter(|name| !name.is_empty()).map(str::to_owned)
+}
+
+fn state(described: &Ec2Instance) -> InstanceState {
+    match described.state().and_then(|state| state.name()) {
+        Some(InstanceStateName::Pending) => InstanceState::Pending,
+        Some(InstanceStateName::Running) => InstanceState::Running,
+        Some(InstanceStateName::Stopping | InstanceStateName::ShuttingDown) => InstanceState::Stopping,
+        Some(InstanceStateName::Stopped) => InstanceState::Stopped,
+        Some(InstanceStateName::Terminated) => InstanceState::Terminated,
+        // The SDK's enum is open: a state that it does not know yet lands here too.
+        Some(_) | None => InstanceState::Unknown,
+    }
+}
+
+fn timestamp(time: &DateTime) -> Option<Timestamp> {
+    Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
+}
+
+/// The names of the regions that the account can use.
+pub(crate) fn regions(listed: &[Region]) -> Vec<String> {
+    let usable = |region: &&Region| region.opt_in_status() != Some("not-opted-in");
+    listed.iter().filter(usable).filter_map(|region| region.region_name()).map(str::to_owned).collect()
+}
+
+/// The instance whose description the SDK could not parse, found by hand so that an error can name
+/// it: one unreadable time fails the whole page, and a page has a thousand instances.
+pub(crate) fn culprit(page: &str) -> Option<&str> {
+    page.split("<instanceId>").skip(1).find_map(|described| {
+        let (id, described) = described.split_once("</instanceId>")?;
+        let mut times = described.split("Time>").skip(1).step_by(2).filter_map(|rest| rest.split_once('<'));
+        times.any(|(time, _)| time.parse::<Timestamp>().is_err()).then_some(id)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::types::{
+        InstanceIpv6Address, InstanceNetworkInterface, InstanceState as Ec2State, Placement, Tag,
+    };
+
+    use super::*;
+
+    fn reservation(instance: Ec2Instance) -> [Reservation; 1] {
+        [Reservation::builder().reservation_id("r-1").owner_id("111122223333").instances(instance).build()]
+    }
+
+    fn read(instance: Ec2Instance) -> Result<Vec<Instance>, Unreadable> {
+        instances(&reservation(instance), "eu-west-1", &AwsConfig::default())
+    }
+
+    fn only(instance: Ec2Instance) -> Instance {
+        let mut found = read(instance).expect("readable");
+        assert_eq!(found.len(), 1);
+        found.remove(0)
+    }
+
+    #[test]
+    fn everything_is_translated() {
+        let state = Ec2State::builder().code(16).name(InstanceStateName::Running).build();
+        let interface = InstanceNetworkInterface::builder()
+            .ipv6_addresses(InstanceIpv6Address::builder().ipv6_address("2001:db8::1").build())
+            .build();
+        let instance = only(
+            Ec2Instance::builder()
+                .instance_id("i-0abc")
+                .image_id("ami-1")
+                .state(state)
+                .private_ip_address("10.0.0.1")
+                .public_ip_address("192.0.2.1")
+                .private_dns_name("ip-10-0-0-1.ec2.internal")
+                .public_dns_name("")
+                .network_interfaces(interface)
+                .placement(Placement::builder().availability_zone("eu-west-1a").build())
+                .launch_time(DateTime::from_millis(1_700_000_000_500))
+                .tags(Tag::builder().key("Name").value("web1").build())
+                .tags(Tag::builder().key("flag").build())
+                .build(),
+        );
+        assert_eq!((instance.id.as_str(), instance.name.as_str()), ("i-0abc", "web1"));
+        assert_eq!((instance.provider, instance.account.as_str()), (NAME, "111122223333"));
+        assert_eq!((instance.region.as_str(), instance.zone.as_str()), ("eu-west-1", "eu-west-1a"));
+        assert_eq!(instance.state, InstanceState::Running);
+        assert_eq!(instance.image.as_deref(), Some("ami-1"));
+        assert_eq!(instance.launched.map(|at| at.to_string()).as_deref(), Some("2023-11-14T22:13:20.5Z"));
+        assert_eq!(instance.tags.get("flag").map(String::as_str), Some(""));
+        let addresses = instance.addresses;
+        assert_eq!(addresses.private_ipv4, "10.0.0.1".parse().ok());
+        assert_eq!(addresses.public_ipv4, "192.0.2.1".parse().ok());
+        assert_eq!(addresses.public_ipv6, "2001:db8::1".parse().ok());
+        assert_eq!(addresses.private_dns.as_deref(), Some("ip-10-0-0-1.ec2.internal"));
+        assert_eq!(addresses.public_dns, None, "an empty element is no name");
+    }
+
+    #[test]
+    fn a_nameless_instance_is_called_by_its_id() {
+        let instance = only(Ec2Instance::builder().instance_id("i-1").build());
+        assert_eq!((instance.name.as_str(), instance.state), ("i-1", InstanceState::Unknown));
+        let blank = Tag::builder().key("Name").value("").build();
+        assert_eq!(only(Ec2Instance::builder().instance_id("i-1").tags(blank).build()).name, "i-1");
+    }
+
+    #[test]
+    fn states_are_those_of_ec2() {
+        let table = [
+            ("pending", InstanceState::Pending),
+            ("running", InstanceState::Running),
+            ("stopping", InstanceState::Stopping),
+            ("shutting-down", InstanceState::Stopping),
+            ("stopped", InstanceState::Stopped),
+            ("terminated", InstanceState::Terminated),
+            ("dreaming", InstanceState::Unknown),
+        ];
+        for (name, expected) in table {
+            let state = Ec2State::builder().name(name.into()).build();
+            let instance = only(Ec2Instance::builder().instance_id("i-1").state(state).build());
+            assert_eq!(instance.state, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        assert_eq!(read(Ec2Instance::builder().build()), Err(Unreadable::NoId { reservation: "r-1".into() }));
+        let error = read(Ec2Instance::builder().instance_id("i-1").private_ip_address("10.0.0").build());
+        assert!(error.expect_err("no address").to_string().contains("`i-1`"));
+    }
+
+    #[test]
+    fn zones_and_vpcs_are_applied_here_too() {
+        let config = AwsConfig { vpcs: vec!["vpc-1".into()], ..AwsConfig::default() };
+        for (vpc, expected) in [("vpc-1", 1), ("vpc-2", 0)] {
+            let instance = Ec2Instance::builder().instance_id("i-1").vpc_id(vpc).build();
+            assert_eq!(instances(&reservation(instance), "r", &config).map(|found| found.len()), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn a_region_not_opted_into_is_left_out() {
+        let region = |name: &str, status: &str| Region::builder().region_name(name).opt_in_status(status).build();
+        let listed = [region("a", "opt-in-not-required"), region("b", "not-opted-in"), region("c", "opted-in")];
+        assert_eq!(regions(&listed), ["a", "c"]);
+    }
+
+    #[test]
+    fn the_culprit_is_found() {
+        let described = |id: &str, time: &str| {
+            format!(
+                "<item><instanceId>{id}</instanceId><launchTime>{time}</launchTime><attachTime>2026-01-01T00:00:00Z</attachTime></item>"
+            )
+        };
+        let good = described("i-1", "2026-01-01T00:00:00.000Z");
+        assert_eq!(culprit(&good), None);
+        assert_eq!(culprit(&format!("{good}{}", described("i-2", "yesterday"))), Some("i-2"));
+        assert_eq!(culprit("<html>"), None);
+    }
+}
