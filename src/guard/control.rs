@@ -114,7 +114,9 @@ pub enum GroupState {
 
 impl Signal {
     fn named(name: &str) -> Option<Self> {
-        let fine = !name.is_empty() && name.len() <= 16 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'-');
+        let fine = !name.is_empty()
+            && name.len() <= 16
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'-');
         fine.then(|| Self(name.to_owned()))
     }
 }
@@ -148,7 +150,9 @@ impl ControlLine for Control {
                 let (group, previous) = rest.split_once(' ').ok_or_else(malformed)?;
                 let previous = match previous {
                     "-" => None,
-                    word => Some(unescape(word.as_bytes()).and_then(|it| String::from_utf8(it).ok()).ok_or_else(malformed)?),
+                    word => Some(
+                        unescape(word.as_bytes()).and_then(|it| String::from_utf8(it).ok()).ok_or_else(malformed)?,
+                    ),
                 };
                 Ok(Self::Started { group: group.parse().map_err(|_| malformed())?, previous })
             }

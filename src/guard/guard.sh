@@ -331,7 +331,8 @@ keepers() {
   # They must not keep the connection open, nor the lock.
   lifeline 4>&- 5>&- 9>&- &
   echo "keeper $!"
-  [ "$1" ] || { watch_clock 3<&- 4>&- 5>&- 9>&- & echo "keeper $!"; }
+  watch_clock 3<&- 4>&- 5>&- 9>&- &
+  echo "keeper $!"
 }
 
 # Runs the launcher and says how it ended. A shell cannot tell `exit 143` from a death by TERM; awk can, but not all
@@ -509,7 +510,7 @@ prune() {
 attach() {
   attached=1
   unlock
-  n=20
+  n=$((2 * ticks))
   until process "$dir"; [ "$group" ]; do
     # Whoever made it is about to start the script, or died before it could.
     guard_alive || n=$((n - 1))
@@ -523,7 +524,7 @@ attach() {
   say "started $group $previous"
   exec 3<&0
   {
-    keepers no-clock
+    keepers
     follow 4>&- 5>&-
     exec >/dev/null
     wait

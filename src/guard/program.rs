@@ -50,10 +50,18 @@ mod tests {
     #[test]
     fn the_first_line_is_read_as_the_kernel_reads_it() {
         let words = |script: &'static str| -> Vec<String> {
-            Program::of(script.as_bytes()).interpreter.into_iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+            Program::of(script.as_bytes())
+                .interpreter
+                .into_iter()
+                .map(|word| String::from_utf8_lossy(word).into_owned())
+                .collect()
         };
         assert_eq!(words("#!/bin/sh\necho"), ["/bin/sh"]);
-        assert_eq!(words("#! \t/usr/bin/env\tpython3 -u  \nx"), ["/usr/bin/env", "python3 -u"], "one argument, blanks and all");
+        assert_eq!(
+            words("#! \t/usr/bin/env\tpython3 -u  \nx"),
+            ["/usr/bin/env", "python3 -u"],
+            "one argument, blanks and all"
+        );
         assert_eq!(words("#!/bin/sh"), ["/bin/sh"], "no newline at all");
         assert_eq!(words("#!  \necho"), ["sh"]);
         assert_eq!(words("echo hello"), ["sh"]);

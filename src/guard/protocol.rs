@@ -143,7 +143,9 @@ impl<L: ControlLine> Parser<L> {
 
     /// At the end of the stream: bytes that were held back because they could have begun a control line.
     pub fn finish(&mut self) -> Option<Parsed<'_, L>> {
-        let State::Output { matched } = std::mem::replace(&mut self.state, State::Output { matched: 0 }) else { return None };
+        let State::Output { matched } = std::mem::replace(&mut self.state, State::Output { matched: 0 }) else {
+            return None;
+        };
         let held = &self.marker[..matched];
         match self.phase {
             _ if held.is_empty() => None,
@@ -362,7 +364,8 @@ mod tests {
     #[test]
     fn stderr_has_marks_of_its_own() {
         let nonce = Nonce::random();
-        let stream = [&b"stty: no tty\n"[..], &line(&nonce, "started"), b"oops", &line(&nonce, "end"), b"late"].concat();
+        let stream =
+            [&b"stty: no tty\n"[..], &line(&nonce, "started"), b"oops", &line(&nonce, "end"), b"late"].concat();
         let mut parser = StderrParser::new(&nonce);
         let parsed: Vec<_> = parser.push(&stream).collect::<Result<_, _>>().unwrap();
         assert_eq!(

@@ -4,14 +4,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{
-    VERSION,
-    escape::escape,
-    lifeline::whole_seconds,
-    nonce::Nonce,
-    program::Program,
-    program_text,
-};
+use super::{VERSION, escape::escape, lifeline::whole_seconds, nonce::Nonce, program::Program, program_text};
 
 /// One start of a script on one host.
 #[derive(Clone, Debug)]
@@ -83,7 +76,9 @@ pub enum OnLost {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// The guard uses it as a file name.
-    #[error("{what} {name:?} cannot name a file on the host: use up to 100 of a-z A-Z 0-9 _ . -, and begin with a letter, digit or _")]
+    #[error(
+        "{what} {name:?} cannot name a file on the host: use up to 100 of a-z A-Z 0-9 _ . -, and begin with a letter, digit or _"
+    )]
     Name {
         /// What it names.
         what: &'static str,
@@ -97,7 +92,9 @@ pub enum RequestError {
         name: String,
     },
     /// A shell or the guard itself keeps it.
-    #[error("the environment variable {name} belongs to the shell or to Fleetwide and cannot be set: choose another name")]
+    #[error(
+        "the environment variable {name} belongs to the shell or to Fleetwide and cannot be set: choose another name"
+    )]
     ReservedVariable {
         /// The name.
         name: String,
@@ -125,10 +122,13 @@ impl GuardRequest {
         let mut header = Header(format!("fleetwide {VERSION} {}\n", nonce.as_str()));
         header.line("deadline", whole_seconds(self.deadline).max(1));
         header.line("grace", whole_seconds(self.grace));
-        header.line("lost", match self.on_lost {
-            OnLost::Finish => "finish",
-            OnLost::Kill => "kill",
-        });
+        header.line(
+            "lost",
+            match self.on_lost {
+                OnLost::Finish => "finish",
+                OnLost::Kill => "kill",
+            },
+        );
         for (name, value) in &self.env {
             header.variable(name, value)?;
         }
@@ -271,7 +271,8 @@ mod tests {
 
     #[test]
     fn a_deploy_says_everything_and_then_the_script() {
-        let expected = b"deadline 2\ngrace 3\nlost kill\nenv A x\\0040\\0047y\\0047\\0012\nmode deploy\napp shop\nrun 01JRUN\n\
+        let expected =
+            b"deadline 2\ngrace 3\nlost kill\nenv A x\\0040\\0047y\\0047\\0012\nmode deploy\napp shop\nrun 01JRUN\n\
             attempt 2\nfence 1700000000000\nresume 5 6\nrevision v1\narg /usr/bin/env\narg bash\\0040-e\nself\n\
             arg \\0055-flag\narg \nscript 25\n#!/usr/bin/env bash -e\n\0\xff";
         let sent = header(&request(Work::Deploy(deploy())));
@@ -282,7 +283,8 @@ mod tests {
     fn a_run_hands_its_command_to_sh() {
         let sent = header(&request(Work::Run { command: "echo $1".to_owned() }));
         let text = String::from_utf8(sent).unwrap();
-        let expected = "mode run\narg sh\narg \\0055c\narg echo\\0040\\00441\narg sh\narg \\0055-flag\narg \nscript 0\n";
+        let expected =
+            "mode run\narg sh\narg \\0055c\narg echo\\0040\\00441\narg sh\narg \\0055-flag\narg \nscript 0\n";
         assert!(text.ends_with(expected), "{text}");
     }
 
@@ -294,8 +296,14 @@ mod tests {
             request(Work::Deploy(changed)).encode(&Nonce::random()).unwrap_err()
         };
         for name in ["", ".", "..", "-x", "a/b", "a b", "é", "a\nb", &"x".repeat(101)] {
-            assert!(matches!(refused(&|it| it.app = name.to_owned()), RequestError::Name { what: "the app", .. }), "{name:?}");
-            assert!(matches!(refused(&|it| it.run = name.to_owned()), RequestError::Name { what: "the run", .. }), "{name:?}");
+            assert!(
+                matches!(refused(&|it| it.app = name.to_owned()), RequestError::Name { what: "the app", .. }),
+                "{name:?}"
+            );
+            assert!(
+                matches!(refused(&|it| it.run = name.to_owned()), RequestError::Name { what: "the run", .. }),
+                "{name:?}"
+            );
         }
         assert_eq!(refused(&|it| it.revision = Some(String::new())), RequestError::EmptyRevision);
         assert_eq!(refused(&|it| it.fence = u64::MAX), RequestError::Fence(u64::MAX));

@@ -84,5 +84,7 @@ fn an_attempt_that_never_started_says_so(shell: Shell) {
 
     // A record is there as soon as the script is.
     host.finish(&deploy("exit 0").of_run("r2"));
-    await_that("the group is on record", || recorded_group(&host.state().join("runs/r2-1")).map(drop).ok_or_else(String::new));
+    await_that("the group is on record", || {
+        recorded_group(&host.state().join("runs/r2-1")).map(drop).ok_or_else(String::new)
+    });
 }

@@ -6,10 +6,11 @@ use super::{
     host::{Host, Running, Shell, deploy, find, run},
     on_every_shell,
 };
-use crate::guard::{Lifeline, Refusal, ScriptStatus, SOURCE};
+use crate::guard::{Lifeline, Refusal, SOURCE, ScriptStatus};
 
 on_every_shell!(
     a_read_only_home_is_refused,
+    a_full_disk_is_refused,
     a_missing_home_is_refused,
     state_may_live_elsewhere,
     other_tools_can_make_a_session,
@@ -38,6 +39,16 @@ fn a_read_only_home_is_refused(shell: Shell) {
     assert_eq!(reason, Refusal::ReadOnly);
     assert!(text.contains(".local") && text.to_lowercase().contains("permission denied"), "{text}");
     mode(0o755);
+}
+
+fn a_full_disk_is_refused(shell: Shell) {
+    let host = Host::new(shell);
+    host.forge("head", "echo 'head: write error: No space left on device' >&2; exit 1");
+    let seen = host.finish(&deploy("touch ran"));
+    let (reason, text) = seen.refusal();
+    assert_eq!(reason, Refusal::Full);
+    assert!(text.contains("No space left on device"), "{text}");
+    assert!(!host.state().join("runs/r1-1").exists(), "the attempt can be made again");
 }
 
 fn a_missing_home_is_refused(shell: Shell) {
@@ -99,11 +110,7 @@ fn without_any_tool_for_it_nothing_starts(shell: Shell) {
 
 fn an_awk_that_cannot_tell_starts_nothing(shell: Shell) {
     let host = Host::new(shell);
-    host.without("awk");
-    // As gawk 4.1 does it, whose system() gives 0 for a program that a signal killed.
-    let awk = Path::new(host.command().get_program()).with_file_name("awk");
-    fs::write(&awk, "#!/bin/sh\necho untold\n").unwrap();
-    fs::set_permissions(&awk, fs::Permissions::from_mode(0o755)).unwrap();
+    host.forge("awk", "echo untold");
     let seen = host.finish(&deploy("touch ran"));
     assert_eq!(seen.refusal().0, Refusal::NoTool);
     assert!(!host.state().join("runs/r1-1").exists(), "the attempt can be made again");
@@ -111,12 +118,7 @@ fn an_awk_that_cannot_tell_starts_nothing(shell: Shell) {
 
 fn a_sleep_of_whole_seconds_will_do(shell: Shell) {
     let host = Host::new(shell);
-    host.without("sleep");
-    let sleep = Path::new(host.command().get_program()).with_file_name("sleep");
-    let real = find("sleep");
-    let text = format!("#!/bin/sh\ncase $1 in *.*) exit 1;; esac\nexec {} \"$1\"\n", real.display());
-    fs::write(&sleep, text).unwrap();
-    fs::set_permissions(&sleep, fs::Permissions::from_mode(0o755)).unwrap();
+    host.forge("sleep", &format!("case $1 in *.*) exit 1;; esac\nexec {} \"$1\"", find("sleep").display()));
     let mut running = host.start(&deploy("trap '' TERM; echo ready; sleep 300"));
     running.until_printed("ready").send(Lifeline::Terminate { grace: std::time::Duration::from_secs(1) });
     assert_eq!(running.finish().trailer().status.to_string(), "killed by KILL");
@@ -127,7 +129,10 @@ fn a_greeting_is_noise(shell: Shell) {
     let host = Host::new(shell);
     let guard = host.command();
     let mut command = Command::new(find("dash"));
-    command.args(["-c", "echo welcome; echo no tty >&2; exec \"$0\" \"$@\""]).arg(guard.get_program()).args(guard.get_args());
+    command
+        .args(["-c", "echo welcome; echo no tty >&2; exec \"$0\" \"$@\""])
+        .arg(guard.get_program())
+        .args(guard.get_args());
     host.dress(&mut command);
     let seen = Running::start(command, &run("echo out")).finish();
     assert_eq!(seen.text(), "out\n");
@@ -183,7 +188,12 @@ fn the_guard_is_clean_shell() {
     }
     // What is sent has lost its directives with its comments.
     let check = |arguments: &[&str]| {
-        let output = Command::new(find("shellcheck")).args(["-s", "sh"]).args(arguments).current_dir(folder.path()).output().unwrap();
+        let output = Command::new(find("shellcheck"))
+            .args(["-s", "sh"])
+            .args(arguments)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     };
     check(&["guard.sh"]);

@@ -7,7 +7,11 @@ use std::{
     net::Shutdown,
     os::{
         fd::OwnedFd,
-        unix::{fs::symlink, net::UnixStream, process::CommandExt as _},
+        unix::{
+            fs::{PermissionsExt as _, symlink},
+            net::UnixStream,
+            process::CommandExt as _,
+        },
     },
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
@@ -19,8 +23,8 @@ use std::{
 use tempfile::TempDir;
 
 use crate::guard::{
-    COMMAND, Control, ControlLine, Deploy, GuardRequest, Lifeline, Mark, Nonce, Offsets, OnLost, Parsed, Parser, Refusal,
-    ScriptStatus, StderrParser, StdoutParser, Trailer, Work,
+    COMMAND, Control, ControlLine, Deploy, GuardRequest, Lifeline, Mark, Nonce, Offsets, OnLost, Parsed, Parser,
+    Refusal, ScriptStatus, StderrParser, StdoutParser, Trailer, Work,
 };
 
 /// Only a guard that hangs takes this long.
@@ -34,14 +38,13 @@ pub(super) enum Shell {
 }
 
 pub(super) struct Host {
-    shell: Shell,
     pub(super) home: TempDir,
     bin: TempDir,
 }
 
 impl Host {
     pub(super) fn new(shell: Shell) -> Self {
-        let host = Self { shell, home: TempDir::new().unwrap(), bin: TempDir::new().unwrap() };
+        let host = Self { home: TempDir::new().unwrap(), bin: TempDir::new().unwrap() };
         if shell == Shell::Busybox {
             let applets = Command::new(find("busybox")).arg("--list").output().unwrap();
             for applet in String::from_utf8(applets.stdout).unwrap().lines() {
@@ -50,8 +53,8 @@ impl Host {
         } else {
             host.link("sh", if shell == Shell::Dash { "dash" } else { "bash" });
             for tool in [
-                "awk", "cat", "chmod", "cksum", "date", "dd", "env", "flock", "head", "ln", "ls", "mkdir", "mv", "readlink", "rm",
-                "seq", "setsid", "sleep", "touch", "tr", "wc",
+                "awk", "cat", "chmod", "date", "dd", "env", "flock", "head", "ln", "ls", "mkdir", "mv", "readlink",
+                "rm", "seq", "setsid", "sleep", "touch", "tr", "wc",
             ] {
                 host.link(tool, tool);
             }
@@ -63,6 +66,14 @@ impl Host {
     pub(super) fn link(&self, name: &str, program: &str) {
         self.without(name);
         symlink(find(program), self.bin.path().join(name)).unwrap();
+    }
+
+    /// Puts a shell script on the host's PATH as `name`.
+    pub(super) fn forge(&self, name: &str, script: &str) {
+        self.without(name);
+        let file = self.bin.path().join(name);
+        fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Takes `name` from the host's PATH.
@@ -315,15 +326,12 @@ impl Running {
         self.child
     }
 
-    pub(super) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Reads to the guard's last word, and waits until it has ended by itself.
     pub(super) fn finish(mut self) -> Seen {
         self.until(|seen| {
             let refused = matches!(seen.controls.last(), Some(Control::Refused { .. }));
-            let ended = matches!(seen.controls.last(), Some(Control::Ended(_))) && seen.marks.last() == Some(&Mark::Ended);
+            let ended =
+                matches!(seen.controls.last(), Some(Control::Ended(_))) && seen.marks.last() == Some(&Mark::Ended);
             refused || ended || seen.closed == 2
         });
         self.child.wait().unwrap();

@@ -72,7 +72,10 @@ fn a_lock_does_not_outlive_its_owner(shell: Shell) {
     let boot = boot.trim();
     let own = std::process::id();
     // Another boot; a process that is gone; a process that was given the number of one that is gone.
-    for (at, owner) in [format!("other {own} 1 r0-1"), format!("{boot} 4194305 1 r0-1"), format!("{boot} {own} 1 r0-1")].iter().enumerate() {
+    for (at, owner) in [format!("other {own} 1 r0-1"), format!("{boot} 4194305 1 r0-1"), format!("{boot} {own} 1 r0-1")]
+        .iter()
+        .enumerate()
+    {
         symlink(owner, host.state().join("owner")).unwrap();
         let seen = host.finish(&deploy("echo mine").of_run(&format!("s{at}")));
         assert_eq!(seen.text(), "mine\n", "{owner}");
@@ -135,7 +138,11 @@ fn the_revision_is_recorded_and_handed_over(shell: Shell) {
     assert_eq!(go("r1", Some("v1"), 0), None);
     assert_eq!(go("r2", Some("v2 $(touch pwned)'\n"), 0).as_deref(), Some("v1"));
     assert_eq!(go("r3", Some("v3"), 1).as_deref(), Some("v2 $(touch pwned)'\n"));
-    assert_eq!(go("r4", None, 0).as_deref(), Some("v2 $(touch pwned)'\n"), "a failed run and one without a revision change nothing");
+    assert_eq!(
+        go("r4", None, 0).as_deref(),
+        Some("v2 $(touch pwned)'\n"),
+        "a failed run and one without a revision change nothing"
+    );
     assert_eq!(go("r5", Some("-"), 0).as_deref(), Some("v2 $(touch pwned)'\n"));
     assert_eq!(go("r6", Some("v6"), 0).as_deref(), Some("-"), "a revision called `-` is one");
 }
@@ -145,7 +152,10 @@ fn the_last_ten_runs_are_kept(shell: Shell) {
     for run in 1..=12 {
         host.finish(&deploy("exit 1").of_run(&format!("r{run}")));
     }
-    let mut kept: Vec<_> = fs::read_dir(host.state().join("runs")).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+    let mut kept: Vec<_> = fs::read_dir(host.state().join("runs"))
+        .unwrap()
+        .map(|it| it.unwrap().file_name().into_string().unwrap())
+        .collect();
     kept.sort();
     assert_eq!(kept, ["r10-1", "r11-1", "r12-1", "r3-1", "r4-1", "r5-1", "r6-1", "r7-1", "r8-1", "r9-1"]);
 }
@@ -161,7 +171,8 @@ fn a_script_that_does_not_arrive_whole_is_not_run(shell: Shell) {
     let header = text.find("\n#.\n").unwrap() + 4;
     // Cut in the guard's text, at its end, in each header line, and in the script.
     let in_header = text[header..].match_indices('\n').map(|(at, _)| header + at + 1);
-    let cuts: Vec<usize> = [header / 2, header - 8, header - 4].into_iter().chain(in_header).chain([whole.len() - 12]).collect();
+    let cuts: Vec<usize> =
+        [header / 2, header - 8, header - 4].into_iter().chain(in_header).chain([whole.len() - 12]).collect();
     for cut in cuts {
         let mut running = Running::send_raw(host.command(), &whole[..cut], &nonce);
         running.let_go();
