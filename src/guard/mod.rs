@@ -1,138 +1,79 @@
-//! placeholder until the guard lands: the names that others lean on
+//! The guard: a small shell program that runs a script on a host at most once, under a lock, to a known end.
+//!
+//! Nothing is installed. [`COMMAND`] is the remote command line; its stdin gets what [`GuardRequest::encode`] gives,
+//! in one go, and nothing more until the first control line came back. From then on stdin is the lifeline:
+//! [`Lifeline`] lines may be sent, and its end tells the guard that we are gone. What comes back goes through a
+//! [`StdoutParser`] and a [`StderrParser`], which take the guard's own lines out of the script's output.
+//!
+//! ```text
+//! us                                            host
+//! guard.sh · header · script        --stdin-->  checks, lock, fence, run directory
+//!                                  <--both---   started
+//!                                  <--stdout--  the script's stdout, as it comes
+//!                                  <--stderr--  the script's stderr, as it comes
+//! T 10 | K | end of input           --stdin-->  TERM, grace, KILL to the script's group
+//!                                  <--both---   end
+//! ```
+//!
+//! A refusal may come while the request is still being written: read both streams even if writing fails.
+//! No I/O is done here, and nothing is known of SSH: bytes in, bytes out.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+mod control;
+mod escape;
+mod lifeline;
+mod nonce;
+mod program;
+mod protocol;
+mod request;
+#[cfg(test)]
+mod tests_shell;
 
-/// How a script ended, in its own words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ScriptStatus {
-    /// It exited with this status.
-    Exited(u8),
-    /// A signal ended it.
-    Signaled(Signal),
-}
+pub use self::{
+    control::{Cause, Control, GroupState, Mark, Refusal, ScriptStatus, Signal, Trailer},
+    lifeline::Lifeline,
+    nonce::Nonce,
+    protocol::{ControlLine, Parsed, Parser, ProtocolError, StderrParser, StdoutParser},
+    request::{Deploy, GuardRequest, Offsets, OnLost, RequestError, Work},
+};
 
-/// A signal by name, without `SIG`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signal(pub String);
+/// The version of what is sent, of what comes back, and of the state kept on the host.
+pub const VERSION: u32 = 1;
 
-impl fmt::Display for Signal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+/// The remote command line: reads the guard from stdin, byte by byte, up to a line `#.`, and becomes it.
+///
+/// One simple line without newline and `!`, and with nothing but single quotes at its surface, so that every login
+/// shell takes it for the same: POSIX shells, zsh, fish, csh and tcsh.
+pub const COMMAND: &str =
+    r##"exec sh -c 'eval "$(while IFS= read -r l; do [ "$l" = "#." ] && break; printf "%s\n" "$l"; done)"'"##;
+
+const SOURCE: &str = include_str!("guard.sh");
+
+/// The guard as it is sent: without comment lines, indentation and empty lines.
+fn program_text() -> String {
+    let mut text = String::with_capacity(SOURCE.len());
+    for line in SOURCE.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        text.push_str(line);
+        text.push('\n');
     }
+    text
 }
 
-/// Placeholder of the request.
-#[derive(Clone, Debug)]
-pub struct GuardRequest {
-    /// x
-    pub work: Work,
-    /// x
-    pub app: String,
-    /// x
-    pub run: String,
-    /// x
-    pub attempt: u32,
-    /// x
-    pub fence: u64,
-    /// x
-    pub deadline: Duration,
-    /// x
-    pub grace: Duration,
-    /// x
-    pub on_lost: OnLost,
-    /// x
-    pub revision: Option<String>,
-    /// x
-    pub env: BTreeMap<String, String>,
-    /// x
-    pub args: Vec<String>,
-    /// x
-    pub resume: Option<()>,
-}
-/// x
-#[derive(Clone, Debug)]
-pub enum Work {
-    /// x
-    Deploy {
-        /// x
-        script: std::sync::Arc<[u8]>,
-    },
-    /// x
-    Run {
-        /// x
-        command: String,
-    },
-}
-/// x
-#[derive(Clone, Copy, Debug)]
-pub enum OnLost {
-    /// x
-    Finish,
-    /// x
-    Kill,
-}
-impl Signal {
-    /// x
-    pub fn new(s: &str) -> Self {
-        Self(s.to_owned())
+#[cfg(test)]
+mod tests {
+    use super::{COMMAND, program_text};
+
+    #[test]
+    fn the_command_is_one_simple_line() {
+        assert!(!COMMAND.contains(['\n', '!', '`']));
+        assert_eq!(COMMAND.matches('\'').count(), 2);
     }
-}
-impl Refusal {
-    /// x
-    pub fn hint(self) -> Option<&'static str> {
-        None
+
+    /// It goes over the wire with every attempt, and fits the first flight of a TCP connection (ten segments).
+    #[test]
+    fn the_guard_is_small_and_plain() {
+        let text = program_text();
+        assert!(text.len() < 12_000, "{} bytes", text.len());
+        assert!(text.is_ascii());
+        assert!(text.lines().all(|line| line != "#."));
     }
-}
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("x")
-    }
-}
-
-/// What the guard says at the end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trailer {
-    /// How the script ended.
-    pub status: ScriptStatus,
-    /// What made it end.
-    pub cause: Cause,
-    /// Whether its process group is known to be gone.
-    pub group: GroupState,
-}
-
-/// What made a script end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// It ended by itself.
-    None,
-    /// We asked it to (TERM).
-    Stop,
-    /// We killed it (KILL).
-    Kill,
-    /// The deadline passed.
-    Timeout,
-    /// Contact was lost, and it was to be killed then.
-    Lost,
-    /// x
-    Idle,
-}
-
-/// Whether a process group is known to be gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GroupState {
-    /// No process of it is left.
-    Gone,
-    /// Some process of it is left.
-    Alive,
-}
-
-/// Why the guard did not start the script.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// Another run holds the host's lock.
-    Busy,
-    /// A newer run was here already.
-    Fence,
-    /// Anything else.
-    Other,
 }

@@ -1,0 +1,558 @@
+# The guard: runs one script on this host, at most once, and tells its true end.
+#
+# It arrives on stdin, as text, in front of a request (see request.rs); nothing is installed. It must
+# work in dash, bash and busybox ash, so it uses POSIX shell only, and what differs from host to host
+# (setsid, flock, awk's idea of an exit status, fractions of a second) is tried before it is relied on.
+# Whole-line comments and indentation are dropped when it is sent: no here-documents, no `#` lines in strings.
+#
+# File descriptors, the same everywhere:
+#   3 the lifeline (our stdin)         4, 5 the connection's stdout and stderr
+#   6, 7 the script's stdout and stderr, for writing; in the pump and what follows it, for reading
+#   8 the text that the launcher reads   9 the lock
+#
+# Processes, in one pipeline, so that mode `run` needs no file:
+#   { lifeline & deadline & awk -> launcher, later the script } | supervise, with the pump as its child
+# Everything that happens is a line in that pipe, and `supervise` is the only one that acts on it.
+
+nl='
+'
+letters=ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_
+
+# A control line, in a single write, so that no output of the script can land inside it.
+say() { printf '\036%s %s\n' "$nonce" "$*" >&4; }
+# Only the first line of what a tool had to say goes into the text.
+refuse() {
+  unlock
+  e=$*
+  say "refused ${e%%"$nl"*}"
+  exit 1
+}
+bad() { refuse bad-request "$*"; }
+
+# What the request says is checked again here: the far end may be older, newer, or not us.
+name() {
+  case $2 in
+    '' | [.-]* | *[!$letters.-]*) bad "$1 is not a name: $2" ;;
+  esac
+  [ ${#2} -le 100 ] || bad "$1 is too long"
+}
+number() {
+  case $2 in
+    '' | *[!0123456789]*) bad "$1 is not a number: $2" ;;
+  esac
+  [ ${#2} -le 15 ] || bad "$1 is too big: $2"
+}
+# A value is printable ASCII with every other byte as \0ooo: it can stand between single quotes.
+value() {
+  case $2 in
+    *[!$letters\\./:=@%+,-]*) bad "$1 is not escaped" ;;
+  esac
+}
+
+# Appends to the launch text what gives the escaped value $2 back; $1 is how it is used, with `@` for the value.
+launch() {
+  case $2 in
+    *\\*) text="$text${nl}fw=\$(printf %b. '$2')$nl${1%@*}\"\${fw%.}\"${1##*@}" ;;
+    *) text="$text$nl${1%@*}'$2'${1##*@}" ;;
+  esac
+}
+
+request() {
+  read -r word version nonce || exit 1
+  case $word$nonce in
+    fleetwide*[!$letters]*) exit 1 ;;
+    fleetwide?*) ;;
+    *) exit 1 ;;
+  esac
+  [ "$version" = 1 ] || bad "this guard speaks version 1, not $version"
+  mode='' app='' run='' attempt='' fence='' deadline='' grace='' lost='' revision=- skip1=0 skip2=0 size='' text=''
+  while read -r key a b; do
+    case $key in
+      mode) mode=$a ;;
+      app) app=$a ;;
+      run) run=$a ;;
+      attempt) attempt=$a ;;
+      fence) fence=$a ;;
+      deadline) deadline=$a ;;
+      grace) grace=$a ;;
+      lost) lost=$a ;;
+      revision)
+        value revision "$a"
+        revision=$a
+        ;;
+      resume) skip1=$a skip2=$b ;;
+      arg)
+        value arg "$a"
+        launch 'set -- "$@" @' "$a"
+        ;;
+      # Where the script's own path belongs, which only this host knows.
+      self) text="$text${nl}set -- \"\$@\" \"\$fw_self\"" ;;
+      env)
+        case $a in
+          '' | [0-9]* | *[!$letters]*) bad "env has a bad name: $a" ;;
+        esac
+        value "env $a" "$b"
+        launch "$a=@; export $a" "$b"
+        ;;
+      script)
+        size=$a
+        break
+        ;;
+      *) bad "unknown key: $key" ;;
+    esac
+  done
+  number deadline "$deadline"
+  number grace "$grace"
+  number script "$size"
+  case $mode/$lost in
+    deploy/finish | deploy/kill | run/finish | run/kill) ;;
+    *) bad "mode $mode, lost $lost" ;;
+  esac
+  [ "$mode" = run ] && return
+  name app "$app"
+  name run "$run"
+  number attempt "$attempt"
+  number fence "$fence"
+  number resume "$skip1"
+  number resume "$skip2"
+}
+
+tools() {
+  for t in awk head; do
+    command -v $t >/dev/null || refuse no-tool "this host has no $t"
+  done
+  # awk forks the launcher, so it is no group leader, and each of these becomes one without a fork of its own.
+  if command -v setsid >/dev/null; then leader='setsid sh'
+  elif command -v perl >/dev/null; then leader="perl -e 'use POSIX; POSIX::setsid(); exec @ARGV' sh"
+  elif command -v python3 >/dev/null; then
+    # Python starts with SIGPIPE and SIGXFSZ ignored; the script must not inherit that.
+    leader="python3 -Ic 'import os,signal as s;s.signal(s.SIGPIPE,s.SIG_DFL);s.signal(s.SIGXFSZ,s.SIG_DFL);os.setsid();os.execvp(\"sh\",[\"sh\"])'"
+  else refuse no-tool 'this host has none of setsid, perl and python3'
+  fi
+  if sleep 0.001; then tick=0.1 ticks=10; else tick=1 ticks=1; fi
+}
+
+# When process $1 was born, in b; empty when it is gone. A pid alone may have been given to another.
+birth() {
+  b=''
+  if [ -r /proc/self/stat ]; then
+    read -r b <"/proc/$1/stat" || b=''
+    # shellcheck disable=SC2086
+    set -- ${b##*) }
+    b=${20-}
+  else
+    b=$(ps -o lstart= -p "$1")
+  fi
+}
+alive() { [ "$1" ] && birth "$1" && [ "$b" ] && { [ -z "$2" ] || [ "$b" = "$2" ]; }; }
+
+# Is any process of group $1 left? A zombie that its parent has not reaped is not; one that we may not signal is.
+group_alive() {
+  e=$(LC_ALL=C kill -s 0 -- "-$1" 2>&1) || case $e in
+    *ermitted*) return 0 ;;
+    *) return 1 ;;
+  esac
+  [ -r /proc/self/stat ] || return 0
+  cat /proc/[0-9]*/stat | LC_ALL=C awk -v group="$1" '
+    { sub(/^.*\) /, "") }
+    $3 == group && $1 !~ /[ZX]/ { found = 1 }
+    END { exit !found }'
+}
+strike() {
+  kill -s "$1" -- "-$group"
+  # A stopped process would sleep through its TERM.
+  kill -s CONT -- "-$group"
+}
+
+# --- What a deploy keeps on the host ---
+
+# Who runs what is in $1: the boot, the guard and its birth, the script's group and its leader's birth.
+process() {
+  p_boot='' p_guard='' p_gbirth='' group='' p_birth=''
+  [ -e "$1/process" ] || return
+  {
+    read -r p_boot
+    read -r p_guard p_gbirth
+    read -r group
+    read -r p_birth
+  } <"$1/process"
+}
+# Is the group that `process` read still that group? Its number is not given away while one member lives.
+script_alive() {
+  [ "$group" ] && [ "$p_boot" = "$boot" ] && group_alive "$group" || return 1
+  birth "$group"
+  [ -z "$b" ] || [ -z "$p_birth" ] || [ "$b" = "$p_birth" ]
+}
+guard_alive() { [ "$p_boot" = "$boot" ] && alive "$p_guard" "$p_gbirth"; }
+
+# Replaces file $1 by text $2, whole or not at all.
+record() { printf '%s\n' "$2" >"$1.new" && mv -f "$1.new" "$1"; }
+recall() { [ -e "$1" ] && read -r "$2" <"$1"; }
+
+# What a failed write means, from the tool's own words.
+no_write() {
+  case $1 in
+    *'o space'* | *uota*) refuse full "$1" ;;
+    *) refuse read-only "$1" ;;
+  esac
+}
+busy() { refuse busy "run $1 of $app is still under way on this host"; }
+
+# flock is let go by the kernel whatever happens to us. Without it, a symbolic link is made, which is atomic, and
+# whose target names its owner; one whose owner is dead is taken over.
+lock() {
+  holder=''
+  if command -v flock >/dev/null; then
+    exec 9>>"$state/lock"
+    flock -n 9 || { recall "$state/lock" holder; busy "${holder:-(unknown)}"; }
+    locked=flock
+    echo "$run-$attempt" >"$state/lock"
+  else
+    birth $$
+    me="$boot $$ $b $run-$attempt"
+    tries=0
+    until ln -s "$me" "$state/owner"; do
+      tries=$((tries + 1))
+      [ $tries -lt 9 ] || no_write "cannot make $state/owner"
+      them=$(readlink "$state/owner") || continue
+      # shellcheck disable=SC2086
+      set -- $them
+      [ "$1" = "$boot" ] && alive "$2" "$3" && busy "$4"
+      # Two may find it stale; what was moved away decides whether it was.
+      mv "$state/owner" "$state/owner.$$" || continue
+      [ "$(readlink "$state/owner.$$")" = "$them" ] || { mv "$state/owner.$$" "$state/owner"; busy '(unknown)'; }
+      rm -f "$state/owner.$$"
+    done
+    locked=symlink
+  fi
+}
+unlock() {
+  case $locked in
+    flock) flock -u 9 ;;
+    symlink) rm -f "$state/owner" ;;
+  esac
+  locked=''
+}
+
+prepare() {
+  case $XDG_STATE_HOME in
+    /*) state=$XDG_STATE_HOME ;;
+    *)
+      [ "$HOME" ] || refuse no-home 'HOME is not set and XDG_STATE_HOME is no absolute path'
+      state=$HOME/.local/state
+      ;;
+  esac
+  state=$state/fleetwide/$app
+  dir=$state/runs/$run-$attempt
+  umask 077
+  boot=-
+  recall /proc/sys/kernel/random/boot_id boot || boot=$(sysctl -n kern.boottime)
+  e=$( (LC_ALL=C mkdir -p "$state/runs" && : >>"$state/lock") 2>&1) || no_write "$e"
+  format=1
+  recall "$state/format" format || echo 1 >"$state/format"
+  [ "$format" = 1 ] || bad "$state has format $format; this guard knows 1"
+  [ -d "$dir" ] && attach
+  lock
+  for d in "$state"/runs/*/; do
+    process "$d"
+    e=''
+    recall "$d/end" e
+    case $e in
+      *' none '* | *' gone '*) ;;
+      # It has no end, or it outlived its killing: its guard is dead, but it may not be.
+      *) d=${d%/}; script_alive && busy "${d##*/}" ;;
+    esac
+  done
+  seen=0
+  recall "$state/fence" seen
+  number fence "$seen"
+  [ "$fence" -ge "$seen" ] || refuse fence "this host has seen fence $seen; $fence is older"
+  e=$(LC_ALL=C mkdir "$dir" 2>&1) || { [ -d "$dir" ] && attach; no_write "$e"; }
+  birth $$
+  previous=-
+  recall "$state/revision" previous
+  value previous "$previous"
+  store "$dir/script" || {
+    rm -rf "$dir"
+    no_write "the script could not be stored whole: $e"
+  }
+}
+# The run directory and the fence; what the tools say goes to e.
+store() {
+  e=$(
+    {
+      printf '%s\n' "$boot" "$$ $b" >"$dir/process" && head -c "$size" >"$1" && chmod 700 "$1" && echo "$previous" >"$dir/previous" &&
+        echo "$revision" >"$dir/revision" && : >"$dir/stdout" && : >"$dir/stderr"
+    } 2>&1
+  ) && [ "$(($(wc -c <"$1")))" = "$size" ] && { [ "$fence" = "$seen" ] || record "$state/fence" "$fence"; }
+}
+
+# --- What happens while the script runs: each says so in a line on stdout, the pipe to `supervise` ---
+
+# After a first signal: KILL when the grace of $1 seconds is over, and looks in between; at last, give up.
+patience() {
+  n=$(($1 * ticks))
+  while [ $n -gt 0 ]; do sleep $tick; echo tick; n=$((n - 1)); done
+  echo grace
+  n=$((5 * ticks))
+  while [ $n -gt 0 ]; do sleep $tick; echo tick; n=$((n - 1)); done
+  echo giveup
+}
+lifeline() {
+  while read -r word a; do
+    case $word in
+      T)
+        case $a in '' | *[!0123456789]* | ??????????*) a=$grace ;; esac
+        echo stop
+        patience "$a" &
+        echo "keeper $!"
+        ;;
+      K)
+        echo kill
+        patience 0 &
+        echo "keeper $!"
+        ;;
+    esac
+  done <&3
+  if [ "$lost" = kill ]; then
+    echo lost
+    patience "$grace"
+  fi
+}
+watch_clock() {
+  # `wait` is left at once when the trap fires, so that no long sleep stays behind.
+  trap 'kill $!; exit' TERM
+  sleep "$deadline" &
+  wait $!
+  echo timeout
+  patience "$grace"
+}
+keepers() {
+  # They must not keep the connection open, nor the lock.
+  lifeline 4>&- 5>&- 9>&- &
+  echo "keeper $!"
+  watch_clock 3<&- 4>&- 5>&- 9>&- &
+  echo "keeper $!"
+}
+
+# Runs the launcher and says how it ended. A shell cannot tell `exit 143` from a death by TERM; awk can, but not all
+# in one way: 256 + signal from system(), or the raw wait status from close(), or that divided by 256.
+spawn() {
+  printf '%s\n' "$text" | {
+    exec 8<&0 </dev/null
+    fw_self=$dir/script awk -v leader="$leader" '
+      function piped(command) { printf "" | command; return close(command) }
+      BEGIN {
+        run = "exec " leader " <&8 8<&-"
+        probe = "kill -s KILL $$"
+        died = system(probe)
+        if (died == 265) r = system(run)
+        else if (died * 256 == 9) r = raw(system(run) * 256)
+        else if ((died = piped(probe)) == 265) r = piped(run)
+        else if (died == 9) r = raw(piped(run))
+        else r = "untold"
+        if (r == "untold") print r
+        else if (r >= 512) print "end signal", r - 512
+        else if (r > 256) print "end signal", r - 256
+        else print "end exit", r
+      }
+      function raw(s) { return s % 128 ? 256 + s % 128 : int(s / 256) }'
+  } 3>>"$pidfile"
+}
+# What the launcher does, in the new session: it says who it is, first to the record, then to us, and becomes the script.
+launcher() {
+  text="{
+umask $umask$text
+unset fw fw_self
+echo \$\$ >&3 || { echo full; exit 1; }
+(printf '\\036%s started\\n' $nonce >&5; printf '\\036%s started %s %s\\n' $nonce \$\$ '$previous' >&4)
+echo pid \$\$
+exec \"\$@\" </dev/null >&6 2>&7 3<&- 4>&- 5>&- 6>&- 7>&- 8<&- 9>&-
+}"
+}
+
+# Copies what is new in the logs. Who reads from 6 and 7 shares their offsets: the next one goes on where this one was.
+flush() { cat <&6 >&4 && cat <&7 >&5; }
+pump() {
+  over='' n=0
+  trap 'over=1; kill -s KILL $!' USR1
+  until [ "$over" ] || ! kill -s 0 $$; do
+    # Not newer than both logs: it may have missed something. Now and then it looks anyway, for clocks do step back.
+    # shellcheck disable=SC3013
+    if [ $n -lt 20 ] && [ "$dir/seen" -nt "$dir/stdout" ] && [ "$dir/seen" -nt "$dir/stderr" ]; then
+      n=$((n + 1))
+    else
+      n=0
+      : >"$dir/seen"
+      flush || exit 9
+    fi
+    pause=$tick
+    [ $n -gt 5 ] && [ $ticks = 10 ] && pause=0.5
+    sleep $pause &
+    wait $!
+  done
+}
+
+# How a script that another guard started comes to its end.
+follow() {
+  echo "pid $group"
+  until [ -e "$dir/end" ]; do
+    if ! guard_alive && ! script_alive; then
+      # Parts of that guard may have outlived the one we know of, and be writing the end just now.
+      sleep 1
+      [ -e "$dir/end" ] || break
+    fi
+    sleep $tick
+  done
+  echo 'end unknown -'
+}
+
+supervise() {
+  trap '' HUP INT TERM PIPE
+  cause=none status='' keepers='' pump='' group=''
+  while read -r word a b; do
+    case $word in
+      keeper) keepers="$keepers $a" ;;
+      pid)
+        group=$a
+        if [ "$mode" = deploy ]; then
+          exec 6<"$dir/stdout" 7<"$dir/stderr"
+          if [ "$attached" ]; then
+            [ "$skip1" = 0 ] || dd ibs=1 skip="$skip1" count=0 <&6
+            [ "$skip2" = 0 ] || dd ibs=1 skip="$skip2" count=0 <&7
+          else
+            birth "$group"
+            echo "$b" >>"$dir/process"
+          fi
+          pump 3<&- 9>&- &
+          pump=$!
+        fi
+        # We may have been cut off while it was starting.
+        [ "$cause" = none ] || strike TERM
+        ;;
+      stop | lost | timeout)
+        [ "$cause" = none ] && cause=$word
+        strike TERM
+        ;;
+      kill)
+        cause=$word
+        strike KILL
+        ;;
+      grace) [ "$cause" = none ] || strike KILL ;;
+      end) [ "$status" ] || status="$a $b" ;;
+      giveup | full | untold) break ;;
+    esac
+    # Another guard records the end; it must know who brought it about.
+    [ "$attached" ] && [ "$cause" != none ] && record "$dir/cause" "$cause"
+    # The end of one that was killed is the end of its whole group; what a script leaves behind by itself is its own affair.
+    if [ "$status" ] && { [ "$cause" = none ] || ! group_alive "$group"; }; then break; fi
+  done
+  # shellcheck disable=SC2086
+  kill -s TERM $keepers
+  if [ -z "$group" ]; then
+    [ "$attached" ] || rm -rf "$dir"
+    case $word in
+      full) refuse full "no space left for $dir" ;;
+      untold) refuse no-tool "this host's awk does not tell how a program ended" ;;
+      *) refuse no-tool "could not start a session of its own with ${leader%% *}" ;;
+    esac
+  fi
+  ended
+}
+
+# Records the end and tells it.
+ended() {
+  size1=- size2=-
+  left=gone
+  group_alive "$group" && left=alive
+  case $status in
+    signal*)
+      b=$(kill -l "${status#* }") && status="signal ${b#SIG}"
+      ;;
+    '') status='unknown -' ;;
+  esac
+  if [ "$mode" = deploy ]; then
+    [ "$attached" ] || recall "$dir/cause" cause
+    size1=$(($(wc -c <"$dir/stdout"))) size2=$(($(wc -c <"$dir/stderr")))
+    if [ "$attached" ]; then
+      recall "$dir/end" e && {
+        # shellcheck disable=SC2086
+        set -- $e
+        status="$1 $2" cause=$3 size1=$5 size2=$6
+      }
+    elif [ "$status" != 'unknown -' ]; then
+      record "$dir/end" "$status $cause $left $size1 $size2"
+      [ "$status" = 'exit 0' ] && [ "$revision" != - ] && record "$state/revision" "$revision"
+      prune
+      unlock
+    fi
+    # The pump is stopped between two copies, never within one. Before its trap is set it has copied nothing.
+    kill -s USR1 "$pump"
+    wait "$pump"
+    [ $? = 9 ] || flush
+  fi
+  printf '\036%s end\n' "$nonce" >&5
+  say "end $status $cause $left $size1 $size2"
+}
+# Keeps the ten youngest runs; the names were checked when they were made.
+prune() {
+  set -- "$state"/runs/*/
+  [ $# -gt 10 ] || return
+  n=0
+  # shellcheck disable=SC2012
+  ls -t "$state/runs" | while read -r d; do
+    n=$((n + 1))
+    [ $n -le 10 ] || rm -rf "$state/runs/$d"
+  done
+}
+
+# The run directory is there: this attempt was started before, and is not started again.
+attach() {
+  attached=1
+  unlock
+  n=$((2 * ticks))
+  until process "$dir"; [ "$group" ]; do
+    # Whoever made it is about to start the script, or died before it could.
+    guard_alive || n=$((n - 1))
+    [ $n -gt 0 ] || refuse never-started "an earlier guard of $run-$attempt died before it started the script; try the next attempt"
+    sleep $tick
+  done
+  head -c "$size" >/dev/null
+  previous=-
+  recall "$dir/previous" previous
+  printf '\036%s started\n' "$nonce" >&5
+  say "started $group $previous"
+  exec 3<&0
+  {
+    keepers
+    follow 4>&- 5>&-
+    exec >/dev/null
+    wait
+  } | supervise
+  exit
+}
+
+# Our own tools' complaints are no output of the script; where they matter they are caught and told.
+exec 4>&1 5>&2 >/dev/null 2>&1
+locked='' attached='' dir='' previous=- pidfile=/dev/null umask=$(umask)
+request
+tools
+if [ "$mode" = deploy ]; then
+  prepare
+  pidfile=$dir/process
+  case $previous in
+    -) launch 'FLEETWIDE_PREVIOUS_REVISION=@; export FLEETWIDE_PREVIOUS_REVISION' '' ;;
+    *) launch 'FLEETWIDE_PREVIOUS_REVISION=@; export FLEETWIDE_PREVIOUS_REVISION' "$previous" ;;
+  esac
+fi
+launcher
+exec 3<&0 </dev/null
+# Caught, not ignored: the script would inherit that. A cut connection or a stray TERM must not end us before our duty is done.
+trap : HUP INT TERM PIPE
+{
+  keepers
+  if [ "$mode" = deploy ]; then spawn 6>>"$dir/stdout" 7>>"$dir/stderr"; else spawn 6>&4 7>&5; fi
+  # The keepers are ended by `supervise`; only then are we done.
+  exec >/dev/null 3<&- 4>&- 5>&- 9>&-
+  wait
+} | supervise

@@ -1,0 +1,50 @@
+//! What may be sent to the guard while the script runs.
+
+use std::time::Duration;
+
+/// A line on the guard's stdin, which must not be sent before the guard's first control line came.
+/// Closing stdin says that we are gone: see [`OnLost`](super::OnLost).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifeline {
+    /// TERM to the script's group, and KILL to what is left of it after the grace (whole seconds, rounded up).
+    Terminate {
+        /// How long the script may tidy up.
+        grace: Duration,
+    },
+    /// KILL to the script's group, now.
+    Kill,
+}
+
+impl Lifeline {
+    /// The bytes to send.
+    pub fn encode(self) -> Vec<u8> {
+        match self {
+            Self::Terminate { grace } => format!("T {}\n", whole_seconds(grace)).into_bytes(),
+            Self::Kill => b"K\n".to_vec(),
+        }
+    }
+}
+
+/// Seconds, rounded up, and no more than every host's `sleep` and shell arithmetic can take.
+pub(super) fn whole_seconds(duration: Duration) -> u64 {
+    const TEN_YEARS: u64 = 10 * 365 * 24 * 3600;
+    let rounded = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
+    rounded.min(TEN_YEARS)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Lifeline;
+
+    #[test]
+    fn a_grace_is_rounded_up_and_bounded() {
+        let line = |grace| Lifeline::Terminate { grace }.encode();
+        assert_eq!(line(Duration::from_millis(1)), b"T 1\n");
+        assert_eq!(line(Duration::from_secs(7)), b"T 7\n");
+        assert_eq!(line(Duration::ZERO), b"T 0\n");
+        assert_eq!(line(Duration::MAX), b"T 315360000\n");
+        assert_eq!(Lifeline::Kill.encode(), b"K\n");
+    }
+}

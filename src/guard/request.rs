@@ -1,0 +1,325 @@
+//! What is sent to the guard: its own text, a header of one fact a line, and the script.
+//!
+//! Not in here: what a script is told in its environment. That is the caller's to say.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{VERSION, escape::escape, lifeline::whole_seconds, nonce::Nonce, program::Program, program_text};
+
+/// One start of a script on one host.
+#[derive(Clone, Debug)]
+pub struct GuardRequest {
+    /// What is to be run.
+    pub work: Work,
+    /// How long it may run; kept on the host too. Whole seconds, rounded up, at least one.
+    pub deadline: Duration,
+    /// How long after TERM a KILL follows, when the deadline passes or contact is lost.
+    pub grace: Duration,
+    /// What becomes of it when contact is lost.
+    pub on_lost: OnLost,
+    /// Set for the script on top of what the login gives it. Values are data: any bytes but NUL.
+    pub env: BTreeMap<String, String>,
+    /// Handed to the script. On the host they stand in its process list, so no secret belongs here.
+    pub args: Vec<String>,
+}
+
+/// What is to be run.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// A script, at most once per attempt, under the app's lock, and recorded on the host.
+    Deploy(Deploy),
+    /// A line for the host's `sh`: no lock, no fence, no file.
+    Run {
+        /// The text for `sh -c`.
+        command: String,
+    },
+}
+
+/// A script that is to be run at most once.
+#[derive(Clone, Debug)]
+pub struct Deploy {
+    /// Whose lock, fence and revision these are.
+    pub app: String,
+    /// The run that it is part of.
+    pub run: String,
+    /// Which start of the script on this host. The same attempt sent again attaches to what the first one started.
+    pub attempt: u32,
+    /// A host refuses a lower one than it has seen.
+    pub fence: u64,
+    /// Recorded as the app's revision on this host when the script exits 0.
+    pub revision: Option<String>,
+    /// The file: a script with or without `#!`, or an ELF program.
+    pub script: Vec<u8>,
+    /// When attaching: the output that we have already.
+    pub resume: Offsets,
+}
+
+/// Numbers of bytes of the script's own output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offsets {
+    /// Of its stdout.
+    pub stdout: u64,
+    /// Of its stderr.
+    pub stderr: u64,
+}
+
+/// What becomes of a running script when contact is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OnLost {
+    /// It goes on to its end or its deadline.
+    Finish,
+    /// Its group gets TERM, the grace, and KILL.
+    Kill,
+}
+
+/// Why a request cannot be sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// The guard uses it as a file name.
+    #[error(
+        "{what} {name:?} cannot name a file on the host: use up to 100 of a-z A-Z 0-9 _ . -, and begin with a letter, digit or _"
+    )]
+    Name {
+        /// What it names.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// No shell could set it.
+    #[error("{name:?} cannot name an environment variable: use letters, digits and _, and do not begin with a digit")]
+    VariableName {
+        /// The name.
+        name: String,
+    },
+    /// A shell or the guard itself keeps it.
+    #[error(
+        "the environment variable {name} belongs to the shell or to Fleetwide and cannot be set: choose another name"
+    )]
+    ReservedVariable {
+        /// The name.
+        name: String,
+    },
+    /// No process can be given it.
+    #[error("{what} holds a NUL byte, which no argument and no environment variable can hold")]
+    Nul {
+        /// Where it is.
+        what: String,
+    },
+    /// It would be taken for no revision.
+    #[error("the revision is empty")]
+    EmptyRevision,
+    /// Shell arithmetic on the host ends before.
+    #[error("the fence {0} is too big: a host takes at most 15 digits")]
+    Fence(u64),
+}
+
+impl GuardRequest {
+    /// The bytes for the guard's stdin. `nonce` must be new for each start, and given to both parsers.
+    ///
+    /// # Errors
+    /// If something cannot be said to a host: a name, a variable, a NUL byte.
+    pub fn encode(&self, nonce: &Nonce) -> Result<Vec<u8>, RequestError> {
+        let mut header = Header(format!("fleetwide {VERSION} {}\n", nonce.as_str()));
+        header.line("deadline", whole_seconds(self.deadline).max(1));
+        header.line("grace", whole_seconds(self.grace));
+        header.line(
+            "lost",
+            match self.on_lost {
+                OnLost::Finish => "finish",
+                OnLost::Kill => "kill",
+            },
+        );
+        for (name, value) in &self.env {
+            header.variable(name, value)?;
+        }
+        let script = match &self.work {
+            Work::Deploy(deploy) => header.deploy(deploy)?,
+            Work::Run { command } => {
+                header.line("mode", "run");
+                for word in ["sh", "-c", command, "sh"] {
+                    header.argument("the command", word.as_bytes())?;
+                }
+                &[]
+            }
+        };
+        for (at, arg) in self.args.iter().enumerate() {
+            header.argument(&format!("argument {}", at + 1), arg.as_bytes())?;
+        }
+        header.line("script", script.len());
+
+        let mut bytes = program_text().into_bytes();
+        bytes.extend_from_slice(b"#.\n");
+        bytes.extend_from_slice(header.0.as_bytes());
+        bytes.extend_from_slice(script);
+        Ok(bytes)
+    }
+}
+
+/// Lines of `key value`.
+struct Header(String);
+
+impl Header {
+    fn line(&mut self, key: &str, value: impl std::fmt::Display) {
+        self.0.push_str(&format!("{key} {value}\n"));
+    }
+
+    fn argument(&mut self, what: &str, value: &[u8]) -> Result<(), RequestError> {
+        if value.contains(&0) {
+            return Err(RequestError::Nul { what: what.to_owned() });
+        }
+        self.line("arg", escape(value));
+        Ok(())
+    }
+
+    fn variable(&mut self, name: &str, value: &str) -> Result<(), RequestError> {
+        if name.is_empty()
+            || name.starts_with(|first: char| first.is_ascii_digit())
+            || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        {
+            return Err(RequestError::VariableName { name: name.to_owned() });
+        }
+        if RESERVED.contains(&name) {
+            return Err(RequestError::ReservedVariable { name: name.to_owned() });
+        }
+        if value.contains('\0') {
+            return Err(RequestError::Nul { what: format!("the environment variable {name}") });
+        }
+        self.line("env", format_args!("{name} {}", escape(value.as_bytes())));
+        Ok(())
+    }
+
+    /// Says what a deploy needs, the words before the script's arguments last; gives the bytes of the script.
+    fn deploy<'a>(&mut self, deploy: &'a Deploy) -> Result<&'a [u8], RequestError> {
+        check_name("the app", &deploy.app)?;
+        check_name("the run", &deploy.run)?;
+        if deploy.fence >= 10_u64.pow(15) {
+            return Err(RequestError::Fence(deploy.fence));
+        }
+        self.line("mode", "deploy");
+        self.line("app", &deploy.app);
+        self.line("run", &deploy.run);
+        self.line("attempt", deploy.attempt);
+        self.line("fence", deploy.fence);
+        self.line("resume", format_args!("{} {}", deploy.resume.stdout, deploy.resume.stderr));
+        match deploy.revision.as_deref() {
+            None => {}
+            Some("") => return Err(RequestError::EmptyRevision),
+            Some(revision) => self.line("revision", escape(revision.as_bytes())),
+        }
+        for word in Program::of(&deploy.script).interpreter {
+            self.argument("the script's first line", word)?;
+        }
+        self.0.push_str("self\n");
+        Ok(&deploy.script)
+    }
+}
+
+/// What bash or dash refuses to set, and what the guard sets itself.
+const RESERVED: [&str; 10] = [
+    "UID",
+    "EUID",
+    "PPID",
+    "BASHOPTS",
+    "SHELLOPTS",
+    "BASH_VERSINFO",
+    "OPTIND",
+    "FLEETWIDE_PREVIOUS_REVISION",
+    "fw",
+    "fw_self",
+];
+
+fn check_name(what: &'static str, name: &str) -> Result<(), RequestError> {
+    let fine = (1..=100).contains(&name.len())
+        && !name.starts_with(['.', '-'])
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+    if fine { Ok(()) } else { Err(RequestError::Name { what, name: name.to_owned() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(work: Work) -> GuardRequest {
+        GuardRequest {
+            work,
+            deadline: Duration::from_millis(1500),
+            grace: Duration::from_secs(3),
+            on_lost: OnLost::Kill,
+            env: BTreeMap::from([("A".to_owned(), "x 'y'\n".to_owned())]),
+            args: vec!["--flag".to_owned(), String::new()],
+        }
+    }
+
+    fn deploy() -> Deploy {
+        Deploy {
+            app: "shop".to_owned(),
+            run: "01JRUN".to_owned(),
+            attempt: 2,
+            fence: 1_700_000_000_000,
+            revision: Some("v1".to_owned()),
+            script: b"#!/usr/bin/env bash -e\n\0\xff".to_vec(),
+            resume: Offsets { stdout: 5, stderr: 6 },
+        }
+    }
+
+    fn header(request: &GuardRequest) -> Vec<u8> {
+        let nonce = Nonce::random();
+        let bytes = request.encode(&nonce).unwrap();
+        let start = format!("{}#.\nfleetwide 1 {}\n", program_text(), nonce.as_str());
+        bytes.strip_prefix(start.as_bytes()).expect("the guard, then the header").to_vec()
+    }
+
+    #[test]
+    fn a_deploy_says_everything_and_then_the_script() {
+        let expected =
+            b"deadline 2\ngrace 3\nlost kill\nenv A x\\0040\\0047y\\0047\\0012\nmode deploy\napp shop\nrun 01JRUN\n\
+            attempt 2\nfence 1700000000000\nresume 5 6\nrevision v1\narg /usr/bin/env\narg bash\\0040-e\nself\n\
+            arg \\0055-flag\narg \nscript 25\n#!/usr/bin/env bash -e\n\0\xff";
+        let sent = header(&request(Work::Deploy(deploy())));
+        assert_eq!(String::from_utf8_lossy(&sent), String::from_utf8_lossy(expected));
+    }
+
+    #[test]
+    fn a_run_hands_its_command_to_sh() {
+        let sent = header(&request(Work::Run { command: "echo $1".to_owned() }));
+        let text = String::from_utf8(sent).unwrap();
+        let expected =
+            "mode run\narg sh\narg \\0055c\narg echo\\0040\\00441\narg sh\narg \\0055-flag\narg \nscript 0\n";
+        assert!(text.ends_with(expected), "{text}");
+    }
+
+    #[test]
+    fn what_a_host_could_not_take_is_not_sent() {
+        let refused = |change: &dyn Fn(&mut Deploy)| {
+            let mut changed = deploy();
+            change(&mut changed);
+            request(Work::Deploy(changed)).encode(&Nonce::random()).unwrap_err()
+        };
+        for name in ["", ".", "..", "-x", "a/b", "a b", "é", "a\nb", &"x".repeat(101)] {
+            assert!(
+                matches!(refused(&|it| it.app = name.to_owned()), RequestError::Name { what: "the app", .. }),
+                "{name:?}"
+            );
+            assert!(
+                matches!(refused(&|it| it.run = name.to_owned()), RequestError::Name { what: "the run", .. }),
+                "{name:?}"
+            );
+        }
+        assert_eq!(refused(&|it| it.revision = Some(String::new())), RequestError::EmptyRevision);
+        assert_eq!(refused(&|it| it.fence = u64::MAX), RequestError::Fence(u64::MAX));
+        assert!(matches!(refused(&|it| it.script = b"#!/bin/\0sh\n".to_vec()), RequestError::Nul { .. }));
+
+        let refused = |name: &str, value: &str| {
+            let mut changed = request(Work::Deploy(deploy()));
+            changed.env = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+            changed.encode(&Nonce::random()).unwrap_err()
+        };
+        for name in ["", "1A", "A-B", "A B", "Ä", "A=B", "A\nB"] {
+            assert_eq!(refused(name, ""), RequestError::VariableName { name: name.to_owned() });
+        }
+        for name in RESERVED {
+            assert_eq!(refused(name, ""), RequestError::ReservedVariable { name: name.to_owned() });
+        }
+        assert!(matches!(refused("A", "x\0y"), RequestError::Nul { .. }));
+    }
+}

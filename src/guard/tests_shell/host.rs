@@ -1,0 +1,373 @@
+//! A host to test on: a home folder of its own, a shell under the name of `sh`, and the tools that we choose.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{ErrorKind, Read as _, Write as _},
+    net::Shutdown,
+    os::{
+        fd::OwnedFd,
+        unix::{
+            fs::{PermissionsExt as _, symlink},
+            net::UnixStream,
+            process::CommandExt as _,
+        },
+    },
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::mpsc::{Receiver, Sender, channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use crate::guard::{
+    COMMAND, Control, ControlLine, Deploy, GuardRequest, Lifeline, Mark, Nonce, Offsets, OnLost, Parsed, Parser,
+    Refusal, ScriptStatus, StderrParser, StdoutParser, Trailer, Work,
+};
+
+/// Only a guard that hangs takes this long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shell {
+    Dash,
+    Bash,
+    Busybox,
+}
+
+pub(super) struct Host {
+    pub(super) home: TempDir,
+    bin: TempDir,
+}
+
+impl Host {
+    pub(super) fn new(shell: Shell) -> Self {
+        let host = Self { home: TempDir::new().unwrap(), bin: TempDir::new().unwrap() };
+        if shell == Shell::Busybox {
+            let applets = Command::new(find("busybox")).arg("--list").output().unwrap();
+            for applet in String::from_utf8(applets.stdout).unwrap().lines() {
+                host.link(applet, "busybox");
+            }
+        } else {
+            host.link("sh", if shell == Shell::Dash { "dash" } else { "bash" });
+            for tool in [
+                "awk", "cat", "chmod", "date", "dd", "env", "flock", "head", "ln", "ls", "mkdir", "mv", "readlink",
+                "rm", "seq", "setsid", "sleep", "touch", "tr", "wc",
+            ] {
+                host.link(tool, tool);
+            }
+        }
+        host
+    }
+
+    /// Puts `program` of this machine on the host's PATH as `name`.
+    pub(super) fn link(&self, name: &str, program: &str) {
+        self.without(name);
+        symlink(find(program), self.bin.path().join(name)).unwrap();
+    }
+
+    /// Puts a shell script on the host's PATH as `name`.
+    pub(super) fn forge(&self, name: &str, script: &str) {
+        self.without(name);
+        let file = self.bin.path().join(name);
+        fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Takes `name` from the host's PATH.
+    pub(super) fn without(&self, name: &str) {
+        match fs::remove_file(self.bin.path().join(name)) {
+            Ok(()) => {}
+            Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound),
+        }
+    }
+
+    /// The folder of the app's state on this host.
+    pub(super) fn state(&self) -> PathBuf {
+        self.home.path().join(".local/state/fleetwide/shop")
+    }
+
+    pub(super) fn command(&self) -> Command {
+        let mut command = Command::new(self.bin.path().join("sh"));
+        command.arg0("sh").args(["-c", COMMAND]);
+        self.dress(&mut command);
+        command
+    }
+
+    /// Gives `command` the environment and folder of a login on this host.
+    pub(super) fn dress(&self, command: &mut Command) {
+        command.env_clear().env("HOME", self.home.path()).env("PATH", self.bin.path()).current_dir(self.home.path());
+    }
+
+    pub(super) fn start(&self, request: &GuardRequest) -> Running {
+        Running::start(self.command(), request)
+    }
+
+    /// Runs to the end, and sees to it that nothing of ours is left behind.
+    pub(super) fn finish(&self, request: &GuardRequest) -> Seen {
+        let seen = self.start(request).finish();
+        self.await_silence();
+        seen
+    }
+
+    /// The script's status by itself.
+    pub(super) fn status(&self, request: &GuardRequest) -> ScriptStatus {
+        self.finish(request).trailer().status.clone()
+    }
+
+    /// The command lines of all processes that were started on this host and still run.
+    pub(super) fn processes(&self) -> Vec<String> {
+        let mark = format!("HOME={}", self.home.path().display()).into_bytes();
+        let mut found = Vec::new();
+        for entry in fs::read_dir("/proc").unwrap().flatten() {
+            let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+            if environment.split(|&byte| byte == 0).any(|it| it == mark) {
+                let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+                found.push(format!("{:?} {}", entry.file_name(), String::from_utf8_lossy(&line).replace('\0', " ")));
+            }
+        }
+        found
+    }
+
+    /// Waits until no process of this host is left. There is no event to wait for: they are not our children.
+    pub(super) fn await_silence(&self) {
+        await_that("no process is left on the host", || {
+            let left = self.processes();
+            if left.is_empty() { Ok(()) } else { Err(format!("{left:#?}")) }
+        });
+    }
+}
+
+/// Polls `check` until it gives no reason why not.
+pub(super) fn await_that(what: &str, mut check: impl FnMut() -> Result<(), String>) {
+    let start = Instant::now();
+    while let Err(reason) = check() {
+        assert!(start.elapsed() < PATIENCE, "still not so: {what}: {reason}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+pub(super) fn find(program: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/bin", "/bin", "/usr/sbin"].map(PathBuf::from))
+        .filter(|folder| !folder.ends_with("shims"))
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+        .unwrap_or_else(|| panic!("this test needs {program}, which tests/run installs"))
+}
+
+/// A command line, with long limits.
+pub(super) fn run(command: &str) -> GuardRequest {
+    request(Work::Run { command: command.to_owned() })
+}
+
+/// The first attempt of run `r1`, with long limits.
+pub(super) fn deploy(script: impl AsRef<[u8]>) -> GuardRequest {
+    request(Work::Deploy(Deploy {
+        app: "shop".to_owned(),
+        run: "r1".to_owned(),
+        attempt: 1,
+        fence: 1_700_000_000_000,
+        revision: Some("v1".to_owned()),
+        script: script.as_ref().to_vec(),
+        resume: Offsets::default(),
+    }))
+}
+
+fn request(work: Work) -> GuardRequest {
+    GuardRequest {
+        work,
+        deadline: Duration::from_secs(300),
+        grace: Duration::from_secs(300),
+        on_lost: OnLost::Kill,
+        env: BTreeMap::new(),
+        args: Vec::new(),
+    }
+}
+
+impl GuardRequest {
+    pub(super) fn deploy_mut(&mut self) -> &mut Deploy {
+        match &mut self.work {
+            Work::Deploy(deploy) => deploy,
+            Work::Run { .. } => panic!("this request is no deploy"),
+        }
+    }
+
+    /// The same as another run.
+    pub(super) fn of_run(mut self, run: &str) -> Self {
+        self.deploy_mut().run = run.to_owned();
+        self
+    }
+}
+
+/// All that came back.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) stdout: Vec<u8>,
+    pub(super) stderr: Vec<u8>,
+    pub(super) noise: Vec<u8>,
+    pub(super) controls: Vec<Control>,
+    pub(super) marks: Vec<Mark>,
+    closed: usize,
+}
+
+impl Seen {
+    pub(super) fn trailer(&self) -> &Trailer {
+        match self.controls.last() {
+            Some(Control::Ended(trailer)) => trailer,
+            _ => panic!("no end: {self:#?}"),
+        }
+    }
+
+    pub(super) fn refusal(&self) -> (Refusal, &str) {
+        match &self.controls[..] {
+            [Control::Refused { reason, text }] => (*reason, text),
+            _ => panic!("no refusal: {self:#?}"),
+        }
+    }
+
+    pub(super) fn previous(&self) -> Option<&str> {
+        match &self.controls[..] {
+            [Control::Started { previous, .. }, ..] => previous.as_deref(),
+            _ => panic!("not started: {self:#?}"),
+        }
+    }
+
+    pub(super) fn text(&self) -> &str {
+        std::str::from_utf8(&self.stdout).unwrap()
+    }
+}
+
+enum Event {
+    Stdout(Vec<u8>),
+    Stderr(Vec<u8>),
+    Noise(Vec<u8>),
+    Control(Control),
+    Mark(Mark),
+    Closed,
+}
+
+/// A guard at work, and our end of its connection.
+pub(super) struct Running {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    streams: [UnixStream; 2],
+    events: Receiver<Event>,
+    seen: Seen,
+}
+
+impl Running {
+    pub(super) fn start(command: Command, request: &GuardRequest) -> Self {
+        let nonce = Nonce::random();
+        Self::send_raw(command, &request.encode(&nonce).unwrap(), &nonce)
+    }
+
+    /// Sends `bytes`, whatever they are.
+    pub(super) fn send_raw(mut command: Command, bytes: &[u8], nonce: &Nonce) -> Self {
+        // Socket pairs, as sshd uses them: our end can be closed while a thread reads it.
+        let (stdout, far_stdout) = UnixStream::pair().unwrap();
+        let (stderr, far_stderr) = UnixStream::pair().unwrap();
+        command.stdin(Stdio::piped()).stdout(OwnedFd::from(far_stdout)).stderr(OwnedFd::from(far_stderr));
+        let mut child = command.spawn().unwrap();
+        drop(command);
+        let mut stdin = child.stdin.take().unwrap();
+        // A refusal may come before the last byte is written.
+        if let Err(error) = stdin.write_all(bytes) {
+            assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+        }
+        let (sender, events) = channel();
+        let streams = [stdout.try_clone().unwrap(), stderr.try_clone().unwrap()];
+        watch(stdout, StdoutParser::new(nonce), sender.clone(), Event::Stdout, Event::Control);
+        watch(stderr, StderrParser::new(nonce), sender, Event::Stderr, Event::Mark);
+        Self { child, stdin: Some(stdin), streams, events, seen: Seen::default() }
+    }
+
+    /// Takes in what comes until `enough`.
+    pub(super) fn until(&mut self, enough: impl Fn(&Seen) -> bool) -> &mut Self {
+        while !enough(&self.seen) {
+            match self.events.recv_timeout(PATIENCE) {
+                Ok(Event::Stdout(bytes)) => self.seen.stdout.extend(bytes),
+                Ok(Event::Stderr(bytes)) => self.seen.stderr.extend(bytes),
+                Ok(Event::Noise(bytes)) => self.seen.noise.extend(bytes),
+                Ok(Event::Control(control)) => self.seen.controls.push(control),
+                Ok(Event::Mark(mark)) => self.seen.marks.push(mark),
+                Ok(Event::Closed) => self.seen.closed += 1,
+                Err(error) => panic!("waited in vain ({error}) after {:#?}", self.seen),
+            }
+        }
+        self
+    }
+
+    /// Waits for the script to print `text`.
+    pub(super) fn until_printed(&mut self, text: &str) -> &mut Self {
+        self.until(|seen| String::from_utf8_lossy(&seen.stdout).contains(text))
+    }
+
+    pub(super) fn send(&mut self, line: Lifeline) -> &mut Self {
+        self.stdin.as_mut().expect("the lifeline is held").write_all(&line.encode()).unwrap();
+        self
+    }
+
+    /// Closes the lifeline only, as a client does that goes on reading.
+    pub(super) fn let_go(&mut self) -> &mut Self {
+        self.stdin = None;
+        self
+    }
+
+    /// Breaks the connection: nothing can be read or written any more at the far end.
+    pub(super) fn cut(mut self) -> Child {
+        self.stdin = None;
+        for stream in &self.streams {
+            stream.shutdown(Shutdown::Both).unwrap();
+        }
+        self.child
+    }
+
+    /// Reads to the guard's last word, and waits until it has ended by itself.
+    pub(super) fn finish(mut self) -> Seen {
+        self.until(|seen| {
+            let refused = matches!(seen.controls.last(), Some(Control::Refused { .. }));
+            let ended =
+                matches!(seen.controls.last(), Some(Control::Ended(_))) && seen.marks.last() == Some(&Mark::Ended);
+            refused || ended || seen.closed == 2
+        });
+        self.child.wait().unwrap();
+        self.seen
+    }
+}
+
+/// Passes on what a stream says.
+fn watch<L: ControlLine + Send + 'static>(
+    mut stream: UnixStream,
+    mut parser: Parser<L>,
+    sender: Sender<Event>,
+    output: fn(Vec<u8>) -> Event,
+    control: fn(L) -> Event,
+) {
+    thread::spawn(move || {
+        let mut buffer = [0; 16 * 1024];
+        let event = |parsed: Parsed<'_, L>| match parsed {
+            Parsed::Noise(bytes) => Event::Noise(bytes.to_vec()),
+            Parsed::Output(bytes) => output(bytes.to_vec()),
+            Parsed::Control(line) => control(line),
+        };
+        // Nobody listens any more once the test is over.
+        let send = |event| drop(sender.send(event));
+        while let Ok(length @ 1..) = stream.read(&mut buffer) {
+            parser.push(&buffer[..length]).for_each(|parsed| send(event(parsed.unwrap())));
+        }
+        if let Some(rest) = parser.finish() {
+            send(event(rest));
+        }
+        send(Event::Closed);
+    });
+}
+
+/// The group that runs the script of attempt `r1-1`, from its record.
+pub(super) fn recorded_group(run: &Path) -> Option<String> {
+    let record = fs::read_to_string(run.join("process")).ok()?;
+    record.lines().nth(2).map(str::to_owned)
+}

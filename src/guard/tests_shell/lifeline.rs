@@ -1,0 +1,178 @@
+//! Stopping a script: by word, by deadline, by losing contact; and that nothing of it is left.
+
+use std::{fs, time::Duration};
+
+use super::{
+    host::{Host, Seen, Shell, await_that, deploy, run},
+    on_every_shell,
+};
+use crate::guard::{Cause, GroupState, Lifeline, OnLost, ScriptStatus};
+
+on_every_shell!(
+    terminate_ends_the_whole_group,
+    a_script_may_tidy_up_after_term,
+    kill_needs_no_grace,
+    kill_overtakes_a_grace,
+    term_that_is_ignored_becomes_kill,
+    a_child_that_ignores_term_is_killed_after_its_parent,
+    a_stopped_script_can_be_stopped,
+    the_deadline_is_kept_on_the_host,
+    contact_lost_kills,
+    contact_lost_finishes,
+    a_cut_connection_lets_a_flood_finish,
+    a_script_may_leave_a_server_behind,
+);
+
+const LONG: Duration = Duration::from_secs(300);
+
+fn assert_killed(seen: &Seen, signal: &str, cause: Cause) {
+    let trailer = seen.trailer();
+    assert_eq!(trailer.status.to_string(), format!("killed by {signal}"));
+    assert_eq!((trailer.cause, trailer.group), (cause, GroupState::Gone));
+}
+
+fn terminate_ends_the_whole_group(shell: Shell) {
+    let host = Host::new(shell);
+    for request in [run("sleep 300 & echo ready; wait"), deploy("sleep 300 & echo ready; wait")] {
+        let mut running = host.start(&request);
+        running.until_printed("ready").send(Lifeline::Terminate { grace: LONG });
+        assert_killed(&running.finish(), "TERM", Cause::Stop);
+        host.await_silence();
+    }
+}
+
+fn a_script_may_tidy_up_after_term(shell: Shell) {
+    let host = Host::new(shell);
+    let mut running = host.start(&run("trap 'echo bye; kill $!; exit 7' TERM; sleep 300 & echo ready; wait"));
+    running.until_printed("ready").send(Lifeline::Terminate { grace: LONG });
+    let seen = running.finish();
+    assert_eq!(seen.trailer().status, ScriptStatus::Exited(7));
+    assert_eq!(seen.trailer().cause, Cause::Stop);
+    assert_eq!(seen.text(), "ready\nbye\n");
+    host.await_silence();
+}
+
+fn kill_needs_no_grace(shell: Shell) {
+    let host = Host::new(shell);
+    let mut running = host.start(&deploy("trap '' TERM; echo ready; sleep 300"));
+    running.until_printed("ready").send(Lifeline::Kill);
+    assert_killed(&running.finish(), "KILL", Cause::Kill);
+    host.await_silence();
+}
+
+fn kill_overtakes_a_grace(shell: Shell) {
+    let host = Host::new(shell);
+    let mut running = host.start(&run("trap 'echo again' TERM; echo ready; while :; do sleep 300; done"));
+    running.until_printed("ready").send(Lifeline::Terminate { grace: LONG });
+    running.until_printed("again").send(Lifeline::Kill);
+    assert_killed(&running.finish(), "KILL", Cause::Kill);
+    host.await_silence();
+}
+
+fn term_that_is_ignored_becomes_kill(shell: Shell) {
+    let host = Host::new(shell);
+    let mut running = host.start(&run("trap '' TERM; echo ready; sleep 300"));
+    running.until_printed("ready").send(Lifeline::Terminate { grace: Duration::from_secs(1) });
+    assert_killed(&running.finish(), "KILL", Cause::Stop);
+    host.await_silence();
+}
+
+fn a_child_that_ignores_term_is_killed_after_its_parent(shell: Shell) {
+    let host = Host::new(shell);
+    let script = "sh -c 'trap \"\" TERM; echo ready; sleep 300; sleep 300' & wait";
+    let mut running = host.start(&deploy(script));
+    running.until_printed("ready").send(Lifeline::Terminate { grace: Duration::from_secs(1) });
+    assert_killed(&running.finish(), "TERM", Cause::Stop);
+    host.await_silence();
+}
+
+fn a_stopped_script_can_be_stopped(shell: Shell) {
+    let host = Host::new(shell);
+    let mut running = host.start(&run("echo ready; kill -s STOP $$; echo woken"));
+    running.until_printed("ready").send(Lifeline::Terminate { grace: LONG });
+    assert_killed(&running.finish(), "TERM", Cause::Stop);
+    host.await_silence();
+}
+
+fn the_deadline_is_kept_on_the_host(shell: Shell) {
+    let host = Host::new(shell);
+    for mut request in [run("sleep 300"), deploy("sleep 300")] {
+        request.deadline = Duration::from_secs(1);
+        assert_killed(&host.finish(&request), "TERM", Cause::Timeout);
+    }
+    let mut request = run("trap '' TERM; sleep 300");
+    (request.deadline, request.grace) = (Duration::from_secs(1), Duration::from_secs(1));
+    assert_killed(&host.finish(&request), "KILL", Cause::Timeout);
+}
+
+fn contact_lost_kills(shell: Shell) {
+    let host = Host::new(shell);
+    let mut running = host.start(&run("echo ready; sleep 300"));
+    running.until_printed("ready").let_go();
+    assert_killed(&running.finish(), "TERM", Cause::Lost);
+
+    let mut request = deploy("trap '' TERM; echo ready; while :; do echo flood; done");
+    request.grace = Duration::from_secs(1);
+    let mut running = host.start(&request);
+    running.until_printed("ready");
+    running.cut().wait().unwrap();
+    host.await_silence();
+    let end = fs::read_to_string(host.state().join("runs/r1-1/end")).unwrap();
+    assert!(end.starts_with("signal KILL lost gone "), "{end}");
+}
+
+fn contact_lost_finishes(shell: Shell) {
+    let host = Host::new(shell);
+    let script = "echo ready; until [ -e go ]; do sleep 0.01; done; echo done; exit 9";
+    let mut request = deploy(script);
+    request.on_lost = OnLost::Finish;
+    let mut running = host.start(&request);
+    running.until_printed("ready");
+    let mut guard = running.cut();
+    fs::write(host.home.path().join("go"), "").unwrap();
+    guard.wait().unwrap();
+    host.await_silence();
+    let dir = host.state().join("runs/r1-1");
+    assert_eq!(fs::read_to_string(dir.join("end")).unwrap(), "exit 9 none gone 11 0\n");
+    assert_eq!(fs::read_to_string(dir.join("stdout")).unwrap(), "ready\ndone\n");
+
+    // A run too, as long as it has nothing to say.
+    let mut request = run("echo ready; until [ -e went ]; do sleep 0.01; done; touch finished");
+    request.on_lost = OnLost::Finish;
+    let mut running = host.start(&request);
+    running.until_printed("ready");
+    let mut guard = running.cut();
+    fs::write(host.home.path().join("went"), "").unwrap();
+    guard.wait().unwrap();
+    assert!(host.home.path().join("finished").exists());
+    host.await_silence();
+}
+
+fn a_cut_connection_lets_a_flood_finish(shell: Shell) {
+    let host = Host::new(shell);
+    let mut request = deploy("echo ready; until [ -e go ]; do echo flood; echo flood >&2; done; seq 1 100000; exit 3");
+    request.on_lost = OnLost::Finish;
+    let mut running = host.start(&request);
+    running.until_printed("ready");
+    let mut guard = running.cut();
+    fs::write(host.home.path().join("go"), "").unwrap();
+    guard.wait().unwrap();
+    host.await_silence();
+    let end = fs::read_to_string(host.state().join("runs/r1-1/end")).unwrap();
+    assert!(end.starts_with("exit 3 none gone "), "{end}");
+}
+
+fn a_script_may_leave_a_server_behind(shell: Shell) {
+    let host = Host::new(shell);
+    for request in [deploy("sleep 300 & echo $!; exit 0"), run("sleep 300 & echo $!; exit 0")] {
+        let seen = host.start(&request).finish();
+        assert_eq!(seen.trailer().status, ScriptStatus::Exited(0));
+        assert_eq!(seen.trailer().group, GroupState::Alive);
+        await_that("only the server is left", || match &host.processes()[..] {
+            [only] if only.contains("sleep 300") => Ok(()),
+            others => Err(format!("{others:#?}")),
+        });
+        assert!(std::process::Command::new("kill").arg(seen.text().trim()).status().unwrap().success());
+        host.await_silence();
+    }
+}

@@ -1,0 +1,35 @@
+//! The guard on real shells: what its text and the protocol do together, without SSH.
+//!
+//! Every test runs on dash, bash and busybox ash, the last one with busybox's own tools only.
+
+mod attach;
+mod data;
+mod environment;
+mod host;
+mod lifeline;
+mod login;
+mod state;
+mod status;
+
+/// Makes of each function a module with one test per shell.
+macro_rules! on_every_shell {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            use crate::guard::tests_shell::host::Shell;
+
+            #[test]
+            fn dash() {
+                super::$name(Shell::Dash);
+            }
+            #[test]
+            fn bash() {
+                super::$name(Shell::Bash);
+            }
+            #[test]
+            fn busybox() {
+                super::$name(Shell::Busybox);
+            }
+        }
+    )+};
+}
+use on_every_shell;

@@ -1,0 +1,197 @@
+//! What a deploy keeps on the host: lock, fence, revision, runs.
+
+use std::{fs, os::unix::fs::symlink};
+
+use super::{
+    host::{Host, Shell, deploy, recorded_group},
+    on_every_shell,
+};
+use crate::guard::{Lifeline, Refusal, ScriptStatus};
+
+on_every_shell!(
+    a_second_run_is_refused_while_the_first_lasts,
+    the_lock_works_without_flock,
+    a_lock_does_not_outlive_its_owner,
+    a_script_that_outlived_its_guard_is_not_overtaken,
+    a_lower_fence_is_refused,
+    the_revision_is_recorded_and_handed_over,
+    the_last_ten_runs_are_kept,
+    a_script_that_does_not_arrive_whole_is_not_run,
+    a_state_of_another_version_is_left_alone,
+);
+
+fn assert_busy(host: &Host, run: &str, holder: &str) {
+    let seen = host.finish_beside(&deploy("touch pwned").of_run(run));
+    let (reason, text) = seen.refusal();
+    assert_eq!(reason, Refusal::Busy);
+    assert!(text.contains(holder), "{text}");
+    assert!(!host.home.path().join("pwned").exists());
+}
+
+impl Host {
+    /// Runs to the end while another script still runs.
+    fn finish_beside(&self, request: &crate::guard::GuardRequest) -> super::host::Seen {
+        self.start(request).finish()
+    }
+}
+
+fn a_second_run_is_refused_while_the_first_lasts(shell: Shell) {
+    let host = Host::new(shell);
+    let mut first = host.start(&deploy("echo ready; sleep 300"));
+    first.until_printed("ready");
+    assert_busy(&host, "r2", "r1-1");
+    first.send(Lifeline::Kill);
+    first.finish();
+    let seen = host.finish(&deploy("echo mine").of_run("r2"));
+    assert_eq!(seen.text(), "mine\n");
+}
+
+fn the_lock_works_without_flock(shell: Shell) {
+    let host = Host::new(shell);
+    host.without("flock");
+    a_second_run_is_refused_while_the_first_lasts_on(&host);
+    assert!(fs::symlink_metadata(host.state().join("owner")).is_err(), "the lock was not let go");
+}
+
+fn a_second_run_is_refused_while_the_first_lasts_on(host: &Host) {
+    let mut first = host.start(&deploy("echo ready; sleep 300"));
+    first.until_printed("ready");
+    assert!(fs::symlink_metadata(host.state().join("owner")).is_ok());
+    assert_busy(host, "r2", "r1-1");
+    first.send(Lifeline::Kill);
+    first.finish();
+    let seen = host.finish(&deploy("echo mine").of_run("r2"));
+    assert_eq!(seen.text(), "mine\n");
+}
+
+fn a_lock_does_not_outlive_its_owner(shell: Shell) {
+    let host = Host::new(shell);
+    host.without("flock");
+    host.finish(&deploy("exit 0"));
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let boot = boot.trim();
+    let own = std::process::id();
+    // Another boot; a process that is gone; a process that was given the number of one that is gone.
+    for (at, owner) in [format!("other {own} 1 r0-1"), format!("{boot} 4194305 1 r0-1"), format!("{boot} {own} 1 r0-1")]
+        .iter()
+        .enumerate()
+    {
+        symlink(owner, host.state().join("owner")).unwrap();
+        let seen = host.finish(&deploy("echo mine").of_run(&format!("s{at}")));
+        assert_eq!(seen.text(), "mine\n", "{owner}");
+    }
+}
+
+fn a_script_that_outlived_its_guard_is_not_overtaken(shell: Shell) {
+    let host = Host::new(shell);
+    let mut first = host.start(&deploy("echo ready; until [ -e go ]; do sleep 0.01; done"));
+    first.until_printed("ready");
+    let group = recorded_group(&host.state().join("runs/r1-1")).unwrap();
+    // Everything of the guard is killed, as the kernel does it when memory is short.
+    for process in host.processes() {
+        let pid: u32 = process.split('"').nth(1).unwrap().parse().unwrap();
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let of_script = stat.rsplit(") ").next().unwrap().split(' ').nth(2) == Some(&group);
+        if !of_script {
+            std::process::Command::new("kill").args(["-s", "KILL", &pid.to_string()]).status().unwrap();
+        }
+    }
+    first.cut().wait().unwrap();
+    assert_busy(&host, "r2", "r1-1");
+    fs::write(host.home.path().join("go"), "").unwrap();
+    host.await_silence();
+    let seen = host.finish(&deploy("echo mine").of_run("r2"));
+    assert_eq!(seen.text(), "mine\n");
+    // Nobody saw how the first one ended, and nobody says so.
+    let seen = host.finish(&deploy("touch pwned"));
+    assert_eq!(seen.trailer().status, ScriptStatus::Unknown);
+    assert_eq!(seen.text(), "ready\n");
+    assert!(!host.home.path().join("pwned").exists());
+}
+
+fn a_lower_fence_is_refused(shell: Shell) {
+    let host = Host::new(shell);
+    let fenced = |run: &str, fence: u64| {
+        let mut request = deploy("echo ran").of_run(run);
+        request.deploy_mut().fence = fence;
+        host.finish(&request)
+    };
+    assert_eq!(fenced("r1", 1_700_000_000_001).text(), "ran\n");
+    let seen = fenced("r2", 1_700_000_000_000);
+    let (reason, text) = seen.refusal();
+    assert_eq!(reason, Refusal::Fence);
+    assert!(text.contains("1700000000001") && text.contains("1700000000000"), "{text}");
+    assert!(!host.state().join("runs/r2-1").exists());
+    assert_eq!(fenced("r3", 1_700_000_000_001).text(), "ran\n", "another attempt of the same run has the same fence");
+    assert_eq!(fenced("r4", 999_999_999_999_999).text(), "ran\n");
+}
+
+fn the_revision_is_recorded_and_handed_over(shell: Shell) {
+    let host = Host::new(shell);
+    let go = |run: &str, revision: Option<&str>, status: u8| {
+        let mut request = deploy(format!("printf '%s' \"$FLEETWIDE_PREVIOUS_REVISION\"; exit {status}")).of_run(run);
+        request.deploy_mut().revision = revision.map(str::to_owned);
+        let seen = host.finish(&request);
+        assert_eq!(seen.previous().unwrap_or_default(), seen.text());
+        seen.previous().map(str::to_owned)
+    };
+    assert_eq!(go("r1", Some("v1"), 0), None);
+    assert_eq!(go("r2", Some("v2 $(touch pwned)'\n"), 0).as_deref(), Some("v1"));
+    assert_eq!(go("r3", Some("v3"), 1).as_deref(), Some("v2 $(touch pwned)'\n"));
+    assert_eq!(
+        go("r4", None, 0).as_deref(),
+        Some("v2 $(touch pwned)'\n"),
+        "a failed run and one without a revision change nothing"
+    );
+    assert_eq!(go("r5", Some("-"), 0).as_deref(), Some("v2 $(touch pwned)'\n"));
+    assert_eq!(go("r6", Some("v6"), 0).as_deref(), Some("-"), "a revision called `-` is one");
+}
+
+fn the_last_ten_runs_are_kept(shell: Shell) {
+    let host = Host::new(shell);
+    for run in 1..=12 {
+        host.finish(&deploy("exit 1").of_run(&format!("r{run}")));
+    }
+    let mut kept: Vec<_> = fs::read_dir(host.state().join("runs"))
+        .unwrap()
+        .map(|it| it.unwrap().file_name().into_string().unwrap())
+        .collect();
+    kept.sort();
+    assert_eq!(kept, ["r10-1", "r11-1", "r12-1", "r3-1", "r4-1", "r5-1", "r6-1", "r7-1", "r8-1", "r9-1"]);
+}
+
+fn a_script_that_does_not_arrive_whole_is_not_run(shell: Shell) {
+    use super::host::Running;
+    use crate::guard::Nonce;
+
+    let host = Host::new(shell);
+    let nonce = Nonce::random();
+    let whole = deploy("touch ran; sleep 0; touch ran").encode(&nonce).unwrap();
+    let text = String::from_utf8(whole.clone()).unwrap();
+    let header = text.find("\n#.\n").unwrap() + 4;
+    // Cut in the guard's text, at its end, in each header line, and in the script.
+    let in_header = text[header..].match_indices('\n').map(|(at, _)| header + at + 1);
+    let cuts: Vec<usize> =
+        [header / 2, header - 8, header - 4].into_iter().chain(in_header).chain([whole.len() - 12]).collect();
+    for cut in cuts {
+        let mut running = Running::send_raw(host.command(), &whole[..cut], &nonce);
+        running.let_go();
+        let seen = running.finish();
+        assert!(!host.home.path().join("ran").exists(), "ran after {cut} bytes of {}: {seen:#?}", whole.len());
+        host.await_silence();
+    }
+    // And the same attempt may be started when all of it comes.
+    assert_eq!(host.status(&deploy("touch ran")), ScriptStatus::Exited(0));
+    assert!(host.home.path().join("ran").exists());
+}
+
+fn a_state_of_another_version_is_left_alone(shell: Shell) {
+    let host = Host::new(shell);
+    fs::create_dir_all(host.state()).unwrap();
+    fs::write(host.state().join("format"), "2\n").unwrap();
+    let seen = host.finish(&deploy("touch ran"));
+    let (reason, text) = seen.refusal();
+    assert_eq!(reason, Refusal::BadRequest);
+    assert!(text.contains("format 2"), "{text}");
+    assert!(!host.home.path().join("ran").exists());
+}

@@ -1,0 +1,63 @@
+//! The script's own status, exactly, whatever shell and awk the host has.
+
+use super::{
+    host::{Host, Shell, deploy, run},
+    on_every_shell,
+};
+use crate::guard::{Cause, GroupState, ScriptStatus};
+
+on_every_shell!(every_exit_status_is_exact, every_signal_is_named, every_awk_tells_the_same, a_missing_command_is_127);
+
+const STATUSES: [u8; 14] = [0, 1, 2, 126, 127, 128, 129, 130, 137, 143, 194, 200, 254, 255];
+const SIGNALS: [&str; 8] = ["TERM", "KILL", "INT", "QUIT", "HUP", "PIPE", "SEGV", "USR1"];
+
+fn every_exit_status_is_exact(shell: Shell) {
+    let host = Host::new(shell);
+    for status in STATUSES {
+        assert_eq!(host.status(&run(&format!("exit {status}"))), ScriptStatus::Exited(status));
+    }
+    for status in [0, 143, 194, 255] {
+        let script = format!("#!/bin/sh\nexit {status}\n");
+        let seen = host.finish(&deploy(script).of_run(&format!("r{status}")));
+        assert_eq!(seen.trailer().status, ScriptStatus::Exited(status));
+        assert_eq!((seen.trailer().cause, seen.trailer().group), (Cause::None, GroupState::Gone));
+    }
+}
+
+fn every_signal_is_named(shell: Shell) {
+    let host = Host::new(shell);
+    let killed_by = |status: &ScriptStatus| match status {
+        ScriptStatus::Signaled(signal) => signal.to_string(),
+        other => panic!("{other}"),
+    };
+    for signal in SIGNALS {
+        let seen = host.finish(&run(&format!("kill -s {signal} $$")));
+        assert_eq!(killed_by(&seen.trailer().status), signal);
+        assert_eq!(seen.trailer().cause, Cause::None);
+    }
+    let seen = host.finish(&deploy("#!/bin/sh\nkill -s TERM $$\n"));
+    assert_eq!(killed_by(&seen.trailer().status), "TERM");
+}
+
+fn every_awk_tells_the_same(shell: Shell) {
+    let host = Host::new(shell);
+    for awk in ["gawk", "mawk", "original-awk", "busybox"] {
+        host.link("awk", awk);
+        for status in [0, 1, 143, 255] {
+            assert_eq!(host.status(&run(&format!("exit {status}"))), ScriptStatus::Exited(status), "{awk}");
+        }
+        for signal in ["TERM", "KILL", "SEGV"] {
+            // With a core dump too, which awks tell in different ways.
+            let killed = host.status(&run(&format!("ulimit -c unlimited 2>/dev/null; kill -s {signal} $$")));
+            assert_eq!(killed.to_string(), format!("killed by {signal}"), "{awk}");
+        }
+    }
+}
+
+fn a_missing_command_is_127(shell: Shell) {
+    let host = Host::new(shell);
+    assert_eq!(host.status(&run("no-such-command")), ScriptStatus::Exited(127));
+    let seen = host.finish(&deploy("#!/no/such/interpreter\n"));
+    assert_eq!(seen.trailer().status, ScriptStatus::Exited(127));
+    assert!(String::from_utf8_lossy(&seen.stderr).contains("/no/such/interpreter"), "{seen:?}");
+}
