@@ -127,10 +127,7 @@ fn is_jump(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use provider_core::Instance;
-
     use super::*;
-    use crate::inventory::SshAddress;
 
     #[test]
     fn names_that_a_shell_or_an_option_parser_would_read_are_refused() {
