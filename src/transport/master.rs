@@ -9,7 +9,6 @@ use std::{
     ffi::OsString,
     io,
     path::{Path, PathBuf},
-    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -134,8 +133,7 @@ enum End {
 
 impl Login {
     async fn wait(&mut self, mut stdout: ChildStdout, socket: &Path, clocks: Clocks) -> End {
-        let mut nothing = Vec::new();
-        let mut gone = pin!(stdout.read_to_end(&mut nothing));
+        let (mut stdout_open, mut nothing) = (true, [0]);
         loop {
             let deadline = match self.authenticating {
                 None => self.began + clocks.connect,
@@ -143,7 +141,14 @@ impl Login {
             };
             let line = tokio::select! {
                 line = self.lines.next() => line,
-                _ = &mut gone => return End::Gone,
+                // Its output ends when it does; but one that has begun to listen lets go of it too.
+                _ = stdout.read(&mut nothing), if stdout_open => {
+                    if !socket.exists() {
+                        return End::Gone;
+                    }
+                    stdout_open = false;
+                    continue;
+                }
                 () = sleep_until(deadline) => return End::TimedOut,
             };
             let Ok(Some(line)) = line else { return End::Gone };

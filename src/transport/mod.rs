@@ -6,11 +6,12 @@
 //!
 //! Reading order of the one over OpenSSH: [`openssh`](self::openssh) (the transport itself),
 //! `ssh_command` (the command line), `master` (the process and its phases) on its `process_group`,
-//! `ssh_log` (why a login failed), `known_hosts`; then `exchange` and its `listener`, the
-//! conversation with the guard, which know nothing of SSH.
+//! `ssh_log` (why a login failed), `known_hosts`; then `exchange`, the `conversation`
+//! with the guard and its `listener`, which know nothing of SSH.
 //!
 //! Not in here: retries, budgets, outcomes.
 
+mod conversation;
 mod exchange;
 mod known_hosts;
 mod limits;
@@ -137,6 +138,13 @@ pub struct Lost {
     pub sent: bool,
     /// What was seen, in one line.
     pub message: String,
+}
+
+impl Lost {
+    /// Nothing was sent, so nothing can have started.
+    fn before_sending(message: String) -> Self {
+        Self { group: None, sent: false, message }
+    }
 }
 
 /// No session could be had; nothing was started on the host.

@@ -27,7 +27,7 @@ use tokio::{
 
 use super::{
     ConnectError, Connected, Job, Lost, OutputSink, RemoteExit, Session, Stop, Transport,
-    exchange::{Streams, exchange},
+    exchange::{Streams, exchange, raised},
     known_hosts::{KnownHosts, KnownHostsError, alias},
     master::{Clocks, Master, Started},
     ssh_command::Login,
@@ -143,8 +143,7 @@ impl OpenSsh {
             // `ssh` expands these itself, some of them differently for every host.
             let expanded = path.as_os_str().as_bytes().iter().any(|byte| matches!(byte, b'~' | b'%' | b'$'));
             if !expanded {
-                fs::File::open(path)
-                    .map_err(|source| OpenSshError::Unreadable { what, path: path.clone(), source })?;
+                fs::File::open(path).map_err(|source| OpenSshError::Unreadable { what, path: path.clone(), source })?;
             }
         }
         Ok(Self {
@@ -209,22 +208,30 @@ impl Session for OpenSshSession {
         out: &mut dyn OutputSink,
         stop: watch::Receiver<Stop>,
     ) -> Result<RemoteExit, Lost> {
-        let unsent = |message: String| Lost { group: None, sent: false, message };
         let mut command = self.mux.raw_command(guard::COMMAND);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = match timeout(OPEN, command.spawn()).await {
+        let mut stopped = stop.clone();
+        let opened = tokio::select! {
+            opened = timeout(OPEN, command.spawn()) => opened,
+            _ = raised(&mut stopped, Stop::No) => {
+                return Err(Lost::before_sending("stopped before the script was sent".to_owned()));
+            }
+        };
+        let mut child = match opened {
             Ok(Ok(child)) => child,
             Ok(Err(error)) => {
-                let message = why_not_opened(&error, self.master.last_words().await);
-                return Err(unsent(message));
+                return Err(Lost::before_sending(why_not_opened(&error, self.master.last_words().await)));
             }
-            Err(_) => return Err(unsent(format!("logged in, but no command could be started within {OPEN:?}"))),
+            Err(_) => {
+                let message = format!("logged in, but no command could be started within {OPEN:?}");
+                return Err(Lost::before_sending(message));
+            }
         };
         // Taken out before anything else: waiting for the child would close the lifeline.
         let (Some(stdin), Some(stdout), Some(stderr)) =
             (child.stdin().take(), child.stdout().take(), child.stderr().take())
         else {
-            return Err(unsent("the ssh client gave no streams for the command".to_owned()));
+            return Err(Lost::before_sending("the ssh client gave no streams for the command".to_owned()));
         };
         let mut end = exchange(Streams { stdin, stdout, stderr }, job, out, stop).await;
         if let Err(lost) = &mut end {
@@ -255,7 +262,8 @@ fn why_not_opened(error: &MuxError, last_words: Option<String>) -> String {
 
 /// `ssh` in `PATH`.
 fn find_ssh() -> Option<PathBuf> {
-    let executable = |path: &PathBuf| fs::metadata(path).is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0);
+    let executable =
+        |path: &PathBuf| fs::metadata(path).is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0);
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join("ssh")).find(executable)
 }
 

@@ -46,8 +46,8 @@ pub(super) struct ProcessGroup {
 }
 
 impl ProcessGroup {
-    /// Starts `program`, with its standard input empty and its output and errors given back. That
-    /// the output ends means that the program has: its own children rarely inherit it.
+    /// Starts `program`, with its standard input empty and its output and errors given back. The output
+    /// ends with the program, for the children of `ssh` do not inherit it; the errors may not.
     pub(super) fn spawn(program: &Path, args: &[OsString]) -> io::Result<(Self, ChildStdout, ChildStderr)> {
         let mut shell = Command::new("/bin/sh")
             .args(["-c", LEASH, "leash"])

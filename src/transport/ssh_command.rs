@@ -34,7 +34,8 @@ impl Login {
     /// The arguments of `ssh` for a master to `host` that listens at `socket`.
     pub(super) fn arguments(&self, host: &Host, socket: &Path) -> Result<Vec<OsString>, ConnectError> {
         let mut args: Vec<OsString> = Vec::new();
-        let mut add = |flag: &str, value: &dyn AsRef<std::ffi::OsStr>| args.extend([flag.into(), value.as_ref().to_owned()]);
+        let mut add =
+            |flag: &str, value: &dyn AsRef<std::ffi::OsStr>| args.extend([flag.into(), value.as_ref().to_owned()]);
         if let Some(file) = &self.config_file {
             add("-F", file);
         }
@@ -97,7 +98,9 @@ fn plain<'a>(text: &'a str, what: &str, fit: fn(&str) -> bool) -> Result<&'a str
     Err(ConnectError {
         kind: ConnectFailure::LocalSsh,
         message: format!("`{}` is not fit to be given to ssh as {what}", text.escape_debug()),
-        hint: Some(format!("use a plain {what}: no leading `-`, no blanks, no quotes, nothing that a shell would read")),
+        hint: Some(format!(
+            "use a plain {what}: no leading `-`, no blanks, no quotes, nothing that a shell would read"
+        )),
     })
 }
 

@@ -91,13 +91,16 @@ impl SshLog {
 
     /// Why it failed, when it did.
     pub(super) fn diagnosis(&self) -> Diagnosis {
-        let (kind, line) = self
-            .said()
-            .rev()
-            .filter(|line| !is_aftermath(line))
-            .find_map(|line| Some((recognise(line)?, line)))
-            .or_else(|| self.said().next_back().map(|line| (ConnectFailure::Other, line)))
-            .unwrap_or((ConnectFailure::Other, "ssh ended and said nothing"));
+        let telling = || self.said().rev().filter(|line| !is_aftermath(line));
+        let killed;
+        let (kind, line) = if let Some(known) = telling().find_map(|line| Some((recognise(line)?, line))) {
+            known
+        } else if let Some(line) = telling().next().or_else(|| self.last_words()) {
+            (ConnectFailure::Other, line)
+        } else {
+            killed = format!("ssh ended without a word, after: {}", self.standing().unwrap_or("nothing"));
+            (ConnectFailure::Other, killed.as_str())
+        };
         let kind = match kind {
             ConnectFailure::HostKeyUnknown if self.has("REMOTE HOST IDENTIFICATION HAS CHANGED") => {
                 ConnectFailure::HostKeyChanged
@@ -119,10 +122,19 @@ impl SshLog {
 
     /// The lines for people: neither debugging chatter nor what every login says.
     fn said(&self) -> impl DoubleEndedIterator<Item = &str> {
-        let noise = ["debug1: ", "OpenSSH_", "Warning: Permanently added", "Authenticated to ", "Transferred: ", "Bytes per second: ", "Killed by signal"];
-        self.lines.iter().map(String::as_str).filter(move |line| {
-            !line.is_empty() && !noise.iter().any(|noise| line.starts_with(noise))
-        })
+        let noise = [
+            "debug1: ",
+            "OpenSSH_",
+            "Warning: Permanently added",
+            "Authenticated to ",
+            "Transferred: ",
+            "Bytes per second: ",
+            "Killed by signal",
+        ];
+        self.lines
+            .iter()
+            .map(String::as_str)
+            .filter(move |line| !line.is_empty() && !noise.iter().any(|noise| line.starts_with(noise)))
     }
 
     /// A better line than the one that gave the kind away.
@@ -340,9 +352,10 @@ mod tests {
 
     #[test]
     fn the_phases_of_a_login_are_seen_behind_a_jump_host_too() {
-        for text in
-            [include_str!("../../fixtures/ssh-9.2/accepted.log"), include_str!("../../fixtures/ssh-9.2/behind-jump-accepted.log")]
-        {
+        for text in [
+            include_str!("../../fixtures/ssh-9.2/accepted.log"),
+            include_str!("../../fixtures/ssh-9.2/behind-jump-accepted.log"),
+        ] {
             let (_, phases) = read(text);
             assert!(phases.is_sorted());
             let first = |phase| phases.iter().position(|p| *p == phase).expect("the phase is reached");

@@ -12,7 +12,7 @@ use std::{
     io::{BufRead, BufReader},
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStderr, Command, Stdio},
     sync::{
         Arc, Condvar, Mutex,
         atomic::{AtomicU16, Ordering},
@@ -22,6 +22,9 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+/// sshd listens on no more addresses than this (`MAX_LISTEN_SOCKS`).
+const ADDRESSES: usize = 16;
 
 /// A server that will be started.
 #[derive(Debug)]
@@ -55,15 +58,13 @@ impl SshdBuilder {
         let dir = tempfile::Builder::new().prefix("sshd").tempdir().expect("a folder");
         for key in ["host", "login", "stranger"] {
             let path = dir.path().join(key);
-            let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", key, "-f"]).arg(&path).status();
+            let made =
+                Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", key, "-f"]).arg(&path).status();
             assert!(made.expect("ssh-keygen runs").success());
         }
         fs::write(dir.path().join("ssh_config"), "").expect("writes");
         let addresses = own_addresses(self.hosts);
         let port = TcpListener::bind((addresses[0], 0)).and_then(|free| free.local_addr()).expect("a free port").port();
-        let config = dir.path().join("sshd_config");
-        fs::write(&config, self.config(dir.path(), &addresses, port)).expect("writes");
-
         if rustix::process::getuid().is_root() {
             fs::create_dir_all("/run/sshd").expect("sshd's empty folder");
         }
@@ -71,15 +72,22 @@ impl SshdBuilder {
             .into_iter()
             .find(|path| Path::new(path).exists())
             .expect("openssh-server is installed");
-        let mut server = Command::new(sshd)
-            .args(["-D", "-e", "-f"])
-            .arg(&config)
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("sshd starts");
-        let log = Log::of(server.stderr.take().expect("piped"));
-        let sshd = Sshd { dir, server, addresses, port, log };
+        let log = Arc::new(Log::default());
+        let start = |(number, addresses): (usize, &[Ipv4Addr])| {
+            let config = dir.path().join(format!("sshd_config-{number}"));
+            fs::write(&config, self.config(dir.path(), addresses, port)).expect("writes");
+            let mut server = Command::new(sshd)
+                .args(["-D", "-e", "-f"])
+                .arg(&config)
+                .stdin(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("sshd starts");
+            log.follow(server.stderr.take().expect("piped"));
+            server
+        };
+        let servers = addresses.chunks(ADDRESSES).enumerate().map(start).collect();
+        let sshd = Sshd { dir, servers, addresses, port, log };
         for address in &sshd.addresses {
             sshd.wait_for_log(&format!("Server listening on {address} port"));
         }
@@ -114,7 +122,7 @@ impl SshdBuilder {
 #[derive(Debug)]
 pub(crate) struct Sshd {
     dir: TempDir,
-    server: Child,
+    servers: Vec<Child>,
     addresses: Vec<Ipv4Addr>,
     port: u16,
     log: Arc<Log>,
@@ -171,11 +179,6 @@ impl Sshd {
         self.dir.path().join(format!("state-{}", self.addresses[host]))
     }
 
-    /// All that it logged so far.
-    pub(crate) fn log(&self) -> String {
-        self.log.text.lock().expect("the log's reader does not panic").0.clone()
-    }
-
     /// Waits until its log holds `text`.
     pub(crate) fn wait_for_log(&self, text: &str) {
         self.log.wait_for(text);
@@ -183,51 +186,52 @@ impl Sshd {
 
     /// Cuts every connection, as a host that loses its power would, and leaves the scripts alone.
     pub(crate) fn cut_connections(&self) {
-        kill_descendants(self.server.id(), |name| name.starts_with("sshd"));
+        for (pid, name) in self.servers.iter().flat_map(|server| descendants(server.id())) {
+            if name.starts_with("sshd") {
+                kill(pid);
+            }
+        }
     }
 }
 
 impl Drop for Sshd {
     fn drop(&mut self) {
-        // The listener first, so that nothing new comes.
-        let connections = descendants(self.server.id());
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-        for (pid, _) in connections {
-            kill(pid);
+        // The scripts that still run go with their connections.
+        for server in &mut self.servers {
+            let connections = descendants(server.id());
+            let _ = server.kill();
+            let _ = server.wait();
+            for (pid, _) in connections {
+                kill(pid);
+            }
         }
     }
 }
 
-/// What a server says, as it says it.
-#[derive(Debug)]
+/// What the servers say, as they say it.
+#[derive(Debug, Default)]
 struct Log {
-    /// The text, and whether there will be more.
-    text: Mutex<(String, bool)>,
+    text: Mutex<String>,
     more: Condvar,
 }
 
 impl Log {
-    fn of(stderr: impl std::io::Read + Send + 'static) -> Arc<Self> {
-        let log = Arc::new(Self { text: Mutex::new((String::new(), true)), more: Condvar::new() });
-        let writer = Arc::clone(&log);
+    fn follow(self: &Arc<Self>, stderr: ChildStderr) {
+        let log = Arc::clone(self);
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                let mut text = writer.text.lock().expect("no reader panics with the lock held");
-                text.0.push_str(&line);
-                text.0.push('\n');
-                writer.more.notify_all();
+                let mut text = log.text.lock().expect("no reader panics with the lock held");
+                text.push_str(&line);
+                text.push('\n');
+                log.more.notify_all();
             }
-            writer.text.lock().expect("no reader panics with the lock held").1 = false;
-            writer.more.notify_all();
         });
-        log
     }
 
     fn wait_for(&self, wanted: &str) {
         let text = self.text.lock().expect("the writer does not panic");
-        let waiting = |(text, more): &mut (String, bool)| *more && !text.contains(wanted);
-        let text = self.more.wait_timeout_while(text, Duration::from_secs(30), waiting).expect("as above").0.0.clone();
+        let waiting = |text: &mut String| !text.contains(wanted);
+        let text = self.more.wait_timeout_while(text, Duration::from_secs(30), waiting).expect("as above").0.clone();
         assert!(text.contains(wanted), "sshd never said `{wanted}`:\n{text}");
     }
 }
@@ -237,9 +241,10 @@ fn own_addresses(count: u8) -> Vec<Ipv4Addr> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let pid = std::process::id();
     let address = || {
-        let n = NEXT.fetch_add(1, Ordering::Relaxed);
-        let [_, a, b, c] = (pid << 7 | u32::from(n & 0x7f)).to_be_bytes();
-        Ipv4Addr::new(127, 1 + a % 254, b, c.clamp(1, 254))
+        // From 1 to 126, so that no address ends in 0 or 255.
+        let n = 1 + NEXT.fetch_add(1, Ordering::Relaxed) % 126;
+        let [_, a, b, c] = (pid << 7 | u32::from(n)).to_be_bytes();
+        Ipv4Addr::new(127, 1 + a % 254, b, c)
     };
     (0..count).map(|_| address()).collect()
 }
@@ -256,16 +261,8 @@ fn kill(pid: u32) {
     }
 }
 
-fn kill_descendants(of: u32, which: impl Fn(&str) -> bool) {
-    for (pid, name) in descendants(of) {
-        if which(&name) {
-            kill(pid);
-        }
-    }
-}
-
 /// Every process that `of` started, directly or not, with its name, from `/proc`.
-pub(crate) fn descendants(of: u32) -> Vec<(u32, String)> {
+fn descendants(of: u32) -> Vec<(u32, String)> {
     let mut children: HashMap<u32, Vec<(u32, String)>> = HashMap::new();
     for (pid, parent, name) in processes() {
         children.entry(parent).or_default().push((pid, name));

@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use futures::future::join_all;
+
 use super::{
     super::{ConnectFailure, OpenSsh, OpenSshError, Transport},
     host, in_time, refusal,
@@ -68,7 +70,8 @@ async fn strict_takes_known_keys_only() {
 #[tokio::test]
 async fn a_key_that_may_not_log_in_is_named() {
     let sshd = Sshd::builder().start();
-    let error = refusal(&transport(&sshd, |config| config.identity_file = Some(sshd.stranger_key())), &host(&sshd, 0)).await;
+    let error =
+        refusal(&transport(&sshd, |config| config.identity_file = Some(sshd.stranger_key())), &host(&sshd, 0)).await;
     assert_eq!(error.kind, ConnectFailure::LoginRefused, "{error:?}");
     assert!(error.hint.expect("a hint").contains(&*sshd.stranger_key().to_string_lossy()));
 }
@@ -165,7 +168,18 @@ async fn a_jump_host_is_passed_and_its_failures_are_its_own() {
 
     fs::write(sshd.client_config(), config("accept-new")).expect("writes");
     in_time(transport.connect(&host(&sshd, 0))).await.expect("logs in").session.close().await;
-    assert!(sshd.log().contains(&format!("Connection from {jump} ")), "the host saw the jump host come");
+    sshd.wait_for_log(&format!("on {jump} port"));
+}
+
+#[tokio::test]
+async fn no_more_handshakes_are_under_way_than_may_be() {
+    // Somewhat more than one, for the server notices the end of a login a little later than we do.
+    let sshd = Sshd::builder().hosts(12).max_startups(3).start();
+    let transport = transport(&sshd, |config| config.handshakes = 1);
+    let hosts: Vec<_> = (0..12).map(|number| host(&sshd, number)).collect();
+    for connected in in_time(join_all(hosts.iter().map(|host| transport.connect(host)))).await {
+        connected.expect("there is room for it").session.close().await;
+    }
 }
 
 #[test]

@@ -11,7 +11,10 @@ use std::{collections::BTreeMap, future::Future, path::Path, time::Duration};
 use tokio::sync::watch;
 
 use self::sshd::Sshd;
-use super::{ConnectError, Connected, Job, Lost, OpenSsh, OpenSshConfig, OutputSink, RemoteExit, Session, Stop, Stream, Transport};
+use super::{
+    ConnectError, Connected, Job, Lost, OpenSsh, OpenSshConfig, OutputSink, RemoteExit, Session, Stop, Stream,
+    Transport,
+};
 use crate::{
     config::HostKeys,
     guard::{GuardRequest, OnLost, Work},

@@ -37,7 +37,10 @@ fn word(sshd: &Sshd) -> String {
 
 async fn all_end(processes: Vec<OwnedFd>) {
     for process in processes {
-        #[expect(deprecated, reason = "its successor is unsafe code; this owns the descriptor, and so keeps the promise")]
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe code; this owns the descriptor, and so keeps the promise"
+        )]
         let process = AsyncFd::new(process).expect("can be waited for");
         // Readable means over.
         let _ = in_time(process.readable()).await.expect("tells its end");
@@ -79,7 +82,10 @@ async fn a_proxy_command_that_hangs_goes_with_its_ssh() {
     // It says that it runs by opening the pipe, ignores what it can, and keeps every stream open.
     fs::write(
         sshd.client_config(),
-        format!("Host *\n  ProxyCommand sh -c 'trap \"\" TERM HUP INT; : {0}; echo > {0}; sleep 1000; :'\n", fifo.display()),
+        format!(
+            "Host *\n  ProxyCommand sh -c 'trap \"\" TERM HUP INT; : {0}; echo > {0}; sleep 1000; :'\n",
+            fifo.display()
+        ),
     )
     .expect("writes");
     assert!(Command::new("mkfifo").arg(&fifo).status().expect("runs").success());
@@ -102,7 +108,7 @@ async fn a_run_that_is_dropped_leaves_nothing_here_nor_there() {
     let (_stop, hear) = watch::channel(Stop::No);
     let mut out = Output::default();
     let mut seen = out.seen.subscribe();
-    let script = job(&format!("echo ready; exec sleep 1000.{}", std::process::id()));
+    let script = job(&format!("echo ready; sleep 1000.{}; :", std::process::id()));
     tokio::select! {
         end = session.run(&script, &mut out, hear) => panic!("it never ends: {end:?}"),
         _ = seen.wait_for(|stdout| stdout == b"ready\n") => {}

@@ -103,7 +103,10 @@ async fn a_script_that_is_told_to_end_may_tidy_up() {
     })
     .await;
     let trailer = ended(end);
-    assert_eq!((trailer.status, trailer.cause, trailer.group), (ScriptStatus::Exited(3), Cause::Stop, GroupState::Gone));
+    assert_eq!(
+        (trailer.status, trailer.cause, trailer.group),
+        (ScriptStatus::Exited(3), Cause::Stop, GroupState::Gone)
+    );
     assert_eq!(out.stdout, b"ready\nbye\n");
 }
 
