@@ -4,7 +4,25 @@
 //! ended in words of its own ([`RemoteExit`], [`Lost`], [`ConnectError`]). What that means for a
 //! run is decided above, in `rollout`.
 //!
+//! Reading order of the one over OpenSSH: [`openssh`](self::openssh) (the transport itself),
+//! `ssh_command` (the command line), `master` (the process and its phases) on its `process_group`,
+//! `ssh_log` (why a login failed), `known_hosts`; then `exchange`, the `conversation`
+//! with the guard and its `listener`, which know nothing of SSH.
+//!
 //! Not in here: retries, budgets, outcomes.
+
+mod conversation;
+mod exchange;
+mod known_hosts;
+mod limits;
+mod listener;
+mod master;
+mod openssh;
+mod process_group;
+mod ssh_command;
+mod ssh_log;
+#[cfg(test)]
+mod tests_sshd;
 
 use std::{fmt, time::Duration};
 
@@ -14,6 +32,12 @@ use tokio::sync::watch;
 use crate::{
     guard::{GuardRequest, Refusal, Trailer},
     inventory::Host,
+};
+
+pub use self::{
+    known_hosts::KnownHostsError,
+    limits::{OpenFiles, raise_nofile_limit},
+    openssh::{OpenSsh, OpenSshConfig, OpenSshError},
 };
 
 /// Opens sessions to hosts.
@@ -114,6 +138,13 @@ pub struct Lost {
     pub sent: bool,
     /// What was seen, in one line.
     pub message: String,
+}
+
+impl Lost {
+    /// Nothing was sent, so nothing can have started.
+    fn before_sending(message: String) -> Self {
+        Self { group: None, sent: false, message }
+    }
 }
 
 /// No session could be had; nothing was started on the host.

@@ -1,0 +1,273 @@
+//! What is said to a host's guard, when, and what its answers and its silence mean: pure.
+//!
+//! First the request, and nothing more until the guard has spoken; from then on the same stream is
+//! the lifeline. The guard's trailer, on both of its streams, is what ends a conversation: neither
+//! the end of a stream (a script's background child may hold one open) nor an exit status that the
+//! carrier reports. Streams that end without it mean that contact was lost.
+//!
+//! The host keeps the script's deadline. The clocks here only see to it that a host which says
+//! nothing more is given up some time after it should have spoken. They are told the time.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{
+    Job, Lost, OutputSink, RemoteExit, Stop, Stream,
+    listener::{Heard, Listener},
+};
+use crate::guard::{Cause, Lifeline};
+
+/// How long a host may show no sign of life while it takes the request, before the script starts.
+const START: Duration = Duration::from_secs(60);
+
+/// The guard gives up on a killed group after five seconds, and then says so; the rest is the way to us.
+const WORD: Duration = Duration::from_secs(15);
+
+/// The same for somebody who wants it to be over now.
+const QUICK_WORD: Duration = Duration::from_secs(8);
+
+/// How long the second stream is waited for when the first one is over.
+const OTHER_STREAM: Duration = Duration::from_secs(5);
+
+/// How a conversation stands.
+#[derive(Debug)]
+pub(super) struct Conversation<'a> {
+    job: &'a Job,
+    listener: Listener,
+    stdout_open: bool,
+    stderr_open: bool,
+    /// What is to be written, in order.
+    outbox: Vec<u8>,
+    /// How much of that is written.
+    written: usize,
+    /// The whole request is written: the script may start.
+    request_sent: bool,
+    /// What the caller wants.
+    wish: Stop,
+    /// What the host was told.
+    told: Stop,
+    /// It was told so because the script was silent.
+    silent: bool,
+    /// When the script or, before it starts, the host last gave a sign of life.
+    alive: Instant,
+    /// When the host has to have said its last word.
+    last_word: Option<Instant>,
+    /// Why it is not waited for any longer.
+    given_up: Option<String>,
+}
+
+impl<'a> Conversation<'a> {
+    pub(super) fn new(job: &'a Job, request: Vec<u8>, listener: Listener, now: Instant) -> Self {
+        Self {
+            job,
+            listener,
+            stdout_open: true,
+            stderr_open: true,
+            outbox: request,
+            written: 0,
+            request_sent: false,
+            wish: Stop::No,
+            told: Stop::No,
+            silent: false,
+            alive: now,
+            last_word: None,
+            given_up: None,
+        }
+    }
+
+    /// The result, once there is one.
+    pub(super) fn end(&self) -> Option<Result<RemoteExit, Lost>> {
+        let complete = match &self.listener.exit {
+            None => false,
+            // Said on stdout only.
+            Some(RemoteExit::Refused { .. }) => true,
+            Some(RemoteExit::Ended(_)) => self.listener.stderr_ended || !self.stderr_open,
+        };
+        let over = complete || self.given_up.is_some() || !(self.stdout_open || self.stderr_open);
+        over.then(|| self.listener.exit.clone().map_or_else(|| Err(self.lost()), |exit| Ok(self.explained(exit))))
+    }
+
+    /// The guard knows that it was told to end the script, but not why.
+    fn explained(&self, mut exit: RemoteExit) -> RemoteExit {
+        if let RemoteExit::Ended(trailer) = &mut exit
+            && self.silent
+            && trailer.cause == Cause::Stop
+        {
+            trailer.cause = Cause::Idle;
+        }
+        exit
+    }
+
+    fn lost(&self) -> Lost {
+        let message = match (&self.given_up, self.listener.group) {
+            (Some(reason), _) => reason.clone(),
+            (None, Some(_)) => {
+                "the connection ended while the script ran, before the host said how it ended".to_owned()
+            }
+            (None, None) => "the connection ended before the host said that the script started".to_owned(),
+        };
+        let message = match self.listener.remark() {
+            Some(remark) => format!("{message}; the host said: {remark}"),
+            None => message,
+        };
+        Lost { group: self.listener.group, sent: self.request_sent, message }
+    }
+
+    /// Whether a stream may still say something.
+    pub(super) fn is_open(&self, stream: Stream) -> bool {
+        match stream {
+            Stream::Stdout => self.stdout_open,
+            Stream::Stderr => self.stderr_open,
+        }
+    }
+
+    /// What the caller wants, as far as it is known here.
+    pub(super) fn wish(&self) -> Stop {
+        self.wish
+    }
+
+    /// What is to be written now.
+    pub(super) fn unwritten(&self) -> &[u8] {
+        &self.outbox[self.written..]
+    }
+
+    /// So much of it was written.
+    pub(super) fn wrote(&mut self, count: usize, now: Instant) {
+        self.written += count;
+        if self.unwritten().is_empty() {
+            // A script can be long, and hosts are many.
+            self.outbox = Vec::new();
+            self.written = 0;
+            self.request_sent = true;
+        }
+        if self.listener.group.is_none() {
+            self.alive = now;
+        }
+    }
+
+    /// A stream said something.
+    pub(super) fn hear(&mut self, stream: Stream, bytes: &[u8], out: &mut dyn OutputSink, now: Instant) {
+        let heard = match stream {
+            Stream::Stdout => self.listener.stdout(bytes, out),
+            Stream::Stderr => self.listener.stderr(bytes, out),
+        };
+        match heard {
+            Heard::Noise if self.listener.group.is_none() => self.alive = now,
+            Heard::Noise => {}
+            Heard::Output => self.alive = now,
+            Heard::Started => {
+                self.alive = now;
+                let request = &self.job.request;
+                self.expect_word(now, request.deadline.saturating_add(request.grace).saturating_add(WORD));
+                self.tell(now);
+            }
+            Heard::Ended => self.expect_word(now, OTHER_STREAM),
+        }
+    }
+
+    /// A stream has ended.
+    pub(super) fn close(&mut self, stream: Stream, out: &mut dyn OutputSink, now: Instant) {
+        self.listener.finish(stream, out);
+        match stream {
+            Stream::Stdout => {
+                self.stdout_open = false;
+                self.expect_word(now, OTHER_STREAM);
+            }
+            Stream::Stderr => self.stderr_open = false,
+        }
+    }
+
+    /// The caller wants the script to end.
+    pub(super) fn wants(&mut self, wish: Stop, now: Instant) {
+        self.wish = self.wish.max(wish);
+        if self.listener.group.is_some() {
+            self.tell(now);
+        } else if self.request_sent {
+            // The guard must not be told anything before it has spoken. When it does, it will be.
+            self.expect_word(now, self.patience());
+        } else {
+            // What is not sent whole is not run.
+            self.given_up = Some("stopped before the script was sent".to_owned());
+        }
+    }
+
+    /// Tells the host what it has not been told yet.
+    fn tell(&mut self, now: Instant) {
+        if self.wish <= self.told {
+            return;
+        }
+        let line = match self.wish {
+            Stop::No => return,
+            Stop::Terminate => Lifeline::Terminate { grace: self.job.request.grace },
+            Stop::Kill => Lifeline::Kill,
+        };
+        self.told = self.wish;
+        self.outbox.extend(line.encode());
+        self.expect_word(now, self.patience());
+    }
+
+    fn patience(&self) -> Duration {
+        match self.wish {
+            Stop::No | Stop::Terminate => self.job.request.grace.saturating_add(WORD),
+            Stop::Kill => QUICK_WORD,
+        }
+    }
+
+    /// The host's last word has to come within `time`, if not sooner.
+    fn expect_word(&mut self, now: Instant, time: Duration) {
+        let then = later(now, time);
+        self.last_word = Some(self.last_word.map_or(then, |known| known.min(then)));
+    }
+
+    /// When [`overdue`](Self::overdue) has to look.
+    pub(super) fn alarm(&self) -> Instant {
+        let silence = self.silence_ends();
+        self.last_word.map_or(silence, |then| then.min(silence))
+    }
+
+    /// When there has to be another sign of life.
+    fn silence_ends(&self) -> Instant {
+        match (self.listener.group, self.job.idle_timeout) {
+            (None, _) => later(self.alive, START),
+            (Some(_), Some(idle)) if self.told == Stop::No => later(self.alive, idle),
+            (Some(_), _) => later(self.alive, Duration::MAX),
+        }
+    }
+
+    /// An alarm has rung.
+    pub(super) fn overdue(&mut self, now: Instant) {
+        if self.last_word.is_some_and(|then| then <= now) {
+            self.given_up = Some(self.reproach());
+        } else if self.silence_ends() <= now {
+            if self.listener.group.is_some() {
+                self.silent = true;
+                self.wants(Stop::Terminate, now);
+            } else {
+                self.given_up = Some(format!("the host gave no sign of life for {START:?} while it took the script"));
+            }
+        }
+    }
+
+    fn reproach(&self) -> String {
+        if !self.stdout_open {
+            return "the connection ended before the host said how the script ended".to_owned();
+        }
+        match self.wish {
+            Stop::Terminate | Stop::Kill => "told to end the script, the host never said that it did".to_owned(),
+            Stop::No => format!(
+                "the script's deadline of {:?} passed, and the host never said how it ended",
+                self.job.request.deadline
+            ),
+        }
+    }
+}
+
+/// `from + time`, where a year is for ever.
+fn later(from: Instant, time: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    from + time.min(YEAR)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! A guard played by hand, on a clock that is moved by hand.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::guard::{GuardRequest, Nonce, OnLost, Work};
+
+/// Hears a script, and remembers that it started.
+#[derive(Default)]
+struct Out(Vec<u8>);
+
+impl OutputSink for Out {
+    fn started(&mut self, _group: u32, _previous_revision: Option<&str>) {}
+
+    fn output(&mut self, _stream: Stream, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+}
+
+fn job(idle_timeout: Option<Duration>) -> Job {
+    let request = GuardRequest {
+        work: Work::Run { command: "true".to_owned() },
+        deadline: Duration::from_secs(100),
+        grace: Duration::from_secs(10),
+        on_lost: OnLost::Kill,
+        env: BTreeMap::new(),
+        args: Vec::new(),
+    };
+    Job { request, idle_timeout }
+}
+
+/// A conversation, its guard's secret, and a clock that is moved by hand.
+struct Scene<'a> {
+    talk: Conversation<'a>,
+    word: String,
+    out: Out,
+    now: Instant,
+}
+
+impl<'a> Scene<'a> {
+    /// The request is sent, and nothing was heard.
+    fn sent(job: &'a Job) -> Self {
+        let nonce = Nonce::random();
+        let request = job.request.encode(&nonce).expect("a good request");
+        let text = String::from_utf8_lossy(&request).into_owned();
+        let word =
+            text.split("fleetwide 1 ").nth(1).and_then(|rest| rest.lines().next()).expect("the nonce").to_owned();
+        let now = Instant::now();
+        let mut talk = Conversation::new(job, request, Listener::new(&nonce), now);
+        talk.wrote(talk.unwritten().len(), now);
+        Self { talk, word, out: Out::default(), now }
+    }
+
+    fn started(job: &'a Job) -> Self {
+        let mut scene = Self::sent(job);
+        scene.says(Stream::Stderr, "started");
+        scene.says(Stream::Stdout, "started 42 -");
+        scene
+    }
+
+    fn says(&mut self, stream: Stream, words: &str) {
+        let line = format!("\x1e{} {words}\n", self.word);
+        self.talk.hear(stream, line.as_bytes(), &mut self.out, self.now);
+    }
+
+    /// Lets time pass up to the next alarm, and says how much it was.
+    fn wait(&mut self) -> Duration {
+        let passed = self.talk.alarm() - self.now;
+        self.now = self.talk.alarm();
+        self.talk.overdue(self.now);
+        passed
+    }
+
+    fn lost(&self) -> Lost {
+        self.talk.end().expect("it is over").expect_err("lost")
+    }
+}
+
+#[test]
+fn both_streams_have_to_end() {
+    let job = job(None);
+    let mut scene = Scene::started(&job);
+    scene.says(Stream::Stdout, "end exit 3 none gone - -");
+    assert!(scene.talk.end().is_none(), "stderr may hold more of the script's");
+    scene.talk.hear(Stream::Stderr, b"late", &mut scene.out, scene.now);
+    scene.says(Stream::Stderr, "end");
+    assert!(matches!(scene.talk.end(), Some(Ok(RemoteExit::Ended(_)))));
+    assert_eq!(scene.out.0, b"late");
+}
+
+#[test]
+fn a_second_stream_that_hangs_does_not_hold_the_truth_back() {
+    let job = job(None);
+    let mut scene = Scene::started(&job);
+    scene.says(Stream::Stdout, "end exit 3 none gone - -");
+    assert_eq!(scene.wait(), OTHER_STREAM);
+    assert!(matches!(scene.talk.end(), Some(Ok(RemoteExit::Ended(_)))));
+}
+
+#[test]
+fn a_refusal_is_said_on_one_stream_only() {
+    let job = job(None);
+    let mut scene = Scene::sent(&job);
+    scene.says(Stream::Stdout, "refused busy run r-1 is under way");
+    assert!(matches!(scene.talk.end(), Some(Ok(RemoteExit::Refused { .. }))));
+}
+
+#[test]
+fn a_guard_is_told_nothing_before_it_has_spoken() {
+    let job = job(None);
+    let mut scene = Scene::sent(&job);
+    scene.talk.wants(Stop::Terminate, scene.now);
+    assert!(scene.talk.unwritten().is_empty() && scene.talk.end().is_none());
+    scene.says(Stream::Stdout, "started 42 -");
+    assert_eq!(scene.talk.unwritten(), b"T 10\n");
+    scene.talk.wants(Stop::Kill, scene.now);
+    assert_eq!(scene.talk.unwritten(), b"T 10\nK\n");
+}
+
+#[test]
+fn a_request_that_is_not_sent_whole_starts_nothing() {
+    let job = job(None);
+    let nonce = Nonce::random();
+    let now = Instant::now();
+    let mut talk = Conversation::new(&job, b"request".to_vec(), Listener::new(&nonce), now);
+    talk.wrote(3, now);
+    talk.wants(Stop::Terminate, now);
+    let lost = talk.end().expect("at once").expect_err("lost");
+    assert!(!lost.sent);
+}
+
+#[test]
+fn a_host_that_falls_silent_is_given_up_after_its_deadline() {
+    let job = job(None);
+    let mut scene = Scene::started(&job);
+    assert_eq!(scene.wait(), Duration::from_secs(100 + 10) + WORD);
+    let lost = scene.lost();
+    assert_eq!((lost.group, lost.sent), (Some(42), true));
+    assert!(lost.message.contains("deadline of 100s passed"), "{lost:?}");
+}
+
+#[test]
+fn a_host_that_does_not_confirm_a_kill_is_given_up() {
+    let job = job(None);
+    let mut scene = Scene::started(&job);
+    scene.talk.wants(Stop::Terminate, scene.now);
+    assert_eq!(scene.talk.alarm() - scene.now, Duration::from_secs(10) + WORD);
+    scene.talk.wants(Stop::Kill, scene.now);
+    assert_eq!(scene.wait(), QUICK_WORD);
+    assert!(scene.lost().message.contains("never said that it did"));
+}
+
+#[test]
+fn a_host_that_never_starts_is_given_up_and_may_have_started() {
+    let job = job(None);
+    let mut scene = Scene::sent(&job);
+    assert_eq!(scene.wait(), START);
+    let lost = scene.lost();
+    assert_eq!((lost.group, lost.sent), (None, true));
+}
+
+#[test]
+fn silence_is_counted_from_the_last_output_and_ends_the_script_once() {
+    let idle = Duration::from_secs(5);
+    let job = job(Some(idle));
+    let mut scene = Scene::started(&job);
+    scene.now += Duration::from_secs(4);
+    scene.talk.hear(Stream::Stderr, b".", &mut scene.out, scene.now);
+    assert_eq!(scene.wait(), idle);
+    assert_eq!(scene.talk.unwritten(), b"T 10\n");
+    assert_eq!(scene.talk.alarm() - scene.now, Duration::from_secs(10) + WORD, "silence does not matter any more");
+    scene.says(Stream::Stderr, "end");
+    scene.says(Stream::Stdout, "end signal TERM stop gone - -");
+    let Some(Ok(RemoteExit::Ended(trailer))) = scene.talk.end() else { panic!("ended") };
+    assert_eq!(trailer.cause, Cause::Idle);
+}
+
+#[test]
+fn streams_that_end_early_say_where_it_stood_and_what_the_host_complained_of() {
+    let job = job(None);
+    let mut scene = Scene::sent(&job);
+    scene.talk.hear(Stream::Stderr, b"\r\nThis account is \x1b[1mclosed.\r\n", &mut scene.out, scene.now);
+    scene.talk.close(Stream::Stdout, &mut scene.out, scene.now);
+    assert!(scene.talk.end().is_none(), "stderr may still say why");
+    scene.talk.close(Stream::Stderr, &mut scene.out, scene.now);
+    let lost = scene.lost();
+    assert!(lost.message.ends_with("script started; the host said: This account is [1mclosed."), "{lost:?}");
+}

@@ -1,0 +1,84 @@
+//! One conversation with a host's guard over three byte streams, whatever carries them.
+//!
+//! Only the reading, writing and waiting; what it all means is decided in [`conversation`].
+//!
+//! [`conversation`]: super::conversation
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+
+use super::{Job, Lost, OutputSink, RemoteExit, Stop, Stream, conversation::Conversation, listener::Listener};
+use crate::guard::Nonce;
+
+/// The three streams of a guard.
+#[derive(Debug)]
+pub(super) struct Streams<I, O, E> {
+    pub(super) stdin: I,
+    pub(super) stdout: O,
+    pub(super) stderr: E,
+}
+
+/// Runs `job` on the guard at the other end of `streams`.
+///
+/// Dropping the future closes the lifeline: the guard then does what the job says of a lost contact.
+pub(super) async fn exchange<I, O, E>(
+    streams: Streams<I, O, E>,
+    job: &Job,
+    out: &mut dyn OutputSink,
+    mut stop: watch::Receiver<Stop>,
+) -> Result<RemoteExit, Lost>
+where
+    I: AsyncWrite + Unpin,
+    O: AsyncRead + Unpin,
+    E: AsyncRead + Unpin,
+{
+    let nonce = Nonce::random();
+    let request = job.request.encode(&nonce).map_err(|error| Lost::before_sending(error.to_string()))?;
+
+    let Streams { stdin, mut stdout, mut stderr } = streams;
+    let mut stdin = Some(stdin);
+    let mut talk = Conversation::new(job, request, Listener::new(&nonce), Instant::now());
+    let (mut from_stdout, mut from_stderr) = (vec![0; 64 * 1024], vec![0; 16 * 1024]);
+    loop {
+        if let Some(end) = talk.end() {
+            return end;
+        }
+        tokio::select! {
+            read = stdout.read(&mut from_stdout), if talk.is_open(Stream::Stdout) => match read {
+                Ok(count) if count > 0 => talk.hear(Stream::Stdout, &from_stdout[..count], out, Instant::now()),
+                Ok(_) | Err(_) => talk.close(Stream::Stdout, out, Instant::now()),
+            },
+            read = stderr.read(&mut from_stderr), if talk.is_open(Stream::Stderr) => match read {
+                Ok(count) if count > 0 => talk.hear(Stream::Stderr, &from_stderr[..count], out, Instant::now()),
+                Ok(_) | Err(_) => talk.close(Stream::Stderr, out, Instant::now()),
+            },
+            // A guard that refuses closes its input early, and says why on its output: keep reading.
+            written = write_some(&mut stdin, talk.unwritten()) => match written {
+                Some(count) => talk.wrote(count, Instant::now()),
+                None => stdin = None,
+            },
+            wish = raised(&mut stop, talk.wish()) => talk.wants(wish, Instant::now()),
+            () = sleep_until(talk.alarm()) => talk.overdue(Instant::now()),
+        }
+    }
+}
+
+/// Writes some of `bytes`, if there are any; `None` when nothing can be written any more.
+async fn write_some(stdin: &mut Option<impl AsyncWrite + Unpin>, bytes: &[u8]) -> Option<usize> {
+    match stdin {
+        Some(stdin) if !bytes.is_empty() => stdin.write(bytes).await.ok().filter(|count| *count > 0),
+        _ => std::future::pending().await,
+    }
+}
+
+/// Waits for a wish graver than `known`; for ever, if nobody can have one any more.
+pub(super) async fn raised(stop: &mut watch::Receiver<Stop>, known: Stop) -> Stop {
+    let wish = stop.wait_for(|wish| *wish > known).await.ok().map(|wish| *wish);
+    match wish {
+        Some(wish) => wish,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,160 @@
+//! Where host keys are remembered: one file an instance, named by its id in its cloud.
+//!
+//! Addresses are recycled, ids are not. `HostKeyAlias` makes `ssh` look a key up by id, and `%k`
+//! in `UserKnownHostsFile` makes that a file of its own: no false alarm when a new machine gets an
+//! old address, no contention for one file, and nothing to read but one line.
+//!
+//! Both modes of trust look in the same places: this folder, and the global file of the user's
+//! configuration (`/etc/ssh/ssh_known_hosts`), where keys may be laid out beforehand under these
+//! aliases (`static+db1 ssh-ed25519 …`) or a `@cert-authority` may vouch for all. The user's own
+//! `~/.ssh/known_hosts` is not read: it is by address, and so knows nothing that can be relied on.
+
+use std::{
+    fmt::Write as _,
+    fs::DirBuilder,
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+
+use crate::inventory::HostId;
+
+/// A file name may be 255 bytes long; the rest is room for what tools append to it.
+const LONGEST: usize = 200;
+
+/// The folder of known host keys.
+#[derive(Clone, Debug)]
+pub(super) struct KnownHosts {
+    folder: PathBuf,
+    /// As the value of `UserKnownHostsFile`.
+    option: String,
+}
+
+/// The folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KnownHostsError {
+    /// It cannot be made.
+    #[error("cannot create the folder of known host keys, {}", folder.display())]
+    Create {
+        /// Which folder.
+        folder: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// `ssh` has no way to write such a path.
+    #[error("the folder of known host keys, {}, cannot be told to ssh: use a path without quotes, backslashes, `${{` and line breaks", folder.display())]
+    Unspeakable {
+        /// Which folder.
+        folder: PathBuf,
+    },
+}
+
+impl KnownHosts {
+    /// The folder, created if need be.
+    pub(super) fn open(folder: &Path) -> Result<Self, KnownHostsError> {
+        // `ssh` splits the value at blanks unless it is quoted, and expands `%`, `${…}` and a first `~` in it.
+        let folder = std::path::absolute(folder)
+            .map_err(|source| KnownHostsError::Create { folder: folder.to_owned(), source })?;
+        let unspeakable = || KnownHostsError::Unspeakable { folder: folder.clone() };
+        let path = folder.to_str().ok_or_else(unspeakable)?;
+        if path.contains(['"', '\\']) || path.contains("${") || path.contains(char::is_control) {
+            return Err(unspeakable());
+        }
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .map_err(|source| KnownHostsError::Create { folder: folder.clone(), source })?;
+        let option = format!("\"{}/%k\"", path.replace('%', "%%"));
+        Ok(Self { folder, option })
+    }
+
+    /// The value of `UserKnownHostsFile`.
+    pub(super) fn option(&self) -> &str {
+        &self.option
+    }
+
+    /// The file of one host.
+    pub(super) fn file(&self, id: &HostId) -> PathBuf {
+        self.folder.join(alias(id))
+    }
+}
+
+/// The host's name in its known-hosts file, which is also that file's name.
+///
+/// Lower-case letters, digits, `.`, `_` and `-` stay; `:` becomes `+`; everything else becomes `=`
+/// and its two hexadecimal digits, capitals included, for neither `ssh` nor every file system tells
+/// `A` from `a`. So two ids never share a name, and no name has a meaning to `known_hosts` (`,`,
+/// `*`, `?`, `!`, `|`, `@`) or to a path. A name that would be too long ends in its digest.
+pub(super) fn alias(id: &HostId) -> String {
+    let mut name = String::new();
+    for byte in id.as_str().bytes() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' => name.push(char::from(byte)),
+            b':' => name.push('+'),
+            _ => push_hex(&mut name, "=", &[byte]),
+        }
+    }
+    if name.len() > LONGEST {
+        let digest = Sha256::digest(&name);
+        name.truncate(LONGEST - 2 - 2 * digest.len());
+        push_hex(&mut name, "=~", &digest);
+    }
+    name
+}
+
+fn push_hex(name: &mut String, mark: &str, bytes: &[u8]) {
+    name.push_str(mark);
+    for byte in bytes {
+        // Writing to a string cannot fail.
+        let _ = write!(name, "{byte:02x}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use provider_core::{InstanceId, ProviderName};
+
+    use super::*;
+
+    fn id(text: &str) -> HostId {
+        HostId::new(&ProviderName::new("static"), &InstanceId::new(text))
+    }
+
+    #[test]
+    fn an_alias_is_readable() {
+        assert_eq!(alias(&id("db1")), "static+db1");
+        assert_eq!(alias(&id("i-0abc_1.x")), "static+i-0abc_1.x");
+        assert_eq!(alias(&id("A/b:c *")), "static+=41=2fb+c=20=2a");
+    }
+
+    #[test]
+    fn a_long_id_is_cut_and_stays_itself() {
+        let (one, two) = (alias(&id(&"a".repeat(300))), alias(&id(&"a".repeat(301))));
+        assert_eq!((one.len(), two.len()), (LONGEST, LONGEST));
+        assert_ne!(one, two);
+    }
+
+    #[test]
+    fn a_folder_with_blanks_and_percents_is_quoted() {
+        let home = tempfile::tempdir().expect("a folder");
+        let known = KnownHosts::open(&home.path().join("a b%k/known")).expect("opens");
+        assert!(known.option().ends_with("/a b%%k/known/%k\""), "{}", known.option());
+        assert!(home.path().join("a b%k/known").is_dir());
+        assert!(KnownHosts::open(&home.path().join("a\"b")).is_err());
+        assert!(KnownHosts::open(&home.path().join("${HOME}")).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn aliases_are_safe_and_never_collide(one in ".{0,120}", two in ".{0,120}") {
+            let (a, b) = (alias(&id(&one)), alias(&id(&two)));
+            prop_assert_eq!(one == two, a == b);
+            prop_assert!(a.bytes().all(|c| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'+' | b'=' | b'~')));
+            prop_assert!(a.len() <= LONGEST && !a.starts_with(['.', '-']));
+        }
+    }
+}

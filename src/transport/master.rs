@@ -1,0 +1,245 @@
+//! One `ssh` master process: a login on a host, held open, that listens on a socket for commands.
+//!
+//! It is started here and not by the `openssh` crate, so that it gets our options, a leash
+//! ([`ProcessGroup`]), and clocks of our own: `ConnectTimeout` alone leaves a host that hangs in the
+//! key exchange or the login to hang for ever. Its log comes through a pipe, line by line, and
+//! tells the phases apart and the reason of a failure; nothing is polled.
+
+use std::{
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    process::{ChildStderr, ChildStdout},
+    task::JoinHandle,
+    time::{Instant, sleep_until, timeout},
+};
+
+use super::{
+    ConnectError, ConnectFailure,
+    process_group::ProcessGroup,
+    ssh_log::{Phase, SshLog},
+};
+
+/// The rest of the log is waited for so long, once `ssh` is gone.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// A longer line is cut here: what comes through a `ProxyCommand` need not be text.
+const LONGEST_LINE: usize = 4096;
+
+/// How long each phase may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clocks {
+    /// To the end of the key exchange, jump hosts included.
+    pub(super) connect: Duration,
+    /// From there to the end of the login.
+    pub(super) auth: Duration,
+}
+
+/// A login that is held open.
+#[derive(Debug)]
+pub(super) struct Master {
+    group: ProcessGroup,
+    socket: PathBuf,
+    log: Arc<Mutex<SshLog>>,
+    reader: JoinHandle<()>,
+}
+
+/// A master, and how long its phases took.
+#[derive(Debug)]
+pub(super) struct Started {
+    pub(super) master: Master,
+    pub(super) connect: Duration,
+    pub(super) auth: Duration,
+}
+
+impl Master {
+    /// Starts `ssh` with `args`, and waits until it is logged in and listens on `socket`.
+    pub(super) async fn start(
+        ssh: &Path,
+        args: &[OsString],
+        socket: PathBuf,
+        log: SshLog,
+        clocks: Clocks,
+    ) -> Result<Started, ConnectError> {
+        let began = Instant::now();
+        let (group, stdout, stderr) = ProcessGroup::spawn(ssh, args).map_err(|error| cannot_run(ssh, &error))?;
+        let mut login = Login { lines: LogLines::new(stderr), log, began, authenticating: None };
+        match login.wait(stdout, &socket, clocks).await {
+            End::Ready => {
+                let now = Instant::now();
+                let connected = login.authenticating.unwrap_or(now);
+                login.log.clear();
+                let log = Arc::new(Mutex::new(login.log));
+                let reader = tokio::spawn(keep_reading(login.lines, Arc::clone(&log)));
+                let master = Self { group, socket, log, reader };
+                Ok(Started { master, connect: connected - began, auth: now - connected })
+            }
+            End::Gone => {
+                // The group first: a ProxyCommand may hold the log open.
+                group.end().await;
+                login.read_rest().await;
+                let found = login.log.diagnosis();
+                Err(ConnectError { kind: found.kind, message: found.message, hint: found.hint })
+            }
+            End::TimedOut => {
+                let error = login.too_slow(clocks);
+                group.end().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Where it listens.
+    pub(super) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// What it said last since the login, to be asked when contact is lost.
+    pub(super) async fn last_words(&mut self) -> Option<String> {
+        // The log ends when the master does; one that lives has nothing more to say.
+        if !self.reader.is_finished() {
+            let _ = timeout(LAST_WORDS, &mut self.reader).await;
+        }
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).last_words().map(str::to_owned)
+    }
+
+    /// Logs out, and waits until no process is left.
+    pub(super) async fn end(self) {
+        self.group.end().await;
+    }
+}
+
+/// A login under way.
+struct Login {
+    lines: LogLines,
+    log: SshLog,
+    began: Instant,
+    /// Since when the login proper is under way.
+    authenticating: Option<Instant>,
+}
+
+/// How waiting for a login ended.
+enum End {
+    Ready,
+    Gone,
+    TimedOut,
+}
+
+impl Login {
+    async fn wait(&mut self, mut stdout: ChildStdout, socket: &Path, clocks: Clocks) -> End {
+        let (mut stdout_open, mut nothing) = (true, [0]);
+        loop {
+            let deadline = match self.authenticating {
+                None => self.began + clocks.connect,
+                Some(since) => since + clocks.auth,
+            };
+            let line = tokio::select! {
+                line = self.lines.next() => line,
+                // Its output ends when it does; but one that has begun to listen lets go of it too.
+                _ = stdout.read(&mut nothing), if stdout_open => {
+                    if !socket.exists() {
+                        return End::Gone;
+                    }
+                    stdout_open = false;
+                    continue;
+                }
+                () = sleep_until(deadline) => return End::TimedOut,
+            };
+            let Ok(Some(line)) = line else { return End::Gone };
+            match self.log.push(&line) {
+                Phase::Connect => {}
+                Phase::Auth => {
+                    self.authenticating.get_or_insert_with(Instant::now);
+                }
+                // `ssh` links the socket to its name only when it listens already, and says more after that.
+                Phase::LoggedIn if socket.exists() => return End::Ready,
+                Phase::LoggedIn => {}
+            }
+        }
+    }
+
+    async fn read_rest(&mut self) {
+        let rest = async {
+            while let Ok(Some(line)) = self.lines.next().await {
+                self.log.push(&line);
+            }
+        };
+        // Something that left the group may hold the log open for ever.
+        let _ = timeout(LAST_WORDS, rest).await;
+    }
+
+    fn too_slow(&self, clocks: Clocks) -> ConnectError {
+        let (doing, limit, hint) = match self.authenticating {
+            None => (
+                "no connection",
+                clocks.connect,
+                "does a firewall or security group let this machine in, is the host overloaded, or is connect_timeout too short?",
+            ),
+            Some(_) => (
+                "connected, but no login",
+                clocks.auth,
+                "is the host overloaded, does its directory service (LDAP, SSSD) or DNS hang, or does a key wait for a touch?",
+            ),
+        };
+        let standing = self.log.standing().map(|line| format!(" (ssh stands at: {line})")).unwrap_or_default();
+        ConnectError {
+            kind: ConnectFailure::TimedOut,
+            message: format!("{doing} within {limit:?}{standing}"),
+            hint: Some(hint.to_owned()),
+        }
+    }
+}
+
+/// Keeps the log's pipe from filling, and its last lines for whoever asks.
+async fn keep_reading(mut lines: LogLines, log: Arc<Mutex<SshLog>>) {
+    while let Ok(Some(line)) = lines.next().await {
+        log.lock().unwrap_or_else(PoisonError::into_inner).push(&line);
+    }
+}
+
+fn cannot_run(ssh: &Path, error: &io::Error) -> ConnectError {
+    ConnectError {
+        kind: ConnectFailure::LocalSsh,
+        message: format!("cannot start {}: {error}", ssh.display()),
+        hint: Some("too many processes or open files? raise the limits, or lower concurrency".to_owned()),
+    }
+}
+
+/// Lines of a log that need be neither text nor short.
+struct LogLines {
+    reader: BufReader<ChildStderr>,
+    line: Vec<u8>,
+}
+
+impl LogLines {
+    fn new(stderr: ChildStderr) -> Self {
+        Self { reader: BufReader::new(stderr), line: Vec::new() }
+    }
+
+    /// The next line. Dropping the future loses nothing.
+    async fn next(&mut self) -> io::Result<Option<String>> {
+        loop {
+            let chunk = self.reader.fill_buf().await?;
+            let end = chunk.iter().position(|byte| *byte == b'\n');
+            let at_eof = chunk.is_empty();
+            let part = &chunk[..end.unwrap_or(chunk.len())];
+            self.line.extend_from_slice(&part[..part.len().min(LONGEST_LINE - self.line.len())]);
+            let used = end.map_or(chunk.len(), |end| end + 1);
+            self.reader.consume(used);
+            if end.is_some() || at_eof && !self.line.is_empty() {
+                let line = String::from_utf8_lossy(&self.line).into_owned();
+                self.line.clear();
+                return Ok(Some(line));
+            }
+            if at_eof {
+                return Ok(None);
+            }
+        }
+    }
+}

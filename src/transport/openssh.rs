@@ -1,0 +1,288 @@
+//! The transport over OpenSSH: the user's own `ssh`, with all that it can do.
+//!
+//! The only file that names the `openssh` crate. A login is a [`Master`] that we start; the crate
+//! speaks the multiplexing protocol on its socket, which costs no process and no handshake per
+//! command. How the remote command ends is told by the guard alone: the crate turns exit status 127
+//! into an error and cannot tell a killed process from a lost connection, so its word is used in
+//! error messages only.
+
+use std::{
+    env, fmt, fs,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use openssh::{Error as MuxError, Session as Mux, Stdio};
+use tempfile::TempDir;
+use tokio::{
+    sync::{Semaphore, watch},
+    time::timeout,
+};
+
+use super::{
+    ConnectError, Connected, Job, Lost, OutputSink, RemoteExit, Session, Stop, Transport,
+    exchange::{Streams, exchange, raised},
+    known_hosts::{KnownHosts, KnownHostsError, alias},
+    master::{Clocks, Master, Started},
+    ssh_command::Login,
+    ssh_log::SshLog,
+};
+use crate::{
+    config::{HostKeys, Target},
+    guard,
+    inventory::Host,
+};
+
+/// The longest path that `ssh` can listen on while it adds a suffix of its own, on every system.
+const LONGEST_SOCKET: usize = 61;
+
+/// How long a logged-in host may take to start the guard.
+const OPEN: Duration = Duration::from_secs(30);
+
+/// How long an ended conversation is asked for its reason.
+const REASON: Duration = Duration::from_secs(2);
+
+/// How to log in on the hosts of a target.
+#[derive(Clone, Debug)]
+pub struct OpenSshConfig {
+    /// The login, where a host has none of its own; else what `ssh` itself would use.
+    pub user: Option<String>,
+    /// The port, likewise.
+    pub port: Option<u16>,
+    /// The jump hosts (`ssh -J`).
+    pub jump: Option<String>,
+    /// The private key; no other is offered then, but those of the user's configuration.
+    pub identity_file: Option<PathBuf>,
+    /// The ssh_config to read instead of the user's.
+    pub config_file: Option<PathBuf>,
+    /// How a host key that was never seen is treated.
+    pub host_keys: HostKeys,
+    /// The folder that remembers host keys, one file an instance.
+    pub known_hosts_dir: PathBuf,
+    /// How long the connection may take, up to the end of the key exchange, jump hosts included.
+    pub connect_timeout: Duration,
+    /// How long the login may take after that.
+    pub auth_timeout: Duration,
+    /// How many logins are under way at once.
+    pub handshakes: usize,
+}
+
+impl OpenSshConfig {
+    /// What a target says.
+    pub fn of(target: &Target, known_hosts_dir: PathBuf) -> Self {
+        let (ssh, deploy) = (&target.ssh, &target.deploy);
+        Self {
+            user: ssh.user.clone(),
+            port: ssh.port,
+            jump: ssh.jump.clone(),
+            identity_file: ssh.identity_file.clone(),
+            config_file: ssh.config_file.clone(),
+            host_keys: ssh.host_keys,
+            known_hosts_dir,
+            connect_timeout: deploy.connect_timeout,
+            auth_timeout: deploy.auth_timeout,
+            handshakes: deploy.handshakes.get(),
+        }
+    }
+}
+
+/// SSH cannot be used on this machine.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenSshError {
+    /// There is no `ssh`.
+    #[error("there is no `ssh` in PATH: install the OpenSSH client")]
+    NoSsh,
+    /// A file that the configuration names cannot be read.
+    #[error("cannot read the {what} {}", path.display())]
+    Unreadable {
+        /// What it is.
+        what: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Host keys cannot be remembered.
+    #[error(transparent)]
+    KnownHosts(#[from] KnownHostsError),
+    /// There is no place for the control sockets.
+    #[error("cannot create a short private folder for ssh's control sockets in {}", base.display())]
+    NoSockets {
+        /// Where it was to be.
+        base: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Opens sessions with the user's `ssh`.
+pub struct OpenSsh {
+    ssh: PathBuf,
+    login: Login,
+    clocks: Clocks,
+    handshakes: Semaphore,
+    /// Shared with every session, so that it is removed after the last one.
+    sockets: Arc<TempDir>,
+    next: AtomicU32,
+}
+
+impl OpenSsh {
+    /// Finds `ssh`, and prepares the folders that it needs.
+    ///
+    /// # Errors
+    /// When no host could be reached in this way, for a reason on this machine.
+    pub fn new(config: OpenSshConfig) -> Result<Self, OpenSshError> {
+        let files = [("identity_file", &config.identity_file), ("ssh config_file", &config.config_file)];
+        for (what, path) in files.into_iter().filter_map(|(what, path)| Some((what, path.as_ref()?))) {
+            // `ssh` expands these itself, some of them differently for every host.
+            let expanded = path.as_os_str().as_bytes().iter().any(|byte| matches!(byte, b'~' | b'%' | b'$'));
+            if !expanded {
+                fs::File::open(path).map_err(|source| OpenSshError::Unreadable { what, path: path.clone(), source })?;
+            }
+        }
+        Ok(Self {
+            ssh: find_ssh().ok_or(OpenSshError::NoSsh)?,
+            clocks: Clocks { connect: config.connect_timeout, auth: config.auth_timeout },
+            handshakes: Semaphore::new(config.handshakes.max(1)),
+            login: Login {
+                user: config.user,
+                port: config.port,
+                jump: config.jump,
+                identity_file: config.identity_file,
+                config_file: config.config_file,
+                host_keys: config.host_keys,
+                known_hosts: KnownHosts::open(&config.known_hosts_dir)?,
+                connect_timeout: config.connect_timeout,
+            },
+            sockets: Arc::new(socket_folder()?),
+            next: AtomicU32::new(0),
+        })
+    }
+
+    /// The file that remembers the key of `host`.
+    pub fn known_hosts_file(&self, host: &Host) -> PathBuf {
+        self.login.known_hosts.file(&host.id)
+    }
+}
+
+impl fmt::Debug for OpenSsh {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenSsh").field("ssh", &self.ssh).field("login", &self.login).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Transport for OpenSsh {
+    async fn connect(&self, host: &Host) -> Result<Connected, ConnectError> {
+        let socket = self.sockets.path().join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
+        let args = self.login.arguments(host, &socket)?;
+        let log = SshLog::new(&alias(&host.id));
+        // The clocks start when it is our turn. The semaphore is never closed.
+        let _turn = self.handshakes.acquire().await;
+        let Started { master, connect, auth } = Master::start(&self.ssh, &args, socket, log, self.clocks).await?;
+        let mux = Mux::resume_mux(master.socket().into(), None);
+        let session = OpenSshSession { mux, master, _sockets: Arc::clone(&self.sockets) };
+        Ok(Connected { session: Box::new(session), connect, auth })
+    }
+}
+
+/// A login, held open by a master. Dropped, it leaves no process.
+#[derive(Debug)]
+struct OpenSshSession {
+    mux: Mux,
+    master: Master,
+    _sockets: Arc<TempDir>,
+}
+
+#[async_trait]
+impl Session for OpenSshSession {
+    async fn run(
+        &mut self,
+        job: &Job,
+        out: &mut dyn OutputSink,
+        stop: watch::Receiver<Stop>,
+    ) -> Result<RemoteExit, Lost> {
+        let mut command = self.mux.raw_command(guard::COMMAND);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut stopped = stop.clone();
+        let opened = tokio::select! {
+            opened = timeout(OPEN, command.spawn()) => opened,
+            _ = raised(&mut stopped, Stop::No) => {
+                return Err(Lost::before_sending("stopped before the script was sent".to_owned()));
+            }
+        };
+        let mut child = match opened {
+            Ok(Ok(child)) => child,
+            Ok(Err(error)) => {
+                return Err(Lost::before_sending(why_not_opened(&error, self.master.last_words().await)));
+            }
+            Err(_) => {
+                let message = format!("logged in, but no command could be started within {OPEN:?}");
+                return Err(Lost::before_sending(message));
+            }
+        };
+        // Taken out before anything else: waiting for the child would close the lifeline.
+        let (Some(stdin), Some(stdout), Some(stderr)) =
+            (child.stdin().take(), child.stdout().take(), child.stderr().take())
+        else {
+            return Err(Lost::before_sending("the ssh client gave no streams for the command".to_owned()));
+        };
+        let mut end = exchange(Streams { stdin, stdout, stderr }, job, out, stop).await;
+        if let Err(lost) = &mut end {
+            let reason = match timeout(REASON, child.wait()).await {
+                Ok(Ok(status)) => Some(format!("the remote command ended with {status}")),
+                Ok(Err(MuxError::Remote(_))) => Some("the host's login shell has no `sh`".to_owned()),
+                Ok(Err(_)) => self.master.last_words().await,
+                // It still runs: the conversation was given up by us.
+                Err(_) => None,
+            };
+            if let Some(reason) = reason {
+                lost.message = format!("{} ({reason})", lost.message);
+            }
+        }
+        end
+    }
+
+    async fn close(self: Box<Self>) {
+        self.master.end().await;
+    }
+}
+
+fn why_not_opened(error: &MuxError, last_words: Option<String>) -> String {
+    let source = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+    let words = last_words.map(|words| format!(" ({words})")).unwrap_or_default();
+    format!("logged in, but no command could be started: {error}{source}{words}")
+}
+
+/// `ssh` in `PATH`.
+fn find_ssh() -> Option<PathBuf> {
+    let executable =
+        |path: &PathBuf| fs::metadata(path).is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0);
+    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join("ssh")).find(executable)
+}
+
+/// A private folder whose path is short: in the user's runtime folder if that will do, else in `/tmp`.
+fn socket_folder() -> Result<TempDir, OpenSshError> {
+    let folder_in = |base: &Path| {
+        tempfile::Builder::new().prefix("fw").permissions(fs::Permissions::from_mode(0o700)).tempdir_in(base)
+    };
+    let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|base| is_short_and_plain(base));
+    if let Some(Ok(folder)) = runtime.as_deref().map(folder_in) {
+        return Ok(folder);
+    }
+    let base = Path::new("/tmp");
+    folder_in(base).map_err(|source| OpenSshError::NoSockets { base: base.to_owned(), source })
+}
+
+/// Room for `/fwXXXXXX/4294967295`, and nothing that `ssh` expands in a control path.
+fn is_short_and_plain(base: &Path) -> bool {
+    const OURS: usize = "/fwXXXXXX/4294967295".len();
+    let path = base.as_os_str().as_bytes();
+    base.is_absolute() && path.len() + OURS <= LONGEST_SOCKET && !path.iter().any(|byte| matches!(byte, b'%' | b'$'))
+}

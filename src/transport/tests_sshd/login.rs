@@ -1,0 +1,192 @@
+//! Every way in which a login can fail, and what is said of it.
+
+use std::{
+    fs,
+    io::Read,
+    net::{TcpListener, TcpStream},
+    time::Duration,
+};
+
+use futures::future::join_all;
+
+use super::{
+    super::{ConnectFailure, OpenSsh, OpenSshError, Transport},
+    host, in_time, refusal,
+    sshd::Sshd,
+    transport,
+};
+use crate::config::HostKeys;
+
+/// Writes a key down for the first host, as an earlier login would have.
+fn remember(sshd: &Sshd, transport: &OpenSsh, key: &str) {
+    let file = transport.known_hosts_file(&host(sshd, 0));
+    let alias = file.file_name().expect("a file").to_string_lossy().into_owned();
+    fs::write(file, format!("{alias} {key}\n")).expect("writes");
+}
+
+#[tokio::test]
+async fn a_login_remembers_the_key_under_the_hosts_id() {
+    let sshd = Sshd::builder().start();
+    let transport = transport(&sshd, |_| {});
+    let connected = in_time(transport.connect(&host(&sshd, 0))).await.expect("logs in");
+    assert!(connected.connect > Duration::ZERO && connected.auth > Duration::ZERO);
+    connected.session.close().await;
+    let known = fs::read_to_string(sshd.dir().join("known_hosts/aws+i-0")).expect("a file of its own");
+    assert_eq!(known.trim(), format!("aws+i-0 {}", sshd.host_key()));
+}
+
+#[tokio::test]
+async fn nothing_listens() {
+    let sshd = Sshd::builder().start();
+    let free = TcpListener::bind((sshd.addresses()[0], 0)).and_then(|it| it.local_addr()).expect("a free port").port();
+    let error = refusal(&transport(&sshd, |config| config.port = Some(free)), &host(&sshd, 0)).await;
+    assert_eq!(error.kind, ConnectFailure::Refused);
+    assert!(error.message.contains("Connection refused") && error.hint.is_some(), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_changed_host_key_is_refused_in_both_modes() {
+    let sshd = Sshd::builder().start();
+    for mode in [HostKeys::AcceptNew, HostKeys::Strict] {
+        let transport = transport(&sshd, |config| config.host_keys = mode);
+        remember(&sshd, &transport, &sshd.wrong_host_key());
+        let error = refusal(&transport, &host(&sshd, 0)).await;
+        assert_eq!(error.kind, ConnectFailure::HostKeyChanged, "{error:?}");
+        let file = transport.known_hosts_file(&host(&sshd, 0));
+        assert!(error.hint.expect("a hint").contains(&*file.to_string_lossy()));
+    }
+}
+
+#[tokio::test]
+async fn strict_takes_known_keys_only() {
+    let sshd = Sshd::builder().start();
+    let transport = transport(&sshd, |config| config.host_keys = HostKeys::Strict);
+    let error = refusal(&transport, &host(&sshd, 0)).await;
+    assert_eq!(error.kind, ConnectFailure::HostKeyUnknown, "{error:?}");
+    remember(&sshd, &transport, &sshd.host_key());
+    in_time(transport.connect(&host(&sshd, 0))).await.expect("it is known now").session.close().await;
+}
+
+#[tokio::test]
+async fn a_key_that_may_not_log_in_is_named() {
+    let sshd = Sshd::builder().start();
+    let error =
+        refusal(&transport(&sshd, |config| config.identity_file = Some(sshd.stranger_key())), &host(&sshd, 0)).await;
+    assert_eq!(error.kind, ConnectFailure::LoginRefused, "{error:?}");
+    assert!(error.hint.expect("a hint").contains(&*sshd.stranger_key().to_string_lossy()));
+}
+
+#[tokio::test]
+async fn a_host_that_hangs_before_its_banner_is_given_up() {
+    let sshd = Sshd::builder().start();
+    let mute = TcpListener::bind((sshd.addresses()[0], 0)).expect("listens");
+    let transport = transport(&sshd, |config| {
+        config.port = Some(mute.local_addr().expect("an address").port());
+        config.connect_timeout = Duration::from_millis(500);
+    });
+    let error = refusal(&transport, &host(&sshd, 0)).await;
+    assert_eq!(error.kind, ConnectFailure::TimedOut, "{error:?}");
+    assert!(error.message.contains("no connection within 500ms"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_host_that_hangs_in_the_login_is_given_up_and_said_so() {
+    // The server asks a command for the keys, and the command does not answer.
+    let user = std::process::Command::new("id").arg("-un").output().expect("id runs").stdout;
+    let user = String::from_utf8(user).expect("a name");
+    let sshd = Sshd::builder()
+        .option("AuthorizedKeysCommand /bin/sleep 1000")
+        .option(&format!("AuthorizedKeysCommandUser {}", user.trim()))
+        .start();
+    let transport = transport(&sshd, |config| {
+        config.identity_file = Some(sshd.stranger_key());
+        config.auth_timeout = Duration::from_millis(500);
+    });
+    let error = refusal(&transport, &host(&sshd, 0)).await;
+    assert_eq!(error.kind, ConnectFailure::TimedOut, "{error:?}");
+    assert!(error.message.contains("connected, but no login within 500ms"), "{error:?}");
+    assert!(error.message.contains("Offering public key"), "where ssh stands: {error:?}");
+}
+
+#[tokio::test]
+async fn a_host_with_too_many_logins_under_way_says_so() {
+    let sshd = Sshd::builder().max_startups(1).start();
+    let mut first = TcpStream::connect((sshd.addresses()[0], sshd.port())).expect("connects");
+    first.read_exact(&mut [0; 8]).expect("the server is busy with it");
+    let error = refusal(&transport(&sshd, |_| {}), &host(&sshd, 0)).await;
+    assert_eq!(error.kind, ConnectFailure::ClosedEarly, "{error:?}");
+    assert!(error.hint.expect("a hint").contains("MaxStartups"));
+}
+
+#[tokio::test]
+async fn an_address_that_is_an_option_is_refused() {
+    let sshd = Sshd::builder().start();
+    let mut host = host(&sshd, 0);
+    host.address.host = format!("-oProxyCommand=touch {}/pwned", sshd.dir().display());
+    assert_eq!(refusal(&transport(&sshd, |_| {}), &host).await.kind, ConnectFailure::LocalSsh);
+    assert!(!sshd.dir().join("pwned").exists());
+}
+
+#[tokio::test]
+async fn a_wrong_client_configuration_is_named() {
+    let sshd = Sshd::builder().start();
+    fs::write(sshd.client_config(), "Nonsense yes\n").expect("writes");
+    let error = refusal(&transport(&sshd, |_| {}), &host(&sshd, 0)).await;
+    assert_eq!(error.kind, ConnectFailure::LocalSsh);
+    assert!(error.message.contains("Bad configuration option: nonsense"), "{error:?}");
+}
+
+#[tokio::test]
+async fn the_clients_configuration_is_honoured() {
+    let sshd = Sshd::builder().start();
+    let config = format!("Host web\n  HostName {}\n  Port {}\n", sshd.addresses()[0], sshd.port());
+    fs::write(sshd.client_config(), config).expect("writes");
+    let mut host = host(&sshd, 0);
+    host.address.host = "web".to_owned();
+    let transport = transport(&sshd, |config| config.port = None);
+    in_time(transport.connect(&host)).await.expect("logs in").session.close().await;
+}
+
+#[tokio::test]
+async fn a_jump_host_is_passed_and_its_failures_are_its_own() {
+    let sshd = Sshd::builder().hosts(2).start();
+    let [_, jump] = sshd.addresses() else { panic!("two hosts") };
+    let config = |trust: &str| {
+        format!(
+            "Host {jump}\n  IdentityFile {}\n  UserKnownHostsFile {}/jump\n  StrictHostKeyChecking {trust}\n",
+            sshd.login_key().display(),
+            sshd.dir().display()
+        )
+    };
+    let transport = transport(&sshd, |config| config.jump = Some(format!("{jump}:{}", sshd.port())));
+
+    // Nobody is there to answer the question, and nobody is asked.
+    fs::write(sshd.client_config(), config("ask")).expect("writes");
+    let error = refusal(&transport, &host(&sshd, 0)).await;
+    assert_eq!(error.kind, ConnectFailure::HostKeyUnknown, "{error:?}");
+    assert!(error.message.starts_with("on the way to the host"), "{error:?}");
+
+    fs::write(sshd.client_config(), config("accept-new")).expect("writes");
+    in_time(transport.connect(&host(&sshd, 0))).await.expect("logs in").session.close().await;
+    sshd.wait_for_log(&format!("on {jump} port"));
+}
+
+#[tokio::test]
+async fn no_more_handshakes_are_under_way_than_may_be() {
+    // Somewhat more than one, for the server notices the end of a login a little later than we do.
+    let sshd = Sshd::builder().hosts(12).max_startups(3).start();
+    let transport = transport(&sshd, |config| config.handshakes = 1);
+    let hosts: Vec<_> = (0..12).map(|number| host(&sshd, number)).collect();
+    for connected in in_time(join_all(hosts.iter().map(|host| transport.connect(host)))).await {
+        connected.expect("there is room for it").session.close().await;
+    }
+}
+
+#[test]
+fn a_key_that_is_not_there_is_an_error_before_any_host_is_tried() {
+    let sshd = Sshd::builder().start();
+    let mut config = super::config(sshd.dir(), sshd.port());
+    config.identity_file = Some(sshd.dir().join("nowhere"));
+    let error = OpenSsh::new(config).expect_err("no such key");
+    assert!(matches!(&error, OpenSshError::Unreadable { what: "identity_file", .. }), "{error:?}");
+}

@@ -1,0 +1,141 @@
+//! The transport against a real OpenSSH server.
+
+mod login;
+mod processes;
+mod scripts;
+#[path = "../../../tests/harness/sshd.rs"]
+mod sshd;
+
+use std::{collections::BTreeMap, future::Future, path::Path, time::Duration};
+
+use tokio::sync::watch;
+
+use self::sshd::Sshd;
+use super::{
+    ConnectError, Connected, Job, Lost, OpenSsh, OpenSshConfig, OutputSink, RemoteExit, Session, Stop, Stream,
+    Transport,
+};
+use crate::{
+    config::HostKeys,
+    guard::{GuardRequest, OnLost, Work},
+    inventory::{Host, testing},
+};
+
+/// The transport as the tests use it: nothing of the user's own configuration.
+fn transport(sshd: &Sshd, change: impl FnOnce(&mut OpenSshConfig)) -> OpenSsh {
+    let mut config = config(sshd.dir(), sshd.port());
+    change(&mut config);
+    OpenSsh::new(config).expect("ssh is installed")
+}
+
+/// For the server that has this folder and port.
+fn config(dir: &Path, port: u16) -> OpenSshConfig {
+    OpenSshConfig {
+        user: None,
+        port: Some(port),
+        jump: None,
+        identity_file: Some(dir.join("login")),
+        config_file: Some(dir.join("ssh_config")),
+        host_keys: HostKeys::AcceptNew,
+        known_hosts_dir: dir.join("known_hosts"),
+        connect_timeout: Duration::from_secs(60),
+        auth_timeout: Duration::from_secs(60),
+        handshakes: 10,
+    }
+}
+
+/// The host that one of the server's addresses plays.
+fn host(sshd: &Sshd, number: usize) -> Host {
+    let mut host = testing::host(&format!("i-{number}"), &format!("web{number}"));
+    host.address.host = sshd.addresses()[number].to_string();
+    host.address.user = None;
+    host
+}
+
+async fn session(sshd: &Sshd) -> Box<dyn Session> {
+    let Connected { session, .. } = transport(sshd, |_| {}).connect(&host(sshd, 0)).await.expect("logs in");
+    session
+}
+
+async fn refusal(transport: &OpenSsh, host: &Host) -> ConnectError {
+    in_time(transport.connect(host)).await.expect_err("cannot log in")
+}
+
+fn job(command: &str) -> Job {
+    Job {
+        request: GuardRequest {
+            work: Work::Run { command: command.to_owned() },
+            deadline: Duration::from_secs(600),
+            grace: Duration::from_secs(60),
+            on_lost: OnLost::Kill,
+            env: BTreeMap::new(),
+            args: Vec::new(),
+        },
+        idle_timeout: None,
+    }
+}
+
+/// Runs a job that nobody stops.
+async fn run(session: &mut dyn Session, job: &Job) -> (Result<RemoteExit, Lost>, Output) {
+    let (_stop, hear) = watch::channel(Stop::No);
+    let mut out = Output::default();
+    let end = in_time(session.run(job, &mut out, hear)).await;
+    (end, out)
+}
+
+/// Fails a test that would hang. No test depends on how long it is.
+async fn in_time<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(120), future).await.expect("the test does not hang")
+}
+
+/// What a script wrote, and who wants to know of it while it runs.
+#[derive(Debug, Default)]
+struct Output {
+    group: Option<u32>,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    /// All of stdout so far.
+    seen: watch::Sender<Vec<u8>>,
+}
+
+impl OutputSink for Output {
+    fn started(&mut self, group: u32, _previous_revision: Option<&str>) {
+        self.group = Some(group);
+    }
+
+    fn output(&mut self, stream: Stream, bytes: &[u8]) {
+        match stream {
+            Stream::Stdout => {
+                self.stdout.extend_from_slice(bytes);
+                if self.seen.receiver_count() > 0 {
+                    self.seen.send_replace(self.stdout.clone());
+                }
+            }
+            Stream::Stderr => self.stderr.extend_from_slice(bytes),
+        }
+    }
+}
+
+/// Runs a script, and does `then` when it has written a line to stdout.
+async fn run_until_ready(
+    session: &mut dyn Session,
+    job: &Job,
+    then: impl FnOnce(&watch::Sender<Stop>),
+) -> (Result<RemoteExit, Lost>, Output) {
+    let (stop, hear) = watch::channel(Stop::No);
+    let mut out = Output::default();
+    let mut seen = out.seen.subscribe();
+    let ready = async {
+        seen.wait_for(|stdout| stdout.ends_with(b"\n")).await.expect("the script writes a line");
+        then(&stop);
+        std::future::pending::<()>().await;
+    };
+    let end = in_time(async {
+        tokio::select! {
+            end = session.run(job, &mut out, hear) => end,
+            () = ready => unreachable!("it waits for ever"),
+        }
+    })
+    .await;
+    (end, out)
+}

@@ -1,0 +1,158 @@
+//! No process is left behind on this machine, however a session ends.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    os::fd::OwnedFd,
+    process::{Command, Stdio},
+};
+
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use tokio::{io::unix::AsyncFd, sync::watch};
+
+use super::{
+    super::{Stop, Transport},
+    Output, host, in_time, job, session,
+    sshd::Sshd,
+    transport,
+};
+
+/// The processes that have `word` in their command line: each by a handle that tells of its end.
+fn with_word(word: &str) -> Vec<OwnedFd> {
+    let entries = fs::read_dir("/proc").expect("Linux").filter_map(Result::ok);
+    let open = |entry: fs::DirEntry| {
+        let pid = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?;
+        let command = fs::read(entry.path().join("cmdline")).ok()?;
+        let ours = String::from_utf8_lossy(&command).contains(word) && pid != rustix::process::getpid();
+        ours.then(|| pidfd_open(pid, PidfdFlags::NONBLOCK).ok())?
+    };
+    entries.filter_map(open).collect()
+}
+
+/// The word that every `ssh` of this server's tests has in its command line, and its leash too.
+fn word(sshd: &Sshd) -> String {
+    sshd.dir().join("known_hosts").to_string_lossy().into_owned()
+}
+
+async fn all_end(processes: Vec<OwnedFd>) {
+    for process in processes {
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe code; this owns the descriptor, and so keeps the promise"
+        )]
+        let process = AsyncFd::new(process).expect("can be waited for");
+        // Readable means over.
+        let _ = in_time(process.readable()).await.expect("tells its end");
+    }
+}
+
+#[tokio::test]
+async fn a_closed_session_leaves_nothing() {
+    let sshd = Sshd::builder().start();
+    let session = session(&sshd).await;
+    assert_eq!(with_word(&word(&sshd)).len(), 2, "ssh and its leash");
+    in_time(session.close()).await;
+    assert!(with_word(&word(&sshd)).is_empty());
+}
+
+#[tokio::test]
+async fn a_connect_that_is_dropped_leaves_nothing() {
+    let sshd = Sshd::builder().start();
+    let mute = TcpListener::bind((sshd.addresses()[0], 0)).expect("listens");
+    let port = mute.local_addr().expect("an address").port();
+    let transport = transport(&sshd, |config| config.port = Some(port));
+    let there = tokio::task::spawn_blocking(move || mute.accept().expect("a client"));
+    let (sshd_host, connection) = (host(&sshd, 0), there);
+    let client = tokio::select! {
+        connected = transport.connect(&sshd_host) => panic!("nobody answers: {connected:?}"),
+        client = connection => client.expect("accepts"),
+    };
+    let processes = with_word(&word(&sshd));
+    assert!(!processes.is_empty());
+    all_end(processes).await;
+    drop(client);
+    assert!(with_word(&word(&sshd)).is_empty());
+}
+
+#[tokio::test]
+async fn a_proxy_command_that_hangs_goes_with_its_ssh() {
+    let sshd = Sshd::builder().start();
+    let fifo = sshd.dir().join("proxy");
+    // It says that it runs by opening the pipe, ignores what it can, and keeps every stream open.
+    fs::write(
+        sshd.client_config(),
+        format!(
+            "Host *\n  ProxyCommand sh -c 'trap \"\" TERM HUP INT; : {0}; echo > {0}; sleep 1000; :'\n",
+            fifo.display()
+        ),
+    )
+    .expect("writes");
+    assert!(Command::new("mkfifo").arg(&fifo).status().expect("runs").success());
+    let transport = transport(&sshd, |_| {});
+    let host = host(&sshd, 0);
+    tokio::select! {
+        connected = transport.connect(&host) => panic!("nobody answers: {connected:?}"),
+        said = tokio::fs::read(&fifo) => assert_eq!(said.expect("reads"), b"\n"),
+    }
+    let proxy = with_word(&fifo.to_string_lossy());
+    assert!(!proxy.is_empty());
+    all_end(proxy).await;
+    all_end(with_word(&word(&sshd))).await;
+}
+
+#[tokio::test]
+async fn a_run_that_is_dropped_leaves_nothing_here_nor_there() {
+    let sshd = Sshd::builder().start();
+    let mut session = session(&sshd).await;
+    let (_stop, hear) = watch::channel(Stop::No);
+    let mut out = Output::default();
+    let mut seen = out.seen.subscribe();
+    let script = job(&format!("echo ready; sleep 1000.{}; :", std::process::id()));
+    tokio::select! {
+        end = session.run(&script, &mut out, hear) => panic!("it never ends: {end:?}"),
+        _ = seen.wait_for(|stdout| stdout == b"ready\n") => {}
+    }
+    let remote = with_word(&format!("1000.{}", std::process::id()));
+    let local = with_word(&word(&sshd));
+    assert!(!remote.is_empty() && !local.is_empty());
+    drop(session);
+    all_end(local).await;
+    // The job says that a script is to be killed when contact is lost.
+    all_end(remote).await;
+}
+
+/// Not a test by itself: what [`nothing_outlives_us_when_we_are_killed`] starts, and kills.
+#[tokio::test]
+async fn somebody_who_will_be_killed() {
+    let Some(server) = std::env::var_os("FLEETWIDE_TEST_SSHD") else { return };
+    let server = server.into_string().expect("text");
+    let [dir, address, port] = server.split(' ').collect::<Vec<_>>()[..] else { panic!("three words") };
+    let config = super::config(dir.as_ref(), port.parse().expect("a port"));
+    let transport = super::OpenSsh::new(config).expect("ssh is installed");
+    let mut host = super::testing::host("i-0", "web0");
+    host.address.host = address.to_owned();
+    host.address.user = None;
+    let _connected = transport.connect(&host).await.expect("logs in");
+    fs::write("/dev/stdout", "logged in\n").expect("writes");
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn nothing_outlives_us_when_we_are_killed() {
+    let sshd = Sshd::builder().start();
+    let server = format!("{} {} {}", sshd.dir().display(), sshd.addresses()[0], sshd.port());
+    let mut us = Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", "--nocapture", "transport::tests_sshd::processes::somebody_who_will_be_killed"])
+        .env("FLEETWIDE_TEST_SSHD", server)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let said = BufReader::new(us.stdout.take().expect("piped"));
+    assert!(said.lines().map_while(Result::ok).any(|line| line.contains("logged in")));
+    let processes = with_word(&word(&sshd));
+    assert_eq!(processes.len(), 2, "ssh and its leash");
+    us.kill().expect("SIGKILL");
+    us.wait().expect("dead");
+    all_end(processes).await;
+}

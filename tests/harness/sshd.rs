@@ -1,0 +1,294 @@
+//! A real OpenSSH server on loopback, for any test that needs one.
+//!
+//! One server plays any number of hosts: each is an address of 127.0.0.0/8 with a state folder of
+//! its own (`XDG_STATE_HOME`). Keys, configuration and state live in a temporary folder; the server
+//! and all its connections end with the value. It runs as whoever runs the tests.
+//!
+//! Included by `#[path]`, from tests inside the crate and out, so it leans on neither.
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::{BufRead, BufReader},
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, ChildStderr, Command, Stdio},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicU16, Ordering},
+    },
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// sshd listens on no more addresses than this (`MAX_LISTEN_SOCKS`).
+const ADDRESSES: usize = 16;
+
+/// A server that will be started.
+#[derive(Debug)]
+pub(crate) struct SshdBuilder {
+    hosts: u8,
+    max_startups: u16,
+    options: Vec<String>,
+}
+
+impl SshdBuilder {
+    /// How many addresses it listens on; one, unless told.
+    pub(crate) fn hosts(mut self, hosts: u8) -> Self {
+        self.hosts = hosts;
+        self
+    }
+
+    /// How many logins may be under way at once; 200, unless told.
+    pub(crate) fn max_startups(mut self, logins: u16) -> Self {
+        self.max_startups = logins;
+        self
+    }
+
+    /// A further line of its configuration.
+    pub(crate) fn option(mut self, line: &str) -> Self {
+        self.options.push(line.to_owned());
+        self
+    }
+
+    /// Starts it, and waits until it listens on every address.
+    pub(crate) fn start(self) -> Sshd {
+        let dir = tempfile::Builder::new().prefix("sshd").tempdir().expect("a folder");
+        for key in ["host", "login", "stranger"] {
+            let path = dir.path().join(key);
+            let made =
+                Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", key, "-f"]).arg(&path).status();
+            assert!(made.expect("ssh-keygen runs").success());
+        }
+        fs::write(dir.path().join("ssh_config"), "").expect("writes");
+        let addresses = own_addresses(self.hosts);
+        let port = TcpListener::bind((addresses[0], 0)).and_then(|free| free.local_addr()).expect("a free port").port();
+        if rustix::process::getuid().is_root() {
+            fs::create_dir_all("/run/sshd").expect("sshd's empty folder");
+        }
+        let sshd = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd"]
+            .into_iter()
+            .find(|path| Path::new(path).exists())
+            .expect("openssh-server is installed");
+        let log = Arc::new(Log::default());
+        let start = |(number, addresses): (usize, &[Ipv4Addr])| {
+            let config = dir.path().join(format!("sshd_config-{number}"));
+            fs::write(&config, self.config(dir.path(), addresses, port)).expect("writes");
+            let mut server = Command::new(sshd)
+                .args(["-D", "-e", "-f"])
+                .arg(&config)
+                .stdin(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("sshd starts");
+            log.follow(server.stderr.take().expect("piped"));
+            server
+        };
+        let servers = addresses.chunks(ADDRESSES).enumerate().map(start).collect();
+        let sshd = Sshd { dir, servers, addresses, port, log };
+        for address in &sshd.addresses {
+            sshd.wait_for_log(&format!("Server listening on {address} port"));
+        }
+        sshd
+    }
+
+    fn config(&self, dir: &Path, addresses: &[Ipv4Addr], port: u16) -> String {
+        let home = dir.display();
+        let mut lines = vec![
+            format!("Port {port}"),
+            format!("HostKey {home}/host"),
+            format!("AuthorizedKeysFile {home}/login.pub"),
+            "PidFile none".to_owned(),
+            "UsePAM no".to_owned(),
+            "StrictModes no".to_owned(),
+            "PasswordAuthentication no".to_owned(),
+            "KbdInteractiveAuthentication no".to_owned(),
+            "LogLevel VERBOSE".to_owned(),
+            format!("MaxStartups {}", self.max_startups),
+        ];
+        lines.extend(addresses.iter().map(|address| format!("ListenAddress {address}")));
+        lines.extend(self.options.iter().cloned());
+        for address in addresses {
+            lines.push(format!("Match LocalAddress {address}"));
+            lines.push(format!("  SetEnv XDG_STATE_HOME={home}/state-{address}"));
+        }
+        lines.join("\n") + "\n"
+    }
+}
+
+/// A running server.
+#[derive(Debug)]
+pub(crate) struct Sshd {
+    dir: TempDir,
+    servers: Vec<Child>,
+    addresses: Vec<Ipv4Addr>,
+    port: u16,
+    log: Arc<Log>,
+}
+
+impl Sshd {
+    /// A server with one address and nothing special.
+    pub(crate) fn builder() -> SshdBuilder {
+        SshdBuilder { hosts: 1, max_startups: 200, options: Vec::new() }
+    }
+
+    /// Where it listens.
+    pub(crate) fn addresses(&self) -> &[Ipv4Addr] {
+        &self.addresses
+    }
+
+    /// The port, the same on every address.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// A private key that may log in.
+    pub(crate) fn login_key(&self) -> PathBuf {
+        self.dir.path().join("login")
+    }
+
+    /// A private key that may not.
+    pub(crate) fn stranger_key(&self) -> PathBuf {
+        self.dir.path().join("stranger")
+    }
+
+    /// The server's public key, as `type base64`.
+    pub(crate) fn host_key(&self) -> String {
+        public_key(&self.dir.path().join("host.pub"))
+    }
+
+    /// A public key that is not the server's, as `type base64`.
+    pub(crate) fn wrong_host_key(&self) -> String {
+        public_key(&self.dir.path().join("stranger.pub"))
+    }
+
+    /// An empty client configuration, so that the one of whoever runs the tests has no say.
+    pub(crate) fn client_config(&self) -> PathBuf {
+        self.dir.path().join("ssh_config")
+    }
+
+    /// A folder that goes with the server.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Where a host keeps its state.
+    pub(crate) fn state(&self, host: usize) -> PathBuf {
+        self.dir.path().join(format!("state-{}", self.addresses[host]))
+    }
+
+    /// Waits until its log holds `text`.
+    pub(crate) fn wait_for_log(&self, text: &str) {
+        self.log.wait_for(text);
+    }
+
+    /// Cuts every connection, as a host that loses its power would, and leaves the scripts alone.
+    pub(crate) fn cut_connections(&self) {
+        for (pid, name) in self.servers.iter().flat_map(|server| descendants(server.id())) {
+            if name.starts_with("sshd") {
+                kill(pid);
+            }
+        }
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        // The scripts that still run go with their connections.
+        for server in &mut self.servers {
+            let connections = descendants(server.id());
+            let _ = server.kill();
+            let _ = server.wait();
+            for (pid, _) in connections {
+                kill(pid);
+            }
+        }
+    }
+}
+
+/// What the servers say, as they say it.
+#[derive(Debug, Default)]
+struct Log {
+    text: Mutex<String>,
+    more: Condvar,
+}
+
+impl Log {
+    fn follow(self: &Arc<Self>, stderr: ChildStderr) {
+        let log = Arc::clone(self);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let mut text = log.text.lock().expect("no reader panics with the lock held");
+                text.push_str(&line);
+                text.push('\n');
+                log.more.notify_all();
+            }
+        });
+    }
+
+    fn wait_for(&self, wanted: &str) {
+        let text = self.text.lock().expect("the writer does not panic");
+        let waiting = |text: &mut String| !text.contains(wanted);
+        let text = self.more.wait_timeout_while(text, Duration::from_secs(30), waiting).expect("as above").0.clone();
+        assert!(text.contains(wanted), "sshd never said `{wanted}`:\n{text}");
+    }
+}
+
+/// Addresses that no other test uses at the same time: they hold the number of this process.
+fn own_addresses(count: u8) -> Vec<Ipv4Addr> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let pid = std::process::id();
+    let address = || {
+        // From 1 to 126, so that no address ends in 0 or 255.
+        let n = 1 + NEXT.fetch_add(1, Ordering::Relaxed) % 126;
+        let [_, a, b, c] = (pid << 7 | u32::from(n)).to_be_bytes();
+        Ipv4Addr::new(127, 1 + a % 254, b, c)
+    };
+    (0..count).map(|_| address()).collect()
+}
+
+fn public_key(file: &Path) -> String {
+    let text = fs::read_to_string(file).expect("a key");
+    text.split(' ').take(2).collect::<Vec<_>>().join(" ")
+}
+
+fn kill(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        // It may be gone already.
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
+/// Every process that `of` started, directly or not, with its name, from `/proc`.
+fn descendants(of: u32) -> Vec<(u32, String)> {
+    let mut children: HashMap<u32, Vec<(u32, String)>> = HashMap::new();
+    for (pid, parent, name) in processes() {
+        children.entry(parent).or_default().push((pid, name));
+    }
+    let (mut found, mut open) = (Vec::new(), vec![of]);
+    while let Some(parent) = open.pop() {
+        for (pid, name) in children.remove(&parent).unwrap_or_default() {
+            open.push(pid);
+            found.push((pid, name));
+        }
+    }
+    found
+}
+
+/// Every process that is not a zombie: its number, its parent's, its name.
+fn processes() -> Vec<(u32, u32, String)> {
+    let entries = fs::read_dir("/proc").expect("Linux").filter_map(Result::ok);
+    let read = |entry: fs::DirEntry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        let (before, after) = stat.rsplit_once(") ")?;
+        let name = before.split_once('(')?.1.to_owned();
+        let mut fields = after.split(' ');
+        let state = fields.next()?;
+        let parent = fields.next()?.parse().ok()?;
+        (state != "Z").then_some((pid, parent, name))
+    };
+    entries.filter_map(read).collect()
+}
