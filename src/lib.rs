@@ -5,5 +5,6 @@ pub mod config;
 pub mod guard;
 pub mod inventory;
 pub mod plan;
+pub mod report;
 pub mod rollout;
 pub mod transport;
