@@ -1,9 +1,10 @@
 //! Each failure in full: who, where, how it ended, the last lines, the log. Hosts that failed in
 //! the same way with the same words are told of once.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use super::{
+    cells,
     labels::Labels,
     neutral,
     record::{HostRecord, Record},
@@ -17,6 +18,12 @@ const MOST: usize = 10;
 
 /// So many names are listed of the hosts that failed in the same way.
 const NAMES: usize = 8;
+
+/// Where what belongs to a host begins.
+const INDENT: usize = 2;
+
+/// Where the value of a labelled line begins.
+const FIELD: usize = 9;
 
 /// Every failure of `record` that asks for an explanation.
 pub(super) fn screenful(record: &Record, labels: &Labels, screen: &Screen, all: bool) -> String {
@@ -40,9 +47,17 @@ pub(super) fn screenful(record: &Record, labels: &Labels, screen: &Screen, all: 
 pub(super) fn headline(host: &HostRecord, label: &str, screen: &Screen) -> String {
     let outcome = host.outcome.map_or("running", Outcome::as_str);
     let sign = screen.paint(Ink::Bad, screen.signs().cross);
+    let time = host.duration_ms.map(|ms| format!(" after {}", words::duration(Duration::from_millis(ms))));
     let why = words::why(host);
-    let why = if why == outcome { String::new() } else { format!(": {why}") };
-    format!("{sign} {} {}{why}", screen.paint(Ink::Strong, label), screen.paint(Ink::Bad, outcome))
+    let time = time.unwrap_or_default();
+    let head = format!("{} {label} {outcome}{time}", screen.signs().cross);
+    let (label, painted) = (screen.paint(Ink::Strong, label), screen.paint(Ink::Bad, outcome));
+    let mut line = format!("{sign} {label} {painted}{time}");
+    if why != outcome {
+        line.push_str(": ");
+        line.push_str(&wrapped(&why, cells::width(&head) + 2, INDENT, screen));
+    }
+    line
 }
 
 /// True when a host's end wants to be explained. Those that we ended ourselves do not, as long as
@@ -81,13 +96,13 @@ fn failure(group: &[&HostRecord], labels: &Labels, screen: &Screen) -> String {
         out.push_str(&field("output", "none", screen));
     }
     if let Some(hint) = &host.hint {
-        out.push_str(&field("hint", &neutral::block(hint).replace('\n', "\n         "), screen));
+        out.push_str(&field("hint", &wrapped(&neutral::line(hint), FIELD, FIELD, screen), screen));
     }
     if let Some(log) = &host.log {
         out.push_str(&field("log", log, screen));
     }
     if !others.is_empty() {
-        out.push_str(&field("also", &names(others, labels, screen), screen));
+        out.push_str(&field("also", &wrapped(&names(others, labels, screen), FIELD, FIELD, screen), screen));
     }
     out
 }
@@ -97,11 +112,11 @@ fn facts(host: &HostRecord, screen: &Screen) -> String {
     if !host.region.is_empty() {
         facts.push(neutral::line(&host.region));
     }
-    facts.push(words::count(host.attempts as usize, "attempt"));
-    if let Some(ms) = host.duration_ms {
-        facts.push(words::duration(std::time::Duration::from_millis(ms)));
+    if host.attempts > 1 {
+        facts.push(words::count(host.attempts as usize, "attempt"));
     }
-    screen.paint(Ink::Faint, &facts.join(&format!(" {} ", screen.signs().dot)))
+    let facts = facts.join(&format!(" {} ", screen.signs().dot));
+    screen.paint(Ink::Faint, &wrapped(&facts, INDENT, INDENT, screen))
 }
 
 /// The last lines of a stream behind a rule, so that nobody takes them for ours.
@@ -112,13 +127,21 @@ fn quoted(stream: &str, tail: &str, screen: &Screen) -> String {
         return String::new();
     }
     let mut out = String::new();
-    for (n, line) in clean.lines().enumerate() {
+    let room = screen.width.map_or(usize::MAX, |width| width.saturating_sub(FIELD + INDENT));
+    for (n, line) in clean.lines().flat_map(|line| cells::fold(line.trim_end(), room)).enumerate() {
         let label = if n == 0 { stream } else { "" };
         let margin = screen.paint(Ink::Faint, &format!("{label:<6} {}", screen.signs().gutter));
-        out.push_str(format!("  {margin} {}", line.trim_end()).trim_end());
+        out.push_str(format!("  {margin} {line}").trim_end());
         out.push('\n');
     }
     out
+}
+
+/// `text` broken to the screen's width, the first line after `used` cells and the others below `indent`.
+fn wrapped(text: &str, used: usize, indent: usize, screen: &Screen) -> String {
+    let Some(width) = screen.width else { return text.to_owned() };
+    let lines = cells::wrap(text, width.saturating_sub(used), width.saturating_sub(indent));
+    lines.join(&format!("\n{}", " ".repeat(indent)))
 }
 
 fn field(label: &str, value: &str, screen: &Screen) -> String {
@@ -131,5 +154,6 @@ fn names(others: &[&HostRecord], labels: &Labels, screen: &Screen) -> String {
         0 => String::new(),
         n => format!(", {} {} more", screen.signs().ellipsis, words::number(n)),
     };
-    format!("{} in the same way: {}{rest}", words::count(others.len(), "host"), shown.join(", "))
+    let many = words::count(others.len(), "other host");
+    format!("{many} in the same way: {}{rest}", shown.join(", "))
 }

@@ -64,7 +64,7 @@ pub(super) fn table(hosts: &[&Host], screen: &Screen, indent: usize) -> String {
     let states = hosts.iter().any(|host| host.instance.state != InstanceState::Running);
     let mut columns = vec![
         Column::left("NAME", 12),
-        Column::left("ID", 12),
+        Column::ids("ID", 12),
         Column::left("ZONE", 10),
         Column::left("ADDRESS", 15),
         Column::left("TAGS", 12),

@@ -156,15 +156,13 @@ impl Human {
         if detail == Detail::Quiet {
             return;
         }
-        let providers = words::by_provider(plan.hosts().map(|host| &**host));
-        self.say(&format!(
-            "{}: {} ({providers}), {} at once, {} allowed, run {}",
-            err_screen.paint(Ink::Strong, &plan::title(plan)),
-            words::count(self.total, "host"),
-            plan.policy.concurrency,
-            words::count(plan.policy.max_failures, "failure"),
-            plan.run,
-        ));
+        let dot = err_screen.signs().dot;
+        let title = err_screen.paint(Ink::Strong, &plan::title(plan));
+        let hosts = words::count(self.total, "host");
+        self.say(&format!("{title}: {hosts} ({})", words::by_provider(plan.hosts().map(|host| &**host))));
+        let allowed = words::allowed(plan.policy.max_failures);
+        let terms = format!("  {} at once {dot} {allowed} {dot} run {}", plan.policy.concurrency, plan.run);
+        self.say(&err_screen.paint(Ink::Faint, &terms));
         let (progress, labels) = (Arc::clone(&self.progress), Arc::clone(&self.labels));
         self.display = if err_screen.live {
             let draw = move |width: usize| {
@@ -186,7 +184,7 @@ impl Human {
         let time = host.duration_ms.map(|ms| words::duration(Duration::from_millis(ms))).unwrap_or_default();
         let in_a_log = matches!(self.display, Display::Log { .. });
         if failures::wants_telling(host) {
-            self.say(&format!("{} (after {time})", failures::headline(host, label, err_screen)));
+            self.say(&failures::headline(host, label, err_screen));
         } else if *detail == Detail::Verbose || in_a_log && self.total <= FEW {
             match host.outcome {
                 Some(Outcome::Succeeded) => {

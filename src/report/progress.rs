@@ -112,7 +112,7 @@ impl Progress {
             (unreachable, "unreachable", false),
             (unknown, "unknown", false),
             (skipped, "skipped", false),
-            (waiting, "waiting", false),
+            (waiting, "to go", false),
         ];
         let shown: Vec<_> = counts
             .into_iter()

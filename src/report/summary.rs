@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    failures,
+    cells, failures,
     labels::Labels,
     neutral,
     record::{HostRecord, Record, Status},
@@ -25,7 +25,6 @@ pub(super) fn screenful(record: &Record, screen: &Screen, detail: Detail, rerun:
     match detail {
         Detail::Quiet => {}
         Detail::Normal | Detail::Verbose => {
-            out.push('\n');
             out.push_str(&counts(record, screen));
             out.push_str(&rows(record, &labels, screen, detail == Detail::Verbose));
         }
@@ -37,9 +36,13 @@ pub(super) fn screenful(record: &Record, screen: &Screen, detail: Detail, rerun:
         out.push('\n');
     }
     out.push_str(&closing(record, screen));
-    out.push('\n');
+    if detail != Detail::Quiet {
+        out.push_str(&circumstances(record, screen));
+    }
     let commands = next(record, rerun);
+    let width = commands.iter().map(|(command, _)| cells::width(command)).max().unwrap_or(0);
     for (n, (command, reason)) in commands.iter().enumerate() {
+        let command = &cells::pad(command, width);
         let label = if n == 0 { "next:" } else { "     " };
         out.push_str(&format!(
             "{label} {}  {}\n",
@@ -52,6 +55,10 @@ pub(super) fn screenful(record: &Record, screen: &Screen, detail: Detail, rerun:
 
 fn counts(record: &Record, screen: &Screen) -> String {
     let summary = record.summary();
+    // The closing line says it all.
+    if summary.succeeded == summary.total {
+        return String::new();
+    }
     let counts = [
         ("succeeded", summary.succeeded, Ink::Good),
         ("failed", summary.failed, Ink::Bad),
@@ -60,7 +67,7 @@ fn counts(record: &Record, screen: &Screen) -> String {
         ("skipped", summary.skipped, Ink::Warning),
     ];
     let width = words::number(summary.total).len();
-    let mut out = String::new();
+    let mut out = String::from("\n");
     for (word, n, ink) in counts {
         if n > 0 || word == "succeeded" {
             let ink = if n > 0 { ink } else { Ink::Faint };
@@ -136,64 +143,65 @@ fn gaps(record: &Record, screen: &Screen) -> String {
         let scopes: Vec<_> =
             record.missing_scopes.iter().map(|missing| neutral::line(missing.scope.as_str())).collect();
         let warning = format!("warning: hosts may be missing, for discovery could not read {}", scopes.join(", "));
-        out.push_str(&format!("\n{}\n", screen.paint(Ink::Warning, &warning)));
+        out.push_str(&format!("{}\n", screen.paint(Ink::Warning, &warning)));
     }
     if !record.skipped_unaddressed.is_empty() {
         let instances = words::count(record.skipped_unaddressed.len(), "instance");
         let warning = format!("warning: {instances} left out for want of a usable address");
-        out.push_str(&format!("\n{}\n", screen.paint(Ink::Warning, &warning)));
+        out.push_str(&format!("{}\n", screen.paint(Ink::Warning, &warning)));
     }
-    out
+    if out.is_empty() { out } else { format!("\n{out}") }
 }
 
-/// One line: what became of the run, what the exit code means, and in what state the fleet is.
+/// One line: what became of the run, its exit code, and in what state the fleet is.
 fn closing(record: &Record, screen: &Screen) -> String {
     let summary = record.summary();
-    let target = neutral::line(&record.target);
-    let (total, done) = (words::number(summary.total), words::number(summary.succeeded));
-    let state = match &record.revision {
-        Some(revision) => format!("at {}", neutral::line(revision.as_str())),
-        None => "done".to_owned(),
-    };
-    let verb = if summary.total == 1 { "is" } else { "are" };
-    let reached = format!("{done} of {} of {target} {verb} {state}", words::count(summary.total, "host"));
-    let failures = words::count(summary.failures(), "failure");
-    let budget = words::number(record.max_failures);
-    let untouched = match summary.skipped {
-        0 => String::new(),
-        n => format!(", {} not touched", words::number(n)),
-    };
-    let mixed = if record.revision.is_some() { "; the fleet is mixed" } else { "" };
     let signs = screen.signs();
-    let (sign, ink, headline, rest) = match record.status {
-        Status::Running => (signs.skip, Ink::Warning, "running".to_owned(), reached),
-        Status::Succeeded => {
-            let all = if summary.total == 1 { "the only host".to_owned() } else { format!("all {total} hosts") };
-            (signs.tick, Ink::Good, "succeeded".to_owned(), format!("{all} of {target} {verb} {state}"))
-        }
-        Status::FinishedWithFailures => (
-            signs.cross,
-            Ink::Warning,
-            "finished with failures".to_owned(),
-            format!("{reached}; {failures}, {budget} allowed"),
-        ),
-        Status::Failed => (
-            signs.cross,
-            Ink::Bad,
-            "failed".to_owned(),
-            format!("{reached}{untouched}{mixed}; {failures}, {budget} allowed"),
-        ),
-        Status::Interrupted => {
-            (signs.cross, Ink::Bad, "interrupted".to_owned(), format!("{reached}{untouched}{mixed}"))
-        }
-        Status::Terminated => {
-            (signs.cross, Ink::Bad, "terminated (SIGTERM)".to_owned(), format!("{reached}{untouched}{mixed}"))
-        }
+    let mixed = if record.revision.is_some() { ": the fleet is mixed" } else { "" };
+    let (sign, ink, word, mixed) = match record.status {
+        Status::Running => (signs.skip, Ink::Warning, "running", ""),
+        Status::Succeeded => (signs.tick, Ink::Good, "succeeded", ""),
+        Status::FinishedWithFailures => (signs.cross, Ink::Warning, "finished with failures", ""),
+        Status::Failed => (signs.cross, Ink::Bad, "failed", mixed),
+        Status::Interrupted => (signs.cross, Ink::Bad, "interrupted", mixed),
+        Status::Terminated => (signs.cross, Ink::Bad, "ended by SIGTERM", mixed),
     };
-    let time = record.duration().map(|time| format!(" in {}", words::duration(time))).unwrap_or_default();
-    let code = record.exit_code.filter(|code| *code != 0).map(|code| format!(", exit code {code}")).unwrap_or_default();
-    let run = screen.paint(Ink::Faint, &format!("(run {})", record.run));
-    format!("{} {}{time}{code}: {rest} {run}", screen.paint(ink, sign), screen.paint(ink, &headline))
+    let code =
+        record.exit_code.filter(|code| *code != 0).map(|code| format!(" (exit code {code})")).unwrap_or_default();
+    let target = neutral::line(&record.target);
+    let hosts = match (summary.succeeded, summary.total) {
+        (1, 1) => format!("the only host of {target}"),
+        (all, total) if all == total => format!("all {} of {target}", words::count(total, "host")),
+        (some, total) => format!("{} of {} of {target}", words::number(some), words::count(total, "host")),
+    };
+    let state = match &record.revision {
+        Some(revision) => {
+            let verb = if summary.succeeded == 1 { "is" } else { "are" };
+            format!("{hosts} {verb} at {}", neutral::line(revision.as_str()))
+        }
+        None => format!("exit status 0 on {hosts}"),
+    };
+    format!("{} {}: {state}{mixed}\n", screen.paint(ink, sign), screen.paint(ink, &format!("{word}{code}")))
+}
+
+/// What else is worth knowing, in a fainter line.
+fn circumstances(record: &Record, screen: &Screen) -> String {
+    let summary = record.summary();
+    let mut facts = Vec::new();
+    if summary.failures() > 0 {
+        let allowed = match record.max_failures {
+            0 => "none".to_owned(),
+            n => words::number(n),
+        };
+        facts.push(format!("{}, {allowed} allowed", words::count(summary.failures(), "failure")));
+    }
+    if summary.skipped > 0 {
+        facts.push(format!("{} not touched", words::count(summary.skipped, "host")));
+    }
+    facts.extend(record.duration().map(words::duration));
+    facts.push(format!("run {}", record.run));
+    let facts = facts.join(&format!(" {} ", screen.signs().dot));
+    format!("  {}\n", screen.paint(Ink::Faint, &facts))
 }
 
 /// The commands that help now, each with what it is for.

@@ -8,8 +8,8 @@ use super::{
 /// Blanks between two columns.
 const GAP: usize = 2;
 
-/// Rows under titles, made to fit the screen: the widest columns give way first, then the last
-/// column goes. Where the screen has no width nothing is cut.
+/// Rows under titles, made to fit the screen: the last column gives way first, then the widest, and
+/// then the last one goes. Where the screen has no width nothing is cut.
 #[derive(Debug)]
 pub(super) struct Table {
     columns: Vec<Column>,
@@ -20,6 +20,7 @@ pub(super) struct Table {
 pub(super) struct Column {
     title: &'static str,
     align: Align,
+    cut: Cut,
     /// It is not made narrower than this.
     least: usize,
 }
@@ -30,15 +31,27 @@ enum Align {
     Right,
 }
 
+/// Which part of a cell that is too long is left out.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    End,
+    Middle,
+}
+
 impl Column {
     /// A column of words.
     pub(super) const fn left(title: &'static str, least: usize) -> Self {
-        Self { title, align: Align::Left, least }
+        Self { title, align: Align::Left, cut: Cut::End, least }
+    }
+
+    /// A column of ids: their ends tell them apart, so the middle is cut.
+    pub(super) const fn ids(title: &'static str, least: usize) -> Self {
+        Self { title, align: Align::Left, cut: Cut::Middle, least }
     }
 
     /// A column of numbers, never cut.
     pub(super) const fn right(title: &'static str) -> Self {
-        Self { title, align: Align::Right, least: usize::MAX }
+        Self { title, align: Align::Right, cut: Cut::End, least: usize::MAX }
     }
 }
 
@@ -91,7 +104,10 @@ impl Table {
     fn render_row(&self, row: &[Cell], widths: &[usize], screen: &Screen, out: &mut String) {
         let mut owed = 0;
         for ((cell, column), width) in row.iter().zip(&self.columns).zip(widths) {
-            let text = cells::cut(&cell.text, *width, screen.signs().ellipsis);
+            let text = match column.cut {
+                Cut::End => cells::cut(&cell.text, *width, screen.signs().ellipsis),
+                Cut::Middle => cells::cut_middle(&cell.text, *width, screen.signs().ellipsis),
+            };
             let blank = width - cells::width(&text);
             let before = if column.align == Align::Right { blank } else { 0 };
             if !text.is_empty() {
@@ -119,9 +135,10 @@ impl Table {
         let Some(room) = room else { return widths };
         while widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1) > room {
             let can_give = |n: &usize| widths[*n] > self.columns[*n].least;
-            match (0..widths.len()).filter(can_give).max_by_key(|n| widths[*n]) {
+            let last = widths.len() - 1;
+            match Some(last).filter(can_give).or_else(|| (0..last).filter(can_give).max_by_key(|n| widths[*n])) {
                 Some(widest) => widths[widest] -= 1,
-                None if widths.len() > 1 => drop(widths.pop()),
+                None if last > 0 => drop(widths.pop()),
                 None => return vec![room],
             }
         }
@@ -146,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_widest_give_way_and_the_last_goes() {
+    fn the_last_gives_way_then_the_widest_and_then_the_last_goes() {
         let narrow = |width| table().render(&Screen { width: Some(width), ..Screen::PLAIN }, 0);
         insta::assert_snapshot!(narrow(40), @"");
         insta::assert_snapshot!(narrow(20), @"");

@@ -23,6 +23,14 @@ pub(super) fn count(n: usize, thing: &str) -> String {
     format!("{} {thing}{}", number(n), if n == 1 { "" } else { "s" })
 }
 
+/// How many hosts may fail.
+pub(super) fn allowed(failures: usize) -> String {
+    match failures {
+        0 => "no failure allowed".to_owned(),
+        n => format!("{} allowed", count(n, "failure")),
+    }
+}
+
 /// `0.4s`, `12s`, `3m 05s`, `1h 02m`: as exact as a person wants it.
 pub(super) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
