@@ -1,0 +1,130 @@
+//! Hosts for people and for programs: what `hosts` prints, and the host part of a plan.
+
+use std::collections::BTreeMap;
+
+use provider_core::InstanceState;
+use serde::Serialize;
+
+use super::{
+    neutral,
+    record::Gaps,
+    screen::{Ink, Screen},
+    table::{Cell, Column, Table},
+    words,
+};
+use crate::inventory::{Host, SshAddress};
+
+/// A host as programs read it. A promise: see DESIGN section 5.
+#[derive(Debug, Serialize)]
+pub(super) struct HostJson<'a> {
+    id: &'a str,
+    provider: &'a str,
+    account: &'a str,
+    region: &'a str,
+    zone: &'a str,
+    name: &'a str,
+    address: &'a str,
+    port: Option<u16>,
+    user: Option<&'a str>,
+    state: InstanceState,
+    tags: &'a BTreeMap<String, String>,
+}
+
+impl<'a> From<&'a Host> for HostJson<'a> {
+    fn from(host: &'a Host) -> Self {
+        let instance = &host.instance;
+        Self {
+            id: host.id.as_str(),
+            provider: instance.provider.as_str(),
+            account: &instance.account,
+            region: &instance.region,
+            zone: &instance.zone,
+            name: &instance.name,
+            address: &host.address.host,
+            port: host.address.port,
+            user: host.address.user.as_deref(),
+            state: instance.state,
+            tags: &instance.tags,
+        }
+    }
+}
+
+/// The table of `hosts`, and below it how many there are.
+pub(super) fn screenful<'a>(hosts: impl IntoIterator<Item = &'a Host>, screen: &Screen) -> String {
+    let hosts: Vec<_> = hosts.into_iter().collect();
+    let total = words::count(hosts.len(), "host");
+    let providers = words::by_provider(hosts.iter().copied());
+    let shares = if providers.is_empty() { String::new() } else { format!(": {providers}") };
+    format!("{}{}\n", table(&hosts, screen, 0), screen.paint(Ink::Strong, &format!("{total}{shares}")))
+}
+
+/// The table of `hosts`; nothing when there are none.
+pub(super) fn table(hosts: &[&Host], screen: &Screen, indent: usize) -> String {
+    // The state is worth a column only where it is not what everybody expects.
+    let states = hosts.iter().any(|host| host.instance.state != InstanceState::Running);
+    let mut columns = vec![
+        Column::left("NAME", 12),
+        Column::ids("ID", 12),
+        Column::left("ZONE", 10),
+        Column::left("ADDRESS", 15),
+        Column::left("TAGS", 12),
+    ];
+    if states {
+        columns.insert(4, Column::left("STATE", 7));
+    }
+    let mut table = Table::new(columns);
+    for host in hosts {
+        let instance = &host.instance;
+        let zone = if instance.zone.is_empty() { &instance.region } else { &instance.zone };
+        let mut cells: Vec<Cell> = vec![
+            neutral::line(&instance.name).into(),
+            neutral::line(host.id.as_str()).into(),
+            neutral::line(zone).into(),
+            address(&host.address).into(),
+            tags(&instance.tags).into(),
+        ];
+        if states {
+            cells.insert(4, instance.state.as_str().into());
+        }
+        table.row(cells);
+    }
+    if table.is_empty() { String::new() } else { table.render(screen, indent) }
+}
+
+/// What discovery could not give, said loudly; nothing when it gave all.
+pub(super) fn gaps(gaps: Gaps<'_>, screen: &Screen) -> String {
+    let mut out = String::new();
+    if !gaps.missing_scopes.is_empty() {
+        let scopes = words::count(gaps.missing_scopes.len(), "scope");
+        let warning = format!("warning: {scopes} could not be read; hosts there are missing");
+        out.push_str(&format!("{}\n", screen.paint(Ink::Warning, &warning)));
+        for scope in gaps.missing_scopes {
+            out.push_str(&format!("  {}\n", neutral::line(&scope.to_string())));
+        }
+    }
+    if !gaps.unaddressed.is_empty() {
+        let instances = words::count(gaps.unaddressed.len(), "instance");
+        let warning = format!("warning: {instances} left out for want of a usable address");
+        out.push_str(&format!("{}\n", screen.paint(Ink::Warning, &warning)));
+        for instance in gaps.unaddressed {
+            let (name, id) = (neutral::line(&instance.name), neutral::line(instance.id.as_str()));
+            out.push_str(&format!("  {name} ({}:{id})\n", instance.provider));
+        }
+    }
+    out
+}
+
+/// `user@address:port`, as far as it is known.
+fn address(address: &SshAddress) -> String {
+    let user = address.user.as_deref().map(|user| format!("{user}@")).unwrap_or_default();
+    let bracketed = address.port.is_some() && address.host.contains(':');
+    let host = if bracketed { format!("[{}]", address.host) } else { address.host.clone() };
+    let port = address.port.map(|port| format!(":{port}")).unwrap_or_default();
+    neutral::line(&format!("{user}{host}{port}"))
+}
+
+fn tags(tags: &BTreeMap<String, String>) -> String {
+    let pairs: Vec<_> =
+        tags.iter().map(|(key, value)| if value.is_empty() { key.clone() } else { format!("{key}={value}") }).collect();
+    neutral::line(&pairs.join(" "))
+}

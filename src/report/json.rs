@@ -1,0 +1,165 @@
+//! `--output json`: one event a line, each whole and at once, for programs.
+//!
+//! `{"schema":1,"run":"01J…","seq":7,"at":"…","type":"output","host":"aws:i-0abc",…}`. Fields are
+//! `snake_case`, words `kebab-case`. What a host printed is its text, cut anywhere, bytes that are
+//! not UTF-8 replaced: the log file has them raw.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{
+    outlet::Outlet,
+    plan::PlanJson,
+    record::{HostRecord, MissingScope, Record, SkippedInstance, Status, ms},
+};
+use crate::{
+    inventory::HostId,
+    plan::RunId,
+    rollout::{Event, EventKind, SCHEMA, StopReason, Summary},
+    transport::Stream,
+};
+
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    schema: u32,
+    run: RunId,
+    seq: u64,
+    at: Timestamp,
+    #[serde(flatten)]
+    body: Body<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+enum Body<'a> {
+    RunStarted {
+        plan: Box<PlanJson<'a>>,
+        missing_scopes: &'a [MissingScope],
+        skipped_unaddressed: &'a [SkippedInstance],
+    },
+    HostConnecting {
+        host: &'a HostId,
+        attempt: u32,
+    },
+    ScriptStarted {
+        host: &'a HostId,
+        group: u32,
+    },
+    Output {
+        host: &'a HostId,
+        stream: Stream,
+        text: String,
+    },
+    HostRetrying {
+        host: &'a HostId,
+        attempt: u32,
+        message: &'a str,
+        wait_ms: u64,
+    },
+    HostFinished {
+        host: &'a HostId,
+        result: Option<&'a HostRecord>,
+    },
+    Stopping {
+        reason: StopReason,
+        running: usize,
+    },
+    RunFinished {
+        status: Status,
+        exit_code: u8,
+        summary: Summary,
+    },
+}
+
+/// Writes events as lines of JSON.
+#[derive(Debug)]
+pub(super) struct Json {
+    out: Outlet,
+    /// The beginning of a character whose end has not come yet, for each stream.
+    torn: HashMap<(HostId, Stream), Vec<u8>>,
+}
+
+impl Json {
+    pub(super) fn new(out: Outlet) -> Self {
+        Self { out, torn: HashMap::new() }
+    }
+
+    /// Writes one event. `record` has been told of it already.
+    pub(super) fn event(&mut self, event: &Event<'_>, record: &Record, host: Option<&HostRecord>) {
+        let body = match event.kind {
+            EventKind::RunStarted { plan } => Body::RunStarted {
+                plan: Box::new(plan.into()),
+                missing_scopes: &record.missing_scopes,
+                skipped_unaddressed: &record.skipped_unaddressed,
+            },
+            EventKind::HostConnecting { host, attempt } => Body::HostConnecting { host, attempt },
+            EventKind::ScriptStarted { host, group } => Body::ScriptStarted { host, group },
+            EventKind::Output { host, stream, bytes } => {
+                Body::Output { host, stream, text: self.text(host, stream, bytes) }
+            }
+            EventKind::HostRetrying { host, attempt, message, wait } => {
+                Body::HostRetrying { host, attempt, message, wait_ms: ms(wait) }
+            }
+            EventKind::HostFinished { result } => {
+                for stream in [Stream::Stdout, Stream::Stderr] {
+                    self.torn.remove(&(result.host.clone(), stream));
+                }
+                Body::HostFinished { host: &result.host, result: host }
+            }
+            EventKind::Stopping { reason, running } => Body::Stopping { reason, running },
+            EventKind::RunFinished { status, summary } => {
+                Body::RunFinished { status: status.into(), exit_code: status.exit_code(), summary }
+            }
+        };
+        let line = Line { schema: SCHEMA, run: event.run, seq: event.seq, at: event.at, body };
+        match serde_json::to_string(&line) {
+            Ok(text) => self.out.line(&text),
+            Err(error) => tracing::error!(seq = event.seq, %error, "cannot write an event as JSON"),
+        }
+    }
+
+    /// `bytes` as text; a character that is cut at the end waits for the rest.
+    fn text(&mut self, host: &HostId, stream: Stream, bytes: &[u8]) -> String {
+        let key = (host.clone(), stream);
+        let mut whole = self.torn.remove(&key).unwrap_or_default();
+        whole.extend_from_slice(bytes);
+        if let Some(last) = whole.utf8_chunks().last() {
+            let rest = last.invalid();
+            let missing = rest.first().is_some_and(|first| rest.len() < character_length(*first));
+            if missing && whole.ends_with(rest) {
+                let rest = whole.split_off(whole.len() - rest.len());
+                self.torn.insert(key, rest);
+            }
+        }
+        String::from_utf8_lossy(&whole).into_owned()
+    }
+}
+
+/// How many bytes the UTF-8 character has that begins with `first`.
+const fn character_length(first: u8) -> usize {
+    match first {
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_character_in_two_pieces_is_one_character() {
+        let mut json = Json::new(Outlet::new(Box::new(std::io::sink())));
+        let host = HostId::new(&provider_core::ProviderName::new("aws"), &provider_core::InstanceId::new("i-1"));
+        let mut text = |stream, bytes: &[u8]| json.text(&host, stream, bytes);
+        assert_eq!(text(Stream::Stdout, b"caf\xc3"), "caf");
+        assert_eq!(text(Stream::Stderr, b"\xf0\x9f"), "");
+        assert_eq!(text(Stream::Stdout, b"\xa9!"), "é!");
+        assert_eq!(text(Stream::Stderr, b"\x9a\x80\xff"), "🚀\u{fffd}");
+        assert_eq!(text(Stream::Stdout, b"\xe2x"), "\u{fffd}x");
+    }
+}

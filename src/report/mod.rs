@@ -1,0 +1,56 @@
+//! Events to what people and machines read.
+//!
+//! A [`Reporter`] says what the program has to say, but for its errors. [`Reporter::start`] gives the
+//! [`RunReporter`] of one run, which hears the engine's events and fans each out: to the [`record`]
+//! (and its file), to the hosts' log files, and to the terminal or a stream of JSON lines.
+//!
+//! Reading order: `reporter`, `run` (the fan), [`record`] (what all screens of a run are drawn from),
+//! `human` with `progress`, `summary` and `failures`, then the tables: `hosts`, `plan`, `check`.
+//! [`neutral`] is what every foreign text passes on its way to a terminal, [`tail`] what is kept of output.
+//!
+//! Results go to standard output, all else to standard error. What draws tables and lines does no
+//! I/O: text comes out. Nothing in here knows an exit code that the run did not give, a command-line
+//! flag, or how to end the program.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+mod cells;
+mod check;
+mod discovery;
+mod failures;
+mod heartbeat;
+mod hosts;
+mod human;
+mod json;
+mod labels;
+mod lines;
+mod live;
+mod log_dir;
+pub mod neutral;
+mod outlet;
+mod plan;
+mod progress;
+pub mod record;
+mod record_file;
+mod reporter;
+mod run;
+mod screen;
+mod summary;
+mod table;
+pub mod tail;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use check::{Check, Finding};
+pub use record::{Gaps, HostRecord, Record, Status};
+pub use reporter::{Builder, Destination, Detail, Format, Reporter};
+pub use run::{ReportError, RunReporter};
+pub use screen::Screen;
+pub use tail::Tail;
+
+/// Locks even what a panicking thread left: a report that is a little wrong is better than none.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,259 @@
+//! Foreign text made harmless for a terminal.
+//!
+//! What a host prints, and what a cloud says a machine is called, is data from elsewhere: it may
+//! move the cursor, set the window's title, answer for the keyboard, hide or reverse letters.
+//! After [`block`] or [`line`] it can do none of that. Escape sequences vanish, for they are mostly
+//! honest colours; what has no business in text becomes `U+FFFD`, so that a reader sees that
+//! something was there.
+//!
+//! Log files and JSON do not pass through here: the first keeps the raw bytes, the second escapes.
+
+use unicode_width::UnicodeWidthChar;
+
+/// A longer line is cut, with a mark that says how much is missing. In characters.
+pub const LONGEST_LINE: usize = 1_000;
+
+/// More marks than this on one letter are dropped: stacked high enough, they paint over other lines.
+const MARKS_PER_LETTER: u8 = 4;
+
+/// Makes text of several lines harmless. Of controls only `\n` and `\t` are left.
+///
+/// A line that was written over with carriage returns, as progress bars do, is left in its last state.
+pub fn block(text: &str) -> String {
+    let mut cleaner = Cleaner { out: String::with_capacity(text.len()), ..Cleaner::default() };
+    for c in text.chars() {
+        cleaner.take(c);
+    }
+    cleaner.end_line();
+    cleaner.out
+}
+
+/// Makes text harmless and puts it on one line: for names, tags and messages.
+pub fn line(text: &str) -> String {
+    block(text).replace(['\n', '\t'], " ")
+}
+
+/// Where in an escape sequence (ECMA-48) the text is.
+#[derive(Clone, Copy, Default)]
+enum State {
+    /// In none.
+    #[default]
+    Text,
+    /// After ESC.
+    Escape,
+    /// In a control sequence, `ESC [ … letter`.
+    Sequence,
+    /// In a control string (a title, a link, a device's answer), up to ST or BEL.
+    Words,
+    /// In a control string, after ESC: the first half of ST.
+    WordsEscape,
+}
+
+#[derive(Default)]
+struct Cleaner {
+    out: String,
+    state: State,
+    /// Where in `out` the current line begins.
+    line_start: usize,
+    /// A carriage return was seen: what comes next in this line replaces it.
+    returned: bool,
+    /// How many marks the current letter has.
+    marks: u8,
+}
+
+impl Cleaner {
+    fn take(&mut self, c: char) {
+        self.state = match self.state {
+            State::Text => return self.text(c),
+            State::Escape => match c {
+                '[' => State::Sequence,
+                ']' | 'P' | 'X' | '^' | '_' => State::Words,
+                ' '..='/' => State::Escape,
+                '0'..='~' => State::Text,
+                _ => return self.again(c),
+            },
+            State::Sequence => match c {
+                ' '..='?' => State::Sequence,
+                '@'..='~' => State::Text,
+                _ => return self.again(c),
+            },
+            State::Words => match c {
+                '\u{7}' | '\u{9c}' => State::Text,
+                '\u{1b}' => State::WordsEscape,
+                // A string without an end must not swallow all that follows.
+                '\n' => return self.again(c),
+                _ => State::Words,
+            },
+            State::WordsEscape => match c {
+                '\\' => State::Text,
+                _ => {
+                    self.state = State::Escape;
+                    return self.take(c);
+                }
+            },
+        };
+    }
+
+    /// The sequence broke off: `c` is text.
+    fn again(&mut self, c: char) {
+        self.state = State::Text;
+        self.text(c);
+    }
+
+    fn text(&mut self, c: char) {
+        match c {
+            '\n' => {
+                self.end_line();
+                self.out.push('\n');
+                self.line_start = self.out.len();
+            }
+            '\r' => self.returned = true,
+            '\u{8}' => {
+                if self.out.len() > self.line_start {
+                    self.out.pop();
+                }
+            }
+            '\u{1b}' => self.state = State::Escape,
+            '\u{9b}' => self.state = State::Sequence,
+            '\u{90}' | '\u{98}' | '\u{9d}' | '\u{9e}' | '\u{9f}' => self.state = State::Words,
+            // NUL and BEL show nothing on a terminal either.
+            '\0' | '\u{7}' => {}
+            _ if is_invisible(c) => {}
+            '\t' => self.push('\t'),
+            '\u{2028}' | '\u{2029}' => self.push(' '),
+            _ if c.is_control() || is_bidi_control(c) => self.push(char::REPLACEMENT_CHARACTER),
+            _ => self.push(c),
+        }
+    }
+
+    fn push(&mut self, c: char) {
+        if std::mem::take(&mut self.returned) {
+            self.out.truncate(self.line_start);
+        }
+        if c.width() == Some(0) {
+            self.marks += 1;
+            if self.marks > MARKS_PER_LETTER {
+                self.marks = MARKS_PER_LETTER;
+                return;
+            }
+        } else {
+            self.marks = 0;
+        }
+        self.out.push(c);
+    }
+
+    fn end_line(&mut self) {
+        self.returned = false;
+        self.marks = 0;
+        let line = &self.out[self.line_start..];
+        // Bytes are at least as many as characters, and far cheaper to count.
+        if line.len() <= LONGEST_LINE {
+            return;
+        }
+        if let Some((cut, _)) = line.char_indices().nth(LONGEST_LINE) {
+            let missing = line[cut..].chars().count();
+            self.out.truncate(self.line_start + cut);
+            self.out.push_str(&format!(" [... {missing} more characters]"));
+        }
+    }
+}
+
+/// Characters that change the order in which others are shown (Unicode TR9).
+pub(super) const fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Characters that show nothing and make two different names look the same.
+const fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn colours_titles_and_links_vanish() {
+        assert_eq!(block("\x1b[1;31mbad\x1b[0m news"), "bad news");
+        assert_eq!(block("\x1b]0;owned\x07title"), "title");
+        assert_eq!(block("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\"), "link");
+        assert_eq!(block("\u{9b}31mred\u{9d}0;t\u{9c}!"), "red!");
+        assert_eq!(block("a\x1b(Bb\x1bcc\x1bP1$r\x1b\\d"), "abcd");
+    }
+
+    #[test]
+    fn a_sequence_that_breaks_off_swallows_no_more_than_its_line() {
+        assert_eq!(block("\x1b]0;never ended\nnext"), "\nnext");
+        assert_eq!(block("\x1b[31\nnext"), "\nnext");
+        assert_eq!(block("end\x1b"), "end");
+        assert_eq!(block("\x1b[\x1b[31mx"), "x");
+    }
+
+    #[test]
+    fn a_progress_bar_is_left_in_its_last_state() {
+        assert_eq!(block("  1%\r 50%\r100%\r\ndone\r\n"), "100%\ndone\n");
+        assert_eq!(block("10%\r20%\r"), "20%");
+        assert_eq!(block("working |\x08/\x08-"), "working -");
+        assert_eq!(block("a\n\x08\x08b"), "a\nb");
+    }
+
+    #[test]
+    fn controls_and_reordering_show_as_a_mark_and_invisible_letters_go() {
+        assert_eq!(block("a\u{202e}b\u{2066}c\u{1}d\u{7f}e"), "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e");
+        assert_eq!(block("w\u{200b}e\u{feff}b\u{e0041}\0\x07"), "web");
+        assert_eq!(block(&format!("a{}", "\u{301}".repeat(50))).chars().count(), 5);
+    }
+
+    #[test]
+    fn a_long_line_is_cut_and_says_so() {
+        let cut = block(&format!("{}\nshort", "x".repeat(LONGEST_LINE + 5)));
+        assert!(cut.ends_with("x [... 5 more characters]\nshort"), "{cut}");
+        assert_eq!(block(&"é".repeat(LONGEST_LINE)), "é".repeat(LONGEST_LINE));
+    }
+
+    #[test]
+    fn a_name_stays_on_one_line() {
+        assert_eq!(line("web\n\x1b[2Jroot\t#"), "web root #");
+    }
+
+    /// Text made of what does harm, far denser than random characters would be.
+    fn hostile() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            any::<char>().prop_map(String::from),
+            proptest::sample::select(vec![
+                "\x1b", "\x1b[", "\x1b]", "\x1bP", "\x1b\\", "\u{9b}", "\u{9c}", "\u{9d}", "\x07", "\r", "\n", "\x08",
+                "\0", "31m", ";", "\u{202e}", "\u{2069}", "\u{200b}", "\u{301}", "text", "\t", "\u{85}",
+            ])
+            .prop_map(String::from),
+        ];
+        proptest::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_harmful_ever_passes(text in hostile()) {
+            let clean = block(&text);
+            prop_assert!(!clean.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')), "{clean:?}");
+            prop_assert!(!clean.chars().any(is_bidi_control), "{clean:?}");
+            prop_assert!(!clean.chars().any(is_invisible), "{clean:?}");
+            prop_assert!(!line(&text).contains(['\n', '\t']));
+            prop_assert_eq!(block(&clean), clean.clone());
+        }
+
+        #[test]
+        fn no_line_is_lost_or_made(text in hostile()) {
+            prop_assert_eq!(block(&text).matches('\n').count(), text.matches('\n').count());
+        }
+
+        #[test]
+        fn plain_text_is_left_alone(text in "[a-zäöü0-9 .,:\n\t]{0,200}") {
+            prop_assert_eq!(block(&text), text);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! A plan for people and for programs: exactly what `deploy` runs. Of secrets the names only.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{
+    hosts::{self, HostJson},
+    neutral,
+    record::ms,
+    screen::{Ink, Screen},
+    words,
+};
+use crate::{
+    config::OnLost,
+    inventory::Host,
+    plan::{Plan, Work},
+    rollout::SCHEMA,
+};
+
+/// A plan as programs read it.
+#[derive(Debug, Serialize)]
+pub(super) struct PlanJson<'a> {
+    schema: u32,
+    run: String,
+    target: &'a str,
+    app: &'a str,
+    revision: Option<&'a str>,
+    script: Option<ScriptJson<'a>>,
+    command: Option<&'a str>,
+    args: &'a [String],
+    env: &'a BTreeMap<String, String>,
+    /// Names only.
+    secrets: Vec<&'a str>,
+    concurrency: usize,
+    handshakes: usize,
+    max_failures: usize,
+    worst_case: usize,
+    retries: u32,
+    idempotent: bool,
+    on_lost: OnLost,
+    limits: LimitsJson,
+    stages: Vec<StageJson<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct ScriptJson<'a> {
+    name: &'a str,
+    sha256: &'a str,
+    bytes: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct LimitsJson {
+    script_ms: u64,
+    idle_ms: Option<u64>,
+    kill_grace_ms: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct StageJson<'a> {
+    name: &'a str,
+    hosts: Vec<HostJson<'a>>,
+}
+
+impl<'a> From<&'a Plan> for PlanJson<'a> {
+    fn from(plan: &'a Plan) -> Self {
+        let (script, command) = match &plan.work {
+            Work::Deploy { script, .. } => {
+                (Some(ScriptJson { name: &script.name, sha256: &script.sha256, bytes: script.bytes.len() }), None)
+            }
+            Work::Command(command) => (None, Some(command.as_str())),
+        };
+        let policy = &plan.policy;
+        Self {
+            schema: SCHEMA,
+            run: plan.run.to_string(),
+            target: &plan.target,
+            app: plan.app.as_str(),
+            revision: plan.revision().map(|revision| revision.as_str()),
+            script,
+            command,
+            args: &plan.args,
+            env: &plan.env,
+            secrets: plan.secrets.keys().map(String::as_str).collect(),
+            concurrency: policy.concurrency.get(),
+            handshakes: policy.handshakes.get(),
+            max_failures: policy.max_failures,
+            worst_case: worst_case(plan),
+            retries: policy.retries,
+            idempotent: policy.idempotent,
+            on_lost: policy.on_lost,
+            limits: LimitsJson {
+                script_ms: ms(policy.limits.script),
+                idle_ms: policy.limits.idle.map(ms),
+                kill_grace_ms: ms(policy.limits.kill_grace),
+            },
+            stages: plan
+                .stages
+                .iter()
+                .map(|stage| StageJson {
+                    name: &stage.name,
+                    hosts: stage.hosts.iter().map(|host| HostJson::from(&**host)).collect(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// How many hosts can be in flight or failed, at the most, when the run stops by itself: the budget
+/// is used up, one more fails, and all other places are taken.
+pub(super) fn worst_case(plan: &Plan) -> usize {
+    let policy = &plan.policy;
+    policy.max_failures.saturating_add(policy.concurrency.get()).min(plan.hosts().count())
+}
+
+/// The plan for people.
+pub(super) fn screenful(plan: &Plan, screen: &Screen) -> String {
+    let mut out = format!("{}\n\n", screen.paint(Ink::Strong, &title(plan)));
+    for (label, value) in facts(plan) {
+        out.push_str(&format!("  {} {value}\n", screen.paint(Ink::Faint, &format!("{label:<11}"))));
+    }
+    for (n, stage) in plan.stages.iter().enumerate() {
+        let heading = format!(
+            "Stage {} of {}: {}, {}",
+            n + 1,
+            plan.stages.len(),
+            neutral::line(&stage.name),
+            words::count(stage.hosts.len(), "host")
+        );
+        let hosts: Vec<&Host> = stage.hosts.iter().map(|host| &**host).collect();
+        out.push_str(&format!("\n{}\n{}", screen.paint(Ink::Strong, &heading), hosts::table(&hosts, screen, 2)));
+    }
+    out
+}
+
+/// What is run where, in a line.
+pub(super) fn title(plan: &Plan) -> String {
+    let target = neutral::line(&plan.target);
+    match &plan.work {
+        Work::Deploy { revision, .. } => format!("Deploy {} to {target}", neutral::line(revision.as_str())),
+        Work::Command(command) => format!("Run `{}` on {target}", neutral::line(command)),
+    }
+}
+
+fn facts(plan: &Plan) -> Vec<(&'static str, String)> {
+    let policy = &plan.policy;
+    let mut facts = Vec::new();
+    match &plan.work {
+        Work::Deploy { script, .. } => {
+            let size = words::number(script.bytes.len());
+            facts.push(("script", format!("{}, {size} bytes", neutral::line(&script.name))));
+            facts.push(("sha256", neutral::line(&script.sha256)));
+            facts.push(("app", plan.app.as_str().to_owned()));
+        }
+        Work::Command(_) => {}
+    }
+    if !plan.args.is_empty() {
+        let args: Vec<_> = plan.args.iter().map(|arg| format!("{:?}", neutral::line(arg))).collect();
+        facts.push(("arguments", args.join(" ")));
+    }
+    if !plan.env.is_empty() {
+        let pairs: Vec<_> = plan.env.iter().map(|(key, value)| format!("{key}={:?}", neutral::line(value))).collect();
+        facts.push(("environment", pairs.join(" ")));
+    }
+    if !plan.secrets.is_empty() {
+        let names: Vec<_> = plan.secrets.keys().map(String::as_str).collect();
+        facts.push(("secrets", format!("{} (values are never shown)", names.join(" "))));
+    }
+    let hosts = plan.hosts().count();
+    let providers = words::by_provider(plan.hosts().map(|host| &**host));
+    facts.push(("hosts", format!("{} ({providers})", words::number(hosts))));
+    facts.push((
+        "at once",
+        format!(
+            "{}, of these {} in the SSH handshake",
+            words::count(policy.concurrency.get(), "host"),
+            words::number(policy.handshakes.get())
+        ),
+    ));
+    facts.push((
+        "failures",
+        match policy.max_failures {
+            0 => "none allowed: nothing new starts after the first".to_owned(),
+            n => format!("{} allowed: nothing new starts after one more", words::number(n)),
+        },
+    ));
+    let worst = words::count(worst_case(plan), "host");
+    facts.push(("worst case", format!("at most {worst} can be in flight or failed when this stops")));
+    let idle = policy.limits.idle.map_or_else(|| "as long as it runs".to_owned(), words::setting);
+    facts.push(("time limits", format!("script {}, silence {idle}", words::setting(policy.limits.script))));
+    facts.push(("ending", format!("TERM, then KILL after {}", words::setting(policy.limits.kill_grace))));
+    let tries = words::count(policy.retries as usize, "more try").replace("trys", "tries");
+    let again = if policy.idempotent { "also after a lost connection" } else { "only where the script never started" };
+    facts.push(("retries", format!("{tries}, {again}")));
+    let lost = match policy.on_lost {
+        OnLost::Finish => "the script goes on to its end",
+        OnLost::Kill => "the script is ended",
+    };
+    facts.push(("if cut off", lost.to_owned()));
+    facts
+}

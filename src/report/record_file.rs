@@ -1,0 +1,175 @@
+//! `--report FILE`: the record on disk, always whole, never more than a moment behind.
+//!
+//! Each save writes a file beside the old one and renames it, so a reader and a killed run both
+//! find a whole record. Saves are made by a thread of their own: a large fleet's record takes
+//! a while to write, and no host should wait for that.
+
+use std::{
+    fs, io,
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use super::{lock, record::Record};
+
+/// The least time between two saves.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Of all time, saving takes no more than one part in this.
+const SHARE: u32 = 10;
+
+/// A record that is saved to a file whenever it changes.
+#[derive(Debug)]
+pub(super) struct RecordFile {
+    shared: Arc<Shared>,
+    saver: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    record: Arc<Mutex<Record>>,
+    wish: Mutex<Wish>,
+    wished: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Wish {
+    /// The record has changed since the last save began.
+    dirty: bool,
+    /// It is to be saved now, whatever the last save cost.
+    urgent: bool,
+    /// Nothing more will come.
+    last: bool,
+    /// Why the latest save failed.
+    failure: Option<io::Error>,
+}
+
+impl RecordFile {
+    /// Saves `record` for the first time, before this returns.
+    ///
+    /// # Errors
+    /// When it cannot be saved: then nothing should be started that it was to tell of.
+    pub(super) fn create(path: &Path, record: &Arc<Mutex<Record>>) -> io::Result<Self> {
+        let path = destination(path)?;
+        let shared =
+            Arc::new(Shared { path, record: Arc::clone(record), wish: Mutex::default(), wished: Condvar::new() });
+        shared.save()?;
+        let saver = thread::Builder::new().name("record".to_owned()).spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.keep_saving()
+        })?;
+        Ok(Self { shared, saver: Some(saver) })
+    }
+
+    /// The record has changed: saves it soon.
+    pub(super) fn changed(&self) {
+        lock(&self.shared.wish).dirty = true;
+        self.shared.wished.notify_one();
+    }
+
+    /// The record has changed in a way that must be on disk if the next signal kills us.
+    pub(super) fn changed_gravely(&self) {
+        {
+            let mut wish = lock(&self.shared.wish);
+            wish.dirty = true;
+            wish.urgent = true;
+        }
+        self.shared.wished.notify_one();
+    }
+
+    /// Saves for the last time, before this returns; gives why that failed, if it did.
+    pub(super) fn finish(&mut self) -> Option<String> {
+        {
+            let mut wish = lock(&self.shared.wish);
+            wish.dirty = true;
+            wish.last = true;
+        }
+        self.shared.wished.notify_one();
+        if let Some(saver) = self.saver.take() {
+            // A saver that panicked has saved nothing: said below like any other failure.
+            if saver.join().is_err() {
+                lock(&self.shared.wish).failure = Some(io::Error::other("the thread that saves it ended"));
+            }
+        }
+        let failure = lock(&self.shared.wish).failure.take();
+        failure.map(|error| format!("cannot write the report {}: {error}", self.shared.path.display()))
+    }
+}
+
+impl Drop for RecordFile {
+    fn drop(&mut self) {
+        if self.saver.is_some() {
+            self.finish();
+        }
+    }
+}
+
+impl Shared {
+    fn keep_saving(&self) {
+        loop {
+            let mut wish = lock(&self.wish);
+            while !wish.dirty {
+                wish = self.wished.wait(wish).unwrap_or_else(PoisonError::into_inner);
+            }
+            wish.dirty = false;
+            wish.urgent = false;
+            let last = wish.last;
+            drop(wish);
+
+            let began = Instant::now();
+            let failure = self.save().err();
+            let pause = PAUSE.max(began.elapsed() * SHARE);
+
+            let mut wish = lock(&self.wish);
+            wish.failure = failure;
+            if last {
+                return;
+            }
+            let until = Instant::now() + pause;
+            while !wish.urgent && !wish.last {
+                let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
+                    break;
+                };
+                wish = self.wished.wait_timeout(wish, left).unwrap_or_else(PoisonError::into_inner).0;
+            }
+        }
+    }
+
+    fn save(&self) -> io::Result<()> {
+        let (bytes, finished) = {
+            let record = lock(&self.record);
+            (serde_json::to_vec_pretty(&*record)?, record.finished.is_some())
+        };
+        let mut file = tempfile::Builder::new()
+            .prefix(".fleetwide-report-")
+            // As any new file: the process's umask takes its part away.
+            .permissions(fs::Permissions::from_mode(0o666))
+            .tempfile_in(folder(&self.path))?;
+        file.write_all(&bytes)?;
+        file.write_all(b"\n")?;
+        if finished {
+            file.as_file().sync_all()?;
+        }
+        file.persist(&self.path)?;
+        Ok(())
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Where the file really goes: a link stays a link, and a device or a pipe is never replaced by a file.
+fn destination(path: &Path) -> io::Result<PathBuf> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() => fs::canonicalize(path),
+        Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "it exists and is not a file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,282 @@
+//! What the program says, from discovery to the last screen. It is told where to say it and how
+//! much; it finds nothing out by itself, so a test can be any terminal.
+
+use std::{
+    fmt,
+    io::Write,
+    mem,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+use jiff::Timestamp;
+use provider_core::{Scope, Step};
+use serde::Serialize;
+
+use super::{
+    check::{self, Check},
+    discovery::Discovery,
+    hosts::{self, HostJson},
+    human::{Clock, Human, Stage, warning},
+    json::Json,
+    live::{Live, LiveWidth},
+    lock,
+    log_dir::LogDir,
+    outlet::Outlet,
+    plan::{self, PlanJson},
+    record::{Gaps, Record},
+    record_file::RecordFile,
+    run::{ReportError, RunReporter, View},
+    screen::Screen,
+};
+use crate::{inventory::Host, plan::Plan};
+
+/// Who reads it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// People.
+    #[default]
+    Human,
+    /// Programs: results and events as JSON on standard output.
+    Json,
+}
+
+/// How much people want to read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// Failures and the closing line.
+    Quiet,
+    /// How it goes, the failures, the closing line.
+    #[default]
+    Normal,
+    /// Every host's start and end, and all that it prints.
+    Verbose,
+}
+
+/// An output stream and what it can show.
+pub struct Destination {
+    /// Where bytes go.
+    pub writer: Box<dyn Write + Send>,
+    /// What is known of the place.
+    pub screen: Screen,
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Destination").field("screen", &self.screen).finish_non_exhaustive()
+    }
+}
+
+/// How a [`Reporter`] is to be.
+#[derive(Debug)]
+pub struct Builder {
+    stage: Stage,
+    format: Format,
+    report: Option<PathBuf>,
+    log_dir: Option<PathBuf>,
+    rerun: Option<String>,
+}
+
+impl Builder {
+    /// Who reads it; people, unless this is called.
+    #[must_use]
+    pub fn format(mut self, format: Format) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// How much they want to read.
+    #[must_use]
+    pub fn detail(mut self, detail: Detail) -> Self {
+        self.stage.detail = detail;
+        self
+    }
+
+    /// `--report FILE`.
+    #[must_use]
+    pub fn report(mut self, file: impl Into<Option<PathBuf>>) -> Self {
+        self.report = file.into();
+        self
+    }
+
+    /// `--log-dir DIR`.
+    #[must_use]
+    pub fn log_dir(mut self, dir: impl Into<Option<PathBuf>>) -> Self {
+        self.log_dir = dir.into();
+        self
+    }
+
+    /// The command that does the same run again, as a person would type it.
+    #[must_use]
+    pub fn rerun(mut self, command: impl Into<Option<String>>) -> Self {
+        self.rerun = command.into();
+        self
+    }
+
+    /// Tells how wide the terminal is now; without this it keeps the width that it had.
+    #[must_use]
+    pub fn live_width(mut self, width: impl Fn() -> u16 + Send + Sync + 'static) -> Self {
+        self.stage.live_width = Arc::new(width);
+        self
+    }
+
+    /// Tells what time it is; the system does, unless this is called.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.stage.clock = Arc::new(clock);
+        self
+    }
+
+    /// The reporter.
+    pub fn build(self) -> Reporter {
+        let Self { stage, format, report, log_dir, rerun } = self;
+        let discovery = Arc::default();
+        Reporter { stage, format, report, log_dir, rerun, discovery, display: Mutex::default() }
+    }
+}
+
+/// Says what the program has to say, apart from its errors.
+#[derive(Debug)]
+pub struct Reporter {
+    stage: Stage,
+    format: Format,
+    report: Option<PathBuf>,
+    log_dir: Option<PathBuf>,
+    rerun: Option<String>,
+    discovery: Arc<Mutex<Discovery>>,
+    /// The display of the discovery, while there is one.
+    display: Mutex<Option<Live>>,
+}
+
+impl Reporter {
+    /// A reporter that writes results to `stdout` and progress to `stderr`.
+    pub fn builder(stdout: Destination, stderr: Destination) -> Builder {
+        let width = u16::try_from(stderr.screen.width.unwrap_or(80)).unwrap_or(u16::MAX);
+        let live_width: LiveWidth = Arc::new(move || width);
+        let clock: Clock = Arc::new(Timestamp::now);
+        let stage = Stage {
+            out: Outlet::new(stdout.writer),
+            err: Outlet::new(stderr.writer),
+            out_screen: stdout.screen,
+            err_screen: stderr.screen,
+            detail: Detail::default(),
+            clock,
+            live_width,
+        };
+        Builder { stage, format: Format::default(), report: None, log_dir: None, rerun: None }
+    }
+
+    /// Discovery is over, well or not: takes its display away and says what it cost.
+    pub fn end_discovery(&self) {
+        drop(lock(&self.display).take());
+        let discovery = mem::take(&mut *lock(&self.discovery));
+        if self.shows_progress() && !discovery.is_empty() {
+            self.stage.err.line(&discovery.conclusion((self.stage.clock)()));
+        }
+    }
+
+    /// Says something that must not be overlooked.
+    pub fn warn(&self, text: &str) {
+        self.above(&format!("{}\n", warning(text, &self.stage.err_screen)));
+    }
+
+    /// The result of `hosts`.
+    pub fn show_hosts(&self, found: &[Arc<Host>], gaps: Gaps<'_>) {
+        self.end_discovery();
+        let hosts = || found.iter().map(|host| &**host);
+        match self.format {
+            Format::Human => self.stage.out.print(&hosts::screenful(hosts(), &self.stage.out_screen)),
+            Format::Json => self.print_json(&hosts().map(HostJson::from).collect::<Vec<_>>()),
+        }
+        self.stage.err.print(&hosts::gaps(gaps, &self.stage.err_screen));
+    }
+
+    /// The result of `plan`.
+    pub fn show_plan(&self, plan: &Plan, gaps: Gaps<'_>) {
+        self.end_discovery();
+        match self.format {
+            Format::Human => self.stage.out.print(&plan::screenful(plan, &self.stage.out_screen)),
+            Format::Json => self.print_json(&PlanJson::from(plan)),
+        }
+        self.stage.err.print(&hosts::gaps(gaps, &self.stage.err_screen));
+    }
+
+    /// The result of `check`.
+    pub fn show_checks(&self, checks: &[Check]) {
+        self.end_discovery();
+        match self.format {
+            Format::Human => self.stage.out.print(&check::screenful(checks, &self.stage.out_screen)),
+            Format::Json => self.print_json(checks),
+        }
+    }
+
+    /// Opens the record and the log folder of a run that is about to begin.
+    ///
+    /// # Errors
+    /// When one of them cannot be written: nothing may be started then, for nothing could be told of it.
+    pub fn start(&self, plan: &Plan, gaps: Gaps<'_>) -> Result<RunReporter, ReportError> {
+        self.end_discovery();
+        self.stage.err.print(&hosts::gaps(gaps, &self.stage.err_screen));
+        let record = Arc::new(Mutex::new(Record::new(plan, gaps, (self.stage.clock)())));
+        let logs = match &self.log_dir {
+            Some(path) => {
+                let failed = |source| ReportError::LogDir { path: path.clone(), source };
+                Some(LogDir::create(path, plan).map_err(failed)?)
+            }
+            None => None,
+        };
+        let file = match &self.report {
+            Some(path) => {
+                let failed = |source| ReportError::Record { path: path.clone(), source };
+                Some(RecordFile::create(path, &record).map_err(failed)?)
+            }
+            None => None,
+        };
+        let view = match self.format {
+            Format::Human => {
+                View::Human(Box::new(Human::new(self.stage.clone(), plan, &lock(&record), self.rerun.clone())))
+            }
+            Format::Json => View::Json { json: Json::new(self.stage.out.clone()), err: self.stage.err.clone() },
+        };
+        Ok(RunReporter::new(record, file, logs, view))
+    }
+
+    fn shows_progress(&self) -> bool {
+        self.format == Format::Human && self.stage.detail != Detail::Quiet
+    }
+
+    /// Writes to standard error, above the display of the discovery where there is one.
+    fn above(&self, text: &str) {
+        match &*lock(&self.display) {
+            Some(live) => live.above(|| self.stage.err.print(text)),
+            None => self.stage.err.print(text),
+        }
+    }
+
+    fn print_json(&self, value: &(impl Serialize + ?Sized)) {
+        match serde_json::to_string_pretty(value) {
+            Ok(text) => self.stage.out.line(&text),
+            Err(error) => self.warn(&format!("cannot write the result as JSON: {error}")),
+        }
+    }
+}
+
+impl provider_core::Progress for Reporter {
+    fn step(&self, scope: &Scope, step: Step<'_>) {
+        let clock = &self.stage.clock;
+        let said = lock(&self.discovery).step(scope, step, clock());
+        if !self.shows_progress() {
+            return;
+        }
+        let screen = self.stage.err_screen;
+        if screen.live {
+            lock(&self.display).get_or_insert_with(|| {
+                let (discovery, clock) = (Arc::clone(&self.discovery), Arc::clone(clock));
+                let draw = move |width: usize| lock(&discovery).lines(clock(), width, &screen);
+                Live::start(self.stage.err.clone(), Arc::clone(&self.stage.live_width), draw)
+            });
+        } else if let Some(line) = said {
+            self.stage.err.line(&line);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What is known of the place that text goes to: terminal or not, how wide, which colours and letters.
+
+use anstyle::{AnsiColor, Style};
+
+/// What one output stream can show. Facts, found by the caller, so that tests can state them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Screen {
+    /// Lines can be drawn again: a terminal with a cursor that a person watches.
+    pub live: bool,
+    /// How many cells a line has; `None` where nothing is to be cut (a file, a pipe).
+    pub width: Option<usize>,
+    /// Colours are wanted.
+    pub colour: bool,
+    /// Letters outside ASCII can be shown.
+    pub unicode: bool,
+}
+
+impl Screen {
+    /// A file or a pipe.
+    pub const PLAIN: Self = Self { live: false, width: None, colour: false, unicode: true };
+
+    /// What a stream can show that is a `terminal` of this many `columns`, or none, under the
+    /// environment's word.
+    ///
+    /// Heeds `NO_COLOR` before `CLICOLOR_FORCE` before `CLICOLOR`, `TERM=dumb`, `CI` (some
+    /// pipelines have a terminal that nobody watches) and the locale.
+    pub fn detect(terminal: bool, columns: Option<u16>, env: impl Fn(&str) -> Option<String>) -> Self {
+        let set = |name| env(name).filter(|value| !value.is_empty());
+        let dumb = set("TERM").is_some_and(|term| term == "dumb");
+        let pipeline = set("CI").is_some_and(|ci| ci != "false" && ci != "0");
+        let colour = if set("NO_COLOR").is_some() {
+            false
+        } else if set("CLICOLOR_FORCE").is_some_and(|force| force != "0") {
+            true
+        } else {
+            terminal && !dumb && set("CLICOLOR").is_none_or(|colour| colour != "0")
+        };
+        let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")).unwrap_or_default();
+        let locale = locale.to_ascii_lowercase();
+        Self {
+            live: terminal && !dumb && !pipeline,
+            width: terminal.then(|| columns.map_or(80, usize::from).max(20)),
+            colour,
+            unicode: locale.contains("utf-8") || locale.contains("utf8"),
+        }
+    }
+
+    /// `text` in `ink`, where colours are wanted.
+    pub(super) fn paint(&self, ink: Ink, text: &str) -> String {
+        if self.colour && !text.is_empty() {
+            let style = ink.style();
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    /// The signs that this screen can show.
+    pub(super) const fn signs(&self) -> &'static Signs {
+        if self.unicode { &UNICODE } else { &ASCII }
+    }
+}
+
+/// What a piece of text means. The sixteen basic colours only: they suit light and dark terminals alike.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ink {
+    Good,
+    Bad,
+    Warning,
+    Strong,
+    Faint,
+}
+
+impl Ink {
+    const fn style(self) -> Style {
+        match self {
+            Self::Good => AnsiColor::Green.on_default(),
+            Self::Bad => AnsiColor::Red.on_default().bold(),
+            Self::Warning => AnsiColor::Yellow.on_default().bold(),
+            Self::Strong => Style::new().bold(),
+            Self::Faint => Style::new().dimmed(),
+        }
+    }
+}
+
+/// Small drawings, or letters in their place.
+#[derive(Debug)]
+pub(super) struct Signs {
+    pub(super) tick: &'static str,
+    pub(super) cross: &'static str,
+    pub(super) skip: &'static str,
+    pub(super) dot: &'static str,
+    pub(super) ellipsis: &'static str,
+    pub(super) gutter: &'static str,
+    pub(super) bar_done: &'static str,
+    pub(super) bar_left: &'static str,
+}
+
+const UNICODE: Signs =
+    Signs {
+        tick: "✓", cross: "✗", skip: "–", dot: "·", ellipsis: "…", gutter: "│", bar_done: "━", bar_left: "─"
+    };
+
+const ASCII: Signs =
+    Signs { tick: "ok", cross: "!!", skip: "--", dot: "-", ellipsis: "...", gutter: "|", bar_done: "#", bar_left: "." };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn screen(terminal: bool, columns: Option<u16>, env: &[(&str, &str)]) -> Screen {
+        Screen::detect(terminal, columns, |name| {
+            env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn a_terminal_is_live_and_coloured() {
+        let utf8 = ("LANG", "en_GB.UTF-8");
+        let found = screen(true, Some(132), &[utf8]);
+        assert_eq!(found, Screen { live: true, width: Some(132), colour: true, unicode: true });
+        assert_eq!(screen(true, None, &[]), Screen { live: true, width: Some(80), colour: true, unicode: false });
+        assert_eq!(screen(false, Some(80), &[utf8]), Screen::PLAIN);
+    }
+
+    #[test]
+    fn the_environment_has_its_say() {
+        assert!(!screen(true, None, &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]).colour);
+        assert!(screen(true, None, &[("NO_COLOR", "")]).colour);
+        assert!(screen(false, None, &[("CLICOLOR_FORCE", "1")]).colour);
+        assert!(!screen(true, None, &[("CLICOLOR", "0")]).colour);
+        let dumb = screen(true, None, &[("TERM", "dumb")]);
+        assert!(!dumb.live && !dumb.colour);
+        assert!(!screen(true, None, &[("CI", "true")]).live);
+        assert!(!screen(true, None, &[("LC_ALL", "C"), ("LANG", "en_GB.UTF-8")]).unicode);
+    }
+}

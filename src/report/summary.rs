@@ -1,0 +1,221 @@
+//! The last screen of a run, drawn from its record: the counts, the hosts that did not succeed, each
+//! failure in full, what may still be running, and one closing line that says what the exit code means.
+
+use std::time::Duration;
+
+use super::{
+    cells, failures,
+    labels::Labels,
+    neutral,
+    record::{HostRecord, Record, Status},
+    reporter::Detail,
+    screen::{Ink, Screen},
+    table::{Cell, Column, Table},
+    words,
+};
+use crate::rollout::Outcome;
+
+/// After so many hosts the table counts the others only.
+const MOST_ROWS: usize = 50;
+
+/// All that is said at the end of a run. `rerun` is the command that does it again.
+pub(super) fn screenful(record: &Record, screen: &Screen, detail: Detail, rerun: Option<&str>) -> String {
+    let labels = Labels::of(record);
+    let mut out = String::new();
+    match detail {
+        Detail::Quiet => {}
+        Detail::Normal | Detail::Verbose => {
+            out.push_str(&counts(record, screen));
+            out.push_str(&rows(record, &labels, screen, detail == Detail::Verbose));
+        }
+    }
+    out.push_str(&failures::screenful(record, &labels, screen, detail == Detail::Verbose));
+    out.push_str(&left_running(record, &labels, screen));
+    out.push_str(&gaps(record, screen));
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out.push_str(&closing(record, screen));
+    if detail != Detail::Quiet {
+        out.push_str(&circumstances(record, screen));
+    }
+    let commands = next(record, rerun);
+    let width = commands.iter().map(|(command, _)| cells::width(command)).max().unwrap_or(0);
+    for (n, (command, reason)) in commands.iter().enumerate() {
+        let command = &cells::pad(command, width);
+        let label = if n == 0 { "next:" } else { "     " };
+        out.push_str(&format!(
+            "{label} {}  {}\n",
+            screen.paint(Ink::Strong, command),
+            screen.paint(Ink::Faint, reason)
+        ));
+    }
+    out
+}
+
+fn counts(record: &Record, screen: &Screen) -> String {
+    let summary = record.summary();
+    // The closing line says it all.
+    if summary.succeeded == summary.total {
+        return String::new();
+    }
+    let counts = [
+        ("succeeded", summary.succeeded, Ink::Good),
+        ("failed", summary.failed, Ink::Bad),
+        ("unreachable", summary.unreachable, Ink::Bad),
+        ("unknown", summary.unknown, Ink::Bad),
+        ("skipped", summary.skipped, Ink::Warning),
+    ];
+    let width = words::number(summary.total).len();
+    let mut out = String::from("\n");
+    for (word, n, ink) in counts {
+        if n > 0 || word == "succeeded" {
+            let ink = if n > 0 { ink } else { Ink::Faint };
+            out.push_str(&format!("  {} {:>width$}\n", screen.paint(ink, &format!("{word:<11}")), words::number(n)));
+        }
+    }
+    out
+}
+
+fn rows(record: &Record, labels: &Labels, screen: &Screen, all: bool) -> String {
+    let listed: Vec<&HostRecord> = record.hosts.iter().filter(|host| all || is_listed(host)).collect();
+    // One failure is told in full below: a table of one row would say it twice.
+    if listed.len() < 2 {
+        return String::new();
+    }
+    let mut table = Table::new([
+        Column::left("HOST", 14),
+        Column::left("OUTCOME", usize::MAX),
+        Column::right("TRIES"),
+        Column::right("TIME"),
+        Column::left("WHY", 20),
+    ]);
+    let shown = if all { listed.len() } else { listed.len().min(MOST_ROWS) };
+    for host in &listed[..shown] {
+        let (word, ink) = match host.outcome {
+            Some(outcome @ Outcome::Succeeded) => (outcome.as_str(), Ink::Good),
+            Some(outcome @ (Outcome::Failed | Outcome::Unreachable | Outcome::Unknown)) => (outcome.as_str(), Ink::Bad),
+            Some(outcome @ Outcome::Skipped) => (outcome.as_str(), Ink::Warning),
+            None => ("running", Ink::Warning),
+        };
+        let why = if host.outcome == Some(Outcome::Succeeded) { String::new() } else { words::why(host) };
+        let time = host.started.and(host.duration_ms).map(|ms| words::duration(Duration::from_millis(ms)));
+        table.row([
+            Cell::from(labels.get(&host.id)),
+            Cell::inked(word, ink),
+            words::number(host.attempts as usize).into(),
+            time.unwrap_or_default().into(),
+            why.into(),
+        ]);
+    }
+    let rest = match listed.len() - shown {
+        0 => String::new(),
+        n => format!("  and {}: --verbose lists them all\n", words::count(n, "more host")),
+    };
+    format!("\n{}{rest}", table.render(screen, 2))
+}
+
+/// True when a host is worth a row: neither what was hoped for nor what a stopped run leaves.
+fn is_listed(host: &HostRecord) -> bool {
+    match host.outcome {
+        Some(Outcome::Succeeded | Outcome::Skipped) => false,
+        Some(Outcome::Failed | Outcome::Unreachable | Outcome::Unknown) | None => true,
+    }
+}
+
+fn left_running(record: &Record, labels: &Labels, screen: &Screen) -> String {
+    let hosts: Vec<&HostRecord> = record.hosts.iter().filter(|host| host.may_still_run()).collect();
+    if hosts.is_empty() {
+        return String::new();
+    }
+    let warning = format!("warning: on {} the script may still be running", words::count(hosts.len(), "host"));
+    let mut out = format!("\n{}\n", screen.paint(Ink::Warning, &warning));
+    for host in hosts {
+        let group = host.group.map(|group| format!(", process group {group}")).unwrap_or_default();
+        out.push_str(&format!("  {} ({}{group})\n", labels.get(&host.id), neutral::line(&host.address)));
+    }
+    out
+}
+
+fn gaps(record: &Record, screen: &Screen) -> String {
+    let mut out = String::new();
+    if !record.missing_scopes.is_empty() {
+        let scopes: Vec<_> =
+            record.missing_scopes.iter().map(|missing| neutral::line(missing.scope.as_str())).collect();
+        let warning = format!("warning: hosts may be missing, for discovery could not read {}", scopes.join(", "));
+        out.push_str(&format!("{}\n", screen.paint(Ink::Warning, &warning)));
+    }
+    if !record.skipped_unaddressed.is_empty() {
+        let instances = words::count(record.skipped_unaddressed.len(), "instance");
+        let warning = format!("warning: {instances} left out for want of a usable address");
+        out.push_str(&format!("{}\n", screen.paint(Ink::Warning, &warning)));
+    }
+    if out.is_empty() { out } else { format!("\n{out}") }
+}
+
+/// One line: what became of the run, its exit code, and in what state the fleet is.
+fn closing(record: &Record, screen: &Screen) -> String {
+    let summary = record.summary();
+    let signs = screen.signs();
+    let mixed = if record.revision.is_some() { ": the fleet is mixed" } else { "" };
+    let (sign, ink, word, mixed) = match record.status {
+        Status::Running => (signs.skip, Ink::Warning, "running", ""),
+        Status::Succeeded => (signs.tick, Ink::Good, "succeeded", ""),
+        Status::FinishedWithFailures => (signs.cross, Ink::Warning, "finished with failures", ""),
+        Status::Failed => (signs.cross, Ink::Bad, "failed", mixed),
+        Status::Interrupted => (signs.cross, Ink::Bad, "interrupted", mixed),
+        Status::Terminated => (signs.cross, Ink::Bad, "ended by SIGTERM", mixed),
+    };
+    let code =
+        record.exit_code.filter(|code| *code != 0).map(|code| format!(" (exit code {code})")).unwrap_or_default();
+    let target = neutral::line(&record.target);
+    let hosts = match (summary.succeeded, summary.total) {
+        (1, 1) => format!("the only host of {target}"),
+        (all, total) if all == total => format!("all {} of {target}", words::count(total, "host")),
+        (some, total) => format!("{} of {} of {target}", words::number(some), words::count(total, "host")),
+    };
+    let state = match &record.revision {
+        Some(revision) => {
+            let verb = if summary.succeeded == 1 { "is" } else { "are" };
+            format!("{hosts} {verb} at {}", neutral::line(revision.as_str()))
+        }
+        None => format!("exit status 0 on {hosts}"),
+    };
+    format!("{} {}: {state}{mixed}\n", screen.paint(ink, sign), screen.paint(ink, &format!("{word}{code}")))
+}
+
+/// What else is worth knowing, in a fainter line.
+fn circumstances(record: &Record, screen: &Screen) -> String {
+    let summary = record.summary();
+    let mut facts = Vec::new();
+    if summary.failures() > 0 {
+        let allowed = match record.max_failures {
+            0 => "none".to_owned(),
+            n => words::number(n),
+        };
+        facts.push(format!("{}, {allowed} allowed", words::count(summary.failures(), "failure")));
+    }
+    if summary.skipped > 0 {
+        facts.push(format!("{} not touched", words::count(summary.skipped, "host")));
+    }
+    facts.extend(record.duration().map(words::duration));
+    facts.push(format!("run {}", record.run));
+    let facts = facts.join(&format!(" {} ", screen.signs().dot));
+    format!("  {}\n", screen.paint(Ink::Faint, &facts))
+}
+
+/// The commands that help now, each with what it is for.
+fn next(record: &Record, rerun: Option<&str>) -> Vec<(String, &'static str)> {
+    let summary = record.summary();
+    let mut commands = Vec::new();
+    if summary.unreachable > 0 {
+        commands.push((format!("fleetwide check {}", neutral::line(&record.target)), "# why hosts cannot be reached"));
+    }
+    match record.status {
+        Status::Succeeded | Status::Running => {}
+        Status::FinishedWithFailures | Status::Failed | Status::Interrupted | Status::Terminated => {
+            commands.extend(rerun.map(|command| (neutral::line(command), "# runs it again, on every host")));
+        }
+    }
+    commands
+}

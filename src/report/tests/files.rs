@@ -1,0 +1,163 @@
+//! The record and the logs on disk.
+
+use std::fs;
+
+use super::*;
+use crate::report::{Gaps, Record, ReportError, Status};
+
+fn read(path: &std::path::Path) -> Record {
+    serde_json::from_slice(&fs::read(path).expect("there")).expect("a whole record")
+}
+
+#[test]
+fn the_record_is_there_before_the_first_host_and_true_at_the_end() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("report.json");
+    let (_, _, builder) = capture(Screen::PLAIN);
+    let reporter = builder.report(path.clone()).log_dir(dir.path().join("logs")).build();
+    let plan = plan(8);
+    let run = reporter.start(&plan, Gaps::default()).expect("writable");
+
+    let before = read(&path);
+    assert_eq!((before.status, before.exit_code, before.hosts.len()), (Status::Running, None, 8));
+    assert!(before.hosts.iter().all(|host| host.outcome.is_none() && host.started.is_none()));
+
+    tell_all_outcomes(&run, &plan);
+    let after = read(&path);
+    assert_eq!(after, run.record());
+    assert_eq!((after.status, after.exit_code), (Status::Failed, Some(8)));
+    assert_eq!(after.hosts[3].log, None, "nothing was started there");
+    let log = after.hosts[0].log.clone().expect("it was started");
+    assert!(log.ends_with("/01JQZX0000000000000000TEST/web-1--gcp_4000000000000000001.log"), "{log}");
+    assert!(fs::metadata(log).expect("there").is_file());
+    let left: Vec<_> = fs::read_dir(dir.path()).expect("there").map(|entry| entry.expect("read").file_name()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn the_records_json_is_a_promise() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("report.json");
+    let (_, _, builder) = capture(Screen::PLAIN);
+    let plan = plan(1);
+    let run = builder.report(path.clone()).build().start(&plan, Gaps::default()).expect("writable");
+    let mut telling = Telling::of(&run, &plan);
+    telling.whole(&failed(&ids(&plan)[0], 3, "\x1b[31mno\n"));
+    telling.finish(None);
+    insta::assert_snapshot!(fs::read_to_string(path).expect("there"), @"");
+}
+
+#[test]
+fn a_run_that_dies_leaves_what_it_knew() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("report.json");
+    let (_, _, builder) = capture(Screen::PLAIN);
+    let plan = plan(3);
+    let ids = ids(&plan);
+    let run = builder.report(path.clone()).build().start(&plan, Gaps::default()).expect("writable");
+    let mut telling = Telling::of(&run, &plan);
+    telling.whole(&succeeded(&ids[0]));
+    telling.begin(&ids[1]);
+    drop(run);
+    let record = read(&path);
+    assert_eq!((record.status, record.finished), (Status::Running, None));
+    assert_eq!(record.hosts[0].outcome, Some(Outcome::Succeeded));
+    assert!(record.hosts[1].may_still_run() && record.hosts[1].group == Some(4242));
+    assert!(record.hosts[2].started.is_none() && !record.hosts[2].may_still_run());
+}
+
+#[test]
+fn it_is_on_disk_soon_without_being_asked() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("report.json");
+    let (_, _, builder) = capture(Screen::PLAIN);
+    let plan = plan(1);
+    let run = builder.report(path.clone()).build().start(&plan, Gaps::default()).expect("writable");
+    let mut telling = Telling::of(&run, &plan);
+    telling.begin(&ids(&plan)[0]);
+    telling.event(EventKind::Stopping { reason: StopReason::Interrupt, running: 1 });
+    // Ends as soon as the saver's thread has been there; never, if it does not save by itself.
+    while read(&path).hosts[0].group.is_none() {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_report_that_cannot_be_written_stops_the_run_before_it_begins() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let start = |path: &std::path::Path| {
+        let (_, _, builder) = capture(Screen::PLAIN);
+        builder.report(path.to_owned()).build().start(&plan(1), Gaps::default())
+    };
+    for bad in [dir.path().join("missing/report.json"), dir.path().to_owned(), "/dev/null".into()] {
+        let error = start(&bad).expect_err("cannot be");
+        assert!(matches!(&error, ReportError::Record { path, .. } if *path == bad), "{error}");
+    }
+    assert!(!fs::metadata("/dev/null").expect("still there").is_file());
+}
+
+#[test]
+fn a_link_to_the_report_stays_a_link() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (real, link) = (dir.path().join("real.json"), dir.path().join("link.json"));
+    fs::write(&real, "old").expect("writable");
+    std::os::unix::fs::symlink(&real, &link).expect("writable");
+    let (_, _, builder) = capture(Screen::PLAIN);
+    drop(builder.report(link.clone()).build().start(&plan(1), Gaps::default()).expect("writable"));
+    assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
+    assert_eq!(read(&real).status, Status::Running);
+}
+
+#[test]
+fn logs_are_raw_and_each_in_a_file_of_its_own() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (mut one, mut two) = (host(3), host(6));
+    one.instance.name = "../../web\x1b".to_owned();
+    two.instance.name = "../../web*".to_owned();
+    // Two ids that the same harmless letters stand for.
+    let aws = ProviderName::new("aws");
+    one.id = HostId::new(&aws, &InstanceId::new("i/1"));
+    two.id = HostId::new(&aws, &InstanceId::new("i:1"));
+    let plan = plan_for(vec![one, two]);
+    let ids = ids(&plan);
+    let (_, _, builder) = capture(Screen::PLAIN);
+    let run = builder.log_dir(dir.path().to_owned()).build().start(&plan, Gaps::default()).expect("writable");
+    let mut telling = Telling::of(&run, &plan);
+    ids.iter().for_each(|id| telling.begin(id));
+    telling.output(&ids[0], Stream::Stdout, b"\xff\x1b[31mout ");
+    telling.output(&ids[1], Stream::Stdout, b"other\r\n");
+    telling.output(&ids[0], Stream::Stderr, b"err");
+    ids.iter().for_each(|id| telling.end(&succeeded(id)));
+    telling.finish(None);
+
+    let logs: Vec<_> = run.record().hosts.into_iter().map(|host| host.log.expect("started")).collect();
+    let names: Vec<_> = logs.iter().map(|log| log.rsplit('/').next().expect("a name")).collect();
+    assert_eq!(names, ["_._.._web_--aws_i_1.log", "_._.._web_--aws_i_1-2.log"]);
+    assert_eq!(fs::read(&logs[0]).expect("there"), b"\xff\x1b[31mout err");
+    assert_eq!(fs::read(&logs[1]).expect("there"), b"other\r\n");
+}
+
+#[test]
+fn a_folder_or_file_that_is_there_already_is_never_used() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let plan = plan(1);
+    let folder = dir.path().join(plan.run.to_string());
+    std::os::unix::fs::symlink(elsewhere.path(), &folder).expect("writable");
+    let (_, err, builder) = capture(Screen::PLAIN);
+    let reporter = builder.log_dir(dir.path().to_owned()).build();
+    assert!(matches!(reporter.start(&plan, Gaps::default()), Err(ReportError::LogDir { .. })));
+
+    fs::remove_file(&folder).expect("ours");
+    let run = reporter.start(&plan, Gaps::default()).expect("free now");
+    let trap = elsewhere.path().join("target");
+    std::os::unix::fs::symlink(&trap, folder.join("web-1--gcp_4000000000000000001.log")).expect("writable");
+    let mut telling = Telling::of(&run, &plan);
+    telling.begin(&ids(&plan)[0]);
+    telling.output(&ids(&plan)[0], Stream::Stdout, b"secret");
+    telling.end(&succeeded(&ids(&plan)[0]));
+    telling.finish(None);
+    assert!(!trap.exists());
+    assert_eq!(run.record().hosts[0].log, None);
+    assert_eq!(err.text().matches("warning: cannot write").count(), 1, "{}", err.text());
+}

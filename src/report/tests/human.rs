@@ -1,0 +1,257 @@
+//! Screens for people.
+
+use super::*;
+use crate::report::{Detail, Gaps};
+use provider_core::{FailureKind, Progress as _, Scope, ScopeError, Step};
+
+/// Runs eight hosts with every outcome and gives both streams.
+fn all_outcomes(screen: Screen, detail: Detail) -> (String, String) {
+    let (out, err, builder) = capture(screen);
+    let reporter = builder.detail(detail).rerun("fleetwide deploy web --revision 4f2a91c".to_owned()).build();
+    let plan = plan(8);
+    let run = reporter.start(&plan, Gaps::default()).expect("no files");
+    tell_all_outcomes(&run, &plan);
+    (out.text(), err.text())
+}
+
+#[test]
+fn every_outcome_at_80_columns() {
+    let (out, err) = all_outcomes(terminal(80), Detail::Normal);
+    insta::assert_snapshot!(err, @"");
+    insta::assert_snapshot!(out, @"");
+}
+
+#[test]
+fn every_outcome_at_200_columns() {
+    let (out, _) = all_outcomes(terminal(200), Detail::Normal);
+    insta::assert_snapshot!(out, @"");
+}
+
+#[test]
+fn a_pipe_is_cut_nowhere_and_coloured_nowhere() {
+    let (out, err) = all_outcomes(Screen::PLAIN, Detail::Normal);
+    assert_eq!(out, all_outcomes(terminal(200), Detail::Normal).0);
+    assert!(!format!("{out}{err}").contains('\x1b'));
+}
+
+#[test]
+fn without_unicode_all_is_ascii() {
+    let (out, err) = all_outcomes(Screen { unicode: false, ..terminal(80) }, Detail::Verbose);
+    assert!(out.is_ascii() && err.is_ascii(), "{err}{out}");
+}
+
+#[test]
+fn quiet_is_failures_and_the_closing_line() {
+    let (out, err) = all_outcomes(terminal(80), Detail::Quiet);
+    assert!(!out.contains("OUTCOME") && out.contains("exit code 8") && out.contains("ENOSPC"), "{out}");
+    assert!(err.lines().all(|line| line.starts_with('✗') || line.starts_with("stopping")), "{err}");
+}
+
+#[test]
+fn colours_are_basic_and_end() {
+    let (out, _) = all_outcomes(Screen { colour: true, ..terminal(80) }, Detail::Normal);
+    let codes: std::collections::BTreeSet<&str> =
+        out.split("\x1b[").skip(1).filter_map(|rest| rest.split_once('m')).map(|(code, _)| code).collect();
+    assert_eq!(codes.into_iter().collect::<Vec<_>>(), ["0", "1", "2", "31", "32", "33"]);
+    assert!(out.lines().all(|line| !line.contains("\x1b[") || line.rfind("\x1b[0m") == line.rfind("\x1b[")), "{out}");
+}
+
+#[test]
+fn success_is_short() {
+    let (out, err, builder) = capture(terminal(80));
+    let plan = plan(3);
+    let run = builder.build().start(&plan, Gaps::default()).expect("no files");
+    let mut telling = Telling::of(&run, &plan);
+    ids(&plan).iter().for_each(|id| telling.whole(&succeeded(id)));
+    telling.finish(None);
+    insta::assert_snapshot!(format!("{}--\n{}", err.text(), out.text()), @"");
+}
+
+#[test]
+fn a_thousand_hosts_are_no_flood() {
+    let (out, err, builder) = capture(terminal(80));
+    let plan = plan(1000);
+    let run = builder.build().start(&plan, Gaps::default()).expect("no files");
+    let mut telling = Telling::of(&run, &plan);
+    for (n, id) in ids(&plan).iter().enumerate() {
+        match n % 100 {
+            50 => telling.whole(&failed(id, 1, "disk full\n")),
+            51 => telling.whole(&failed(id, 1, &format!("{n} is odd\n"))),
+            _ => telling.whole(&succeeded(id)),
+        }
+    }
+    telling.finish(None);
+    let (out, err) = (out.text(), err.text());
+    assert!(err.lines().count() <= 1 + 20 + 9, "a start, the failures, each tenth:\n{err}");
+    assert!(out.contains("9 other hosts in the same way: "), "{out}");
+    assert_eq!(out.matches("disk full").count(), 1, "{out}");
+    assert!(out.contains("and 1 more host that failed in other ways"), "{out}");
+    insta::assert_snapshot!(err.lines().filter(|line| !line.starts_with('✗')).take(4).collect::<Vec<_>>().join("\n"), @"");
+}
+
+#[test]
+fn an_interrupted_run_says_what_may_still_run() {
+    let (out, err, builder) = capture(terminal(80));
+    let plan = plan(4);
+    let ids = ids(&plan);
+    let run = builder.build().start(&plan, Gaps::default()).expect("no files");
+    let mut telling = Telling::of(&run, &plan);
+    telling.begin(&ids[0]);
+    telling.begin(&ids[1]);
+    telling.event(EventKind::Stopping { reason: StopReason::Interrupt, running: 2 });
+    for (id, killed) in [(&ids[0], Killed::Confirmed), (&ids[1], Killed::Unconfirmed)] {
+        telling.end(&HostResult {
+            signal: Some("TERM".to_owned()),
+            failure: Some(FailureCause::Cancelled),
+            message: Some("the run was cancelled".to_owned()),
+            killed: Some(killed),
+            group: Some(4242),
+            ..result(id, Outcome::Failed)
+        });
+    }
+    telling.finish(Some(StopReason::Interrupt));
+    insta::assert_snapshot!(format!("{}--\n{}", err.text(), out.text()), @"");
+}
+
+#[test]
+fn output_is_shown_by_line_with_the_hosts_name() {
+    let (out, err, builder) = capture(terminal(80));
+    let plan = plan(2);
+    let ids = ids(&plan);
+    let run = builder.detail(Detail::Verbose).build().start(&plan, Gaps::default()).expect("no files");
+    let mut telling = Telling::of(&run, &plan);
+    ids.iter().for_each(|id| telling.begin(id));
+    telling.output(&ids[0], Stream::Stdout, b"first ha");
+    telling.output(&ids[1], Stream::Stdout, b"other\n 10%\r 20%");
+    telling.output(&ids[0], Stream::Stderr, b"\x1b[31mwarn\x1b[0m\n");
+    telling.output(&ids[0], Stream::Stdout, b"lf\nlast");
+    ids.iter().for_each(|id| telling.end(&succeeded(id)));
+    let shown = out.text();
+    insta::assert_snapshot!(shown, @"");
+    assert!(err.text().contains("web-1: warn\n"), "{}", err.text());
+}
+
+#[test]
+fn an_ad_hoc_command_shows_its_output_unasked() {
+    let (out, err, builder) = capture(terminal(80));
+    let plan = Plan { work: Work::Command("uptime".to_owned()), ..plan(1) };
+    let run = builder.build().start(&plan, Gaps::default()).expect("no files");
+    let id = &ids(&plan)[0];
+    let mut telling = Telling::of(&run, &plan);
+    telling.begin(id);
+    telling.output(id, Stream::Stdout, b"up 3 days\n");
+    telling.end(&succeeded(id));
+    telling.finish(None);
+    insta::assert_snapshot!(format!("{}--\n{}", err.text(), out.text()), @"");
+}
+
+/// Names, tags, messages and output with everything that a terminal obeys.
+#[test]
+fn nothing_foreign_reaches_the_terminal_raw() {
+    const EVIL: &str = "\x1b]0;owned\x07\x1b[2J\u{9b}31mweb\u{202e}\r\n\u{200b}1";
+    let mut evil = host(0);
+    evil.instance.name = EVIL.to_owned();
+    evil.instance.zone = EVIL.to_owned();
+    evil.address.host = EVIL.to_owned();
+    evil.instance.tags.insert(EVIL.to_owned(), EVIL.to_owned());
+    let (out, err, builder) = capture(terminal(200));
+    let plan = plan_for(vec![evil.clone()]);
+    let reporter = builder.detail(Detail::Verbose).build();
+    let missing = [ScopeError::new(Scope::new(&ProviderName::new("aws"), EVIL), FailureKind::Service, EVIL)];
+    let gaps = Gaps { missing_scopes: &missing, unaddressed: std::slice::from_ref(&evil.instance) };
+    reporter.step(&missing[0].scope, Step::Retrying { reason: EVIL, wait: Duration::ZERO });
+    reporter.show_hosts(&[Arc::new(evil.clone())], gaps);
+    reporter.show_plan(&plan, gaps);
+    let run = reporter.start(&plan, gaps).expect("no files");
+    let mut telling = Telling::of(&run, &plan);
+    telling.begin(&evil.id);
+    telling.event(EventKind::HostRetrying { host: &evil.id, attempt: 2, message: EVIL, wait: Duration::ZERO });
+    telling.output(&evil.id, Stream::Stdout, EVIL.as_bytes());
+    telling.end(&HostResult {
+        message: Some(EVIL.to_owned()),
+        hint: Some(EVIL.to_owned()),
+        signal: Some(EVIL.to_owned()),
+        exit_status: None,
+        ..failed(&evil.id, 1, EVIL)
+    });
+    telling.finish(None);
+    for text in [out.text(), err.text()] {
+        assert!(text.contains("web"), "{text}");
+        let bad = |c: char| c.is_control() && c != '\n' || crate::report::neutral::is_bidi_control(c);
+        assert!(!text.contains(bad), "{:?}", text.lines().find(|line| line.contains(bad)));
+        assert!(!text.contains("owned"), "{text}");
+    }
+}
+
+#[test]
+fn a_closed_standard_output_is_told_once_and_ends_nothing() {
+    struct Closed;
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let err = Captured::default();
+    let stdout = Destination { writer: Box::new(Closed), screen: Screen::PLAIN };
+    let reporter = Reporter::builder(stdout, err.to(Screen::PLAIN)).clock(|| at(0)).build();
+    let plan = plan(8);
+    let run = reporter.start(&plan, Gaps::default()).expect("no files");
+    tell_all_outcomes(&run, &plan);
+    assert_eq!(err.text().matches("standard output was closed").count(), 1, "{}", err.text());
+    assert_eq!(run.record().exit_code, Some(8));
+}
+
+#[test]
+fn the_hosts_table_fits() {
+    let hosts: Vec<Arc<Host>> = (1..=4).map(|n| Arc::new(host(n))).collect();
+    let shown = |screen| {
+        let (out, _, builder) = capture(screen);
+        builder.build().show_hosts(&hosts, Gaps::default());
+        out.text()
+    };
+    insta::assert_snapshot!(shown(terminal(80)), @"");
+    insta::assert_snapshot!(shown(terminal(200)), @"");
+    assert_eq!(shown(Screen::PLAIN), shown(terminal(200)));
+}
+
+#[test]
+fn gaps_are_told_loudly() {
+    let missing =
+        [ScopeError::new(Scope::new(&ProviderName::new("aws"), "eu-west-1"), FailureKind::TimedOut, "no answer in 2m")];
+    let left_out = host(3).instance;
+    let gaps = Gaps { missing_scopes: &missing, unaddressed: std::slice::from_ref(&left_out) };
+    let (out, err, builder) = capture(terminal(80));
+    let reporter = builder.build();
+    let plan = plan(1);
+    let run = reporter.start(&plan, gaps).expect("no files");
+    let mut telling = Telling::of(&run, &plan);
+    telling.whole(&succeeded(&ids(&plan)[0]));
+    telling.finish(None);
+    insta::assert_snapshot!(format!("{}--\n{}", err.text(), out.text()), @"");
+}
+
+#[test]
+fn the_plan_says_exactly_what_is_run() {
+    let (out, _, builder) = capture(terminal(80));
+    builder.build().show_plan(&plan(2), Gaps::default());
+    assert!(!out.text().contains("hunter2"));
+    insta::assert_snapshot!(out.text(), @"");
+}
+
+#[test]
+fn discovery_is_concluded_in_a_line() {
+    let (_, err, builder) = capture(terminal(80));
+    let reporter = builder.build();
+    let scope = Scope::new(&ProviderName::new("aws"), "eu-west-1");
+    reporter.step(&scope, Step::Calling { operation: "DescribeInstances" });
+    reporter.step(&scope, Step::Retrying { reason: "RequestLimitExceeded", wait: Duration::from_secs(1) });
+    reporter.step(&scope, Step::Calling { operation: "DescribeInstances" });
+    reporter.step(&scope, Step::Page { instances: 40 });
+    reporter.step(&scope, Step::Done { matched: 12 });
+    reporter.end_discovery();
+    reporter.end_discovery();
+    insta::assert_snapshot!(err.text(), @"");
+}

@@ -1,0 +1,80 @@
+//! JSON for programs.
+
+use serde_json::Value;
+
+use super::*;
+use crate::report::{Format, Gaps};
+
+fn told(tell: impl FnOnce(&RunReporter, &Plan), plan: &Plan) -> Vec<Value> {
+    let (out, err, builder) = capture(terminal(80));
+    let run = builder.format(Format::Json).build().start(plan, Gaps::default()).expect("no files");
+    tell(&run, plan);
+    assert_eq!(err.text(), "", "programs read one stream only");
+    assert!(!out.text().contains('\x1b'));
+    out.text().lines().map(|line| serde_json::from_str(line).expect("each line is whole")).collect()
+}
+
+#[test]
+fn one_event_a_line() {
+    let plan = plan(8);
+    let lines = told(tell_all_outcomes, &plan);
+    for (n, line) in lines.iter().enumerate() {
+        assert_eq!((line["schema"].as_u64(), line["seq"].as_u64()), (Some(1), Some(n as u64 + 1)), "{line}");
+        assert_eq!(line["run"], "01JQZX0000000000000000TEST");
+    }
+    let types: Vec<_> = lines.iter().filter_map(|line| line["type"].as_str()).collect();
+    assert_eq!(&types[..4], ["run-started", "host-connecting", "script-started", "host-finished"]);
+    assert_eq!(lines[0]["plan"]["stages"][0]["hosts"].as_array().map(Vec::len), Some(8));
+    assert!(!lines[0].to_string().contains("hunter2"));
+    insta::assert_snapshot!(lines[lines.len() - 1], @"");
+}
+
+#[test]
+fn output_is_text_and_escaped() {
+    let plan = plan(1);
+    let id = &ids(&plan)[0];
+    let lines = told(
+        |sink, plan| {
+            let mut telling = Telling::of(sink, plan);
+            telling.begin(id);
+            telling.output(id, Stream::Stderr, b"\x1b[31mcaf\xc3");
+            telling.output(id, Stream::Stderr, b"\xa9\xff\n");
+            telling.event(EventKind::HostRetrying {
+                host: id,
+                attempt: 2,
+                message: "no",
+                wait: Duration::from_millis(1500),
+            });
+        },
+        &plan,
+    );
+    let shown: Vec<_> = lines[3..].iter().map(Value::to_string).collect();
+    insta::assert_snapshot!(shown.join("\n"), @"");
+}
+
+#[test]
+fn hosts_are_an_array() {
+    let mut evil = host(1);
+    evil.instance.name = "web\x1b[2J".to_owned();
+    evil.address.port = Some(2222);
+    let (out, _, builder) = capture(terminal(80));
+    builder.format(Format::Json).build().show_hosts(&[Arc::new(evil)], Gaps::default());
+    insta::assert_snapshot!(out.text(), @"");
+}
+
+#[test]
+fn the_plan_is_whole_and_holds_no_secret() {
+    let (out, _, builder) = capture(terminal(80));
+    builder.format(Format::Json).build().show_plan(&plan(1), Gaps::default());
+    insta::assert_snapshot!(out.text(), @"");
+}
+
+#[test]
+fn the_worst_case_is_never_more_than_all_hosts() {
+    let worst = |hosts, max_failures| {
+        let mut plan = plan(hosts);
+        plan.policy.max_failures = max_failures;
+        crate::report::plan::worst_case(&plan)
+    };
+    assert_eq!((worst(100, 0), worst(100, 5), worst(8, 5), worst(100, usize::MAX)), (10, 15, 8, 100));
+}

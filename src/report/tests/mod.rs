@@ -1,0 +1,272 @@
+//! Whole runs, told to a [`Reporter`] and read back from where it wrote them.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    num::NonZeroUsize,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use provider_core::{Addresses, Instance, InstanceId, InstanceState, ProviderName};
+
+use super::{Destination, Reporter, RunReporter, Screen, lock, reporter::Builder};
+use crate::{
+    config::{OnLost, SecretRef},
+    inventory::{Host, HostId, SshAddress},
+    plan::{Limits, Plan, Policy, Script, Stage, Work},
+    rollout::{
+        Event, EventKind, EventSink, FailureCause, HostResult, Killed, Outcome, Phases, RunStatus, StopReason, Summary,
+        UnreachableCause,
+    },
+    transport::{ConnectFailure, Stream},
+};
+
+mod files;
+mod human;
+mod machines;
+
+/// A stream that a test can read.
+#[derive(Clone, Debug, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Captured {
+    fn text(&self) -> String {
+        String::from_utf8(lock(&self.0).clone()).expect("we write UTF-8")
+    }
+
+    fn to(&self, screen: Screen) -> Destination {
+        Destination { writer: Box::new(self.clone()), screen }
+    }
+}
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        lock(&self.0).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A terminal of some width, without colours, and not drawn again so that a test can read it.
+const fn terminal(width: usize) -> Screen {
+    Screen { width: Some(width), ..Screen::PLAIN }
+}
+
+/// Standard output and standard error, and a reporter that writes to them.
+fn capture(screen: Screen) -> (Captured, Captured, Builder) {
+    let (out, err) = (Captured::default(), Captured::default());
+    let builder = Reporter::builder(out.to(screen), err.to(screen)).clock(|| at(0));
+    (out, err, builder)
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + seconds).expect("in range")
+}
+
+/// The `n`th host, in one of three clouds.
+fn host(n: usize) -> Host {
+    let (provider, id, zone) = match n % 3 {
+        0 => ("aws", format!("i-0{n:015x}"), "eu-west-1a"),
+        1 => ("gcp", format!("{}", 4_000_000_000_000_000_000 + n), "europe-west1-b"),
+        _ => ("azure", format!("7f6e9a52-1111-4222-8333-{n:012x}"), "westeurope"),
+    };
+    let provider = ProviderName::new(provider);
+    let instance = Instance {
+        id: InstanceId::new(id),
+        provider: provider.clone(),
+        account: "shop-prod".to_owned(),
+        region: zone.trim_end_matches(['a', 'b']).trim_end_matches('-').to_owned(),
+        zone: zone.to_owned(),
+        name: format!("web-{n}"),
+        addresses: Addresses::default(),
+        state: InstanceState::Running,
+        image: None,
+        launched: None,
+        tags: BTreeMap::from([("env".to_owned(), "prod".to_owned()), ("role".to_owned(), "web".to_owned())]),
+    };
+    let address =
+        SshAddress { host: format!("10.0.{}.{}", n / 250, n % 250), port: None, user: Some("deploy".to_owned()) };
+    Host { id: HostId::new(&provider, &instance.id), address, instance }
+}
+
+/// A deploy to these hosts: ten at once, no failure allowed.
+fn plan_for(hosts: Vec<Host>) -> Plan {
+    let secret = SecretRef::Env("TOKEN".to_owned()).read(|_| Some("hunter2".to_owned())).expect("set");
+    Plan {
+        run: "01JQZX0000000000000000TEST".parse().expect("an id"),
+        target: "web".to_owned(),
+        app: "shop".parse().expect("a name"),
+        work: Work::Deploy {
+            revision: "4f2a91c".parse().expect("a revision"),
+            script: Script { name: "deploy.sh".to_owned(), bytes: Arc::from(*b"exit 0\n"), sha256: "ab".repeat(32) },
+        },
+        args: vec!["--fast".to_owned()],
+        env: BTreeMap::from([("NODE_ENV".to_owned(), "production".to_owned())]),
+        secrets: BTreeMap::from([("API_TOKEN".to_owned(), secret)]),
+        stages: vec![Stage { name: "all".to_owned(), hosts: hosts.into_iter().map(Arc::new).collect() }],
+        policy: Policy {
+            concurrency: NonZeroUsize::new(10).expect("not 0"),
+            handshakes: NonZeroUsize::new(4).expect("not 0"),
+            max_failures: 0,
+            retries: 2,
+            idempotent: false,
+            on_lost: OnLost::Finish,
+            limits: Limits {
+                script: Duration::from_secs(600),
+                idle: Some(Duration::from_secs(90)),
+                kill_grace: Duration::from_secs(10),
+            },
+        },
+    }
+}
+
+fn plan(hosts: usize) -> Plan {
+    plan_for((1..=hosts).map(host).collect())
+}
+
+/// How a host ends.
+fn result(host: &HostId, outcome: Outcome) -> HostResult {
+    HostResult {
+        outcome,
+        attempts: 1,
+        started: Some(at(1)),
+        duration: Duration::from_millis(12_300),
+        phases: Phases {
+            connect: Some(Duration::from_millis(85)),
+            auth: Some(Duration::from_millis(20)),
+            script: Some(Duration::from_secs(12)),
+        },
+        ..HostResult::skipped(host.clone())
+    }
+}
+
+fn succeeded(host: &HostId) -> HostResult {
+    HostResult {
+        exit_status: Some(0),
+        group: Some(4242),
+        stdout_tail: "deployed\n".to_owned(),
+        ..result(host, Outcome::Succeeded)
+    }
+}
+
+fn failed(host: &HostId, status: u8, stderr: &str) -> HostResult {
+    HostResult {
+        exit_status: Some(status),
+        failure: Some(FailureCause::Script),
+        group: Some(4242),
+        stdout_tail: "fetching 4f2a91c\nunpacking".to_owned(),
+        stderr_tail: stderr.to_owned(),
+        ..result(host, Outcome::Failed)
+    }
+}
+
+fn timed_out(host: &HostId) -> HostResult {
+    HostResult {
+        signal: Some("KILL".to_owned()),
+        failure: Some(FailureCause::TimedOut),
+        message: Some("it ran longer than 10m".to_owned()),
+        group: Some(977),
+        killed: Some(Killed::Confirmed),
+        ..result(host, Outcome::Failed)
+    }
+}
+
+fn unreachable(host: &HostId) -> HostResult {
+    HostResult {
+        failure: Some(FailureCause::Unreachable(UnreachableCause::Connect(ConnectFailure::Refused))),
+        message: Some("connection refused: connect to host 10.0.0.4 port 22".to_owned()),
+        hint: Some("is sshd running, and does the firewall let this machine in?".to_owned()),
+        attempts: 3,
+        phases: Phases::default(),
+        ..result(host, Outcome::Unreachable)
+    }
+}
+
+fn lost(host: &HostId) -> HostResult {
+    HostResult {
+        failure: Some(FailureCause::Lost),
+        message: Some("contact was lost while the script ran".to_owned()),
+        group: Some(31337),
+        stderr_tail: "restarting\n".to_owned(),
+        ..result(host, Outcome::Unknown)
+    }
+}
+
+/// Tells a run's events in order.
+struct Telling<'a> {
+    sink: &'a RunReporter,
+    plan: &'a Plan,
+    seq: u64,
+    ended: Vec<Outcome>,
+}
+
+impl<'a> Telling<'a> {
+    fn of(sink: &'a RunReporter, plan: &'a Plan) -> Self {
+        let mut telling = Self { sink, plan, seq: 0, ended: Vec::new() };
+        telling.event(EventKind::RunStarted { plan });
+        telling
+    }
+
+    fn event(&mut self, kind: EventKind<'_>) {
+        self.seq += 1;
+        let at = at(i64::try_from(self.seq).expect("few"));
+        self.sink.event(&Event { run: self.plan.run, seq: self.seq, at, kind });
+    }
+
+    fn begin(&mut self, host: &HostId) {
+        self.event(EventKind::HostConnecting { host, attempt: 1 });
+        self.event(EventKind::ScriptStarted { host, group: 4242 });
+    }
+
+    fn output(&mut self, host: &HostId, stream: Stream, bytes: &[u8]) {
+        self.event(EventKind::Output { host, stream, bytes });
+    }
+
+    fn end(&mut self, result: &HostResult) {
+        self.ended.push(result.outcome);
+        self.event(EventKind::HostFinished { result });
+    }
+
+    /// Connects to a host, and ends it.
+    fn whole(&mut self, result: &HostResult) {
+        self.event(EventKind::HostConnecting { host: &result.host, attempt: 1 });
+        if let Some(group) = result.group {
+            self.event(EventKind::ScriptStarted { host: &result.host, group });
+        }
+        self.end(result);
+    }
+
+    fn finish(&mut self, stopped: Option<StopReason>) {
+        let ids: Vec<HostId> = self.plan.hosts().skip(self.ended.len()).map(|host| host.id.clone()).collect();
+        ids.iter().for_each(|id| self.end(&HostResult::skipped(id.clone())));
+        let summary = Summary::of(self.ended.iter().copied());
+        let status = RunStatus::of(&summary, self.plan.policy.max_failures, stopped);
+        self.event(EventKind::RunFinished { status, summary });
+    }
+}
+
+/// The ids of a plan's hosts, in order.
+fn ids(plan: &Plan) -> Vec<HostId> {
+    plan.hosts().map(|host| host.id.clone()).collect()
+}
+
+/// A run of eight in which everything happens that can happen.
+fn tell_all_outcomes(sink: &RunReporter, plan: &Plan) {
+    let ids = ids(plan);
+    let mut telling = Telling::of(sink, plan);
+    telling.whole(&succeeded(&ids[0]));
+    telling.whole(&failed(&ids[1], 3, "npm ERR! code ENOSPC\nnpm ERR! no space left on device\n"));
+    telling.event(EventKind::Stopping { reason: StopReason::Budget, running: 4 });
+    telling.whole(&timed_out(&ids[2]));
+    telling.whole(&unreachable(&ids[3]));
+    telling.whole(&lost(&ids[4]));
+    telling.whole(&failed(&ids[5], 3, "npm ERR! code ENOSPC\nnpm ERR! no space left on device\n"));
+    telling.finish(Some(StopReason::Budget));
+}
+
+mod eye;
