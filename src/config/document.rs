@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue, Deserializer};
 
 use super::{
     error::{ConfigError, Located},
-    excerpt::{Excerpt, Position, head, plain},
+    excerpt::{Excerpt, Position, Shown, head, plain},
     explain::{Explained, explain},
     file::ConfigFile,
     schema,
@@ -86,24 +86,30 @@ impl Document {
     /// The text is not TOML.
     fn malformed(&self, error: &toml::de::Error) -> ConfigError {
         let span = error.span().unwrap_or_default();
-        let position = Position::of(&self.text, span.start);
-        let shown = !self.may_hide(&position.bytes);
+        let line = Position::of(&self.text, span.start).bytes;
+        let shown = if self.may_hide(&line) { Shown::Nothing } else { Shown::Line };
         self.located(&span, Explained { message: error.message().to_owned(), hint: None }, shown)
     }
 
     /// It is TOML, but not what the tables hold.
     fn misfit(&self, error: &toml::de::Error) -> ConfigError {
         let span = error.span().unwrap_or_default();
+        let line = Position::of(&self.text, span.start).bytes;
         let mut keys = Vec::new();
         let mut secret = false;
-        let line = Position::of(&self.text, span.start).bytes;
         self.walk(&mut |path, key, value| {
             if keys.is_empty() && (*key == span || *value == span) {
                 keys = path.to_vec();
             }
             secret |= is_secret(path) && key.start < line.end && value.end > line.start;
         });
-        self.located(&span, explain(error.message(), &keys, secret), !secret)
+        let shown = match &keys[..] {
+            _ if secret => Shown::Nothing,
+            // It may be a variable whose header was lost.
+            [.., Key::Name(table), Key::Name(key)] if table == "deploy" && !schema::is_key(key) => Shown::UpToMark,
+            _ => Shown::Line,
+        };
+        self.located(&span, explain(error.message(), &keys, secret), shown)
     }
 
     /// It fits the tables, but makes no sense.
@@ -119,13 +125,16 @@ impl Document {
                 span = if whole { key.clone() } else { key.start..value.end.max(key.end) };
             }
         });
-        self.located(&span, Explained { message, hint }, !is_secret(&keys))
+        let shown = if is_secret(&keys) { Shown::Nothing } else { Shown::Line };
+        self.located(&span, Explained { message, hint }, shown)
     }
 
-    fn located(&self, span: &Range<usize>, explained: Explained, shown: bool) -> ConfigError {
+    fn located(&self, span: &Range<usize>, explained: Explained, shown: Shown) -> ConfigError {
         let position = Position::of(&self.text, span.start);
         let line = &self.text[position.bytes.clone()];
+        // A password in an address.
         let userinfo = line.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
+        let shown = if userinfo { Shown::Nothing } else { shown };
         ConfigError::Located(Box::new(Located {
             file: self.name.clone(),
             line: position.line,
@@ -133,7 +142,7 @@ impl Document {
             // Bounded, for a message may quote the file.
             message: head(&plain(&explained.message), 400),
             hint: explained.hint,
-            excerpt: (shown && !userinfo).then(|| Excerpt::new(&self.text, &position, span)),
+            excerpt: Excerpt::new(&self.text, &position, span, shown),
         }))
     }
 
@@ -144,17 +153,14 @@ impl Document {
         }
     }
 
-    /// True when the line may hold a secret, judged without a parse: a script's environment and arguments, and
-    /// whatever does not begin with a key that is known to be harmless.
+    /// True when the line may hold a secret, judged without a parse: it speaks of a script's environment or
+    /// arguments, stands below the header of such, or begins with no key that is known.
     fn may_hide(&self, line: &Range<usize>) -> bool {
         let header = self.text[..line.start].lines().rfind(|line| line.trim_start().starts_with('['));
-        let within_env = header.is_some_and(|header| words(header).any(|word| word == "env"));
         let line = &self.text[line.clone()];
-        if line.trim_start().starts_with('[') {
-            return false;
-        }
-        let harmless = |word: &str| schema::is_key(word) && !matches!(word, "env" | "args" | "deploy" | "defaults");
-        within_env || !words(line).next().is_none_or(harmless)
+        let speaks = ["deploy", "env", "args"].iter().any(|word| line.contains(word));
+        let known = words(line).next().is_none_or(|word| schema::is_key(word) || word == "defaults");
+        speaks || !known || header.is_some_and(|header| words(header).any(|word| word == "env"))
     }
 }
 
@@ -185,7 +191,8 @@ fn walk_value(value: &DeValue<'_>, path: &mut Vec<Key>, visit: &mut dyn FnMut(&[
 /// A script's environment and arguments hold secrets more often than they should.
 fn is_secret(path: &[Key]) -> bool {
     path.windows(2).any(|pair| match pair {
-        [Key::Name(outer), Key::Name(inner)] => outer == "deploy" && matches!(inner.as_str(), "env" | "args"),
+        // A tag may be named so, and is not secret.
+        [Key::Name(outer), Key::Name(inner)] => outer != "tags" && matches!(inner.as_str(), "env" | "args"),
         _ => false,
     })
 }

@@ -16,6 +16,17 @@ pub(super) struct Excerpt {
     after: String,
 }
 
+/// How much of a line is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// All of it.
+    Line,
+    /// The mark and what stands before it: behind it may be a secret.
+    UpToMark,
+    /// Nothing: it may hold a secret.
+    Nothing,
+}
+
 /// Where a byte range begins, and the line that it begins in.
 pub(super) struct Position {
     /// The line, from 1.
@@ -40,18 +51,26 @@ impl Position {
 
 impl Excerpt {
     /// Shows the line at `position` and marks the part of `span` that lies in it.
-    pub(super) fn new(text: &str, position: &Position, span: &Range<usize>) -> Self {
+    pub(super) fn new(text: &str, position: &Position, span: &Range<usize>, shown: Shown) -> Option<Self> {
         let Range { start, end } = position.bytes.clone();
+        let end = if text[start..end].ends_with('\r') { end - 1 } else { end };
         let from = text.floor_char_boundary(span.start.clamp(start, end));
         let to = text.ceil_char_boundary(span.end.clamp(from, end));
         let (before, marked, after) = (plain(&text[start..from]), plain(&text[from..to]), plain(&text[to..end]));
+        let after = match shown {
+            Shown::Line => after,
+            Shown::UpToMark if after.is_empty() => after,
+            Shown::UpToMark => " …".to_owned(),
+            Shown::Nothing => return None,
+        };
 
-        // A long line is cut on both sides of what matters.
+        // A long line is cut on both sides of what matters, first behind it.
         let marked = head(&marked, WIDTH);
         let room = WIDTH.saturating_sub(marked.chars().count());
-        let before = tail(before.trim_start(), room * 2 / 3);
+        let behind = after.chars().count().min(room / 3);
+        let before = tail(before.trim_start(), room - behind);
         let after = head(after.trim_end(), room.saturating_sub(before.chars().count()));
-        Self { number: position.line, before, marked, after }
+        Some(Self { number: position.line, before, marked, after })
     }
 }
 
@@ -103,7 +122,7 @@ mod tests {
     use super::*;
 
     fn show(text: &str, span: Range<usize>) -> String {
-        Excerpt::new(text, &Position::of(text, span.start), &span).to_string()
+        Excerpt::new(text, &Position::of(text, span.start), &span, Shown::Line).expect("shown").to_string()
     }
 
     #[test]

@@ -23,7 +23,12 @@ pub(super) fn explain(message: &str, keys: &[Key], secret: bool) -> Explained {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("known: {}", known.join(", ")),
         };
-        return Explained { message: format!("unknown {what} `{word}`"), hint: Some(hint) };
+        let message = match what {
+            "provider" => format!("unknown provider `{word}`"),
+            "states" => format!("unknown instance state `{word}`"),
+            key => format!("`{word}` is no value of `{key}`"),
+        };
+        return Explained { message, hint: Some(hint) };
     }
     if let Some(key) = message.strip_prefix("missing field ") {
         return Explained { message: format!("{key} is missing{}", place(keys)), hint: None };
@@ -81,7 +86,7 @@ fn in_plain_words(expected: &str) -> &str {
         "a sequence" => "a list",
         "a boolean" => "true or false",
         "a map" => "a table",
-        path if path == "path string" => "a path",
+        "path string" => "a path",
         record if record.starts_with("struct ") => "a table",
         other => other,
     }
@@ -99,7 +104,7 @@ mod tests {
             ("unknown field `a`, expected `user` or `port`", "unknown key `a` in targets.web"),
             ("unknown field `a`, expected one of `user`, `port`, `jump`", "unknown key `a` in targets.web"),
             ("unknown field ``, expected `x`, expected `user`", "unknown key ``, expected `x` in targets.web"),
-            ("unknown variant `a`, expected `fail` or `skip`", "unknown ssh `a`"),
+            ("unknown variant `a`, expected `fail` or `skip`", "`a` is no value of `ssh`"),
             ("missing field `provider`", "`provider` is missing in targets.web.ssh"),
             (
                 "invalid value: integer `0`, expected a nonzero usize",

@@ -31,14 +31,12 @@ pub struct Places {
 }
 
 impl Places {
-    /// The places that `--config`, the working directory and the environment (`FLEETWIDE_CONFIG`, `HOME`,
-    /// `XDG_CONFIG_HOME`) give.
+    /// The places that `--config`, the working directory and the environment (`HOME`, `XDG_CONFIG_HOME`) give.
     pub fn new(config: Option<PathBuf>, directory: PathBuf, env: &dyn Fn(&str) -> Option<String>) -> Self {
         let folder = |name| env(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let home = folder("HOME");
         let config_home = folder("XDG_CONFIG_HOME").or_else(|| home.as_ref().map(|home| home.join(".config")));
-        let named = || env("FLEETWIDE_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
-        Self { config: config.or_else(named), directory, home, config_home }
+        Self { config, directory, home, config_home }
     }
 
     /// The files that are there.

@@ -19,6 +19,8 @@ use super::{
 pub struct Overrides {
     /// AWS regions to ask, or `all` alone.
     pub aws_regions: Vec<String>,
+    /// The profile to ask AWS with; without any place to look, AWS is asked in the profile's own region.
+    pub aws_profile: Option<String>,
     /// Google Cloud projects to ask.
     pub gcp_projects: Vec<String>,
     /// Azure subscriptions to ask.
@@ -66,6 +68,7 @@ impl Overrides {
         let places = if self.says_where() { &self } else { &weaker }.clone();
         Self {
             aws_regions: places.aws_regions,
+            aws_profile: self.aws_profile.or(weaker.aws_profile),
             gcp_projects: places.gcp_projects,
             azure_subscriptions: places.azure_subscriptions,
             hosts: places.hosts,
@@ -85,16 +88,27 @@ impl Overrides {
     /// True when a place to look is named.
     fn says_where(&self) -> bool {
         let lists = [&self.aws_regions, &self.gcp_projects, &self.azure_subscriptions];
-        lists.iter().any(|list| !list.is_empty()) || !self.hosts.is_empty() || self.hosts_file.is_some()
+        lists.iter().any(|list| !list.is_empty()) || self.says_static()
+    }
+
+    /// A profile says how AWS is asked. Alone it also says that AWS is asked, in the profile's own region.
+    fn says_aws(&self) -> bool {
+        !self.aws_regions.is_empty() || (self.aws_profile.is_some() && !self.says_where())
+    }
+
+    fn says_static(&self) -> bool {
+        !self.hosts.is_empty() || self.hosts_file.is_some()
     }
 
     /// The places to look, one a provider.
     fn sources(&self, anchor: &Anchor) -> Result<Vec<Source>, ConfigError> {
         let bad = |what: String| ConfigError::Flags { what, hint: None };
         let mut sources = Vec::new();
-        if !self.aws_regions.is_empty() {
-            let regions =
-                Regions::listed(self.aws_regions.clone()).map_err(|why| bad(format!("AWS regions: {why}")))?;
+        if self.says_aws() {
+            let regions = match &self.aws_regions[..] {
+                [] => Regions::FromChain,
+                some => Regions::listed(some.to_vec()).map_err(|why| bad(format!("AWS regions: {why}")))?,
+            };
             sources.push(Source::Aws(AwsSource {
                 regions,
                 zones: Vec::new(),
@@ -125,7 +139,7 @@ impl Overrides {
                 endpoint: None,
             }));
         }
-        if !self.hosts.is_empty() || self.hosts_file.is_some() {
+        if self.says_static() {
             let file = self.hosts_file.as_deref().map(|file| anchor.resolve(file)).transpose().map_err(bad)?;
             sources.push(Source::Static(StaticHosts { hosts: self.hosts.clone(), file }));
         }
@@ -176,7 +190,10 @@ impl Overrides {
     }
 
     /// What does not depend on the provider.
-    fn applied(&self, select: Select) -> Select {
+    fn applied(&self, mut select: Select) -> Select {
+        if let (Source::Aws(aws), Some(profile)) = (&mut select.source, &self.aws_profile) {
+            aws.profile = Some(profile.clone());
+        }
         Select {
             source: select.source,
             tags: tags_over(self.tags.clone(), &select.tags),
@@ -190,7 +207,11 @@ impl Overrides {
 /// Takes the scope of `place`, and keeps what says how to ask: profile, role, credentials, endpoint.
 fn replace_scope(source: &mut Source, place: &Source) {
     match (source, place) {
-        (Source::Aws(aws), Source::Aws(place)) => aws.regions.clone_from(&place.regions),
+        (Source::Aws(aws), Source::Aws(place)) => {
+            if place.regions != Regions::FromChain {
+                aws.regions.clone_from(&place.regions);
+            }
+        }
         (Source::Gcp(gcp), Source::Gcp(place)) => gcp.projects.clone_from(&place.projects),
         (Source::Azure(azure), Source::Azure(place)) => azure.subscriptions.clone_from(&place.subscriptions),
         (Source::Static(hosts), Source::Static(place)) => hosts.clone_from(place),

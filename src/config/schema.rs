@@ -136,3 +136,54 @@ schema_of! {
         "description": "https, or plain http on loopback.",
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_refuses_other_keys_and_every_key_is_described() {
+        let schema = schema();
+        let mut tables: Vec<_> = schema["$defs"].as_object().expect("definitions").iter().collect();
+        let root = "the root".to_owned();
+        tables.push((&root, &schema));
+        let mut keys = 0;
+        for (name, table) in tables {
+            let Some(properties) = table["properties"].as_object() else { continue };
+            assert_eq!(table["additionalProperties"], Value::Bool(false), "{name}");
+            for (key, property) in properties {
+                assert!(property["description"].is_string(), "{name}.{key} has no description");
+                keys += 1;
+            }
+        }
+        assert!(keys > 50, "only {keys} keys");
+    }
+
+    #[test]
+    fn words_are_enums_and_texts_have_patterns() {
+        let schema = schema();
+        let select = &schema["$defs"]["SelectTable"];
+        assert_eq!(select["required"], serde_json::json!(["provider"]));
+        let providers: Vec<_> = schema["$defs"]["ProviderKey"]["oneOf"]
+            .as_array()
+            .expect("words")
+            .iter()
+            .map(|word| &word["const"])
+            .collect();
+        assert_eq!(providers, ["aws", "gcp", "azure", "static"]);
+        assert_eq!(schema["$defs"]["State"]["enum"][1], "running");
+        assert_eq!(schema["$defs"]["SshTable"]["properties"]["port"]["maximum"], 65535);
+        assert_eq!(schema["$defs"]["TargetTable"]["properties"]["min_hosts"]["minimum"], 1);
+        assert_eq!(schema["$defs"]["Regions"]["anyOf"][0]["const"], "all");
+        assert!(schema["$defs"]["AppName"]["pattern"].is_string());
+        assert!(schema.to_string().contains("accept-new"));
+    }
+
+    #[test]
+    fn the_home_of_a_stray_key_is_known() {
+        assert_eq!(home_of("user"), Some("the target's `ssh` table"));
+        assert_eq!(home_of("script"), Some("the target's `deploy` table"));
+        assert_eq!(home_of("steps"), None);
+        assert!(is_key("regions") && !is_key("TOKEN"));
+    }
+}

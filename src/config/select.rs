@@ -57,7 +57,7 @@ pub(super) struct SelectTable {
     allow_partial: Option<bool>,
     /// aws, gcp, azure: these regions, or "all". Default: on aws the region of the environment or profile, else all.
     regions: Option<Regions>,
-    /// aws, gcp, azure: only these zones; `*` and `?` are wildcards (not on azure).
+    /// aws, gcp, azure: only these zones; `*` and `?` are wildcards on aws and gcp.
     zones: Option<Vec<String>>,
     /// aws: only these VPC ids.
     vpcs: Option<Vec<String>>,

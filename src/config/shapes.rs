@@ -13,7 +13,7 @@ use serde::{
 use super::{
     secret::SecretRef,
     target::{AssumeRole, EnvValue, Regions},
-    values::{FailureLimit, Word},
+    values::{AddressKind, FailureLimit, Word},
 };
 
 /// Reads a value that is always a text, and says what was `expected` of anything else.
@@ -256,6 +256,13 @@ impl<'de> Deserialize<'de> for Regions {
         }
 
         deserializer.deserialize_any(AllOrListed)
+    }
+}
+
+// By hand and not by `try_from`, so that an error in a list has the place of the item.
+impl<'de> Deserialize<'de> for AddressKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text(deserializer, "an address kind, as a string", str::parse)
     }
 }
 

@@ -9,8 +9,8 @@ use serde::{
 };
 
 /// Which address of an instance to use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub enum AddressKind {
     /// `private_ipv4`
     PrivateIpv4,
@@ -60,14 +60,6 @@ impl fmt::Display for AddressKind {
             Self::Name => "name",
             Self::Tag(key) => return write!(f, "tag:{key}"),
         })
-    }
-}
-
-impl TryFrom<String> for AddressKind {
-    type Error = BadWord;
-
-    fn try_from(word: String) -> Result<Self, Self::Error> {
-        word.parse()
     }
 }
 

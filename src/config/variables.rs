@@ -32,6 +32,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("FLEETWIDE_AWS_REGIONS", "AWS regions, separated by commas, or `all`", |o, text| {
         words(&mut o.aws_regions, text)
     }),
+    variable("FLEETWIDE_AWS_PROFILE", "the AWS profile", |o, text| one(&mut o.aws_profile, text)),
     variable("FLEETWIDE_GCP_PROJECTS", "Google Cloud projects, separated by commas", |o, text| {
         words(&mut o.gcp_projects, text)
     }),
