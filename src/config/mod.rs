@@ -2,14 +2,48 @@
 //!
 //! Layers, strongest first: flag, `FLEETWIDE_*`, `fleetwide.toml`, the user's file, built-in.
 //! [`target`] is the result; nothing above this floor reads a file or a variable of configuration.
+//!
+//! Reading order: [`file`] and `select` (the tables as written, and `shapes` for what has two forms), [`load`]
+//! (finding files), `document`, `explain` and `excerpt` (what is wrong, and where), `layers` (one over another),
+//! [`overrides`] and [`variables`] (the layers above the files), [`defaults`] (the one below), [`resolve`] (a target
+//! from all of them), [`schema`] and [`init`] (what the user may write).
 
+pub mod defaults;
+mod document;
+pub mod duration;
+pub mod error;
+mod excerpt;
+mod explain;
+pub mod file;
+pub mod init;
+mod layers;
+pub mod load;
+pub mod overrides;
+mod paths;
+pub mod resolve;
+pub mod schema;
 pub mod secret;
+mod select;
+mod shapes;
 pub mod target;
 pub mod values;
+pub mod variables;
 
+#[cfg(test)]
+mod tests;
+
+pub use duration::HumanDuration;
+pub use error::ConfigError;
+pub use file::{DeployTable, SshTable};
+pub use init::STARTER;
+pub use load::{Config, Places, Sources};
+pub use overrides::{Overrides, parse_tag};
+pub use resolve::ADHOC;
+pub use schema::schema;
 pub use secret::{Secret, SecretError, SecretRef};
 pub use target::{
     AppName, AssumeRole, AwsSource, AzureSource, Deploy, EnvValue, Exclude, GcpSource, Regions, Select, Source, Ssh,
     Target,
 };
-pub use values::{AddressKind, FailureLimit, HostKeys, OnLost, Unaddressed};
+pub use values::{AddressKind, FailureLimit, HostKeys, OnLost, Unaddressed, Word};
+pub use variables::VARIABLES;

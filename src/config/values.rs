@@ -2,11 +2,15 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
+use schemars::JsonSchema;
+use serde::{
+    Deserialize, Serialize,
+    de::{IntoDeserializer, value},
+};
 
 /// Which address of an instance to use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub enum AddressKind {
     /// `private_ipv4`
     PrivateIpv4,
@@ -59,14 +63,6 @@ impl fmt::Display for AddressKind {
     }
 }
 
-impl TryFrom<String> for AddressKind {
-    type Error = BadWord;
-
-    fn try_from(word: String) -> Result<Self, Self::Error> {
-        word.parse()
-    }
-}
-
 impl From<AddressKind> for String {
     fn from(kind: AddressKind) -> Self {
         kind.to_string()
@@ -74,7 +70,7 @@ impl From<AddressKind> for String {
 }
 
 /// How a host key that was never seen is treated. A changed key is always refused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum HostKeys {
     /// Trusted at first sight and remembered under the instance's id.
@@ -85,7 +81,7 @@ pub enum HostKeys {
 }
 
 /// What happens to an instance without any of the wanted addresses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Unaddressed {
     /// Discovery fails and names it.
@@ -96,7 +92,7 @@ pub enum Unaddressed {
 }
 
 /// What the script on the host does when contact is lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnLost {
     /// It goes on to its end or its deadline: half a deploy is worse than a whole one.
@@ -106,8 +102,8 @@ pub enum OnLost {
 }
 
 /// How many hosts may fail: a number, or a part of all hosts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub enum FailureLimit {
     /// So many.
     Hosts(usize),
@@ -148,19 +144,69 @@ impl fmt::Display for FailureLimit {
     }
 }
 
-impl TryFrom<String> for FailureLimit {
-    type Error = BadWord;
-
-    fn try_from(word: String) -> Result<Self, Self::Error> {
-        word.parse()
-    }
-}
-
 impl From<FailureLimit> for String {
     fn from(limit: FailureLimit) -> Self {
         limit.to_string()
     }
 }
+
+/// Reads an enum from its name in the file, so that flags and variables say the same words as the file does.
+macro_rules! from_str_as_in_the_file {
+    ($($word:ty),+) => {$(
+        impl FromStr for $word {
+            type Err = value::Error;
+
+            fn from_str(word: &str) -> Result<Self, Self::Err> {
+                Self::deserialize(word.into_deserializer())
+            }
+        }
+    )+};
+}
+
+from_str_as_in_the_file!(HostKeys, Unaddressed, OnLost);
+
+/// A login, a jump host: a text that `ssh` must take for neither an option nor two words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Word(String);
+
+impl Word {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Word {
+    type Err = NoWord;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let broken = |c: char| c.is_whitespace() || c.is_control();
+        if text.is_empty() || text.starts_with('-') || text.contains(broken) {
+            return Err(NoWord(text.to_owned()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for Word {
+    type Error = NoWord;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Word> for String {
+    fn from(word: Word) -> Self {
+        word.0
+    }
+}
+
+/// A text that is not one word, or that `ssh` would take for an option.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is not one plain word: no spaces, not empty, and not beginning with `-`")]
+pub struct NoWord(String);
 
 /// A word that is not one of those that are known.
 #[derive(Debug, thiserror::Error)]
@@ -193,6 +239,23 @@ mod tests {
             assert!(word.parse::<FailureLimit>().is_err(), "{word}");
         }
         assert!("tag:".parse::<AddressKind>().is_err());
+    }
+
+    #[test]
+    fn enums_are_read_by_their_names_in_the_file() {
+        assert_eq!("accept-new".parse(), Ok(HostKeys::AcceptNew));
+        assert_eq!("skip".parse(), Ok(Unaddressed::Skip));
+        assert_eq!("kill".parse(), Ok(OnLost::Kill));
+        let error = "off".parse::<HostKeys>().expect_err("never off").to_string();
+        assert!(error.contains("`accept-new` or `strict`"), "{error}");
+    }
+
+    #[test]
+    fn a_word_is_never_an_option_for_ssh() {
+        assert!("deploy".parse::<Word>().is_ok() && "ops@bastion:22".parse::<Word>().is_ok());
+        for bad in ["", "-oProxyCommand=x", "a b", "a\nb"] {
+            assert!(bad.parse::<Word>().is_err(), "{bad:?}");
+        }
     }
 
     #[test]

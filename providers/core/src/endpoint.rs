@@ -44,7 +44,7 @@ impl FromStr for Endpoint {
     type Err = BadEndpoint;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = |why: &str| BadEndpoint { text: text.to_owned(), why: why.to_owned() };
+        let bad = |why: &str| BadEndpoint { text: without_userinfo(text), why: why.to_owned() };
         let url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
         match url.scheme() {
             "https" => {}
@@ -59,6 +59,16 @@ impl FromStr for Endpoint {
             return Err(bad("an endpoint has no query and no fragment"));
         }
         Ok(Self(url))
+    }
+}
+
+/// The text as an error may show it: a user and a password before the host are left out.
+fn without_userinfo(text: &str) -> String {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+    match rest.rsplit_once('@') {
+        Some((_, host)) if scheme.is_empty() => format!("***@{host}"),
+        Some((_, host)) => format!("{scheme}://***@{host}"),
+        None => text.to_owned(),
     }
 }
 
@@ -114,6 +124,16 @@ mod tests {
             "https://x/?a=b",
         ] {
             assert!(bad.parse::<Endpoint>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_error_shows_no_password() {
+        for bad in
+            ["https://ops:hunter2@x.example", "http://ops:hunter2@10.0.0.1/", "ops:hunter2@x", "https://ops:hunter2@"]
+        {
+            let error = bad.parse::<Endpoint>().expect_err(bad).to_string();
+            assert!(!error.contains("hunter2"), "{error}");
         }
     }
 

@@ -1,0 +1,82 @@
+//! What holds when nobody says otherwise, and why just that.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use super::{
+    file::{DeployTable, SshTable},
+    target::{Deploy, Ssh},
+    values::{AddressKind, FailureLimit, OnLost, Unaddressed},
+};
+
+/// Hosts that must be found. Zero is never success.
+pub const MIN_HOSTS: NonZeroUsize = NonZeroUsize::MIN;
+
+/// Hosts at once. One `ssh` costs about 11 ms of CPU and a few file descriptors, so that fifty are no load for the
+/// smallest pipeline runner, and a fleet of some hundreds is still done in a handful of rounds.
+pub const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(50).expect("50 is not 0");
+
+/// Handshakes at once. Key exchange is where the CPU goes (up to 90 ms each), and a bastion's sshd begins to drop
+/// unauthenticated connections at 10 by chance and at 100 for certain (`MaxStartups 10:30:100`): 16 seldom meets it.
+pub const HANDSHAKES: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not 0");
+
+/// A script's time. Deploys pull images and run migrations, which takes minutes; a hang must still end within the
+/// patience of a pipeline.
+pub const TIMEOUT: Duration = Duration::from_secs(10 * 60);
+
+/// Time to connect. A host that does not answer in 10 s is down or behind a firewall that drops packets.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time to log in. Directory services and slow reverse DNS (`UseDNS`) take seconds; OpenSSH's own `LoginGraceTime`
+/// is 120 s, but a login that needs more than 20 is waiting for a person.
+pub const AUTH_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Time between TERM and KILL: what Docker and most init scripts give a process to put things in order.
+pub const KILL_GRACE: Duration = Duration::from_secs(10);
+
+/// Tries again where the script never started. Two outlast a reboot of a switch or one dropped handshake, and a
+/// third failed login in a row is where servers begin to ban clients.
+pub const RETRIES: u32 = 2;
+
+/// Hosts that may fail. None: a deploy that is not whole must say so.
+pub const MAX_FAILURES: FailureLimit = FailureLimit::Hosts(0);
+
+/// When contact is lost in a deploy: half a deploy is worse than a whole one.
+pub const ON_LOST: OnLost = OnLost::Finish;
+
+/// The address: private first, as deploys run from inside the network more often than not and must not leave it then.
+pub const ADDRESS: [AddressKind; 2] = [AddressKind::PrivateIpv4, AddressKind::PublicIpv4];
+
+/// Fills in what no layer said.
+pub(super) fn ssh(said: SshTable, unaddressed: Option<Unaddressed>) -> Ssh {
+    let SshTable { user, port, address, jump, identity_file, config_file, host_keys } = said;
+    Ssh {
+        user: user.map(Into::into),
+        port: port.map(Into::into),
+        address: address.unwrap_or_else(|| ADDRESS.to_vec()),
+        unaddressed: unaddressed.unwrap_or_default(),
+        jump: jump.map(Into::into),
+        identity_file,
+        config_file,
+        host_keys: host_keys.unwrap_or_default(),
+    }
+}
+
+/// Fills in what no layer said.
+pub(super) fn deploy(said: DeployTable) -> Deploy {
+    Deploy {
+        script: said.script,
+        args: said.args.unwrap_or_default(),
+        env: said.env,
+        timeout: said.timeout.map_or(TIMEOUT, Into::into),
+        connect_timeout: said.connect_timeout.map_or(CONNECT_TIMEOUT, Into::into),
+        auth_timeout: said.auth_timeout.map_or(AUTH_TIMEOUT, Into::into),
+        idle_timeout: said.idle_timeout.map(Into::into),
+        kill_grace: said.kill_grace.map_or(KILL_GRACE, Into::into),
+        on_lost: said.on_lost.unwrap_or(ON_LOST),
+        concurrency: said.concurrency.unwrap_or(CONCURRENCY),
+        handshakes: said.handshakes.unwrap_or(HANDSHAKES),
+        retries: said.retries.unwrap_or(RETRIES),
+        idempotent: said.idempotent.unwrap_or(false),
+        max_failures: said.max_failures.unwrap_or(MAX_FAILURES),
+    }
+}

@@ -1,0 +1,203 @@
+//! A configuration file's text: parsing it, and finding the place of what is wrong in it.
+//!
+//! The tables of [`super::file`] carry no positions. A problem names its keys instead, and the place of
+//! those keys is looked up here, in the error's case only.
+
+use std::{ops::Range, path::Path};
+
+use serde::Deserialize;
+use toml::de::{DeTable, DeValue, Deserializer};
+
+use super::{
+    error::{ConfigError, Located},
+    excerpt::{Excerpt, Position, Shown, head, plain},
+    explain::{Explained, explain},
+    file::ConfigFile,
+    schema,
+};
+
+/// One step of the way to a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    /// A key of a table.
+    Name(String),
+    /// A place in a list.
+    Index(usize),
+}
+
+/// The way to a value that lies in nested tables.
+pub(super) fn at<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Key> {
+    names.into_iter().map(|name| Key::Name(name.to_owned())).collect()
+}
+
+/// What is wrong, and where, in keys.
+#[derive(Debug)]
+pub(super) struct Problem {
+    keys: Vec<Key>,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Problem {
+    pub(super) fn new(keys: Vec<Key>, message: impl Into<String>) -> Self {
+        Self { keys, message: message.into(), hint: None }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same of a flag or a variable, which have no place in a file.
+    pub(super) fn of_flags(self) -> ConfigError {
+        ConfigError::Flags { what: self.message, hint: self.hint }
+    }
+
+    /// Places it within the value at `outer`.
+    pub(super) fn within(mut self, outer: &[Key]) -> Self {
+        self.keys.splice(..0, outer.iter().cloned());
+        self
+    }
+}
+
+/// A file's text, and the name to show for it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Document {
+    name: String,
+    text: String,
+}
+
+impl Document {
+    /// Takes the text of the file at `path`, which is shown as seen from `directory`.
+    pub(super) fn new(path: &Path, directory: &Path, text: String) -> Self {
+        let name = path.strip_prefix(directory).unwrap_or(path).display();
+        Self { name: plain(&name.to_string()), text }
+    }
+
+    /// Reads the tables.
+    pub(super) fn parse(&self) -> Result<ConfigFile, ConfigError> {
+        let tree = match DeTable::parse(&self.text) {
+            Ok(tree) => tree,
+            Err(error) => return Err(self.malformed(&error)),
+        };
+        ConfigFile::deserialize(Deserializer::from(tree)).map_err(|error| self.misfit(&error))
+    }
+
+    /// The text is not TOML.
+    fn malformed(&self, error: &toml::de::Error) -> ConfigError {
+        let span = error.span().unwrap_or_default();
+        let line = Position::of(&self.text, span.start).bytes;
+        let shown = if self.may_hide(&line) { Shown::Nothing } else { Shown::Line };
+        self.located(&span, Explained { message: error.message().to_owned(), hint: None }, shown)
+    }
+
+    /// It is TOML, but not what the tables hold.
+    fn misfit(&self, error: &toml::de::Error) -> ConfigError {
+        let span = error.span().unwrap_or_default();
+        let line = Position::of(&self.text, span.start).bytes;
+        let mut keys = Vec::new();
+        let mut secret = false;
+        self.walk(&mut |path, key, value| {
+            if keys.is_empty() && (*key == span || *value == span) {
+                keys = path.to_vec();
+            }
+            secret |= is_secret(path) && key.start < line.end && value.end > line.start;
+        });
+        let shown = match &keys[..] {
+            _ if secret => Shown::Nothing,
+            // It may be a variable whose header was lost.
+            [.., Key::Name(table), Key::Name(key)] if table == "deploy" && !schema::is_key(key) => Shown::UpToMark,
+            _ => Shown::Line,
+        };
+        self.located(&span, explain(error.message(), &keys, secret), shown)
+    }
+
+    /// It fits the tables, but makes no sense.
+    pub(super) fn problem(&self, problem: Problem) -> ConfigError {
+        let Problem { keys, message, hint } = problem;
+        let mut span = 0..0;
+        let mut depth = 0;
+        // The deepest that exists of the way there: what is wrong may be that a key is missing.
+        self.walk(&mut |path, key, value| {
+            if path.len() > depth && keys.starts_with(path) {
+                depth = path.len();
+                let whole = depth == keys.len() && !matches!(path.last(), Some(Key::Index(_)));
+                span = if whole { key.clone() } else { key.start..value.end.max(key.end) };
+            }
+        });
+        let shown = if is_secret(&keys) { Shown::Nothing } else { Shown::Line };
+        self.located(&span, Explained { message, hint }, shown)
+    }
+
+    fn located(&self, span: &Range<usize>, explained: Explained, shown: Shown) -> ConfigError {
+        let position = Position::of(&self.text, span.start);
+        let line = &self.text[position.bytes.clone()];
+        // A password in an address.
+        let userinfo = line.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
+        let shown = if userinfo { Shown::Nothing } else { shown };
+        ConfigError::Located(Box::new(Located {
+            file: self.name.clone(),
+            line: position.line,
+            column: position.column,
+            // Bounded, for a message may quote the file.
+            message: head(&plain(&explained.message), 400),
+            hint: explained.hint,
+            excerpt: Excerpt::new(&self.text, &position, span, shown),
+        }))
+    }
+
+    /// Visits every key and list item with the way to it, its key's place and its value's.
+    fn walk(&self, visit: &mut dyn FnMut(&[Key], &Range<usize>, &Range<usize>)) {
+        if let Ok(tree) = DeTable::parse(&self.text) {
+            walk_table(tree.get_ref(), &mut Vec::new(), visit);
+        }
+    }
+
+    /// True when the line may hold a secret, judged without a parse: it speaks of a script's environment or
+    /// arguments, stands below the header of such, or begins with no key that is known.
+    fn may_hide(&self, line: &Range<usize>) -> bool {
+        let header = self.text[..line.start].lines().rfind(|line| line.trim_start().starts_with('['));
+        let line = &self.text[line.clone()];
+        let speaks = ["deploy", "env", "args"].iter().any(|word| line.contains(word));
+        let known = words(line).next().is_none_or(|word| schema::is_key(word) || word == "defaults");
+        speaks || !known || header.is_some_and(|header| words(header).any(|word| word == "env"))
+    }
+}
+
+fn walk_table(table: &DeTable<'_>, path: &mut Vec<Key>, visit: &mut dyn FnMut(&[Key], &Range<usize>, &Range<usize>)) {
+    for (key, value) in table {
+        path.push(Key::Name(key.get_ref().to_string()));
+        visit(path, &key.span(), &value.span());
+        walk_value(value.get_ref(), path, visit);
+        path.pop();
+    }
+}
+
+fn walk_value(value: &DeValue<'_>, path: &mut Vec<Key>, visit: &mut dyn FnMut(&[Key], &Range<usize>, &Range<usize>)) {
+    match value {
+        DeValue::Table(table) => walk_table(table, path, visit),
+        DeValue::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                path.push(Key::Index(index));
+                visit(path, &item.span(), &item.span());
+                walk_value(item.get_ref(), path, visit);
+                path.pop();
+            }
+        }
+        DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {}
+    }
+}
+
+/// A script's environment and arguments hold secrets more often than they should.
+fn is_secret(path: &[Key]) -> bool {
+    path.windows(2).any(|pair| match pair {
+        // A tag may be named so, and is not secret.
+        [Key::Name(outer), Key::Name(inner)] => outer != "tags" && matches!(inner.as_str(), "env" | "args"),
+        _ => false,
+    })
+}
+
+/// The bare words of a line.
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty())
+}

@@ -1,0 +1,137 @@
+//! The configuration file as it is written: one struct a table, every key optional.
+//!
+//! The doc comments here are what `fleetwide schema` prints, so they speak to the file's author. What a
+//! key means when it is missing is not decided here but in [`super::layers`]; what the tables of a
+//! selector may hold together is, in [`super::select`].
+
+use std::{
+    collections::BTreeMap,
+    num::{NonZeroU16, NonZeroUsize},
+    path::PathBuf,
+};
+
+use provider_core::TagFilter;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{
+    duration::HumanDuration,
+    schema,
+    select::SelectTable,
+    target::{AppName, EnvValue},
+    values::{AddressKind, FailureLimit, HostKeys, OnLost, Unaddressed, Word},
+};
+
+/// Fleetwide's configuration: `fleetwide.toml`, and the user's own `~/.config/fleetwide/config.toml`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConfigFile {
+    /// What holds for every target that does not say otherwise.
+    #[serde(default)]
+    pub(super) defaults: Defaults,
+    /// The targets by name: which servers, and how to deploy to them.
+    #[serde(default)]
+    pub(super) targets: BTreeMap<String, TargetTable>,
+}
+
+/// What holds for every target that does not say otherwise.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Defaults {
+    /// How servers are reached.
+    #[serde(default)]
+    pub(super) ssh: SshTable,
+    /// What is run on them, and how.
+    #[serde(default)]
+    pub(super) deploy: DeployTable,
+}
+
+/// Which servers, and how to deploy to them.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TargetTable {
+    /// The application: it names the lock and the state folder on every server. Default: the target's name.
+    pub(super) app: Option<AppName>,
+    /// Finding fewer hosts than this is an error (exit 4), and nothing is touched. Default: 1.
+    pub(super) min_hosts: Option<NonZeroUsize>,
+    /// Where to look for servers; what any of these finds belongs to the target.
+    pub(super) select: Option<Vec<SelectTable>>,
+    /// Instances to leave out, whatever found them.
+    pub(super) exclude: Option<Vec<ExcludeTable>>,
+    /// An instance that has none of the wanted addresses: "fail" (the default) or "skip".
+    pub(super) unaddressed: Option<Unaddressed>,
+    /// How servers are reached.
+    #[serde(default)]
+    pub(super) ssh: SshTable,
+    /// What is run on them, and how.
+    #[serde(default)]
+    pub(super) deploy: DeployTable,
+}
+
+/// Instances to leave out: all that is given must match.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExcludeTable {
+    /// Tags that it carries.
+    #[schemars(with = "Option<schema::Tags>")]
+    pub(super) tags: Option<TagFilter>,
+    /// Names; `*` and `?` are wildcards.
+    pub(super) names: Option<Vec<String>>,
+    /// Host ids, such as "aws:i-0abc".
+    pub(super) ids: Option<Vec<String>>,
+}
+
+/// How servers are reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SshTable {
+    /// The login. Default: what `ssh` itself would use.
+    pub user: Option<Word>,
+    /// The port. Default: what `ssh` itself would use.
+    pub port: Option<NonZeroU16>,
+    /// Which address of an instance to use: the first of these that it has. Default: `private_ipv4`, then `public_ipv4`.
+    pub address: Option<Vec<AddressKind>>,
+    /// The jump host, as for `ssh -J`.
+    pub jump: Option<Word>,
+    /// The private key.
+    pub identity_file: Option<PathBuf>,
+    /// An `ssh_config` to read instead of `~/.ssh/config`.
+    pub config_file: Option<PathBuf>,
+    /// A host key never seen before: "accept-new" (the default) or "strict". A changed one is always refused.
+    pub host_keys: Option<HostKeys>,
+}
+
+/// What is run on the servers, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeployTable {
+    /// The script, a file on this machine; it is sent to every host.
+    pub script: Option<PathBuf>,
+    /// The script's arguments.
+    pub args: Option<Vec<String>>,
+    /// The script's environment. Secrets by reference: `{ env = "NAME" }` or `{ file = "PATH" }`.
+    #[serde(default)]
+    pub env: BTreeMap<String, EnvValue>,
+    /// How long the script may run on a host. Default: "10m".
+    pub timeout: Option<HumanDuration>,
+    /// How long connecting may take, key exchange included. Default: "10s".
+    pub connect_timeout: Option<HumanDuration>,
+    /// How long the login may take after that. Default: "20s".
+    pub auth_timeout: Option<HumanDuration>,
+    /// How long the script may print nothing. Default: as long as it may run.
+    pub idle_timeout: Option<HumanDuration>,
+    /// How long a script that is told to end may take before it is killed. Default: "10s".
+    pub kill_grace: Option<HumanDuration>,
+    /// What the script does when contact with it is lost: "finish" (the default) or "kill".
+    pub on_lost: Option<OnLost>,
+    /// How many hosts are worked on at once. Default: 50.
+    pub concurrency: Option<NonZeroUsize>,
+    /// How many SSH handshakes are under way at once. Default: 16.
+    pub handshakes: Option<NonZeroUsize>,
+    /// How often a host is tried again whose script never started. Default: 2.
+    pub retries: Option<u32>,
+    /// The script may be started again on a host with which contact was lost. Default: false.
+    pub idempotent: Option<bool>,
+    /// How many hosts may fail before no further one is started: a number, or a percentage such as "5%". Default: 0.
+    pub max_failures: Option<FailureLimit>,
+}

@@ -1,0 +1,233 @@
+//! One file's say as a layer, and laying one layer over another.
+//!
+//! Strongest first: flag, `FLEETWIDE_*`, `fleetwide.toml`, the user's file, built-in. Within a file a target's own
+//! table is stronger than `[defaults]`. Tables merge key by key; a list is taken whole from the strongest layer that
+//! has it, for half of one list and half of another is what nobody wrote.
+
+use std::{collections::BTreeMap, num::NonZeroUsize};
+
+use provider_core::TagFilter;
+
+use super::{
+    document::{Document, Key, Problem, at},
+    error::ConfigError,
+    file::{ConfigFile, DeployTable, ExcludeTable, SshTable, TargetTable},
+    paths::Anchor,
+    secret::SecretRef,
+    select::SelectTable,
+    target::{AppName, EnvValue, Exclude, Select, Source},
+    values::Unaddressed,
+};
+
+/// What one file says, checked, every path resolved.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Layer {
+    pub(super) document: Document,
+    pub(super) ssh: SshTable,
+    pub(super) deploy: DeployTable,
+    pub(super) targets: BTreeMap<String, TargetLayer>,
+}
+
+/// What one file says of one target.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TargetLayer {
+    pub(super) app: Option<AppName>,
+    pub(super) min_hosts: Option<NonZeroUsize>,
+    pub(super) select: Option<Vec<Select>>,
+    pub(super) exclude: Option<Vec<Exclude>>,
+    pub(super) unaddressed: Option<Unaddressed>,
+    pub(super) ssh: SshTable,
+    pub(super) deploy: DeployTable,
+}
+
+impl Layer {
+    /// Reads and checks all that the document says, also of targets that are not asked for today.
+    ///
+    /// # Errors
+    /// The first thing wrong, with its place.
+    pub(super) fn read(document: Document, anchor: &Anchor) -> Result<Self, ConfigError> {
+        let ConfigFile { defaults, targets } = document.parse()?;
+        let checked = || {
+            let ssh = defaults.ssh.checked(anchor).map_err(|problem| problem.within(&at(["defaults", "ssh"])))?;
+            let deploy =
+                defaults.deploy.checked(anchor).map_err(|problem| problem.within(&at(["defaults", "deploy"])))?;
+            let targets = targets.into_iter().map(|(name, table)| {
+                let place = at(["targets", &name]);
+                TargetLayer::checked(&name, table, anchor)
+                    .map(|target| (name, target))
+                    .map_err(|problem| problem.within(&place))
+            });
+            Ok((ssh, deploy, targets.collect::<Result<_, _>>()?))
+        };
+        match checked() {
+            Ok((ssh, deploy, targets)) => Ok(Self { document, ssh, deploy, targets }),
+            Err(problem) => Err(document.problem(problem)),
+        }
+    }
+
+    /// How this file says the target's hosts are reached.
+    pub(super) fn ssh_of(&self, target: &str) -> SshTable {
+        let own = self.targets.get(target).map(|target| target.ssh.clone()).unwrap_or_default();
+        own.over(self.ssh.clone())
+    }
+
+    /// What this file says is run on the target's hosts.
+    pub(super) fn deploy_of(&self, target: &str) -> DeployTable {
+        let own = self.targets.get(target).map(|target| target.deploy.clone()).unwrap_or_default();
+        own.over(self.deploy.clone())
+    }
+}
+
+impl TargetLayer {
+    fn checked(name: &str, table: TargetTable, anchor: &Anchor) -> Result<Self, Problem> {
+        let TargetTable { app, min_hosts, select, exclude, unaddressed, ssh, deploy } = table;
+        // A target's name is the app's name by default, and is handed to the script.
+        if name.parse::<AppName>().is_err() {
+            return Err(Problem::new(Vec::new(), format!("`{name}` cannot name a target"))
+                .hint("use 1 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit"));
+        }
+        let ssh = ssh.checked(anchor).map_err(|problem| problem.within(&at(["ssh"])))?;
+        let deploy = deploy.checked(anchor).map_err(|problem| problem.within(&at(["deploy"])))?;
+        let select = select.map(|tables| select_checked(tables, anchor)).transpose()?;
+        let exclude = exclude.map(exclude_checked).transpose()?;
+        Ok(Self { app, min_hosts, select, exclude, unaddressed, ssh, deploy })
+    }
+}
+
+/// The keys of an item of a list of tables.
+fn item(list: &str, index: usize) -> Vec<Key> {
+    vec![Key::Name(list.to_owned()), Key::Index(index)]
+}
+
+fn select_checked(tables: Vec<SelectTable>, anchor: &Anchor) -> Result<Vec<Select>, Problem> {
+    if tables.is_empty() {
+        return Err(Problem::new(at(["select"]), "`select` is empty: the target has no servers").hint(
+            "for example select = [{ provider = \"aws\", regions = [\"eu-west-1\"], tags = { role = \"web\" } }]",
+        ));
+    }
+    let check = |(index, table): (usize, SelectTable)| {
+        let located = |problem: Problem| problem.within(&item("select", index));
+        let mut select = table.check().map_err(located)?;
+        let (path, key) = match &mut select.source {
+            Source::Gcp(gcp) => (gcp.credentials_file.as_mut(), "credentials_file"),
+            Source::Static(listed) => (listed.file.as_mut(), "file"),
+            Source::Aws(_) | Source::Azure(_) => (None, ""),
+        };
+        if let Some(path) = path {
+            *path = anchor.resolve(path).map_err(|why| located(Problem::new(at([key]), why)))?;
+        }
+        Ok(select)
+    };
+    tables.into_iter().enumerate().map(check).collect()
+}
+
+fn exclude_checked(tables: Vec<ExcludeTable>) -> Result<Vec<Exclude>, Problem> {
+    let check = |(index, table): (usize, ExcludeTable)| {
+        let tags = table.tags.unwrap_or_default();
+        let (names, ids) = (table.names.unwrap_or_default(), table.ids.unwrap_or_default());
+        if tags.is_empty() && names.is_empty() && ids.is_empty() {
+            return Err(Problem::new(
+                item("exclude", index),
+                "an exclude without anything would leave out every instance",
+            )
+            .hint("say which: tags, names or ids"));
+        }
+        Ok(Exclude { tags, names, ids })
+    };
+    tables.into_iter().enumerate().map(check).collect()
+}
+
+impl SshTable {
+    /// This table, and what it does not say from a weaker one.
+    #[must_use]
+    pub fn over(self, weaker: Self) -> Self {
+        Self {
+            user: self.user.or(weaker.user),
+            port: self.port.or(weaker.port),
+            address: self.address.or(weaker.address),
+            jump: self.jump.or(weaker.jump),
+            identity_file: self.identity_file.or(weaker.identity_file),
+            config_file: self.config_file.or(weaker.config_file),
+            host_keys: self.host_keys.or(weaker.host_keys),
+        }
+    }
+
+    /// Checks what the types do not, and resolves the paths.
+    pub(super) fn checked(mut self, anchor: &Anchor) -> Result<Self, Problem> {
+        if self.address.as_ref().is_some_and(Vec::is_empty) {
+            return Err(Problem::new(at(["address"]), "`address` is empty: no host could be reached"));
+        }
+        for (key, path) in [("identity_file", &mut self.identity_file), ("config_file", &mut self.config_file)] {
+            if let Some(path) = path {
+                *path = anchor.resolve(path).map_err(|why| Problem::new(at([key]), why))?;
+            }
+        }
+        Ok(self)
+    }
+}
+
+impl DeployTable {
+    /// This table, and what it does not say from a weaker one.
+    #[must_use]
+    pub fn over(self, weaker: Self) -> Self {
+        let mut env = weaker.env;
+        env.extend(self.env);
+        Self {
+            script: self.script.or(weaker.script),
+            args: self.args.or(weaker.args),
+            env,
+            timeout: self.timeout.or(weaker.timeout),
+            connect_timeout: self.connect_timeout.or(weaker.connect_timeout),
+            auth_timeout: self.auth_timeout.or(weaker.auth_timeout),
+            idle_timeout: self.idle_timeout.or(weaker.idle_timeout),
+            kill_grace: self.kill_grace.or(weaker.kill_grace),
+            on_lost: self.on_lost.or(weaker.on_lost),
+            concurrency: self.concurrency.or(weaker.concurrency),
+            handshakes: self.handshakes.or(weaker.handshakes),
+            retries: self.retries.or(weaker.retries),
+            idempotent: self.idempotent.or(weaker.idempotent),
+            max_failures: self.max_failures.or(weaker.max_failures),
+        }
+    }
+
+    /// Checks what the types do not, and resolves the paths.
+    pub(super) fn checked(mut self, anchor: &Anchor) -> Result<Self, Problem> {
+        if let Some(script) = &mut self.script {
+            *script = anchor.resolve(script).map_err(|why| Problem::new(at(["script"]), why))?;
+        }
+        if self.args.iter().flatten().any(|arg| arg.contains('\0')) {
+            return Err(Problem::new(at(["args"]), "an argument cannot hold a NUL character"));
+        }
+        for (name, value) in &mut self.env {
+            let problem = |why: String| Problem::new(at(["env", name]), why);
+            check_variable(name).map_err(problem)?;
+            if let EnvValue::Secret(SecretRef::File(path)) = value {
+                *path = anchor.resolve(path).map_err(problem)?;
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// A variable of the script: a name that every shell accepts, and not one of Fleetwide's own.
+fn check_variable(name: &str) -> Result<(), String> {
+    let letters = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(letters) {
+        return Err(format!(
+            "`{name}` cannot name a variable: use letters, digits and `_`, not beginning with a digit"
+        ));
+    }
+    if name.starts_with("FLEETWIDE_") {
+        return Err(format!("`{name}` is one of the variables that Fleetwide itself gives to the script"));
+    }
+    Ok(())
+}
+
+/// Tags, key by key: a stronger layer replaces what a key may be, and keeps the other keys.
+pub(super) fn tags_over(mut strong: TagFilter, weak: &TagFilter) -> TagFilter {
+    let missing: Vec<_> = weak.iter().filter(|(key, _)| strong.iter().all(|(known, _)| known != *key)).collect();
+    for (key, accepted) in missing {
+        strong.insert(key, accepted.clone());
+    }
+    strong
+}

@@ -1,0 +1,98 @@
+//! From layers to a [`Target`]: which one is meant, and what holds for it.
+
+use std::collections::BTreeSet;
+
+use super::{
+    defaults,
+    document::{Problem, at},
+    error::{ConfigError, nearest},
+    layers::{Layer, TargetLayer},
+    load::Config,
+    overrides::Overrides,
+    target::{AppName, Target},
+};
+
+/// The name of the target that flags alone make.
+pub const ADHOC: &str = "adhoc";
+
+impl Config {
+    /// The names of all targets, in order.
+    pub fn target_names(&self) -> Vec<String> {
+        let names: BTreeSet<_> = self.project.targets.keys().chain(self.user.targets.keys()).cloned().collect();
+        names.into_iter().collect()
+    }
+
+    /// The target that is meant, with every layer applied.
+    ///
+    /// Without a name it is the only one there is. Where there is none at all, or the name is `adhoc`, the flags that
+    /// say where to look make one. Beside a target of a file, flags replace its parts: `--aws-region` the regions
+    /// of its aws selectors, `--tag` what one tag may be (its other tags stay).
+    ///
+    /// # Errors
+    /// When it is not clear which target is meant, when it does not exist or says no place to look, and when a flag
+    /// does not fit it.
+    pub fn target(&self, name: Option<&str>, overrides: &Overrides) -> Result<Target, ConfigError> {
+        let names = self.target_names();
+        match (name, &names[..]) {
+            (Some(name), names) if names.iter().any(|known| known == name) => self.named(name, overrides),
+            (Some(ADHOC), _) | (None, []) => self.adhoc(overrides),
+            (Some(name), _) => Err(ConfigError::UnknownTarget {
+                name: name.to_owned(),
+                nearest: nearest(name, names.iter().map(String::as_str)).map(ToOwned::to_owned),
+                names,
+            }),
+            (None, [only]) => self.named(only, overrides),
+            (None, _) => Err(ConfigError::WhichTarget { names }),
+        }
+    }
+
+    fn named(&self, name: &str, overrides: &Overrides) -> Result<Target, ConfigError> {
+        let nothing = TargetLayer::default();
+        let of = |layer: &Layer| layer.targets.get(name).cloned().unwrap_or_else(|| nothing.clone());
+        let (project, user) = (of(&self.project), of(&self.user));
+        let Some(mut select) = project.select.or(user.select) else {
+            let layer = if self.project.targets.contains_key(name) { &self.project } else { &self.user };
+            let problem = Problem::new(at(["targets", name]), format!("the target `{name}` has no `select`"))
+                .hint("say where its servers are: select = [{ provider = \"aws\", tags = { role = \"web\" } }]");
+            return Err(layer.document.problem(problem));
+        };
+        overrides.apply(name, &mut select, &self.anchor)?;
+        let said = TargetLayer {
+            app: project.app.or(user.app),
+            min_hosts: project.min_hosts.or(user.min_hosts),
+            select: Some(select),
+            exclude: project.exclude.or(user.exclude),
+            unaddressed: project.unaddressed.or(user.unaddressed),
+            ..nothing
+        };
+        self.complete(name, said, overrides)
+    }
+
+    fn adhoc(&self, overrides: &Overrides) -> Result<Target, ConfigError> {
+        let select = overrides.select(&self.anchor)?;
+        if select.is_empty() {
+            return Err(ConfigError::Nothing { file: self.sources.project.clone() });
+        }
+        self.complete(ADHOC, TargetLayer { select: Some(select), ..TargetLayer::default() }, overrides)
+    }
+
+    /// Lays flags and variables over the files, and the files over what is built in.
+    fn complete(&self, name: &str, said: TargetLayer, overrides: &Overrides) -> Result<Target, ConfigError> {
+        let flags = |problem: Problem| problem.of_flags();
+        let ssh = overrides.ssh.clone().checked(&self.anchor).map_err(flags)?;
+        let deploy = overrides.deploy.clone().checked(&self.anchor).map_err(flags)?;
+        let own_name = || name.parse::<AppName>().map_err(|bad| Problem::new(Vec::new(), bad.to_string()).of_flags());
+        Ok(Target {
+            name: name.to_owned(),
+            app: overrides.app.clone().or(said.app).map_or_else(own_name, Ok)?,
+            min_hosts: overrides.min_hosts.or(said.min_hosts).unwrap_or(defaults::MIN_HOSTS),
+            select: said.select.unwrap_or_default(),
+            exclude: said.exclude.unwrap_or_default(),
+            ssh: defaults::ssh(
+                ssh.over(self.project.ssh_of(name)).over(self.user.ssh_of(name)),
+                overrides.unaddressed.or(said.unaddressed),
+            ),
+            deploy: defaults::deploy(deploy.over(self.project.deploy_of(name)).over(self.user.deploy_of(name))),
+        })
+    }
+}
