@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use provider_core::{Endpoint, InstanceState, ProviderName, StaticHosts, TagFilter};
+use provider_core::{Endpoint, InstanceState, ProviderName, Selector, StaticHosts, TagFilter};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -96,6 +96,13 @@ pub struct Select {
     pub deadline: Duration,
     /// Go on without scopes that fail, and say so loudly.
     pub allow_partial: bool,
+}
+
+impl Select {
+    /// The part that means the same in every cloud.
+    pub fn selector(&self) -> Selector {
+        Selector { tags: self.tags.clone(), states: self.states.clone(), deadline: self.deadline }
+    }
 }
 
 /// Which provider is asked, and where in its world.

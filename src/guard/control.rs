@@ -101,6 +101,9 @@ pub enum Cause {
     Timeout,
     /// Contact was lost, and the request asked for a kill then.
     Lost,
+    /// It was silent for too long, so it was sent a [`Lifeline::Terminate`](super::Lifeline::Terminate). No guard says
+    /// this, for none knows why it was sent one; who sent it does.
+    Idle,
 }
 
 /// What is left of a script's process group.
