@@ -116,7 +116,7 @@ pub enum GroupState {
 }
 
 impl Signal {
-    fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         let fine = !name.is_empty()
             && name.len() <= 16
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'-');

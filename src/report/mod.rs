@@ -6,7 +6,7 @@
 //!
 //! Reading order: `reporter`, `run` (the fan), [`record`] (what all screens of a run are drawn from),
 //! `human` with `progress`, `summary` and `failures`, then the tables: `hosts`, `plan`, `check`.
-//! [`neutral`] is what every foreign text passes on its way to a terminal, [`tail`] what is kept of output.
+//! [`neutral`] is what every foreign text passes on its way to a terminal.
 //!
 //! Results go to standard output, all else to standard error. What draws tables and lines does no
 //! I/O: text comes out. Nothing in here knows an exit code that the run did not give, a command-line
@@ -37,7 +37,6 @@ mod run;
 mod screen;
 mod summary;
 mod table;
-pub mod tail;
 mod words;
 
 #[cfg(test)]
@@ -48,7 +47,6 @@ pub use record::{Gaps, HostRecord, Record, Status};
 pub use reporter::{Builder, Destination, Detail, Format, Reporter};
 pub use run::{ReportError, RunReporter};
 pub use screen::Screen;
-pub use tail::Tail;
 
 /// Locks even what a panicking thread left: a report that is a little wrong is better than none.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -11,6 +11,9 @@ pub const LINES: usize = 20;
 /// How many bytes are kept.
 pub const BYTES: usize = 8 * 1024;
 
+/// What is shown, the last line break, and the byte before: it tells whether the first line is whole.
+const ENOUGH: usize = BYTES + 2;
+
 /// Stands where the beginning of the first line was cut off.
 const CUT: &str = "…";
 
@@ -31,14 +34,13 @@ impl Tail {
 
     /// Takes the next bytes of the stream, cut anywhere.
     pub fn push(&mut self, bytes: &[u8]) {
-        // One byte more than is shown, so that `text` can tell whether its first line is whole.
-        let fresh = &bytes[bytes.len().saturating_sub(BYTES + 1)..];
+        let fresh = &bytes[bytes.len().saturating_sub(ENOUGH)..];
         if fresh.len() < bytes.len() {
             self.kept.clear();
             self.cut = true;
         }
         if self.kept.len() + fresh.len() > 2 * BYTES {
-            let surplus = (self.kept.len() + fresh.len()).saturating_sub(BYTES + 1).min(self.kept.len());
+            let surplus = (self.kept.len() + fresh.len()).saturating_sub(ENOUGH).min(self.kept.len());
             self.kept.drain(..surplus);
             self.cut = true;
         }
@@ -148,7 +150,7 @@ mod tests {
 
             let mut tail = Tail::new();
             chunks.iter().for_each(|chunk| tail.push(chunk));
-            prop_assert!(tail.kept.len() <= 2 * BYTES + 1);
+            prop_assert!(tail.kept.len() <= 2 * BYTES);
         }
     }
 }

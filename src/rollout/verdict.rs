@@ -157,7 +157,7 @@ mod tests {
             assert_eq!(outcome, if status == 0 { Outcome::Succeeded } else { Outcome::Failed });
             assert_eq!((result.exit_status, result.signal, result.killed), (Some(status), None, None));
         }
-        let (outcome, result) = judged(ScriptStatus::Signaled(Signal::new("TERM")), Cause::None, GroupState::Gone);
+        let (outcome, result) = judged(ScriptStatus::Signaled(Signal::named("TERM").expect("a name")), Cause::None, GroupState::Gone);
         assert_eq!((outcome, result.signal.as_deref(), result.exit_status), (Outcome::Failed, Some("TERM"), None));
     }
 
@@ -197,7 +197,7 @@ mod tests {
         let mut policy = policy();
         policy.limits.script = Duration::from_secs(3);
         let trailer = Trailer {
-            status: ScriptStatus::Signaled(Signal::new("TERM")),
+            status: ScriptStatus::Signaled(Signal::named("TERM").expect("a name")),
             cause: Cause::Timeout,
             group: GroupState::Gone,
             stdout: None,

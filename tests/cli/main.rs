@@ -2,6 +2,7 @@
 //!
 //! [`project`] runs the binary in a throw-away project. Each other file is one promise.
 
+#[expect(dead_code, reason = "the transport's own tests use the rest of it")]
 #[path = "../harness/sshd.rs"]
 mod sshd;
 

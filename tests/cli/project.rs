@@ -13,46 +13,46 @@ use tempfile::TempDir;
 
 /// A folder with a `fleetwide.toml`, a home of its own, and what a test writes into it.
 #[derive(Debug)]
-pub struct Project {
+pub(crate) struct Project {
     dir: TempDir,
 }
 
 /// What a run of the binary came to.
 #[derive(Debug)]
-pub struct Finished {
+pub(crate) struct Finished {
     /// The exit code; `None` when a signal ended it.
-    pub code: Option<i32>,
+    pub(crate) code: Option<i32>,
     /// All of standard output.
-    pub stdout: String,
+    pub(crate) stdout: String,
     /// All of standard error.
-    pub stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Finished {
     /// Checks the exit code, showing everything when it is another.
     #[track_caller]
-    pub fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "\n-- stdout\n{}\n-- stderr\n{}", self.stdout, self.stderr);
         self
     }
 
     /// Checks that people are told this, on either stream.
     #[track_caller]
-    pub fn says(self, words: &str) -> Self {
+    pub(crate) fn says(self, words: &str) -> Self {
         let said = self.stdout.contains(words) || self.stderr.contains(words);
         assert!(said, "nothing says {words:?}\n-- stdout\n{}\n-- stderr\n{}", self.stdout, self.stderr);
         self
     }
 
     /// Standard output as one JSON value.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}:\n{}", self.stdout))
     }
 }
 
 impl Project {
     /// An empty project.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("fw-").tempdir().expect("a temporary folder");
         for folder in ["home", "project"] {
             fs::create_dir(dir.path().join(folder)).expect("a folder");
@@ -61,42 +61,42 @@ impl Project {
     }
 
     /// A project with this `fleetwide.toml`.
-    pub fn with_config(text: &str) -> Self {
+    pub(crate) fn with_config(text: &str) -> Self {
         let project = Self::new();
         project.write("fleetwide.toml", text);
         project
     }
 
     /// A path in the project.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join("project").join(name)
     }
 
     /// The home folder that the binary sees.
-    pub fn home(&self) -> PathBuf {
+    pub(crate) fn home(&self) -> PathBuf {
         self.dir.path().join("home")
     }
 
     /// Writes a file of the project.
-    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, text).expect("a file of the project");
         path
     }
 
     /// Reads a file of the project.
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         let path = self.path(name);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
     /// Reads a report.
-    pub fn report(&self, name: &str) -> Value {
+    pub(crate) fn report(&self, name: &str) -> Value {
         serde_json::from_str(&self.read(name)).expect("a report is JSON")
     }
 
     /// The binary with these arguments, to be changed before it is run.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fleetwide"));
         command
             .args(arguments)
@@ -110,12 +110,12 @@ impl Project {
     }
 
     /// Runs the binary to its end.
-    pub fn run(&self, arguments: &[&str]) -> Finished {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
         finished(self.command(arguments).output().expect("the binary runs"))
     }
 
     /// Starts the binary with `--output json`, to be watched and stopped.
-    pub fn start(&self, arguments: &[&str]) -> Running {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         let mut command = self.command(arguments);
         command.args(["--output", "json"]).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary runs");
@@ -126,7 +126,7 @@ impl Project {
 
 /// The binary while it runs, its events read as they come.
 #[derive(Debug)]
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     events: BufReader<ChildStdout>,
     seen: String,
@@ -134,12 +134,12 @@ pub struct Running {
 
 impl Running {
     /// Its process id.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Reads events until `count` of this type have come.
-    pub fn await_events(&mut self, kind: &str, count: usize) -> Vec<Value> {
+    pub(crate) fn await_events(&mut self, kind: &str, count: usize) -> Vec<Value> {
         let mut found = Vec::new();
         while found.len() < count {
             let mut line = String::new();
@@ -155,12 +155,12 @@ impl Running {
     }
 
     /// Sends it a signal, by name.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         kill(name, self.pid());
     }
 
     /// Waits for its end.
-    pub fn finish(mut self) -> Finished {
+    pub(crate) fn finish(mut self) -> Finished {
         let mut rest = String::new();
         std::io::Read::read_to_string(&mut self.events, &mut rest).expect("its stdout can be read");
         let output = self.child.wait_with_output().expect("it ends");
@@ -177,13 +177,13 @@ fn finished(output: Output) -> Finished {
 }
 
 /// Sends a signal to one process.
-pub fn kill(name: &str, pid: u32) {
+pub(crate) fn kill(name: &str, pid: u32) {
     let status = Command::new("kill").args(["-s", name, &pid.to_string()]).status().expect("kill runs");
     assert!(status.success(), "kill -s {name} {pid}");
 }
 
 /// The processes whose environment or command line holds `mark`, as `pid command`.
-pub fn processes_with(mark: &Path) -> Vec<String> {
+pub(crate) fn processes_with(mark: &Path) -> Vec<String> {
     let mark = mark.to_str().expect("a mark is text");
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").expect("/proc").flatten() {
@@ -203,7 +203,7 @@ pub fn processes_with(mark: &Path) -> Vec<String> {
 
 /// Looks until `condition` gives something, at most for `limit`; then fails with what `otherwise` says.
 #[track_caller]
-pub fn eventually<T>(limit: Duration, mut condition: impl FnMut() -> Option<T>, otherwise: impl FnOnce() -> String) -> T {
+pub(crate) fn eventually<T>(limit: Duration, mut condition: impl FnMut() -> Option<T>, otherwise: impl FnOnce() -> String) -> T {
     let end = Instant::now() + limit;
     loop {
         if let Some(value) = condition() {

@@ -10,9 +10,9 @@ use super::{project::Project, sshd::Sshd};
 
 /// Hosts on 127.x.y.z of one `sshd`, each with a state folder of its own.
 #[derive(Debug)]
-pub struct SshFleet {
+pub(crate) struct SshFleet {
     /// The project that deploys to them.
-    pub project: Project,
+    pub(crate) project: Project,
     sshd: RefCell<Option<Sshd>>,
     folder: PathBuf,
     key: PathBuf,
@@ -23,7 +23,7 @@ pub struct SshFleet {
 
 impl SshFleet {
     /// Starts hosts of these names and tags; `deploy` is added to `[targets.web.deploy]`.
-    pub fn start(hosts: &[(String, Vec<(&str, String)>)], deploy: &str) -> Self {
+    pub(crate) fn start(hosts: &[(String, Vec<(&str, String)>)], deploy: &str) -> Self {
         let sshd = Sshd::builder().hosts(u8::try_from(hosts.len()).expect("a small fleet")).start();
         let listed: Vec<String> = hosts
             .iter()
@@ -54,18 +54,18 @@ impl SshFleet {
     }
 
     /// Where a host keeps Fleetwide's state.
-    pub fn state(&self, name: &str) -> PathBuf {
+    pub(crate) fn state(&self, name: &str) -> PathBuf {
         self.states[self.number(name)].join("fleetwide")
     }
 
     /// The beginning of every host's state folder: each process that a host runs has one of these in
     /// its environment, and nothing else has.
-    pub fn states(&self) -> PathBuf {
+    pub(crate) fn states(&self) -> PathBuf {
         self.folder.join("state-")
     }
 
     /// The folder of the only run that a host has had.
-    pub fn only_run(&self, name: &str) -> PathBuf {
+    pub(crate) fn only_run(&self, name: &str) -> PathBuf {
         let runs = self.state(name).join("shop/runs");
         let mut runs: Vec<_> = fs::read_dir(&runs).expect("runs").map(|run| run.expect("a run").path()).collect();
         assert_eq!(runs.len(), 1, "{runs:?}");
@@ -73,22 +73,22 @@ impl SshFleet {
     }
 
     /// `address:port` of a host.
-    pub fn address(&self, name: &str) -> String {
+    pub(crate) fn address(&self, name: &str) -> String {
         self.addresses[self.number(name)].clone()
     }
 
     /// The private key that logs in.
-    pub fn key(&self) -> PathBuf {
+    pub(crate) fn key(&self) -> PathBuf {
         self.key.clone()
     }
 
     /// An empty client configuration.
-    pub fn client_config(&self) -> PathBuf {
+    pub(crate) fn client_config(&self) -> PathBuf {
         self.folder.join("ssh_config")
     }
 
     /// Stops the server.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.sshd.take();
     }
 
@@ -97,7 +97,7 @@ impl SshFleet {
     }
 
     /// All log files below a folder of the project, joined.
-    pub fn logs(&self, folder: &str) -> String {
+    pub(crate) fn logs(&self, folder: &str) -> String {
         let mut text = String::new();
         collect(&self.project.path(folder), &mut text);
         assert!(!text.is_empty(), "there are logs");

@@ -62,7 +62,7 @@ impl Session for Played {
             Act::LoseContact => Err(Lost { group: Some(4711), sent: true, message: "reset".into() }),
             Act::RunUntilStopped => {
                 stop.wait_for(|stop| *stop >= Stop::Terminate).await.expect("the engine holds the sender");
-                ended(ScriptStatus::Signaled(Signal::new("TERM")), Cause::Stop)
+                ended(ScriptStatus::Signaled(Signal::named("TERM").expect("a name")), Cause::Stop)
             }
             Act::Panic => panic!("on purpose"),
             Act::RefuseConnection => unreachable!("never connected"),
