@@ -124,7 +124,13 @@ impl List {
 
     async fn login(&mut self, target: &Target, host: &Host) -> Result<(), CliError> {
         let label = format!("login on {}", host.instance.name);
-        let transport = deploy::transport(target, session::known_hosts()?).map_err(DeployError::from)?;
+        let transport = match deploy::transport(target, session::known_hosts()?) {
+            Ok(transport) => transport,
+            Err(error) => {
+                self.failed(label, &DeployError::from(error).into());
+                return Ok(());
+            }
+        };
         match transport.connect(host).await {
             Ok(connected) => {
                 let took = connected.connect + connected.auth;

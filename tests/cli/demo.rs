@@ -24,7 +24,7 @@ fn the_demos_events_are_json() {
         run.stdout.lines().map(|line| serde_json::from_str(line).expect("one event a line")).collect();
     let finished = events.iter().filter(|event| event["type"] == "host-finished");
     let mut providers: Vec<_> = finished
-        .inspect(|event| assert_eq!(event["outcome"], "succeeded", "{event:#}"))
+        .inspect(|event| assert_eq!(event["result"]["outcome"], "succeeded", "{event:#}"))
         .map(|event| event["host"].as_str().expect("an id").split(':').next().expect("a provider").to_owned())
         .collect();
     assert_eq!(providers.len(), 30);

@@ -1,7 +1,6 @@
 //! A real `sshd` that plays many hosts, and a project whose target `web` consists of them.
 
 use std::{
-    cell::RefCell,
     fs,
     path::{Path, PathBuf},
 };
@@ -13,7 +12,8 @@ use super::{project::Project, sshd::Sshd};
 pub(crate) struct SshFleet {
     /// The project that deploys to them.
     pub(crate) project: Project,
-    sshd: RefCell<Option<Sshd>>,
+    /// Kept for its end: it takes the server along.
+    _sshd: Sshd,
     folder: PathBuf,
     key: PathBuf,
     addresses: Vec<String>,
@@ -49,7 +49,7 @@ impl SshFleet {
             addresses: sshd.addresses().iter().map(|address| format!("{address}:{port}")).collect(),
             states: (0..hosts.len()).map(|host| sshd.state(host)).collect(),
             names: hosts.iter().map(|(name, _)| name.clone()).collect(),
-            sshd: RefCell::new(Some(sshd)),
+            _sshd: sshd,
         }
     }
 
@@ -85,11 +85,6 @@ impl SshFleet {
     /// An empty client configuration.
     pub(crate) fn client_config(&self) -> PathBuf {
         self.folder.join("ssh_config")
-    }
-
-    /// Stops the server.
-    pub(crate) fn stop(&self) {
-        self.sshd.take();
     }
 
     fn number(&self, name: &str) -> usize {
