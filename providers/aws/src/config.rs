@@ -43,7 +43,7 @@ pub struct AssumeRole {
     pub arn: String,
     /// The external id that the role's trust policy asks for.
     pub external_id: Option<String>,
-    /// How the session is named in CloudTrail; `fleetwide` unless given.
+    /// How the session is named in AWS's audit log; `fleetwide` unless given.
     pub session_name: Option<String>,
 }
 

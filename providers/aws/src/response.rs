@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, net::IpAddr, str::FromStr};
 
 use aws_sdk_ec2::{
     primitives::DateTime,
-    types::{Instance as Ec2Instance, InstanceStateName, Region, Reservation},
+    types::{
+        Instance as Ec2Instance, InstanceIpv6Address, InstanceNetworkInterface, InstanceState as Ec2State,
+        InstanceStateName, Placement, Region, Reservation, Tag,
+    },
 };
 use jiff::Timestamp;
 use provider_core::{Addresses, Instance, InstanceId, InstanceState};
@@ -61,19 +64,18 @@ fn instance(described: &Ec2Instance, reservation: &Reservation, region: &str) ->
 }
 
 fn zone(described: &Ec2Instance) -> &str {
-    described.placement().and_then(|placement| placement.availability_zone()).unwrap_or_default()
+    described.placement().and_then(Placement::availability_zone).unwrap_or_default()
 }
 
 fn tags(described: &Ec2Instance) -> BTreeMap<String, String> {
-    let pair =
-        |tag: &aws_sdk_ec2::types::Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
+    let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
     described.tags().iter().filter_map(pair).collect()
 }
 
 fn addresses(described: &Ec2Instance, id: &str) -> Result<Addresses, Unreadable> {
     let ipv6 = described.ipv6_address().or_else(|| {
         let interfaces = described.network_interfaces().iter();
-        interfaces.flat_map(|interface| interface.ipv6_addresses()).find_map(|address| address.ipv6_address())
+        interfaces.flat_map(InstanceNetworkInterface::ipv6_addresses).find_map(InstanceIpv6Address::ipv6_address)
     });
     Ok(Addresses {
         private_ipv4: address(id, "private IPv4 address", described.private_ip_address())?,
@@ -101,7 +103,7 @@ fn named(name: Option<&str>) -> Option<String> {
 }
 
 fn state(described: &Ec2Instance) -> InstanceState {
-    match described.state().and_then(|state| state.name()) {
+    match described.state().and_then(Ec2State::name) {
         Some(InstanceStateName::Pending) => InstanceState::Pending,
         Some(InstanceStateName::Running) => InstanceState::Running,
         Some(InstanceStateName::Stopping | InstanceStateName::ShuttingDown) => InstanceState::Stopping,
@@ -134,10 +136,6 @@ pub(crate) fn culprit(page: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_ec2::types::{
-        InstanceIpv6Address, InstanceNetworkInterface, InstanceState as Ec2State, Placement, Tag,
-    };
-
     use super::*;
 
     fn reservation(instance: Ec2Instance) -> [Reservation; 1] {
