@@ -10,7 +10,8 @@ pub(super) fn escape(value: &[u8]) -> String {
         if is_plain(byte) && !(at == 0 && byte == b'-') {
             word.push(char::from(byte));
         } else {
-            word.push_str(&format!("\\0{byte:03o}"));
+            word.push_str("\\0");
+            word.extend([byte >> 6, byte >> 3 & 7, byte & 7].map(|digit| char::from(b'0' + digit)));
         }
     }
     word

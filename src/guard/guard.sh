@@ -129,6 +129,9 @@ tools() {
     leader="python3 -Ic 'import os,signal as s;s.signal(s.SIGPIPE,s.SIG_DFL);s.signal(s.SIGXFSZ,s.SIG_DFL);os.setsid();os.execvp(\"sh\",[\"sh\"])'"
   else refuse no-tool 'this host has none of setsid, perl and python3'
   fi
+  # dash needs it before a group's number; busybox takes it for a number.
+  minus=--
+  kill -s 0 -- $$ || minus=''
   if sleep 0.001; then tick=0.1 ticks=10; else tick=1 ticks=1; fi
 }
 
@@ -148,7 +151,8 @@ alive() { [ "$1" ] && birth "$1" && [ "$b" ] && { [ -z "$2" ] || [ "$b" = "$2" ]
 
 # Is any process of group $1 left? A zombie that its parent has not reaped is not; one that we may not signal is.
 group_alive() {
-  e=$(LC_ALL=C kill -s 0 -- "-$1" 2>&1) || case $e in
+  # shellcheck disable=SC2086
+  e=$(LC_ALL=C kill -s 0 $minus "-$1" 2>&1) || case $e in
     *ermitted*) return 0 ;;
     *) return 1 ;;
   esac
@@ -159,9 +163,9 @@ group_alive() {
     END { exit !found }'
 }
 strike() {
-  kill -s "$1" -- "-$group"
-  # A stopped process would sleep through its TERM.
-  kill -s CONT -- "-$group"
+  # The second one because a stopped process would sleep through its TERM.
+  # shellcheck disable=SC2086
+  for t in "$1" CONT; do kill -s "$t" $minus "-$group"; done
 }
 
 # --- What a deploy keeps on the host ---
@@ -494,15 +498,12 @@ ended() {
   printf '\036%s end\n' "$nonce" >&5
   say "end $status $cause $left $size1 $size2"
 }
-# Keeps the ten youngest runs; the names were checked when they were made.
+# Keeps the ten youngest runs: the ids of runs sort by their age.
 prune() {
   set -- "$state"/runs/*/
-  [ $# -gt 10 ] || return
-  n=0
-  # shellcheck disable=SC2012
-  ls -t "$state/runs" | while read -r d; do
-    n=$((n + 1))
-    [ $n -le 10 ] || rm -rf "$state/runs/$d"
+  while [ $# -gt 10 ]; do
+    [ "$1" = "$dir/" ] || rm -rf "$1"
+    shift
   done
 }
 

@@ -118,26 +118,23 @@ impl<L: ControlLine> Parser<L> {
         let marker: &'a [u8] = marker;
         let mut rest = bytes;
         std::iter::from_fn(move || {
-            while *phase != Phase::After {
-                match scan(marker, state, &mut rest)? {
-                    Piece::Bytes(bytes) if *phase == Phase::Before => return Some(Ok(Parsed::Noise(bytes))),
-                    Piece::Bytes(bytes) => {
-                        *output += bytes.len() as u64;
-                        return Some(Ok(Parsed::Output(bytes)));
-                    }
-                    Piece::Line(line) => {
-                        let control = line.and_then(|line| L::parse(&String::from_utf8_lossy(&line)));
-                        if let Ok(control) = &control {
-                            *phase = match control.effect() {
-                                Effect::Begins => Phase::Script,
-                                Effect::Ends => Phase::After,
-                            };
-                        }
-                        return Some(control.map(Parsed::Control));
-                    }
-                }
+            if *phase == Phase::After {
+                return None;
             }
-            None
+            Some(match scan(marker, state, &mut rest)? {
+                Piece::Bytes(bytes) if *phase == Phase::Before => Ok(Parsed::Noise(bytes)),
+                Piece::Bytes(bytes) => {
+                    *output += bytes.len() as u64;
+                    Ok(Parsed::Output(bytes))
+                }
+                Piece::Line(line) => line.and_then(|line| L::parse(&String::from_utf8_lossy(&line))).map(|control| {
+                    *phase = match control.effect() {
+                        Effect::Begins => Phase::Script,
+                        Effect::Ends => Phase::After,
+                    };
+                    Parsed::Control(control)
+                }),
+            })
         })
     }
 

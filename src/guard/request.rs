@@ -2,7 +2,7 @@
 //!
 //! Not in here: what a script is told in its environment. That is the caller's to say.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use super::{VERSION, escape::escape, lifeline::whole_seconds, nonce::Nonce, program::Program, program_text};
 
@@ -40,7 +40,7 @@ pub enum Work {
 pub struct Deploy {
     /// Whose lock, fence and revision these are.
     pub app: String,
-    /// The run that it is part of.
+    /// The run that it is part of. Ids of later runs sort after it, as ULIDs do: a host keeps the last ten.
     pub run: String,
     /// Which start of the script on this host. The same attempt sent again attaches to what the first one started.
     pub attempt: u32,
@@ -160,7 +160,7 @@ struct Header(String);
 
 impl Header {
     fn line(&mut self, key: &str, value: impl std::fmt::Display) {
-        self.0.push_str(&format!("{key} {value}\n"));
+        writeln!(self.0, "{key} {value}").expect("a String takes all that is written to it");
     }
 
     fn argument(&mut self, what: &str, value: &[u8]) -> Result<(), RequestError> {

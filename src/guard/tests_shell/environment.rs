@@ -171,7 +171,7 @@ fn a_wrong_header_is_refused(shell: Shell) {
         ("arg sh", "why not"),
     ] {
         let (guard, request) = right.split_at(header);
-        assert_eq!(request.matches(&format!("{line}")).count(), 1, "{line}");
+        assert_eq!(request.matches(line).count(), 1, "{line}");
         let sent = format!("{guard}{}", request.replacen(line, wrong, 1));
         let seen = Running::send_raw(host.command(), sent.as_bytes(), &nonce).finish();
         assert_eq!(seen.refusal().0, Refusal::BadRequest, "{wrong}");

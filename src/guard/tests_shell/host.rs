@@ -28,7 +28,7 @@ use crate::guard::{
 };
 
 /// Only a guard that hangs takes this long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shell {
@@ -180,8 +180,8 @@ pub(super) fn deploy(script: impl AsRef<[u8]>) -> GuardRequest {
 fn request(work: Work) -> GuardRequest {
     GuardRequest {
         work,
-        deadline: Duration::from_secs(300),
-        grace: Duration::from_secs(300),
+        deadline: Duration::from_mins(5),
+        grace: Duration::from_mins(5),
         on_lost: OnLost::Kill,
         env: BTreeMap::new(),
         args: Vec::new(),

@@ -23,7 +23,7 @@ on_every_shell!(
     a_script_may_leave_a_server_behind,
 );
 
-const LONG: Duration = Duration::from_secs(300);
+const LONG: Duration = Duration::from_mins(5);
 
 fn assert_killed(seen: &Seen, signal: &str, cause: Cause) {
     let trailer = seen.trailer();
@@ -62,7 +62,7 @@ fn kill_needs_no_grace(shell: Shell) {
 
 fn kill_overtakes_a_grace(shell: Shell) {
     let host = Host::new(shell);
-    let mut running = host.start(&run("trap 'echo again' TERM; echo ready; while :; do sleep 300; done"));
+    let mut running = host.start(&run("trap 'echo again' TERM; echo ready; while :; do sleep 0.05; done"));
     running.until_printed("ready").send(Lifeline::Terminate { grace: LONG });
     running.until_printed("again").send(Lifeline::Kill);
     assert_killed(&running.finish(), "KILL", Cause::Kill);
