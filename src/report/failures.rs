@@ -47,7 +47,12 @@ pub(super) fn screenful(record: &Record, labels: &Labels, screen: &Screen, all: 
 pub(super) fn headline(host: &HostRecord, label: &str, screen: &Screen) -> String {
     let outcome = host.outcome.map_or("running", Outcome::as_str);
     let sign = screen.paint(Ink::Bad, screen.signs().cross);
-    let time = host.duration_ms.map(|ms| format!(" after {}", words::duration(Duration::from_millis(ms))));
+    let tries = if host.attempts > 1 {
+        format!("{} in ", words::count(host.attempts as usize, "attempt"))
+    } else {
+        String::new()
+    };
+    let time = host.duration_ms.map(|ms| format!(" after {tries}{}", words::duration(Duration::from_millis(ms))));
     let why = words::why(host);
     let time = time.unwrap_or_default();
     let head = format!("{} {label} {outcome}{time}", screen.signs().cross);
@@ -111,9 +116,6 @@ fn facts(host: &HostRecord, screen: &Screen) -> String {
     let mut facts = vec![neutral::line(host.id.as_str()), neutral::line(&host.address)];
     if !host.region.is_empty() {
         facts.push(neutral::line(&host.region));
-    }
-    if host.attempts > 1 {
-        facts.push(words::count(host.attempts as usize, "attempt"));
     }
     let facts = facts.join(&format!(" {} ", screen.signs().dot));
     screen.paint(Ink::Faint, &wrapped(&facts, INDENT, INDENT, screen))

@@ -38,6 +38,9 @@ use crate::{
 /// Without a terminal, the longest time without a word.
 const HEARTBEAT: Duration = Duration::from_secs(60);
 
+/// What is said when somebody like `head` has read enough.
+pub(super) const CLOSED: &str = "standard output was closed before the end";
+
 /// Tells what time it is; a test's stands still.
 pub(super) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
@@ -147,7 +150,7 @@ impl Human {
             err.line(&warning(trouble, err_screen));
         }
         if let Some(failure) = out.failure() {
-            err.line(&warning(&format!("standard output was closed before the end: {failure}"), err_screen));
+            err.line(&warning(&format!("{CLOSED}: {failure}"), err_screen));
         }
     }
 

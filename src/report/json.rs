@@ -4,12 +4,13 @@
 //! `snake_case`, words `kebab-case`. What a host printed is its text, cut anywhere, bytes that are
 //! not UTF-8 replaced: the log file has them raw.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Mutex};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
+    lock,
     outlet::Outlet,
     plan::PlanJson,
     record::{HostRecord, MissingScope, Record, SkippedInstance, Status, ms},
@@ -34,43 +35,14 @@ struct Line<'a> {
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 enum Body<'a> {
-    RunStarted {
-        plan: Box<PlanJson<'a>>,
-        missing_scopes: &'a [MissingScope],
-        skipped_unaddressed: &'a [SkippedInstance],
-    },
-    HostConnecting {
-        host: &'a HostId,
-        attempt: u32,
-    },
-    ScriptStarted {
-        host: &'a HostId,
-        group: u32,
-    },
-    Output {
-        host: &'a HostId,
-        stream: Stream,
-        text: String,
-    },
-    HostRetrying {
-        host: &'a HostId,
-        attempt: u32,
-        message: &'a str,
-        wait_ms: u64,
-    },
-    HostFinished {
-        host: &'a HostId,
-        result: Option<&'a HostRecord>,
-    },
-    Stopping {
-        reason: StopReason,
-        running: usize,
-    },
-    RunFinished {
-        status: Status,
-        exit_code: u8,
-        summary: Summary,
-    },
+    RunStarted { plan: Box<PlanJson<'a>>, missing_scopes: Vec<MissingScope>, skipped_unaddressed: Vec<SkippedInstance> },
+    HostConnecting { host: &'a HostId, attempt: u32 },
+    ScriptStarted { host: &'a HostId, group: u32 },
+    Output { host: &'a HostId, stream: Stream, text: String },
+    HostRetrying { host: &'a HostId, attempt: u32, message: &'a str, wait_ms: u64 },
+    HostFinished { host: &'a HostId, result: Option<&'a HostRecord> },
+    Stopping { reason: StopReason, running: usize },
+    RunFinished { status: Status, exit_code: u8, summary: Summary },
 }
 
 /// Writes events as lines of JSON.
@@ -87,13 +59,16 @@ impl Json {
     }
 
     /// Writes one event. `record` has been told of it already.
-    pub(super) fn event(&mut self, event: &Event<'_>, record: &Record, host: Option<&HostRecord>) {
+    pub(super) fn event(&mut self, event: &Event<'_>, record: &Mutex<Record>, host: Option<&HostRecord>) {
         let body = match event.kind {
-            EventKind::RunStarted { plan } => Body::RunStarted {
-                plan: Box::new(plan.into()),
-                missing_scopes: &record.missing_scopes,
-                skipped_unaddressed: &record.skipped_unaddressed,
-            },
+            EventKind::RunStarted { plan } => {
+                let record = lock(record);
+                Body::RunStarted {
+                    plan: Box::new(plan.into()),
+                    missing_scopes: record.missing_scopes.clone(),
+                    skipped_unaddressed: record.skipped_unaddressed.clone(),
+                }
+            }
             EventKind::HostConnecting { host, attempt } => Body::HostConnecting { host, attempt },
             EventKind::ScriptStarted { host, group } => Body::ScriptStarted { host, group },
             EventKind::Output { host, stream, bytes } => {
@@ -118,6 +93,11 @@ impl Json {
             Ok(text) => self.out.line(&text),
             Err(error) => tracing::error!(seq = event.seq, %error, "cannot write an event as JSON"),
         }
+    }
+
+    /// Why nothing is written any more, if so.
+    pub(super) fn failure(&self) -> Option<String> {
+        self.out.failure()
     }
 
     /// `bytes` as text; a character that is cut at the end waits for the rest.

@@ -75,13 +75,14 @@ impl Progress {
         label: impl Fn(&HostId) -> String,
     ) -> Vec<String> {
         let cut = |text: &str| cells::cut(text, width, screen.signs().ellipsis);
-        let mut counts = format!("  {}", self.counts(screen));
-        if let Some(reason) = self.stopping {
-            counts.push_str(&format!(" {} stopping ({})", screen.signs().dot, stop_word(reason)));
-        }
-        let counts = cut(&counts);
-        let counts =
-            if self.stopping.is_some() || self.ended.failures() > 0 { screen.paint(Ink::Bad, &counts) } else { counts };
+        let mut counts = self.counts();
+        counts.extend(self.stopping.map(|reason| (format!("stopping ({})", stop_word(reason)), Ink::Warning)));
+        let plain = format!("  {}", joined(counts.iter().map(|(text, _)| text.clone()), screen));
+        let counts = if cells::width(&plain) > width {
+            cut(&plain)
+        } else {
+            format!("  {}", joined(counts.iter().map(|(text, ink)| screen.paint(*ink, text)), screen))
+        };
         let slowest =
             self.slowest(now).map(|(host, time)| format!("  slowest: {} {}", label(host), words::duration(time)));
         vec![self.bar(now, width, screen), counts, screen.paint(Ink::Faint, &cut(&slowest.unwrap_or_default()))]
@@ -93,7 +94,8 @@ impl Progress {
         let slowest =
             self.slowest(now).map(|(host, time)| format!("; slowest {} {}", label(host), words::duration(time)));
         let elapsed = words::duration(since(self.began, now));
-        format!("{elapsed}: {}{}", self.counts(screen), slowest.unwrap_or_default())
+        let counts = joined(self.counts().into_iter().map(|(text, _)| text), screen);
+        format!("{elapsed}: {counts}{}", slowest.unwrap_or_default())
     }
 
     /// True when another tenth of the hosts has ended since the last heartbeat.
@@ -102,24 +104,22 @@ impl Progress {
         self.total > FEW && self.ended.total < self.total && part(self.ended.total) > part(self.told)
     }
 
-    fn counts(&self, screen: &Screen) -> String {
+    /// How many hosts are where, those that are nowhere left out.
+    fn counts(&self) -> Vec<(String, Ink)> {
         let Summary { total: ended, succeeded, failed, unreachable, unknown, skipped } = self.ended;
-        let waiting = self.total.saturating_sub(ended + self.running.len());
+        let running = self.running.len();
+        let to_go = self.total.saturating_sub(ended + running);
         let counts = [
-            (succeeded, "done", true),
-            (self.running.len(), "running", true),
-            (failed, "failed", false),
-            (unreachable, "unreachable", false),
-            (unknown, "unknown", false),
-            (skipped, "skipped", false),
-            (waiting, "to go", false),
+            (succeeded, "done", Ink::Good),
+            (running, "running", Ink::Strong),
+            (failed, "failed", Ink::Bad),
+            (unreachable, "unreachable", Ink::Bad),
+            (unknown, "unknown", Ink::Bad),
+            (skipped, "skipped", Ink::Warning),
+            (to_go, "to go", Ink::Faint),
         ];
-        let shown: Vec<_> = counts
-            .into_iter()
-            .filter(|(n, _, always)| *n > 0 || *always)
-            .map(|(n, word, _)| format!("{} {word}", words::number(n)))
-            .collect();
-        shown.join(&format!(" {} ", screen.signs().dot))
+        let shown = counts.into_iter().filter(|(n, word, _)| *n > 0 || *word == "done");
+        shown.map(|(n, word, ink)| (format!("{} {word}", words::number(n)), ink)).collect()
     }
 
     fn bar(&self, now: Timestamp, width: usize, screen: &Screen) -> String {
@@ -149,11 +149,72 @@ impl Progress {
     }
 }
 
+fn joined(parts: impl IntoIterator<Item = String>, screen: &Screen) -> String {
+    parts.into_iter().collect::<Vec<_>>().join(&format!(" {} ", screen.signs().dot))
+}
+
 /// Why a run is stopping, in a word.
 pub(super) const fn stop_word(reason: StopReason) -> &'static str {
     match reason {
         StopReason::Budget => "too many failures",
         StopReason::Interrupt => "Ctrl-C",
         StopReason::Terminate => "SIGTERM",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use provider_core::{InstanceId, ProviderName};
+
+    use super::*;
+    use crate::rollout::HostResult;
+
+    fn id(n: usize) -> HostId {
+        HostId::new(&ProviderName::new("aws"), &InstanceId::new(format!("i-{n}")))
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).expect("in range")
+    }
+
+    /// 412 of 1,000 hosts have ended, every hundredth badly, and five are running.
+    fn under_way() -> Progress {
+        let mut progress = Progress::new("Deploy 4f2a91c to web".to_owned(), 1000, at(0));
+        for n in 0..412 {
+            let outcome = if n % 100 == 99 { Outcome::Unreachable } else { Outcome::Succeeded };
+            let result = HostResult { outcome, ..HostResult::skipped(id(n)) };
+            progress.enter(&EventKind::HostConnecting { host: &id(n), attempt: 1 }, at(1));
+            progress.enter(&EventKind::HostFinished { result: &result }, at(2));
+        }
+        for n in 500..505 {
+            progress
+                .enter(&EventKind::HostConnecting { host: &id(n), attempt: 1 }, at(i64::try_from(n).expect("small")));
+        }
+        progress
+    }
+
+    fn lines(progress: &Progress, width: usize) -> String {
+        progress.lines(at(562), width, &Screen::PLAIN, HostId::to_string).join("\n")
+    }
+
+    #[test]
+    fn the_display_fits_any_width() {
+        let mut progress = under_way();
+        insta::assert_snapshot!(lines(&progress, 79), @"");
+        insta::assert_snapshot!(lines(&progress, 199), @"");
+        progress.enter(&EventKind::Stopping { reason: StopReason::Interrupt, running: 5 }, at(562));
+        insta::assert_snapshot!(lines(&progress, 40), @"");
+        for width in 0..200 {
+            let lines = progress.lines(at(562), width, &Screen::PLAIN, HostId::to_string);
+            assert!(lines.iter().all(|line| cells::width(line) <= width), "{width}: {lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_log_hears_of_each_tenth_once() {
+        let mut progress = under_way();
+        assert!(progress.heartbeat_due());
+        insta::assert_snapshot!(progress.heartbeat(at(562), &Screen::PLAIN, HostId::to_string), @"");
+        assert!(!progress.heartbeat_due());
     }
 }

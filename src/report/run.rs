@@ -7,12 +7,12 @@ use std::{
 };
 
 use super::{
-    human::Human,
+    human::{CLOSED, Human},
     json::Json,
     lock,
     log_dir::LogDir,
     outlet::Outlet,
-    record::{HostRecord, Places, Record},
+    record::{Places, Record},
     record_file::RecordFile,
 };
 use crate::{
@@ -86,7 +86,9 @@ impl EventSink for RunReporter {
 impl Parts {
     fn event(&mut self, event: &Event<'_>) {
         self.log(&event.kind);
-        let changed = self.places.enter(&mut lock(&self.record), &event.kind, event.at);
+        // A flood of output must not wait for the record, which may be being saved.
+        let changed = !matches!(event.kind, EventKind::Output { .. })
+            && self.places.enter(&mut lock(&self.record), &event.kind, event.at);
         match (&event.kind, &self.file) {
             (EventKind::Stopping { .. }, Some(file)) => file.changed_gravely(),
             (_, Some(file)) if changed => file.changed(),
@@ -118,20 +120,10 @@ impl Parts {
     }
 
     fn show(&mut self, event: &Event<'_>) {
-        let mut record = lock(&self.record);
+        let host = finished(&event.kind).and_then(|id| self.places.host(&mut lock(&self.record), id).cloned());
         match &mut self.view {
-            // A flood of output needs no look at the record.
-            View::Human(human) => {
-                let host =
-                    finished(&event.kind).and_then(|id| self.places.host(&mut record, id)).map(|host| host.clone());
-                drop(record);
-                human.event(event, host.as_ref());
-            }
-            View::Json { json, .. } => {
-                let host: Option<HostRecord> =
-                    finished(&event.kind).and_then(|id| self.places.host(&mut record, id)).map(|host| host.clone());
-                json.event(event, &record, host.as_ref());
-            }
+            View::Human(human) => human.event(event, host.as_ref()),
+            View::Json { json, .. } => json.event(event, &self.record, host.as_ref()),
         }
     }
 
@@ -142,7 +134,10 @@ impl Parts {
         let troubles: Vec<String> = logs.into_iter().chain(record).collect();
         match &mut self.view {
             View::Human(human) => human.finish(&lock(&self.record), &troubles),
-            View::Json { err, .. } => troubles.iter().for_each(|trouble| err.line(&format!("warning: {trouble}"))),
+            View::Json { json, err } => {
+                let closed = json.failure().map(|failure| format!("{CLOSED}: {failure}"));
+                troubles.iter().chain(&closed).for_each(|trouble| err.line(&format!("warning: {trouble}")));
+            }
         }
     }
 }

@@ -44,7 +44,7 @@ fn without_unicode_all_is_ascii() {
 fn quiet_is_failures_and_the_closing_line() {
     let (out, err) = all_outcomes(terminal(80), Detail::Quiet);
     assert!(!out.contains("OUTCOME") && out.contains("exit code 8") && out.contains("ENOSPC"), "{out}");
-    assert!(err.lines().all(|line| line.starts_with('✗') || line.starts_with("stopping")), "{err}");
+    assert!(err.lines().all(|line| line.starts_with(['✗', ' ']) || line.starts_with("stopping")), "{err}");
 }
 
 #[test]
@@ -82,11 +82,11 @@ fn a_thousand_hosts_are_no_flood() {
     }
     telling.finish(None);
     let (out, err) = (out.text(), err.text());
-    assert!(err.lines().count() <= 1 + 20 + 9, "a start, the failures, each tenth:\n{err}");
+    assert!(err.lines().count() <= 2 + 20 + 9, "a start, the failures, each tenth:\n{err}");
     assert!(out.contains("9 other hosts in the same way: "), "{out}");
     assert_eq!(out.matches("disk full").count(), 1, "{out}");
     assert!(out.contains("and 1 more host that failed in other ways"), "{out}");
-    insta::assert_snapshot!(err.lines().filter(|line| !line.starts_with('✗')).take(4).collect::<Vec<_>>().join("\n"), @"");
+    insta::assert_snapshot!(err.lines().filter(|line| !line.starts_with('✗')).take(5).collect::<Vec<_>>().join("\n"), @"");
 }
 
 #[test]
@@ -254,4 +254,22 @@ fn discovery_is_concluded_in_a_line() {
     reporter.end_discovery();
     reporter.end_discovery();
     insta::assert_snapshot!(err.text(), @"");
+}
+
+#[test]
+fn a_live_display_is_drawn_below_and_taken_away() {
+    let (out, err, builder) = capture(Screen { live: true, ..terminal(80) });
+    let reporter = builder.rerun("fleetwide deploy web --revision 4f2a91c".to_owned()).build();
+    let scope = Scope::new(&ProviderName::new("aws"), "eu-west-1");
+    reporter.step(&scope, Step::Calling { operation: "DescribeInstances" });
+    reporter.warn("careful");
+    let plan = plan(8);
+    let run = reporter.start(&plan, Gaps::default()).expect("no files");
+    tell_all_outcomes(&run, &plan);
+    let drawn = err.text();
+    for part in ["finding hosts", "warning: careful\n", "found 0 matching instances", "━", "✗ web-2 failed"] {
+        assert!(drawn.contains(part), "{part} is missing in {drawn:?}");
+    }
+    assert!(drawn.ends_with("\x1b[2A"), "the three lines are cleared: {drawn:?}");
+    assert_eq!(out.text(), all_outcomes(terminal(80), Detail::Normal).0);
 }

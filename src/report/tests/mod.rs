@@ -268,5 +268,3 @@ fn tell_all_outcomes(sink: &RunReporter, plan: &Plan) {
     telling.whole(&failed(&ids[5], 3, "npm ERR! code ENOSPC\nnpm ERR! no space left on device\n"));
     telling.finish(Some(StopReason::Budget));
 }
-
-mod eye;
