@@ -84,7 +84,7 @@ impl Login {
             add("-J", &plain(jump, "jump host", is_jump)?);
         }
         add("-S", &socket);
-        args.extend(["-v", "-M", "-N", "-T", "--"].map(OsString::from));
+        args.extend(["-v", "-M", "-N", "--"].map(OsString::from));
         args.push(plain(&host.address.host, "address", is_address)?.into());
         Ok(args)
     }

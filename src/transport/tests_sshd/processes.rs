@@ -62,17 +62,19 @@ async fn a_connect_that_is_dropped_leaves_nothing() {
     let mute = TcpListener::bind((sshd.addresses()[0], 0)).expect("listens");
     let port = mute.local_addr().expect("an address").port();
     let transport = transport(&sshd, |config| config.port = Some(port));
-    let there = tokio::task::spawn_blocking(move || mute.accept().expect("a client"));
-    let (sshd_host, connection) = (host(&sshd, 0), there);
-    let client = tokio::select! {
-        connected = transport.connect(&sshd_host) => panic!("nobody answers: {connected:?}"),
-        client = connection => client.expect("accepts"),
+    let host = host(&sshd, 0);
+    // Looked for while the connection is under way: a `select!` drops what it does not choose.
+    let client_and_processes = async {
+        let client = tokio::task::spawn_blocking(move || mute.accept().expect("a client")).await.expect("accepts");
+        (client, with_word(&word(&sshd)))
     };
-    let processes = with_word(&word(&sshd));
-    assert!(!processes.is_empty());
+    let (client, processes) = tokio::select! {
+        connected = transport.connect(&host) => panic!("nobody answers: {connected:?}"),
+        found = client_and_processes => found,
+    };
+    assert_eq!(processes.len(), 2, "ssh and its leash");
     all_end(processes).await;
     drop(client);
-    assert!(with_word(&word(&sshd)).is_empty());
 }
 
 #[tokio::test]
@@ -91,14 +93,17 @@ async fn a_proxy_command_that_hangs_goes_with_its_ssh() {
     assert!(Command::new("mkfifo").arg(&fifo).status().expect("runs").success());
     let transport = transport(&sshd, |_| {});
     let host = host(&sshd, 0);
-    tokio::select! {
+    let processes = async {
+        assert_eq!(tokio::fs::read(&fifo).await.expect("reads"), b"\n");
+        (with_word(&fifo.to_string_lossy()), with_word(&word(&sshd)))
+    };
+    let (proxy, ssh) = tokio::select! {
         connected = transport.connect(&host) => panic!("nobody answers: {connected:?}"),
-        said = tokio::fs::read(&fifo) => assert_eq!(said.expect("reads"), b"\n"),
-    }
-    let proxy = with_word(&fifo.to_string_lossy());
-    assert!(!proxy.is_empty());
+        found = processes => found,
+    };
+    assert!(!proxy.is_empty() && !ssh.is_empty());
     all_end(proxy).await;
-    all_end(with_word(&word(&sshd))).await;
+    all_end(ssh).await;
 }
 
 #[tokio::test]
@@ -109,12 +114,14 @@ async fn a_run_that_is_dropped_leaves_nothing_here_nor_there() {
     let mut out = Output::default();
     let mut seen = out.seen.subscribe();
     let script = job(&format!("echo ready; sleep 1000.{}; :", std::process::id()));
-    tokio::select! {
+    let processes = async {
+        seen.wait_for(|stdout| stdout == b"ready\n").await.expect("it writes a line");
+        (with_word(&format!("1000.{}", std::process::id())), with_word(&word(&sshd)))
+    };
+    let (remote, local) = tokio::select! {
         end = session.run(&script, &mut out, hear) => panic!("it never ends: {end:?}"),
-        _ = seen.wait_for(|stdout| stdout == b"ready\n") => {}
-    }
-    let remote = with_word(&format!("1000.{}", std::process::id()));
-    let local = with_word(&word(&sshd));
+        found = processes => found,
+    };
     assert!(!remote.is_empty() && !local.is_empty());
     drop(session);
     all_end(local).await;
