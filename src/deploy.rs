@@ -6,6 +6,7 @@
 use std::{
     collections::BTreeMap,
     fs, io,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -19,7 +20,7 @@ use crate::{
     inventory::{self, Inventory, InventoryError},
     plan::{Assignment, Plan, Revision, RunId, Script, Work},
     rollout::{self, EventSink, Rollout, StopReason},
-    transport::{OpenSsh, OpenSshConfig, OpenSshError, Transport},
+    transport::{OpenFiles, OpenSsh, OpenSshConfig, OpenSshError, Transport, raise_nofile_limit},
 };
 
 /// A wish to run something on every host of a target.
@@ -53,6 +54,8 @@ pub struct Prepared {
     pub missing: Vec<ScopeError>,
     /// Instances without a usable address, left out as the target says.
     pub unaddressed: Vec<Instance>,
+    /// The concurrency that was asked for, when the limit of open files allows only what the plan says.
+    pub lowered_from: Option<NonZeroUsize>,
     transport: Arc<dyn Transport>,
 }
 
@@ -74,13 +77,14 @@ pub async fn prepare(
     env: &(dyn Fn(&str) -> Option<String> + Sync),
     progress: &dyn Progress,
 ) -> Result<Prepared, DeployError> {
-    let DeployRequest { target, task, args, known_hosts } = request;
+    let DeployRequest { mut target, task, args, known_hosts } = request;
     let run = RunId::new();
+    let lowered_from = keep_within_open_files(&mut target, raise_nofile_limit());
     let assignment = assign(&target, task, args, env)?;
     let transport = transport(&target, known_hosts)?;
     let Inventory { hosts, missing, unaddressed } = inventory::discover(&target, progress).await?;
     let plan = Arc::new(Plan::new(run, &target, assignment, hosts));
-    Ok(Prepared { plan, missing, unaddressed, transport })
+    Ok(Prepared { plan, missing, unaddressed, lowered_from, transport })
 }
 
 /// The way to a target's hosts.
@@ -101,6 +105,14 @@ pub fn look_at_script(
 ) -> Result<Option<Script>, DeployError> {
     environment(target, read)?;
     target.deploy.script.as_deref().map(script).transpose()
+}
+
+/// Lowers the target's concurrency to what the limit of open files allows, and gives what it was.
+fn keep_within_open_files(target: &mut Target, limit: OpenFiles) -> Option<NonZeroUsize> {
+    let allowed = usize::try_from(limit.hosts()).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MAX);
+    let asked = target.deploy.concurrency;
+    target.deploy.concurrency = asked.min(allowed);
+    (asked > allowed).then_some(asked)
 }
 
 /// Runs a prepared plan to its end.
@@ -221,6 +233,16 @@ mod tests {
         let (_dir, good) = file("deploy.sh", b"#!/bin/sh\ntrue\n");
         let script = script(&good).expect("a script");
         assert_eq!((script.name.as_str(), script.sha256.len()), ("deploy.sh", 64));
+    }
+
+    #[test]
+    fn concurrency_stays_within_the_limit_of_open_files() {
+        let mut target = target(Vec::new());
+        let limit = OpenFiles { soft: 1024, hard: 1024 };
+        target.deploy.concurrency = NonZeroUsize::new(500).expect("positive");
+        assert_eq!(keep_within_open_files(&mut target, limit).map(NonZeroUsize::get), Some(500));
+        assert_eq!(target.deploy.concurrency.get() as u64, limit.hosts());
+        assert_eq!(keep_within_open_files(&mut target, limit), None);
     }
 
     #[test]

@@ -100,6 +100,12 @@ pub(super) async fn carry_out(
     let prepared = session.unless_interrupted(deploy::prepare(request, &env, &reporter)).await;
     reporter.end_discovery();
     let prepared = prepared??;
+    if let Some(asked) = prepared.lowered_from {
+        let allowed = prepared.plan.policy.concurrency;
+        reporter.warn(&format!(
+            "the limit of open files allows {allowed} hosts at once, not {asked}; raise it with `ulimit -n` or LimitNOFILE="
+        ));
+    }
     let gaps = Gaps { missing_scopes: &prepared.missing, unaddressed: &prepared.unaddressed };
     if dry_run {
         reporter.show_plan(&prepared.plan, gaps);
