@@ -80,8 +80,8 @@ async fn play(
 fn introduction(world: &World) -> String {
     let machines = world.fleet().select(|_| true).len();
     format!(
-        "The demo: EC2, Compute Engine and Azure simulated in this process, {machines} machines in all, {HOSTS} of them\n\
-         running and tagged role=web, env=prod. Real API calls, real ssh, a real script on each.\n"
+        "Three clouds simulated in this process: {machines} machines, {HOSTS} of them running and\n\
+         tagged role=web, env=prod. Real API calls, real ssh, a real script on each.\n\n"
     )
 }
 
