@@ -61,7 +61,7 @@ async fn the_surroundings_decide() {
     let here = ("AWS_ENDPOINT_URL_EC2", endpoint.as_str());
     let region = ("AWS_REGION", EU);
     let keys = [("AWS_ACCESS_KEY_ID", "ASIASIMULATED111111111111"), ("AWS_SECRET_ACCESS_KEY", "x")];
-    let proxy = ("HTTP_PROXY", "http://127.0.0.1:9");
+    let proxy = ("http_proxy", "http://127.0.0.1:9");
 
     let all = "found [i-one@eu-west-1 i-two@eu-west-1]";
     let mine = "found [i-one@eu-west-1]";
