@@ -106,11 +106,6 @@ pub(super) fn pad(text: &str, cells: usize) -> String {
     text.chars().chain(iter::repeat_n(' ', cells.saturating_sub(width(text)))).collect()
 }
 
-/// `text` with blanks before it up to `cells`.
-pub(super) fn pad_left(text: &str, cells: usize) -> String {
-    iter::repeat_n(' ', cells.saturating_sub(width(text))).chain(text.chars()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -126,7 +121,6 @@ mod tests {
         assert_eq!(cut_middle("aws:i-0123456789abcdef", 12, "…"), "aws:i…abcdef");
         assert_eq!(cut_middle("aws:i-0123", 12, "…"), "aws:i-0123");
         assert_eq!(pad("服", 4), "服  ");
-        assert_eq!(pad_left("42", 4), "  42");
     }
 
     #[test]

@@ -88,13 +88,19 @@ mod tests {
 
     #[test]
     fn ticks_and_reasons() {
-        insta::assert_snapshot!(screenful(&checks(), &Screen::PLAIN), @"");
+        insta::assert_snapshot!(screenful(&checks(), &Screen::PLAIN), @r"
+        ✓ configuration: fleetwide.toml, 2 targets
+        ✗ gcp credentials: gcp project shop: no usable credentials: tried ADC
+            and the metadata server
+          hint: run `gcloud auth application-default login`
+        – login on a host: no host was found
+        ");
         let ascii = screenful(&checks(), &Screen { unicode: false, ..Screen::PLAIN });
         assert!(ascii.starts_with("ok configuration") && ascii.is_ascii(), "{ascii}");
     }
 
     #[test]
     fn programs_read_the_same() {
-        insta::assert_snapshot!(serde_json::to_string(&checks()[1]).expect("plain data"), @"");
+        insta::assert_snapshot!(serde_json::to_string(&checks()[1]).expect("plain data"), @r#"{"label":"gcp credentials","finding":"failed","reason":"gcp project shop: no usable credentials: tried \u001b[31mADC\u001b[0m\nand the metadata server","hint":"run `gcloud auth application-default login`"}"#);
     }
 }

@@ -155,7 +155,10 @@ mod tests {
         );
         assert_eq!(said.as_deref(), Some("gcp project shop: rateLimitExceeded, trying again in 2.0s"));
 
-        insta::assert_snapshot!(discovery.lines(at(3), 80, &Screen::PLAIN).join("\n"), @"");
-        insta::assert_snapshot!(discovery.conclusion(at(4)), @"");
+        insta::assert_snapshot!(discovery.lines(at(3), 80, &Screen::PLAIN).join("\n"), @r"
+        finding hosts  1 of 2 scopes done · 2,000 instances read · 2.0s
+          gcp project shop: rateLimitExceeded, trying again in 2.0s
+        ");
+        insta::assert_snapshot!(discovery.conclusion(at(4)), @"found 12 matching instances in 2 scopes with 3 API requests (aws 2, gcp 1) in 3.0s");
     }
 }

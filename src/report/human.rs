@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// Without a terminal, the longest time without a word.
-const HEARTBEAT: Duration = Duration::from_secs(60);
+const HEARTBEAT: Duration = Duration::from_mins(1);
 
 /// What is said when somebody like `head` has read enough.
 pub(super) const CLOSED: &str = "standard output was closed before the end";
@@ -247,7 +247,7 @@ impl Human {
             Stream::Stderr => (&self.stage.err, &self.stage.err_screen),
         };
         let prefix = screen.paint(Ink::Faint, &format!("{}:", self.labels.get(host)));
-        let text: String = lines.iter().map(|line| format!("{prefix} {line}\n")).collect();
+        let text: String = lines.iter().flat_map(|line| [&prefix, " ", line, "\n"]).collect();
         self.above(|| outlet.print(&text));
     }
 

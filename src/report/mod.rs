@@ -12,6 +12,11 @@
 //! I/O: text comes out. Nothing in here knows an exit code that the run did not give, a command-line
 //! flag, or how to end the program.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "screens are small, and `write!` to a String has an error to drop that cannot be"
+)]
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 mod cells;

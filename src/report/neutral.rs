@@ -84,13 +84,11 @@ impl Cleaner {
                 '\n' => return self.again(c),
                 _ => State::Words,
             },
-            State::WordsEscape => match c {
-                '\\' => State::Text,
-                _ => {
-                    self.state = State::Escape;
-                    return self.take(c);
-                }
-            },
+            State::WordsEscape if c == '\\' => State::Text,
+            State::WordsEscape => {
+                self.state = State::Escape;
+                return self.take(c);
+            }
         };
     }
 

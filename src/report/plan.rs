@@ -14,7 +14,7 @@ use super::{
 use crate::{
     config::OnLost,
     inventory::Host,
-    plan::{Plan, Work},
+    plan::{Plan, Revision, Work},
     rollout::SCHEMA,
 };
 
@@ -51,6 +51,7 @@ struct ScriptJson<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "a program must see the unit")]
 struct LimitsJson {
     script_ms: u64,
     idle_ms: Option<u64>,
@@ -77,7 +78,7 @@ impl<'a> From<&'a Plan> for PlanJson<'a> {
             run: plan.run.to_string(),
             target: &plan.target,
             app: plan.app.as_str(),
-            revision: plan.revision().map(|revision| revision.as_str()),
+            revision: plan.revision().map(Revision::as_str),
             script,
             command,
             args: &plan.args,

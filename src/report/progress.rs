@@ -200,10 +200,22 @@ mod tests {
     #[test]
     fn the_display_fits_any_width() {
         let mut progress = under_way();
-        insta::assert_snapshot!(lines(&progress, 79), @"");
-        insta::assert_snapshot!(lines(&progress, 199), @"");
+        insta::assert_snapshot!(lines(&progress, 79), @r"
+        Deploy 4f2a91c to web  ━━━━━━━━━━━━━━━──────────────────────  412/1,000  9m 22s
+          408 done · 5 running · 4 unreachable · 583 to go
+          slowest: aws:i-500 1m 02s
+        ");
+        insta::assert_snapshot!(lines(&progress, 199), @r"
+        Deploy 4f2a91c to web  ━━━━━━━━━━━━━━━━━━━━──────────────────────────────  412/1,000  9m 22s
+          408 done · 5 running · 4 unreachable · 583 to go
+          slowest: aws:i-500 1m 02s
+        ");
         progress.enter(&EventKind::Stopping { reason: StopReason::Interrupt, running: 5 }, at(562));
-        insta::assert_snapshot!(lines(&progress, 40), @"");
+        insta::assert_snapshot!(lines(&progress, 40), @r"
+        Deploy 4f2a91c to w…  412/1,000  9m 22s
+          408 done · 5 running · 4 unreachable …
+          slowest: aws:i-500 1m 02s
+        ");
         for width in 0..200 {
             let lines = progress.lines(at(562), width, &Screen::PLAIN, HostId::to_string);
             assert!(lines.iter().all(|line| cells::width(line) <= width), "{width}: {lines:?}");
@@ -214,7 +226,7 @@ mod tests {
     fn a_log_hears_of_each_tenth_once() {
         let mut progress = under_way();
         assert!(progress.heartbeat_due());
-        insta::assert_snapshot!(progress.heartbeat(at(562), &Screen::PLAIN, HostId::to_string), @"");
+        insta::assert_snapshot!(progress.heartbeat(at(562), &Screen::PLAIN, HostId::to_string), @"9m 22s: 408 done · 5 running · 4 unreachable · 583 to go; slowest aws:i-500 1m 02s");
         assert!(!progress.heartbeat_due());
     }
 }

@@ -110,12 +110,12 @@ impl Table {
             };
             let blank = width - cells::width(&text);
             let before = if column.align == Align::Right { blank } else { 0 };
+            owed += before;
+            // Blanks are written before what follows them, so that no line ends in blanks.
             if !text.is_empty() {
-                out.push_str(&" ".repeat(owed + before));
+                out.push_str(&" ".repeat(owed));
                 out.push_str(&cell.ink.map_or_else(|| text.clone(), |ink| screen.paint(ink, &text)));
                 owed = 0;
-            } else {
-                owed += before;
             }
             owed += blank - before + GAP;
         }
@@ -159,14 +159,26 @@ mod tests {
 
     #[test]
     fn nothing_is_cut_without_a_width() {
-        insta::assert_snapshot!(table().render(&Screen::PLAIN, 2), @"");
+        insta::assert_snapshot!(table().render(&Screen::PLAIN, 2), @r"
+        NAME                        TRIES  WHY
+        web-1                           1  exit status 3
+        a-machine-with-a-long-name     12  connection refused by the far end
+        ");
     }
 
     #[test]
     fn the_last_gives_way_then_the_widest_and_then_the_last_goes() {
         let narrow = |width| table().render(&Screen { width: Some(width), ..Screen::PLAIN }, 0);
-        insta::assert_snapshot!(narrow(40), @"");
-        insta::assert_snapshot!(narrow(20), @"");
+        insta::assert_snapshot!(narrow(40), @r"
+        NAME                   TRIES  WHY
+        web-1                      1  exit stat…
+        a-machine-with-a-lon…     12  connectio…
+        ");
+        insta::assert_snapshot!(narrow(20), @r"
+        NAME      TRIES
+        web-1         1
+        a-machi…     12
+        ");
         for width in 1..80 {
             assert!(narrow(width).lines().all(|line| cells::width(line) <= width), "{width}");
         }

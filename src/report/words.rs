@@ -80,11 +80,10 @@ pub(super) fn why(host: &HostRecord) -> String {
                 outcome.as_str().to_owned()
             }
         },
-        (true, false) => message,
+        (false, true) => ended,
         // A message that says how it ended already needs no prefix.
         (false, false) if !message.contains(&ended) => format!("{ended}: {message}"),
-        (false, false) => message,
-        (false, true) => ended,
+        (true | false, false) => message,
     }
 }
 

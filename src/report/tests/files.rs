@@ -44,7 +44,51 @@ fn the_records_json_is_a_promise() {
     let mut telling = Telling::of(&run, &plan);
     telling.whole(&failed(&ids(&plan)[0], 3, "\x1b[31mno\n"));
     telling.finish(None);
-    insta::assert_snapshot!(fs::read_to_string(path).expect("there"), @"");
+    insta::assert_snapshot!(fs::read_to_string(path).expect("there"), @r#"
+    {
+      "schema": 1,
+      "run": "01JQZX0000000000000000TEST",
+      "target": "web",
+      "revision": "4f2a91c",
+      "status": "failed",
+      "exit_code": 8,
+      "started": "2027-01-15T08:00:01Z",
+      "finished": "2027-01-15T08:00:05Z",
+      "max_failures": 0,
+      "hosts": [
+        {
+          "id": "gcp:4000000000000000001",
+          "name": "web-1",
+          "provider": "gcp",
+          "region": "europe-west1",
+          "address": "10.0.0.1",
+          "stage": "all",
+          "outcome": "failed",
+          "exit_status": 3,
+          "signal": null,
+          "cause": "script",
+          "message": null,
+          "hint": null,
+          "group": 4242,
+          "killed": null,
+          "previous_revision": null,
+          "attempts": 1,
+          "started": "2027-01-15T08:00:01Z",
+          "duration_ms": 12300,
+          "phases": {
+            "connect_ms": 85,
+            "auth_ms": 20,
+            "script_ms": 12000
+          },
+          "stdout_tail": "fetching 4f2a91c\nunpacking",
+          "stderr_tail": "\u001b[31mno\n",
+          "log": null
+        }
+      ],
+      "missing_scopes": [],
+      "skipped_unaddressed": []
+    }
+    "#);
 }
 
 #[test]
@@ -123,11 +167,15 @@ fn logs_are_raw_and_each_in_a_file_of_its_own() {
     let (_, _, builder) = capture(Screen::PLAIN);
     let run = builder.log_dir(dir.path().to_owned()).build().start(&plan, Gaps::default()).expect("writable");
     let mut telling = Telling::of(&run, &plan);
-    ids.iter().for_each(|id| telling.begin(id));
+    for id in &ids {
+        telling.begin(id);
+    }
     telling.output(&ids[0], Stream::Stdout, b"\xff\x1b[31mout ");
     telling.output(&ids[1], Stream::Stdout, b"other\r\n");
     telling.output(&ids[0], Stream::Stderr, b"err");
-    ids.iter().for_each(|id| telling.end(&succeeded(id)));
+    for id in &ids {
+        telling.end(&succeeded(id));
+    }
     telling.finish(None);
 
     let logs: Vec<_> = run.record().hosts.into_iter().map(|host| host.log.expect("started")).collect();

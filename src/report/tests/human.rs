@@ -17,14 +17,110 @@ fn all_outcomes(screen: Screen, detail: Detail) -> (String, String) {
 #[test]
 fn every_outcome_at_80_columns() {
     let (out, err) = all_outcomes(terminal(80), Detail::Normal);
-    insta::assert_snapshot!(err, @"");
-    insta::assert_snapshot!(out, @"");
+    insta::assert_snapshot!(err, @r"
+    Deploy 4f2a91c to web: 8 hosts (aws 2, azure 3, gcp 3)
+      10 at once · no failure allowed · run 01JQZX0000000000000000TEST
+    ✓ web-1 succeeded in 12s
+    ✗ web-2 failed after 12s: exit status 3
+    stopping (too many failures): no new host is started, letting 4 scripts finish
+    ✗ web-3 failed after 12s: killed by SIGKILL: it ran longer than 10m
+    ✗ web-4 unreachable after 3 attempts in 12s: connection refused: connect to host
+      10.0.0.4 port 22
+    ✗ web-5 unknown after 12s: contact was lost while the script ran
+    ✗ web-6 failed after 12s: exit status 3
+    ");
+    insta::assert_snapshot!(out, @r"
+
+      succeeded   1
+      failed      3
+      unreachable 1
+      unknown     1
+      skipped     2
+
+      HOST   OUTCOME      TRIES  TIME  WHY
+      web-2  failed           1   12s  exit status 3
+      web-3  failed           1   12s  killed by SIGKILL: it ran longer than 10m
+      web-4  unreachable      3   12s  connection refused: connect to host 10.0.0.4…
+      web-5  unknown          1   12s  contact was lost while the script ran
+      web-6  failed           1   12s  exit status 3
+
+    ✗ web-2 failed after 12s: exit status 3
+      azure:7f6e9a52-1111-4222-8333-000000000002 · 10.0.0.2 · westeurope
+      stderr │ npm ERR! code ENOSPC
+             │ npm ERR! no space left on device
+      stdout │ fetching 4f2a91c
+             │ unpacking
+      also:  1 other host in the same way: web-6
+
+    ✗ web-3 failed after 12s: killed by SIGKILL: it ran longer than 10m
+      aws:i-0000000000000003 · 10.0.0.3 · eu-west-1
+      output: none
+
+    ✗ web-4 unreachable after 3 attempts in 12s: connection refused: connect to host
+      10.0.0.4 port 22
+      gcp:4000000000000000004 · 10.0.0.4 · europe-west1
+      hint:  is sshd running, and does the firewall let this machine in?
+
+    ✗ web-5 unknown after 12s: contact was lost while the script ran
+      azure:7f6e9a52-1111-4222-8333-000000000005 · 10.0.0.5 · westeurope
+      stderr │ restarting
+
+    warning: on 1 host the script may still be running
+      web-5 (10.0.0.5, process group 31337)
+
+    ✗ failed (exit code 8): 1 of 8 hosts of web is at 4f2a91c: the fleet is mixed
+      5 failures, none allowed · 2 hosts not touched · 21s · run 01JQZX0000000000000000TEST
+    next: fleetwide check web                      # why hosts cannot be reached
+          fleetwide deploy web --revision 4f2a91c  # runs it again, on every host
+    ");
 }
 
 #[test]
 fn every_outcome_at_200_columns() {
     let (out, _) = all_outcomes(terminal(200), Detail::Normal);
-    insta::assert_snapshot!(out, @"");
+    insta::assert_snapshot!(out, @r"
+
+      succeeded   1
+      failed      3
+      unreachable 1
+      unknown     1
+      skipped     2
+
+      HOST   OUTCOME      TRIES  TIME  WHY
+      web-2  failed           1   12s  exit status 3
+      web-3  failed           1   12s  killed by SIGKILL: it ran longer than 10m
+      web-4  unreachable      3   12s  connection refused: connect to host 10.0.0.4 port 22
+      web-5  unknown          1   12s  contact was lost while the script ran
+      web-6  failed           1   12s  exit status 3
+
+    ✗ web-2 failed after 12s: exit status 3
+      azure:7f6e9a52-1111-4222-8333-000000000002 · 10.0.0.2 · westeurope
+      stderr │ npm ERR! code ENOSPC
+             │ npm ERR! no space left on device
+      stdout │ fetching 4f2a91c
+             │ unpacking
+      also:  1 other host in the same way: web-6
+
+    ✗ web-3 failed after 12s: killed by SIGKILL: it ran longer than 10m
+      aws:i-0000000000000003 · 10.0.0.3 · eu-west-1
+      output: none
+
+    ✗ web-4 unreachable after 3 attempts in 12s: connection refused: connect to host 10.0.0.4 port 22
+      gcp:4000000000000000004 · 10.0.0.4 · europe-west1
+      hint:  is sshd running, and does the firewall let this machine in?
+
+    ✗ web-5 unknown after 12s: contact was lost while the script ran
+      azure:7f6e9a52-1111-4222-8333-000000000005 · 10.0.0.5 · westeurope
+      stderr │ restarting
+
+    warning: on 1 host the script may still be running
+      web-5 (10.0.0.5, process group 31337)
+
+    ✗ failed (exit code 8): 1 of 8 hosts of web is at 4f2a91c: the fleet is mixed
+      5 failures, none allowed · 2 hosts not touched · 21s · run 01JQZX0000000000000000TEST
+    next: fleetwide check web                      # why hosts cannot be reached
+          fleetwide deploy web --revision 4f2a91c  # runs it again, on every host
+    ");
 }
 
 #[test]
@@ -62,9 +158,20 @@ fn success_is_short() {
     let plan = plan(3);
     let run = builder.build().start(&plan, Gaps::default()).expect("no files");
     let mut telling = Telling::of(&run, &plan);
-    ids(&plan).iter().for_each(|id| telling.whole(&succeeded(id)));
+    for id in &ids(&plan) {
+        telling.whole(&succeeded(id));
+    }
     telling.finish(None);
-    insta::assert_snapshot!(format!("{}--\n{}", err.text(), out.text()), @"");
+    insta::assert_snapshot!(format!("{}--\n{}", err.text(), out.text()), @r"
+    Deploy 4f2a91c to web: 3 hosts (aws 1, azure 1, gcp 1)
+      10 at once · no failure allowed · run 01JQZX0000000000000000TEST
+    ✓ web-1 succeeded in 12s
+    ✓ web-2 succeeded in 12s
+    ✓ web-3 succeeded in 12s
+    --
+    ✓ succeeded: all 3 hosts of web are at 4f2a91c
+      10s · run 01JQZX0000000000000000TEST
+    ");
 }
 
 #[test]
@@ -86,7 +193,13 @@ fn a_thousand_hosts_are_no_flood() {
     assert!(out.contains("9 other hosts in the same way: "), "{out}");
     assert_eq!(out.matches("disk full").count(), 1, "{out}");
     assert!(out.contains("and 1 more host that failed in other ways"), "{out}");
-    insta::assert_snapshot!(err.lines().filter(|line| !line.starts_with('✗')).take(5).collect::<Vec<_>>().join("\n"), @"");
+    insta::assert_snapshot!(err.lines().filter(|line| !line.starts_with('✗')).take(5).collect::<Vec<_>>().join("\n"), @r"
+    Deploy 4f2a91c to web: 1,000 hosts (aws 333, azure 333, gcp 334)
+      10 at once · no failure allowed · run 01JQZX0000000000000000TEST
+    5m 01s: 98 done · 2 failed · 900 to go
+    10m 01s: 196 done · 4 failed · 800 to go
+    15m 01s: 294 done · 6 failed · 700 to go
+    ");
 }
 
 #[test]
@@ -110,7 +223,32 @@ fn an_interrupted_run_says_what_may_still_run() {
         });
     }
     telling.finish(Some(StopReason::Interrupt));
-    insta::assert_snapshot!(format!("{}--\n{}", err.text(), out.text()), @"");
+    insta::assert_snapshot!(format!("{}--\n{}", err.text(), out.text()), @r"
+    Deploy 4f2a91c to web: 4 hosts (aws 1, azure 1, gcp 2)
+      10 at once · no failure allowed · run 01JQZX0000000000000000TEST
+    stopping (Ctrl-C): no new host is started, ending 2 scripts; Ctrl-C again kills at once
+    ✗ web-1 failed after 12s: killed by SIGTERM: the run was cancelled
+    ✗ web-2 failed after 12s: killed by SIGTERM: the run was cancelled
+    --
+
+      succeeded   0
+      failed      2
+      skipped     2
+
+      HOST   OUTCOME  TRIES  TIME  WHY
+      web-1  failed       1   12s  killed by SIGTERM: the run was cancelled
+      web-2  failed       1   12s  killed by SIGTERM: the run was cancelled
+
+    ✗ web-2 failed after 12s: killed by SIGTERM: the run was cancelled
+      azure:7f6e9a52-1111-4222-8333-000000000002 · 10.0.0.2 · westeurope
+      output: none
+
+    warning: on 1 host the script may still be running
+      web-2 (10.0.0.2, process group 4242)
+
+    ✗ interrupted (exit code 130): 0 of 4 hosts of web are at 4f2a91c: the fleet is mixed
+      2 failures, none allowed · 2 hosts not touched · 10s · run 01JQZX0000000000000000TEST
+    ");
 }
 
 #[test]
@@ -120,14 +258,23 @@ fn output_is_shown_by_line_with_the_hosts_name() {
     let ids = ids(&plan);
     let run = builder.detail(Detail::Verbose).build().start(&plan, Gaps::default()).expect("no files");
     let mut telling = Telling::of(&run, &plan);
-    ids.iter().for_each(|id| telling.begin(id));
+    for id in &ids {
+        telling.begin(id);
+    }
     telling.output(&ids[0], Stream::Stdout, b"first ha");
     telling.output(&ids[1], Stream::Stdout, b"other\n 10%\r 20%");
     telling.output(&ids[0], Stream::Stderr, b"\x1b[31mwarn\x1b[0m\n");
     telling.output(&ids[0], Stream::Stdout, b"lf\nlast");
-    ids.iter().for_each(|id| telling.end(&succeeded(id)));
+    for id in &ids {
+        telling.end(&succeeded(id));
+    }
     let shown = out.text();
-    insta::assert_snapshot!(shown, @"");
+    insta::assert_snapshot!(shown, @r"
+    web-2: other
+    web-1: first half
+    web-1: last
+    web-2:  20%
+    ");
     assert!(err.text().contains("web-1: warn\n"), "{}", err.text());
 }
 
@@ -142,7 +289,15 @@ fn an_ad_hoc_command_shows_its_output_unasked() {
     telling.output(id, Stream::Stdout, b"up 3 days\n");
     telling.end(&succeeded(id));
     telling.finish(None);
-    insta::assert_snapshot!(format!("{}--\n{}", err.text(), out.text()), @"");
+    insta::assert_snapshot!(format!("{}--\n{}", err.text(), out.text()), @r"
+    Run `uptime` on web: 1 host (gcp 1)
+      10 at once · no failure allowed · run 01JQZX0000000000000000TEST
+    ✓ web-1 succeeded in 12s
+    --
+    web-1: up 3 days
+    ✓ succeeded: exit status 0 on the only host of web
+      5.0s · run 01JQZX0000000000000000TEST
+    ");
 }
 
 /// Names, tags, messages and output with everything that a terminal obeys.
@@ -212,8 +367,22 @@ fn the_hosts_table_fits() {
         builder.build().show_hosts(&hosts, Gaps::default());
         out.text()
     };
-    insta::assert_snapshot!(shown(terminal(80)), @"");
-    insta::assert_snapshot!(shown(terminal(200)), @"");
+    insta::assert_snapshot!(shown(terminal(80)), @r"
+    NAME   ID                          ZONE            ADDRESS          TAGS
+    web-1  gcp:4000000000000000001     europe-west1-b  deploy@10.0.0.1  env=prod ro…
+    web-2  azure:7f6e9a…-000000000002  westeurope      deploy@10.0.0.2  env=prod ro…
+    web-3  aws:i-0000000000000003      eu-west-1a      deploy@10.0.0.3  env=prod ro…
+    web-4  gcp:4000000000000000004     europe-west1-b  deploy@10.0.0.4  env=prod ro…
+    4 hosts: aws 1, azure 1, gcp 2
+    ");
+    insta::assert_snapshot!(shown(terminal(200)), @r"
+    NAME   ID                                          ZONE            ADDRESS          TAGS
+    web-1  gcp:4000000000000000001                     europe-west1-b  deploy@10.0.0.1  env=prod role=web
+    web-2  azure:7f6e9a52-1111-4222-8333-000000000002  westeurope      deploy@10.0.0.2  env=prod role=web
+    web-3  aws:i-0000000000000003                      eu-west-1a      deploy@10.0.0.3  env=prod role=web
+    web-4  gcp:4000000000000000004                     europe-west1-b  deploy@10.0.0.4  env=prod role=web
+    4 hosts: aws 1, azure 1, gcp 2
+    ");
     assert_eq!(shown(Screen::PLAIN), shown(terminal(200)));
 }
 
@@ -230,7 +399,22 @@ fn gaps_are_told_loudly() {
     let mut telling = Telling::of(&run, &plan);
     telling.whole(&succeeded(&ids(&plan)[0]));
     telling.finish(None);
-    insta::assert_snapshot!(format!("{}--\n{}", err.text(), out.text()), @"");
+    insta::assert_snapshot!(format!("{}--\n{}", err.text(), out.text()), @r"
+    warning: 1 scope could not be read; hosts there are missing
+      aws eu-west-1: timed out: no answer in 2m
+    warning: 1 instance left out for want of a usable address
+      web-3 (aws:i-0000000000000003)
+    Deploy 4f2a91c to web: 1 host (gcp 1)
+      10 at once · no failure allowed · run 01JQZX0000000000000000TEST
+    ✓ web-1 succeeded in 12s
+    --
+
+    warning: hosts may be missing, for discovery could not read aws eu-west-1
+    warning: 1 instance left out for want of a usable address
+
+    ✓ succeeded: the only host of web is at 4f2a91c
+      4.0s · run 01JQZX0000000000000000TEST
+    ");
 }
 
 #[test]
@@ -238,7 +422,29 @@ fn the_plan_says_exactly_what_is_run() {
     let (out, _, builder) = capture(terminal(80));
     builder.build().show_plan(&plan(2), Gaps::default());
     assert!(!out.text().contains("hunter2"));
-    insta::assert_snapshot!(out.text(), @"");
+    insta::assert_snapshot!(out.text(), @r#"
+    Deploy 4f2a91c to web
+
+      script      deploy.sh, 7 bytes
+      sha256      abababababababababababababababababababababababababababababababab
+      app         shop
+      arguments   "--fast"
+      environment NODE_ENV="production"
+      secrets     API_TOKEN (values are never shown)
+      hosts       2 (azure 1, gcp 1)
+      at once     10 hosts, of these 4 in the SSH handshake
+      failures    none allowed: nothing new starts after the first
+      worst case  at most 2 hosts can be in flight or failed when this stops
+      time limits script 10m, silence 90s
+      ending      TERM, then KILL after 10s
+      retries     2 more tries, only where the script never started
+      if cut off  the script goes on to its end
+
+    Stage 1 of 1: all, 2 hosts
+      NAME   ID                        ZONE            ADDRESS          TAGS
+      web-1  gcp:4000000000000000001   europe-west1-b  deploy@10.0.0.1  env=prod ro…
+      web-2  azure:7f6e9…000000000002  westeurope      deploy@10.0.0.2  env=prod ro…
+    "#);
 }
 
 #[test]
@@ -253,7 +459,10 @@ fn discovery_is_concluded_in_a_line() {
     reporter.step(&scope, Step::Done { matched: 12 });
     reporter.end_discovery();
     reporter.end_discovery();
-    insta::assert_snapshot!(err.text(), @"");
+    insta::assert_snapshot!(err.text(), @r"
+    aws eu-west-1: RequestLimitExceeded, trying again in 1.0s
+    found 12 matching instances in 1 scope with 2 API requests (aws 2) in 0.0s
+    ");
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn one_event_a_line() {
     assert_eq!(&types[..4], ["run-started", "host-connecting", "script-started", "host-finished"]);
     assert_eq!(lines[0]["plan"]["stages"][0]["hosts"].as_array().map(Vec::len), Some(8));
     assert!(!lines[0].to_string().contains("hunter2"));
-    insta::assert_snapshot!(lines[lines.len() - 1], @"");
+    insta::assert_snapshot!(lines[lines.len() - 1], @r#"{"at":"2027-01-15T08:00:22Z","exit_code":8,"run":"01JQZX0000000000000000TEST","schema":1,"seq":22,"status":"failed","summary":{"failed":3,"skipped":2,"succeeded":1,"total":8,"unknown":1,"unreachable":1},"type":"run-finished"}"#);
 }
 
 #[test]
@@ -49,7 +49,11 @@ fn output_is_text_and_escaped() {
         &plan,
     );
     let shown: Vec<_> = lines[3..].iter().map(Value::to_string).collect();
-    insta::assert_snapshot!(shown.join("\n"), @"");
+    insta::assert_snapshot!(shown.join("\n"), @r#"
+    {"at":"2027-01-15T08:00:04Z","host":"gcp:4000000000000000001","run":"01JQZX0000000000000000TEST","schema":1,"seq":4,"stream":"stderr","text":"\u001b[31mcaf","type":"output"}
+    {"at":"2027-01-15T08:00:05Z","host":"gcp:4000000000000000001","run":"01JQZX0000000000000000TEST","schema":1,"seq":5,"stream":"stderr","text":"é�\n","type":"output"}
+    {"at":"2027-01-15T08:00:06Z","attempt":2,"host":"gcp:4000000000000000001","message":"no","run":"01JQZX0000000000000000TEST","schema":1,"seq":6,"type":"host-retrying","wait_ms":1500}
+    "#);
 }
 
 #[test]
@@ -59,14 +63,91 @@ fn hosts_are_an_array() {
     evil.address.port = Some(2222);
     let (out, _, builder) = capture(terminal(80));
     builder.format(Format::Json).build().show_hosts(&[Arc::new(evil)], Gaps::default());
-    insta::assert_snapshot!(out.text(), @"");
+    insta::assert_snapshot!(out.text(), @r#"
+    [
+      {
+        "id": "gcp:4000000000000000001",
+        "provider": "gcp",
+        "account": "shop-prod",
+        "region": "europe-west1",
+        "zone": "europe-west1-b",
+        "name": "web\u001b[2J",
+        "address": "10.0.0.1",
+        "port": 2222,
+        "user": "deploy",
+        "state": "running",
+        "tags": {
+          "env": "prod",
+          "role": "web"
+        }
+      }
+    ]
+    "#);
 }
 
 #[test]
 fn the_plan_is_whole_and_holds_no_secret() {
     let (out, _, builder) = capture(terminal(80));
     builder.format(Format::Json).build().show_plan(&plan(1), Gaps::default());
-    insta::assert_snapshot!(out.text(), @"");
+    insta::assert_snapshot!(out.text(), @r#"
+    {
+      "schema": 1,
+      "run": "01JQZX0000000000000000TEST",
+      "target": "web",
+      "app": "shop",
+      "revision": "4f2a91c",
+      "script": {
+        "name": "deploy.sh",
+        "sha256": "abababababababababababababababababababababababababababababababab",
+        "bytes": 7
+      },
+      "command": null,
+      "args": [
+        "--fast"
+      ],
+      "env": {
+        "NODE_ENV": "production"
+      },
+      "secrets": [
+        "API_TOKEN"
+      ],
+      "concurrency": 10,
+      "handshakes": 4,
+      "max_failures": 0,
+      "worst_case": 1,
+      "retries": 2,
+      "idempotent": false,
+      "on_lost": "finish",
+      "limits": {
+        "script_ms": 600000,
+        "idle_ms": 90000,
+        "kill_grace_ms": 10000
+      },
+      "stages": [
+        {
+          "name": "all",
+          "hosts": [
+            {
+              "id": "gcp:4000000000000000001",
+              "provider": "gcp",
+              "account": "shop-prod",
+              "region": "europe-west1",
+              "zone": "europe-west1-b",
+              "name": "web-1",
+              "address": "10.0.0.1",
+              "port": null,
+              "user": "deploy",
+              "state": "running",
+              "tags": {
+                "env": "prod",
+                "role": "web"
+              }
+            }
+          ]
+        }
+      ]
+    }
+    "#);
 }
 
 #[test]

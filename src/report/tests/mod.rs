@@ -117,7 +117,7 @@ fn plan_for(hosts: Vec<Host>) -> Plan {
             idempotent: false,
             on_lost: OnLost::Finish,
             limits: Limits {
-                script: Duration::from_secs(600),
+                script: Duration::from_mins(10),
                 idle: Some(Duration::from_secs(90)),
                 kill_grace: Duration::from_secs(10),
             },
@@ -243,7 +243,9 @@ impl<'a> Telling<'a> {
 
     fn finish(&mut self, stopped: Option<StopReason>) {
         let ids: Vec<HostId> = self.plan.hosts().skip(self.ended.len()).map(|host| host.id.clone()).collect();
-        ids.iter().for_each(|id| self.end(&HostResult::skipped(id.clone())));
+        for id in &ids {
+            self.end(&HostResult::skipped(id.clone()));
+        }
         let summary = Summary::of(self.ended.iter().copied());
         let status = RunStatus::of(&summary, self.plan.policy.max_failures, stopped);
         self.event(EventKind::RunFinished { status, summary });
