@@ -19,7 +19,7 @@ use super::{
 use crate::guard::{Cause, Lifeline};
 
 /// How long a host may show no sign of life while it takes the request, before the script starts.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 /// The guard gives up on a killed group after five seconds, and then says so; the rest is the way to us.
 const WORD: Duration = Duration::from_secs(15);
@@ -30,13 +30,19 @@ const QUICK_WORD: Duration = Duration::from_secs(8);
 /// How long the second stream is waited for when the first one is over.
 const OTHER_STREAM: Duration = Duration::from_secs(5);
 
+/// Which streams may still say something.
+#[derive(Debug)]
+struct Open {
+    stdout: bool,
+    stderr: bool,
+}
+
 /// How a conversation stands.
 #[derive(Debug)]
 pub(super) struct Conversation<'a> {
     job: &'a Job,
     listener: Listener,
-    stdout_open: bool,
-    stderr_open: bool,
+    open: Open,
     /// What is to be written, in order.
     outbox: Vec<u8>,
     /// How much of that is written.
@@ -62,8 +68,7 @@ impl<'a> Conversation<'a> {
         Self {
             job,
             listener,
-            stdout_open: true,
-            stderr_open: true,
+            open: Open { stdout: true, stderr: true },
             outbox: request,
             written: 0,
             request_sent: false,
@@ -82,9 +87,9 @@ impl<'a> Conversation<'a> {
             None => false,
             // Said on stdout only.
             Some(RemoteExit::Refused { .. }) => true,
-            Some(RemoteExit::Ended(_)) => self.listener.stderr_ended || !self.stderr_open,
+            Some(RemoteExit::Ended(_)) => self.listener.stderr_ended || !self.open.stderr,
         };
-        let over = complete || self.given_up.is_some() || !(self.stdout_open || self.stderr_open);
+        let over = complete || self.given_up.is_some() || !(self.open.stdout || self.open.stderr);
         over.then(|| self.listener.exit.clone().map_or_else(|| Err(self.lost()), |exit| Ok(self.explained(exit))))
     }
 
@@ -117,8 +122,8 @@ impl<'a> Conversation<'a> {
     /// Whether a stream may still say something.
     pub(super) fn is_open(&self, stream: Stream) -> bool {
         match stream {
-            Stream::Stdout => self.stdout_open,
-            Stream::Stderr => self.stderr_open,
+            Stream::Stdout => self.open.stdout,
+            Stream::Stderr => self.open.stderr,
         }
     }
 
@@ -171,10 +176,10 @@ impl<'a> Conversation<'a> {
         self.listener.finish(stream, out);
         match stream {
             Stream::Stdout => {
-                self.stdout_open = false;
+                self.open.stdout = false;
                 self.expect_word(now, OTHER_STREAM);
             }
-            Stream::Stderr => self.stderr_open = false,
+            Stream::Stderr => self.open.stderr = false,
         }
     }
 
@@ -250,7 +255,7 @@ impl<'a> Conversation<'a> {
     }
 
     fn reproach(&self) -> String {
-        if !self.stdout_open {
+        if !self.open.stdout {
             return "the connection ended before the host said how the script ended".to_owned();
         }
         match self.wish {
@@ -265,7 +270,7 @@ impl<'a> Conversation<'a> {
 
 /// `from + time`, where a year is for ever.
 fn later(from: Instant, time: Duration) -> Instant {
-    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    const YEAR: Duration = Duration::from_hours(365 * 24);
     from + time.min(YEAR)
 }
 

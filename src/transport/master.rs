@@ -153,13 +153,12 @@ impl Login {
             };
             let Ok(Some(line)) = line else { return End::Gone };
             match self.log.push(&line) {
-                Phase::Connect => {}
                 Phase::Auth => {
                     self.authenticating.get_or_insert_with(Instant::now);
                 }
                 // `ssh` links the socket to its name only when it listens already, and says more after that.
                 Phase::LoggedIn if socket.exists() => return End::Ready,
-                Phase::LoggedIn => {}
+                Phase::Connect | Phase::LoggedIn => {}
             }
         }
     }

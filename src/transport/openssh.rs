@@ -59,7 +59,7 @@ pub struct OpenSshConfig {
     pub jump: Option<String>,
     /// The private key; no other is offered then, but those of the user's configuration.
     pub identity_file: Option<PathBuf>,
-    /// The ssh_config to read instead of the user's.
+    /// The `ssh_config` to read instead of the user's.
     pub config_file: Option<PathBuf>,
     /// How a host key that was never seen is treated.
     pub host_keys: HostKeys,

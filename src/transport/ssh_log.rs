@@ -267,9 +267,10 @@ fn recognise(line: &str) -> Option<ConnectFailure> {
         ConnectFailure::Refused
     } else if connecting && (has("No route to host") || has("is unreachable") || has("Host is down")) {
         ConnectFailure::NoRoute
-    } else if connecting && has("timed out") || has("during banner exchange") || has("Timeout, server ") {
-        ConnectFailure::TimedOut
-    } else if line.starts_with("Connection to ") && line.ends_with(" timed out") {
+    } else if connecting && has("timed out")
+        || has("during banner exchange")
+        || line.starts_with("Connection to ") && line.ends_with(" timed out")
+    {
         ConnectFailure::TimedOut
     } else if has("Temporary failure in name resolution") {
         ConnectFailure::Other

@@ -38,8 +38,8 @@ fn config(dir: &Path, port: u16) -> OpenSshConfig {
         config_file: Some(dir.join("ssh_config")),
         host_keys: HostKeys::AcceptNew,
         known_hosts_dir: dir.join("known_hosts"),
-        connect_timeout: Duration::from_secs(60),
-        auth_timeout: Duration::from_secs(60),
+        connect_timeout: Duration::from_mins(1),
+        auth_timeout: Duration::from_mins(1),
         handshakes: 10,
     }
 }
@@ -65,8 +65,8 @@ fn job(command: &str) -> Job {
     Job {
         request: GuardRequest {
             work: Work::Run { command: command.to_owned() },
-            deadline: Duration::from_secs(600),
-            grace: Duration::from_secs(60),
+            deadline: Duration::from_mins(10),
+            grace: Duration::from_mins(1),
             on_lost: OnLost::Kill,
             env: BTreeMap::new(),
             args: Vec::new(),
@@ -85,7 +85,7 @@ async fn run(session: &mut dyn Session, job: &Job) -> (Result<RemoteExit, Lost>,
 
 /// Fails a test that would hang. No test depends on how long it is.
 async fn in_time<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(120), future).await.expect("the test does not hang")
+    tokio::time::timeout(Duration::from_mins(2), future).await.expect("the test does not hang")
 }
 
 /// What a script wrote, and who wants to know of it while it runs.

@@ -129,11 +129,10 @@ async fn a_run_that_is_dropped_leaves_nothing_here_nor_there() {
     all_end(remote).await;
 }
 
-/// Not a test by itself: what [`nothing_outlives_us_when_we_are_killed`] starts, and kills.
 #[tokio::test]
+#[ignore = "no test by itself: `nothing_outlives_us_when_we_are_killed` starts it, and kills it"]
 async fn somebody_who_will_be_killed() {
-    let Some(server) = std::env::var_os("FLEETWIDE_TEST_SSHD") else { return };
-    let server = server.into_string().expect("text");
+    let server = std::env::var("FLEETWIDE_TEST_SSHD").expect("said by who starts it");
     let [dir, address, port] = server.split(' ').collect::<Vec<_>>()[..] else { panic!("three words") };
     let config = super::config(dir.as_ref(), port.parse().expect("a port"));
     let transport = super::OpenSsh::new(config).expect("ssh is installed");
@@ -150,7 +149,7 @@ async fn nothing_outlives_us_when_we_are_killed() {
     let sshd = Sshd::builder().start();
     let server = format!("{} {} {}", sshd.dir().display(), sshd.addresses()[0], sshd.port());
     let mut us = Command::new(std::env::current_exe().expect("this test"))
-        .args(["--exact", "--nocapture", "transport::tests_sshd::processes::somebody_who_will_be_killed"])
+        .args(["--ignored", "--exact", "--nocapture", "transport::tests_sshd::processes::somebody_who_will_be_killed"])
         .env("FLEETWIDE_TEST_SSHD", server)
         .stdout(Stdio::piped())
         .spawn()
