@@ -159,7 +159,8 @@ impl Document {
         let header = self.text[..line.start].lines().rfind(|line| line.trim_start().starts_with('['));
         let line = &self.text[line.clone()];
         let speaks = ["deploy", "env", "args"].iter().any(|word| line.contains(word));
-        let known = words(line).next().is_none_or(|word| schema::is_key(word) || word == "defaults");
+        let known =
+            words(line).next().is_none_or(|word| schema::is_key(word) || matches!(word, "targets" | "defaults"));
         speaks || !known || header.is_some_and(|header| words(header).any(|word| word == "env"))
     }
 }

@@ -1,6 +1,9 @@
 //! Configuration as a whole: files in, targets or errors out.
 
 mod bad_files;
+mod bad_selectors;
+mod bad_text;
+mod bad_values;
 mod good_files;
 mod precedence;
 mod targets;
@@ -66,3 +69,15 @@ fn said(error: &ConfigError) -> String {
     }
     text + &error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default()
 }
+
+/// One test a file, each with what is said of it.
+macro_rules! complaints {
+    ($($name:ident: $text:literal => @$said:literal;)+) => {$(
+        #[test]
+        fn $name() {
+            insta::assert_snapshot!(super::Fixture::with_project($text).complaint(), @$said);
+        }
+    )+};
+}
+
+use complaints;

@@ -1,0 +1,199 @@
+//! What is said of bad tables and values, hint included.
+
+use super::complaints;
+
+complaints! {
+    unknown_table: r#"[target.web]
+"# => @r#"
+    fleetwide.toml:1:2: unknown key `target` at the top of the file
+       |
+     1 | [target.web]
+       |  ^^^^^^
+    hint: did you mean `targets`?
+    "#;
+
+    key_that_belongs_elsewhere: r#"[targets.web]
+select = [{ provider = "aws" }]
+user = "deploy"
+"# => @r#"
+    fleetwide.toml:3:1: unknown key `user` in targets.web
+       |
+     3 | user = "deploy"
+       | ^^^^
+    hint: `user` belongs in the target's `ssh` table
+    "#;
+
+    key_of_no_table: r#"[targets.web]
+select = [{ provider = "aws" }]
+[targets.web.deploy]
+rollback = "rollback.sh"
+"# => @r#"
+    fleetwide.toml:4:1: unknown key `rollback` in targets.web.deploy
+       |
+     4 | rollback …
+       | ^^^^^^^^
+    hint: known keys: script, args, env, timeout, connect_timeout, auth_timeout, idle_timeout, kill_grace, on_lost, concurrency, handshakes, retries, idempotent, max_failures
+    "#;
+
+    unknown_address_kind: r#"[targets.web]
+select = [{ provider = "aws" }]
+ssh.address = ["private_ipv4", "ipv4"]
+"# => @r#"
+    fleetwide.toml:3:32: `ipv4` is not an address kind (known: private_ipv4, public_ipv4, public_ipv6, private_dns, public_dns, name, tag:KEY)
+       |
+     3 | ssh.address = ["private_ipv4", "ipv4"]
+       |                                ^^^^^^
+    "#;
+
+    unknown_host_keys: r#"[targets.web]
+select = [{ provider = "aws" }]
+[targets.web.ssh]
+host_keys = "off"
+"# => @r#"
+    fleetwide.toml:4:13: `off` is no value of `host_keys`
+       |
+     4 | host_keys = "off"
+       |             ^^^^^
+    hint: known: accept-new, strict
+    "#;
+
+    no_select: r#"[targets.web]
+app = "shop"
+"# => @r#"
+    fleetwide.toml:1:10: the target `web` has no `select`
+       |
+     1 | [targets.web]
+       |          ^^^
+    hint: say where its servers are: select = [{ provider = "aws", tags = { role = "web" } }]
+    "#;
+
+    exclude_of_everything: r#"[targets.web]
+select = [{ provider = "aws" }]
+exclude = [{}]
+"# => @r#"
+    fleetwide.toml:3:12: an exclude without anything would leave out every instance
+       |
+     3 | exclude = [{}]
+       |            ^^
+    hint: say which: tags, names or ids
+    "#;
+
+    bad_app_name: r#"[targets.web]
+select = [{ provider = "aws" }]
+app = "my shop"
+"# => @r#"
+    fleetwide.toml:3:7: `my shop` cannot name an app: use 1 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit
+       |
+     3 | app = "my shop"
+       |       ^^^^^^^^^
+    "#;
+
+    bad_target_name: r#"[targets."my shop"]
+select = [{ provider = "aws" }]
+"# => @r#"
+    fleetwide.toml:1:10: `my shop` cannot name a target
+       |
+     1 | [targets."my shop"]
+       |          ^^^^^^^^^
+    hint: use 1 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit
+    "#;
+
+    min_hosts_zero: r#"[targets.web]
+select = [{ provider = "aws" }]
+min_hosts = 0
+"# => @r#"
+    fleetwide.toml:3:13: `min_hosts`: expected a number from 1 up, found integer `0`
+       |
+     3 | min_hosts = 0
+       |             ^
+    "#;
+
+    port_too_large: r#"[targets.web]
+select = [{ provider = "aws" }]
+[targets.web.ssh]
+port = 70000
+"# => @r#"
+    fleetwide.toml:4:8: `port`: expected a number from 1 to 65535, found integer `70000`
+       |
+     4 | port = 70000
+       |        ^^^^^
+    "#;
+
+    user_that_is_an_option: r#"[defaults.ssh]
+user = "-oProxyCommand=x"
+"# => @r#"
+    fleetwide.toml:2:8: "-oProxyCommand=x" is not one plain word: no spaces, not empty, and not beginning with `-`
+       |
+     2 | user = "-oProxyCommand=x"
+       |        ^^^^^^^^^^^^^^^^^^
+    "#;
+
+    percent_above_hundred: r#"[targets.web]
+select = [{ provider = "aws" }]
+[targets.web.deploy]
+max_failures = "105%"
+"# => @r#"
+    fleetwide.toml:4:16: `105%` is not a failure limit (known: a number such as 0 or 3, or a percentage such as 5%)
+       |
+     4 | max_failures = "105%"
+       |                ^^^^^^
+    "#;
+
+    negative_failures: r#"[targets.web]
+select = [{ provider = "aws" }]
+[targets.web.deploy]
+max_failures = -1
+"# => @r#"
+    fleetwide.toml:4:16: `max_failures`: expected a number of hosts, or a percentage such as "5%", found integer `-1`
+       |
+     4 | max_failures = -1
+       |                ^^
+    "#;
+
+    bad_duration: r#"[targets.web]
+select = [{ provider = "aws" }]
+[targets.web.deploy]
+timeout = "ten minutes"
+"# => @r#"
+    fleetwide.toml:4:11: `ten minutes` is not a duration: write it as 90s, 10m, 1h30m or 500ms
+       |
+     4 | timeout = "ten minutes"
+       |           ^^^^^^^^^^^^^
+    "#;
+
+    duration_without_unit: r#"[defaults.deploy]
+timeout = 600
+"# => @r#"
+    fleetwide.toml:2:11: `timeout`: expected a duration such as "90s", "10m" or "1h30m", found integer `600`
+       |
+     2 | timeout = 600
+       |           ^^^
+    "#;
+
+    zero_duration: r#"[defaults.deploy]
+idle_timeout = "0s"
+"# => @r#"
+    fleetwide.toml:2:16: `0s` is not a duration: it must be more than nothing
+       |
+     2 | idle_timeout = "0s"
+       |                ^^^^
+    "#;
+
+    number_as_text: r#"[defaults.deploy]
+concurrency = "50"
+"# => @r#"
+    fleetwide.toml:2:15: `concurrency`: expected a number from 1 up, found string "50"
+       |
+     2 | concurrency = "50"
+       |               ^^^^
+    "#;
+
+    table_expected: r#"[targets]
+web = 5
+"# => @r#"
+    fleetwide.toml:2:7: `web`: expected a table, found integer `5`
+       |
+     2 | web = 5
+       |       ^
+    "#;
+}
