@@ -21,7 +21,7 @@ pub const HANDSHAKES: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not 0")
 
 /// A script's time. Deploys pull images and run migrations, which takes minutes; a hang must still end within the
 /// patience of a pipeline.
-pub const TIMEOUT: Duration = Duration::from_secs(10 * 60);
+pub const TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Time to connect. A host that does not answer in 10 s is down or behind a firewall that drops packets.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

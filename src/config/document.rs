@@ -30,6 +30,9 @@ pub(super) fn at<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Key> {
     names.into_iter().map(|name| Key::Name(name.to_owned())).collect()
 }
 
+/// Is shown the way to a key or an item, the place of the key, and the place of the value.
+type Visit<'v> = dyn FnMut(&[Key], &Range<usize>, &Range<usize>) + 'v;
+
 /// What is wrong, and where, in keys.
 #[derive(Debug)]
 pub(super) struct Problem {
@@ -147,7 +150,7 @@ impl Document {
     }
 
     /// Visits every key and list item with the way to it, its key's place and its value's.
-    fn walk(&self, visit: &mut dyn FnMut(&[Key], &Range<usize>, &Range<usize>)) {
+    fn walk(&self, visit: &mut Visit<'_>) {
         if let Ok(tree) = DeTable::parse(&self.text) {
             walk_table(tree.get_ref(), &mut Vec::new(), visit);
         }
@@ -165,7 +168,7 @@ impl Document {
     }
 }
 
-fn walk_table(table: &DeTable<'_>, path: &mut Vec<Key>, visit: &mut dyn FnMut(&[Key], &Range<usize>, &Range<usize>)) {
+fn walk_table(table: &DeTable<'_>, path: &mut Vec<Key>, visit: &mut Visit<'_>) {
     for (key, value) in table {
         path.push(Key::Name(key.get_ref().to_string()));
         visit(path, &key.span(), &value.span());
@@ -174,7 +177,7 @@ fn walk_table(table: &DeTable<'_>, path: &mut Vec<Key>, visit: &mut dyn FnMut(&[
     }
 }
 
-fn walk_value(value: &DeValue<'_>, path: &mut Vec<Key>, visit: &mut dyn FnMut(&[Key], &Range<usize>, &Range<usize>)) {
+fn walk_value(value: &DeValue<'_>, path: &mut Vec<Key>, visit: &mut Visit<'_>) {
     match value {
         DeValue::Table(table) => walk_table(table, path, visit),
         DeValue::Array(items) => {

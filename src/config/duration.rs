@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use super::shapes;
 
 /// The longest duration that is believed. A host's own deadline runs in `sleep`, and a month of it is a slip of the pen.
-const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(30 * 24);
 
 /// A duration as a person writes it: more than nothing, at most 30 days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -183,7 +183,9 @@ impl Overrides {
                     hint: Some("leave it out, or name the target `adhoc`, which consists of the flags alone".into()),
                 });
             }
-            fitting.into_iter().for_each(|select| replace_scope(&mut select.source, &place));
+            for select in fitting {
+                replace_scope(&mut select.source, &place);
+            }
         }
         *select = select.drain(..).map(|select| self.applied(select)).collect();
         Ok(())

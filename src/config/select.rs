@@ -48,7 +48,7 @@ pub(super) struct SelectTable {
     /// Tags that an instance must carry, all of them (labels on gcp).
     #[schemars(with = "Option<schema::Tags>")]
     tags: Option<TagFilter>,
-    /// States that an instance may be in. Default: ["running"].
+    /// States that an instance may be in. Default: `["running"]`.
     #[schemars(with = "Option<Vec<schema::State>>")]
     states: Option<BTreeSet<InstanceState>>,
     /// How long one region, project or subscription may take to answer, retries included. Default: "2m".

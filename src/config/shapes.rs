@@ -151,19 +151,8 @@ impl Shorthand for ListedHost {
 
     fn from_table(table: ListedHostTable) -> Result<Self, String> {
         let ListedHostTable { name, address, port, user, tags, region, zone } = table;
-        let plain = StaticHost::from_address(&address)?;
-        if plain.address != address {
-            return Err(format!("`{address}`: in a table, `user` and `port` are keys of their own"));
-        }
-        Ok(Self(StaticHost {
-            name,
-            address,
-            port: port.map(Into::into),
-            user: user.map(Into::into),
-            region,
-            zone,
-            tags,
-        }))
+        let (port, user) = (port.map(Into::into), user.map(Into::into));
+        StaticHost { name, address, port, user, region, zone, tags }.checked().map(Self)
     }
 }
 

@@ -229,7 +229,7 @@ pub struct Ssh {
     pub jump: Option<String>,
     /// The private key.
     pub identity_file: Option<PathBuf>,
-    /// The ssh_config to read instead of the user's.
+    /// The `ssh_config` to read instead of the user's.
     pub config_file: Option<PathBuf>,
     /// How host keys are trusted.
     pub host_keys: HostKeys,

@@ -30,14 +30,14 @@ impl fmt::Debug for Variable {
 /// Every variable, in the order of the documentation.
 pub const VARIABLES: &[Variable] = &[
     variable("FLEETWIDE_AWS_REGIONS", "AWS regions, separated by commas, or `all`", |o, text| {
-        words(&mut o.aws_regions, text)
+        list(&mut o.aws_regions, text)
     }),
     variable("FLEETWIDE_AWS_PROFILE", "the AWS profile", |o, text| one(&mut o.aws_profile, text)),
     variable("FLEETWIDE_GCP_PROJECTS", "Google Cloud projects, separated by commas", |o, text| {
-        words(&mut o.gcp_projects, text)
+        list(&mut o.gcp_projects, text)
     }),
     variable("FLEETWIDE_AZURE_SUBSCRIPTIONS", "Azure subscriptions, separated by commas", |o, text| {
-        words(&mut o.azure_subscriptions, text)
+        list(&mut o.azure_subscriptions, text)
     }),
     variable("FLEETWIDE_HOSTS", "hosts, `[user@]host[:port]`, separated by commas", |o, text| {
         o.hosts = items(text).map(StaticHost::from_address).collect::<Result<_, _>>()?;
@@ -128,8 +128,8 @@ fn read_one<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, String> {
     })
 }
 
-fn words(slot: &mut Vec<String>, text: &str) -> Result<(), String> {
-    *slot = items(text).map(ToOwned::to_owned).collect();
+fn list<T: FromStr<Err: fmt::Display>>(slot: &mut Vec<T>, text: &str) -> Result<(), String> {
+    *slot = many(text)?;
     Ok(())
 }
 

@@ -74,6 +74,21 @@ impl StaticHost {
         })
     }
 
+    /// Holds the fields of a table to what [`StaticHost::from_address`] takes: `ssh` must read none as an option.
+    ///
+    /// # Errors
+    /// A message in words when the address or the login is none.
+    pub fn checked(self) -> Result<Self, String> {
+        let plain = Self::from_address(&self.address)?;
+        if plain.address != self.address {
+            return Err(format!("`{}`: in a table, `user` and `port` are keys of their own", self.address));
+        }
+        if let Some(user) = &self.user {
+            Self::from_address(&format!("{user}@{}", self.address))?;
+        }
+        Ok(self)
+    }
+
     fn instance(self) -> Instance {
         let name = self.name.unwrap_or_else(|| match self.port {
             Some(port) => format!("{}:{port}", self.address),
@@ -187,7 +202,11 @@ fn parse_file(path: &Path, text: &str) -> Result<Vec<StaticHost>, String> {
 
     if path.extension().is_some_and(|ending| ending == "toml") {
         let file: HostsFile = toml::from_str(text).map_err(|error| format!("{}: {error}", path.display()))?;
-        return Ok(file.hosts);
+        return file
+            .hosts
+            .into_iter()
+            .map(|host| host.checked().map_err(|why| format!("{}: {why}", path.display())))
+            .collect();
     }
     let mut hosts = Vec::new();
     for (number, line) in text.lines().enumerate() {
@@ -247,6 +266,9 @@ mod tests {
     fn a_bad_line_is_named() {
         let error = parse_file(Path::new("hosts"), "10.0.0.1\n10.0.0.2 web\n").expect_err("no tag");
         assert!(error.contains("line 2") && error.contains("`web`"), "{error}");
+        for table in ["address = \"-oProxyCommand=x\"", "address = \"ops@x\"", "address = \"x\"\nuser = \"-l\""] {
+            assert!(parse_file(Path::new("hosts.toml"), &format!("[[hosts]]\n{table}\n")).is_err(), "{table}");
+        }
         let error = parse_file(Path::new("hosts.toml"), "[[hosts]]\nadress = \"x\"\n").expect_err("typo");
         assert!(error.contains("adress") && error.contains("line 2"), "{error}");
     }

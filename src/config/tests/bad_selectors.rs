@@ -56,9 +56,9 @@ select = [{ provider = "aws", states = ["runing"] }]
     hint: did you mean `running`?
     "#;
 
-    empty_select: r#"[targets.web]
+    empty_select: r"[targets.web]
 select = []
-"# => @r#"
+" => @r#"
     fleetwide.toml:2:1: `select` is empty: the target has no servers
        |
      2 | select = []
@@ -135,9 +135,9 @@ select = [{ provider = "aws", endpoint = "http://10.0.0.1" }]
 
     endpoint_with_a_password: r#"[targets.web]
 select = [{ provider = "aws", endpoint = "https://ops:hunter2@example.com" }]
-"# => @r#"
+"# => @r"
     fleetwide.toml:2:42: bad endpoint `https://***@example.com`: credentials do not belong in an endpoint
-    "#;
+    ";
 
     all_among_regions: r#"[targets.web]
 select = [{ provider = "aws", regions = ["all", "eu-west-1"] }]

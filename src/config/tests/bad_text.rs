@@ -7,9 +7,9 @@ complaints! {
 select = [{ provider = "aws" }]
 [targets.web.deploy.env]
 TOKEN = { env = "TOKEN", file = "/run/secrets/token" }
-"# => @r#"
+"# => @r"
     fleetwide.toml:4:9: `env` and `file` are both given: a secret is in one place
-    "#;
+    ";
 
     secret_in_no_place: r#"[targets.web]
 select = [{ provider = "aws" }]
@@ -29,31 +29,31 @@ PIN = 90210
 
     variable_of_fleetwide: r#"[defaults.deploy.env]
 FLEETWIDE_RUN = "x"
-"# => @r#"
+"# => @r"
     fleetwide.toml:2:1: `FLEETWIDE_RUN` is one of the variables that Fleetwide itself gives to the script
-    "#;
+    ";
 
     bad_variable_name: r#"[defaults.deploy]
 env = { "MY-VAR" = "hunter2" }
-"# => @r#"
+"# => @r"
     fleetwide.toml:2:9: `MY-VAR` cannot name a variable: use letters, digits and `_`, not beginning with a digit
-    "#;
+    ";
 
     environment_as_text: r#"[defaults.deploy]
 env = "TOKEN=hunter2"
-"# => @r#"
+"# => @r"
     fleetwide.toml:2:7: `env`: expected a table
-    "#;
+    ";
 
     unclosed_list: r#"[targets.web]
 select = [{ provider = "aws" }
 [targets.web.ssh]
-"# => @r#"
+"# => @r"
     fleetwide.toml:3:1: missing comma between array elements, expected `,`
        |
      3 | [targets.web.ssh]
        | ^
-    "#;
+    ";
 
     unclosed_text: r#"[targets.web]
 app = "shop
@@ -76,9 +76,9 @@ TOKEN = "hunter2
 select = [{ provider = "aws" }]
 [targets.web.deploy]
 env = { TOKEN = "hunter2 }
-"# => @r#"
+"# => @r"
     fleetwide.toml:4:27: unclosed inline table, expected `}`
-    "#;
+    ";
 
     unclosed_argument: r#"[targets.web]
 select = [{ provider = "aws" }]
@@ -103,12 +103,12 @@ app = "b"
     table_twice: r#"[targets.web]
 select = [{ provider = "aws" }]
 [targets.web]
-"# => @r#"
+"# => @r"
     fleetwide.toml:3:10: duplicate key
        |
      3 | [targets.web]
        |          ^^^
-    "#;
+    ";
 
     control_characters: "[targets.web]\napp = \"\u{1b}[2J\"\n" => @r#"
     fleetwide.toml:2:8: invalid basic string, expected non-double-quote visible characters, `\`

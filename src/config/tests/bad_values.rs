@@ -3,14 +3,14 @@
 use super::complaints;
 
 complaints! {
-    unknown_table: r#"[target.web]
-"# => @r#"
+    unknown_table: r"[target.web]
+" => @r"
     fleetwide.toml:1:2: unknown key `target` at the top of the file
        |
      1 | [target.web]
        |  ^^^^^^
     hint: did you mean `targets`?
-    "#;
+    ";
 
     key_that_belongs_elsewhere: r#"[targets.web]
 select = [{ provider = "aws" }]
@@ -27,13 +27,13 @@ user = "deploy"
 select = [{ provider = "aws" }]
 [targets.web.deploy]
 rollback = "rollback.sh"
-"# => @r#"
+"# => @r"
     fleetwide.toml:4:1: unknown key `rollback` in targets.web.deploy
        |
      4 | rollback …
        | ^^^^^^^^
     hint: known keys: script, args, env, timeout, connect_timeout, auth_timeout, idle_timeout, kill_grace, on_lost, concurrency, handshakes, retries, idempotent, max_failures
-    "#;
+    ";
 
     unknown_address_kind: r#"[targets.web]
 select = [{ provider = "aws" }]
@@ -70,13 +70,13 @@ app = "shop"
     exclude_of_everything: r#"[targets.web]
 select = [{ provider = "aws" }]
 exclude = [{}]
-"# => @r#"
+"# => @r"
     fleetwide.toml:3:12: an exclude without anything would leave out every instance
        |
      3 | exclude = [{}]
        |            ^^
     hint: say which: tags, names or ids
-    "#;
+    ";
 
     bad_app_name: r#"[targets.web]
 select = [{ provider = "aws" }]
@@ -101,23 +101,23 @@ select = [{ provider = "aws" }]
     min_hosts_zero: r#"[targets.web]
 select = [{ provider = "aws" }]
 min_hosts = 0
-"# => @r#"
+"# => @r"
     fleetwide.toml:3:13: `min_hosts`: expected a number from 1 up, found integer `0`
        |
      3 | min_hosts = 0
        |             ^
-    "#;
+    ";
 
     port_too_large: r#"[targets.web]
 select = [{ provider = "aws" }]
 [targets.web.ssh]
 port = 70000
-"# => @r#"
+"# => @r"
     fleetwide.toml:4:8: `port`: expected a number from 1 to 65535, found integer `70000`
        |
      4 | port = 70000
        |        ^^^^^
-    "#;
+    ";
 
     user_that_is_an_option: r#"[defaults.ssh]
 user = "-oProxyCommand=x"
@@ -161,9 +161,9 @@ timeout = "ten minutes"
        |           ^^^^^^^^^^^^^
     "#;
 
-    duration_without_unit: r#"[defaults.deploy]
+    duration_without_unit: r"[defaults.deploy]
 timeout = 600
-"# => @r#"
+" => @r#"
     fleetwide.toml:2:11: `timeout`: expected a duration such as "90s", "10m" or "1h30m", found integer `600`
        |
      2 | timeout = 600
@@ -188,12 +188,12 @@ concurrency = "50"
        |               ^^^^
     "#;
 
-    table_expected: r#"[targets]
+    table_expected: r"[targets]
 web = 5
-"# => @r#"
+" => @r"
     fleetwide.toml:2:7: `web`: expected a table, found integer `5`
        |
      2 | web = 5
        |       ^
-    "#;
+    ";
 }

@@ -45,7 +45,7 @@ fn the_example_says_what_it_says() {
     assert_eq!(target.deploy.env["NODE_ENV"], EnvValue::Plain("production".into()));
     assert_eq!(target.deploy.env["TOKEN"], EnvValue::Secret(SecretRef::Env("SHOP_TOKEN".into())));
     assert_eq!(target.deploy.env["KEY"], EnvValue::Secret(SecretRef::File(shop.join("secrets/key"))));
-    assert_eq!((target.deploy.timeout, target.deploy.on_lost), (Duration::from_secs(600), OnLost::Kill));
+    assert_eq!((target.deploy.timeout, target.deploy.on_lost), (Duration::from_mins(10), OnLost::Kill));
     assert_eq!(target.deploy.max_failures, FailureLimit::Percent(5));
     assert_eq!(target.exclude[0].tags.iter().next().map(|(key, _)| key), Some("deploy"));
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use provider_core::StaticHost;
+use provider_core::{StaticHost, TagFilter};
 
 use super::{Fixture, said};
 use crate::config::{DeployTable, Overrides, Places, Regions, Source, SshTable, Target};
@@ -63,7 +63,7 @@ fn several_clouds_and_hosts_are_a_selector_each() {
 #[test]
 fn a_cloud_without_a_tag_is_refused_and_hosts_by_hand_are_not() {
     let complaint =
-        target(&Fixture::new(), None, &Overrides { tags: Default::default(), ..flags() }).expect_err("all of it");
+        target(&Fixture::new(), None, &Overrides { tags: TagFilter::default(), ..flags() }).expect_err("all of it");
     insta::assert_snapshot!(complaint, @r"
     no tag says which instances of aws are meant
     hint: add --tag KEY=VALUE; `KEY=` stands for any value
