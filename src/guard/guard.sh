@@ -325,7 +325,8 @@ lifeline() {
 }
 watch_clock() {
   # `wait` is left at once when the trap fires, so that no long sleep stays behind.
-  trap 'kill $!; exit' TERM
+  # KILL, because a child that is not yet `sleep` would take a TERM with our own handler.
+  trap 'kill -s KILL $!; exit' TERM
   sleep "$deadline" &
   wait $!
   echo timeout
@@ -378,16 +379,17 @@ exec \"\$@\" </dev/null >&6 2>&7 3<&- 4>&- 5>&- 6>&- 7>&- 8<&- 9>&-
 # Copies what is new in the logs. Who reads from 6 and 7 shares their offsets: the next one goes on where this one was.
 flush() { cat <&6 >&4 && cat <&7 >&5; }
 pump() {
-  over='' n=0
+  # Two guards may pump the same logs, each with a mark of its own.
+  over='' n=0 seen=$dir/seen.$$
   trap 'over=1; kill -s KILL $!' USR1
   until [ "$over" ] || ! kill -s 0 $$; do
     # Not newer than both logs: it may have missed something. Now and then it looks anyway, for clocks do step back.
     # shellcheck disable=SC3013
-    if [ $n -lt 20 ] && [ "$dir/seen" -nt "$dir/stdout" ] && [ "$dir/seen" -nt "$dir/stderr" ]; then
+    if [ $n -lt 20 ] && [ "$seen" -nt "$dir/stdout" ] && [ "$seen" -nt "$dir/stderr" ]; then
       n=$((n + 1))
     else
       n=0
-      : >"$dir/seen"
+      : >"$seen"
       flush || exit 9
     fi
     pause=$tick
