@@ -99,10 +99,7 @@ pub fn transport(target: &Target, known_hosts: PathBuf) -> Result<Arc<dyn Transp
 ///
 /// # Errors
 /// When a deploy would fail for their sake.
-pub fn look_at_script(
-    target: &Target,
-    read: &dyn Fn(&str) -> Option<String>,
-) -> Result<Option<Script>, DeployError> {
+pub fn look_at_script(target: &Target, read: &dyn Fn(&str) -> Option<String>) -> Result<Option<Script>, DeployError> {
     environment(target, read)?;
     target.deploy.script.as_deref().map(script).transpose()
 }
@@ -140,19 +137,18 @@ fn assign(
     Ok(Assignment { work, args, env, secrets })
 }
 
-/// The script's environment, and apart from it that part which must never be shown.
-fn environment(
-    target: &Target,
-    read: &dyn Fn(&str) -> Option<String>,
-) -> Result<(BTreeMap<String, String>, BTreeMap<String, Secret>), DeployError> {
+/// The part of a script's environment that may be shown, and the part that must never be.
+type Environment = (BTreeMap<String, String>, BTreeMap<String, Secret>);
+
+/// Reads the script's environment, secrets and all.
+fn environment(target: &Target, read: &dyn Fn(&str) -> Option<String>) -> Result<Environment, DeployError> {
     let mut env = BTreeMap::new();
     let mut secrets = BTreeMap::new();
     for (name, value) in &target.deploy.env {
         match value {
             EnvValue::Plain(text) => _ = env.insert(name.clone(), text.clone()),
             EnvValue::Secret(place) => {
-                let secret =
-                    place.read(read).map_err(|source| DeployError::Secret { name: name.clone(), source })?;
+                let secret = place.read(read).map_err(|source| DeployError::Secret { name: name.clone(), source })?;
                 secrets.insert(name.clone(), secret);
             }
         }

@@ -125,7 +125,7 @@ pub(super) struct SelectArgs {
     /// Go through this host
     #[arg(long, value_name = "[USER@]HOST[:PORT]")]
     jump: Option<Word>,
-    /// The ssh_config to read instead of your own
+    /// The `ssh_config` to read instead of your own
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     ssh_config: Option<PathBuf>,
     /// How unknown host keys are treated: accept-new or strict
@@ -205,11 +205,6 @@ impl SelectArgs {
 }
 
 impl PolicyArgs {
-    /// What `--on-lost` says.
-    pub(super) const fn on_lost(&self) -> Option<OnLost> {
-        self.on_lost
-    }
-
     /// Adds what these flags set.
     pub(super) fn add_to(&self, overrides: &mut Overrides) {
         let deploy = &mut overrides.deploy;

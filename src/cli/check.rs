@@ -30,9 +30,11 @@ pub(super) struct CheckArgs {
 
 /// Looks at everything, and gives the exit code of the first thing that is not well.
 pub(super) async fn run(args: &CheckArgs, global: &GlobalArgs, session: &mut Session) -> Result<u8, CliError> {
-    let reporter = session.reporter(global).build();
+    let reporter = session::reporter(global).build();
     let mut list = List::default();
-    match target::find(&args.target, &PolicyArgs::default(), global) {
+    let target = target::overrides(&args.target, &PolicyArgs::default())
+        .and_then(|overrides| target::find(&args.target, &overrides, global));
+    match target {
         Err(error) => list.failed("configuration", &error),
         Ok(target) => {
             list.ok("configuration", format!("target `{}`, app `{}`", target.name, target.app));

@@ -107,7 +107,7 @@ select = [
 [targets.web.ssh]
 user = "{USER}"
 port = {port}
-identity_file = {key:?}
+identity_file = "{key}"
 config_file = "ssh_config"
 
 [targets.web.deploy]
@@ -115,7 +115,7 @@ script = "deploy.sh"
 timeout = "1m"
 "#,
         port = world.ssh().port(),
-        key = world.key(),
+        key = world.key().display(),
     )
 }
 

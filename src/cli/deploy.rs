@@ -77,11 +77,12 @@ pub(super) fn request(
     policy: &PolicyArgs,
     global: &GlobalArgs,
 ) -> Result<DeployRequest, CliError> {
-    let mut flags = target.select.overrides();
-    policy.add_to(&mut flags);
-    flags.deploy.script.clone_from(&script.script);
+    let mut overrides = target::overrides(target, policy)?;
+    if script.script.is_some() {
+        overrides.deploy.script.clone_from(&script.script);
+    }
     Ok(DeployRequest {
-        target: target::resolve(target.target.as_deref(), flags, global)?,
+        target: target::find(target, &overrides, global)?,
         task: Task::Deploy(revision::find(script.revision.as_deref(), env)?),
         args: script.args.clone(),
         known_hosts: session::known_hosts()?,
@@ -96,7 +97,7 @@ pub(super) async fn carry_out(
     session: &mut Session,
 ) -> Result<u8, CliError> {
     let Errand { dry_run, record, rerun } = errand;
-    let reporter = session.reporter(global).report(record.report).log_dir(record.log_dir).rerun(rerun).build();
+    let reporter = session::reporter(global).report(record.report).log_dir(record.log_dir).rerun(rerun).build();
     let prepared = session.unless_interrupted(deploy::prepare(request, &env, &reporter)).await;
     reporter.end_discovery();
     let prepared = prepared??;

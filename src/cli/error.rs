@@ -108,9 +108,13 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
         DeployError::NoScript(target) => {
             vec![format!("set `script` in [targets.{target}.deploy], or give --script FILE")]
         }
-        DeployError::Script { .. } => one("the path is relative to the file that names it; --script is relative to here"),
+        DeployError::Script { .. } => {
+            one("the path is relative to the file that names it; --script is relative to here")
+        }
         DeployError::EmptyScript(_) => Vec::new(),
-        DeployError::WindowsScript(_) => one("save it with Unix line ends (`dos2unix`, or `* text=auto eol=lf` in .gitattributes)"),
+        DeployError::WindowsScript(_) => {
+            one("save it with Unix line ends (`dos2unix`, or `* text=auto eol=lf` in .gitattributes)")
+        }
         DeployError::Secret { .. } => Vec::new(),
         DeployError::Ssh(_) => Vec::new(),
         DeployError::Inventory(error) => match error {
@@ -118,7 +122,10 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
                 let mut hints: Vec<String> = failures.iter().filter_map(|failure| failure.hint.clone()).collect();
                 hints.sort();
                 hints.dedup();
-                hints.push("no host was touched; `allow_partial = true` in a selector goes on without its failed scopes".into());
+                hints.push(
+                    "no host was touched; `allow_partial = true` in a selector goes on without its failed scopes"
+                        .into(),
+                );
                 hints
             }
             InventoryError::Unaddressed { .. } => {
@@ -127,10 +134,12 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
             InventoryError::SharedAddress { .. } => one(
                 "they are one machine found twice (exclude one), or in networks that overlap (reach one by another kind of `address`, or deploy to them apart)",
             ),
-            InventoryError::TooFew { found: 0, .. } => {
-                one("no host was touched; see what the selector finds with `fleetwide hosts`, and check tags, scope and states")
+            InventoryError::TooFew { found: 0, .. } => one(
+                "no host was touched; see what the selector finds with `fleetwide hosts`, and check tags, scope and states",
+            ),
+            InventoryError::TooFew { .. } => {
+                one("no host was touched; `min_hosts` in the target says how few are too few")
             }
-            InventoryError::TooFew { .. } => one("no host was touched; `min_hosts` in the target says how few are too few"),
             InventoryError::NotBuiltIn(error) => {
                 vec![format!("build it with `--features {}`", error.provider)]
             }

@@ -8,7 +8,7 @@ use super::{
     args::{GlobalArgs, PolicyArgs, TargetArgs},
     error::CliError,
     exit_code,
-    session::Session,
+    session::{self, Session},
     target,
 };
 use crate::{inventory, report::Gaps};
@@ -27,8 +27,9 @@ pub(super) struct HostsArgs {
 
 /// Asks the clouds and prints the hosts.
 pub(super) async fn run(args: &HostsArgs, global: &GlobalArgs, session: &mut Session) -> Result<u8, CliError> {
-    let target = target::find(&args.target, &PolicyArgs::default(), global)?;
-    let reporter = session.reporter(global).build();
+    let overrides = target::overrides(&args.target, &PolicyArgs::default())?;
+    let target = target::find(&args.target, &overrides, global)?;
+    let reporter = session::reporter(global).build();
     let found = session.unless_interrupted(inventory::discover(&target, &reporter)).await;
     reporter.end_discovery();
     let found = found??;

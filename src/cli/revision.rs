@@ -22,10 +22,7 @@ const PIPELINES: [&str; 11] = [
 
 /// The revision by `--revision`, else `FLEETWIDE_REVISION`, else the pipeline's variable, else the
 /// commit of the checkout (with `-dirty` when files in it were changed since).
-pub(super) fn find(
-    flag: Option<&str>,
-    env: impl Fn(&str) -> Option<String>,
-) -> Result<Revision, RevisionError> {
+pub(super) fn find(flag: Option<&str>, env: impl Fn(&str) -> Option<String>) -> Result<Revision, RevisionError> {
     let said = flag.map(ToOwned::to_owned).or_else(|| {
         let variables = ["FLEETWIDE_REVISION"].into_iter().chain(PIPELINES);
         variables.filter_map(env).find(|value| !value.is_empty())

@@ -38,11 +38,12 @@ pub(super) struct RunArgs {
 
 /// Runs the command everywhere.
 pub(super) async fn run(args: &RunArgs, global: &GlobalArgs, session: &mut Session) -> Result<u8, CliError> {
-    let mut target = target::find(&args.target, &args.policy, global)?;
-    // The target's arguments are its deploy script's, and a command that nobody reads any more is to end,
-    // unless the command line says otherwise.
+    let mut overrides = target::overrides(&args.target, &args.policy)?;
+    // The target's own `on_lost` is its deploy script's; a command that nobody reads any more is to end.
+    overrides.deploy.on_lost.get_or_insert(OnLost::Kill);
+    let mut target = target::find(&args.target, &overrides, global)?;
+    // Likewise its arguments.
     target.deploy.args.clear();
-    target.deploy.on_lost = args.policy.on_lost().unwrap_or(OnLost::Kill);
     let (command, words) = match &args.command[..] {
         [line] => (line.clone(), Vec::new()),
         words => ("\"$@\"".to_owned(), words.to_vec()),

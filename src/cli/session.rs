@@ -41,32 +41,6 @@ impl Session {
         }
     }
 
-    /// A reporter to this terminal, or whatever stands in its place.
-    pub(super) fn reporter(&self, global: &GlobalArgs) -> Builder {
-        let screen = |terminal, columns| Screen::detect(terminal, columns, env);
-        let stdout = Destination {
-            screen: screen(io::stdout().is_terminal(), columns(io::stdout())),
-            writer: Box::new(io::stdout()),
-        };
-        let stderr = Destination {
-            screen: screen(io::stderr().is_terminal(), columns(io::stderr())),
-            writer: Box::new(io::stderr()),
-        };
-        let detail = match (global.quiet, global.verbose) {
-            (true, _) => Detail::Quiet,
-            (false, true) => Detail::Verbose,
-            (false, false) => Detail::Normal,
-        };
-        let format = match global.output {
-            Output::Human => Format::Human,
-            Output::Json => Format::Json,
-        };
-        Reporter::builder(stdout, stderr)
-            .detail(detail)
-            .format(format)
-            .live_width(|| columns(io::stderr()).unwrap_or(80))
-    }
-
     /// Does something that touches no host, until it is done or somebody interrupts.
     pub(super) async fn unless_interrupted<T>(&mut self, work: impl Future<Output = T>) -> Result<T, CliError> {
         tokio::select! {
@@ -76,6 +50,29 @@ impl Session {
     }
 }
 
+/// A reporter to this terminal, or whatever stands in its place.
+pub(super) fn reporter(global: &GlobalArgs) -> Builder {
+    let screen = |terminal, columns| Screen::detect(terminal, columns, env);
+    let stdout = Destination {
+        screen: screen(io::stdout().is_terminal(), columns(io::stdout())),
+        writer: Box::new(io::stdout()),
+    };
+    let stderr = Destination {
+        screen: screen(io::stderr().is_terminal(), columns(io::stderr())),
+        writer: Box::new(io::stderr()),
+    };
+    let detail = match (global.quiet, global.verbose) {
+        (true, _) => Detail::Quiet,
+        (false, true) => Detail::Verbose,
+        (false, false) => Detail::Normal,
+    };
+    let format = match global.output {
+        Output::Human => Format::Human,
+        Output::Json => Format::Json,
+    };
+    Reporter::builder(stdout, stderr).detail(detail).format(format).live_width(|| columns(io::stderr()).unwrap_or(80))
+}
+
 /// One variable of the environment; none when it is not text.
 pub(super) fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
@@ -83,8 +80,11 @@ pub(super) fn env(name: &str) -> Option<String> {
 
 /// Where configuration may be.
 pub(super) fn places(global: &GlobalArgs) -> Result<Places, CliError> {
-    let here = std::env::current_dir()
-        .map_err(|source| CliError::File { what: "find the current folder", path: PathBuf::from("."), source })?;
+    let here = std::env::current_dir().map_err(|source| CliError::File {
+        what: "find the current folder",
+        path: PathBuf::from("."),
+        source,
+    })?;
     Ok(Places::new(global.config.clone(), here, &env))
 }
 
@@ -121,7 +121,11 @@ pub(super) fn command_line() -> String {
 /// A word as a shell reads it.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 /// Writes a result to standard output. A reader that has gone away (`| head`) is no error.
@@ -136,8 +140,11 @@ pub(super) fn print(bytes: &[u8]) -> Result<u8, CliError> {
 /// Writes a file of the user's, never over another.
 pub(super) fn create(path: &Path, text: &str) -> Result<(), CliError> {
     let file = std::fs::File::create_new(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|source| CliError::File { what: "write", path: path.to_owned(), source })
+    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|source| CliError::File {
+        what: "write",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 #[cfg(test)]

@@ -7,15 +7,14 @@ use super::{
 };
 use crate::config::{Config, Overrides, Target};
 
-/// The target that the command line means.
-pub(super) fn find(args: &TargetArgs, policy: &PolicyArgs, global: &GlobalArgs) -> Result<Target, CliError> {
+/// What flags set, and variables where the flags do not.
+pub(super) fn overrides(args: &TargetArgs, policy: &PolicyArgs) -> Result<Overrides, CliError> {
     let mut flags = args.select.overrides();
     policy.add_to(&mut flags);
-    resolve(args.target.as_deref(), flags, global)
+    Ok(flags.over(Overrides::from_env(&env)?))
 }
 
-/// The target of this name, under flags and variables.
-pub(super) fn resolve(name: Option<&str>, flags: Overrides, global: &GlobalArgs) -> Result<Target, CliError> {
-    let overrides = flags.over(Overrides::from_env(&env)?);
-    Ok(Config::load(&session::places(global)?)?.target(name, &overrides)?)
+/// The target that the command line means.
+pub(super) fn find(args: &TargetArgs, overrides: &Overrides, global: &GlobalArgs) -> Result<Target, CliError> {
+    Ok(Config::load(&session::places(global)?)?.target(args.target.as_deref(), overrides)?)
 }

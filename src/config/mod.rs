@@ -3,10 +3,10 @@
 //! Layers, strongest first: flag, `FLEETWIDE_*`, `fleetwide.toml`, the user's file, built-in.
 //! [`target`] is the result; nothing above this floor reads a file or a variable of configuration.
 //!
-//! Reading order: [`file`] and `select` (the tables as written, and `shapes` for what has two forms), [`load`]
+//! Reading order: `file` and `select` (the tables as written, and `shapes` for what has two forms), [`load`]
 //! (finding files), `document`, `explain` and `excerpt` (what is wrong, and where), `layers` (one over another),
 //! [`overrides`] and [`variables`] (the layers above the files), [`defaults`] (the one below), [`resolve`] (a target
-//! from all of them), [`schema`] and [`init`] (what the user may write).
+//! from all of them), `schema` and [`init`] (what the user may write).
 
 pub mod defaults;
 mod document;

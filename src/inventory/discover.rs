@@ -41,10 +41,7 @@ pub async fn discover(target: &Target, progress: &dyn Progress) -> Result<Invent
 ///
 /// # Errors
 /// When this build lacks the provider; what the provider itself says is the answer.
-pub async fn ask(
-    select: &Select,
-    progress: &dyn Progress,
-) -> Result<Result<Vec<Instance>, ProviderError>, NotBuiltIn> {
+pub async fn ask(select: &Select, progress: &dyn Progress) -> Result<Result<Vec<Instance>, ProviderError>, NotBuiltIn> {
     Ok(provider(select)?.instances(&select.selector(), progress).await)
 }
 

@@ -1,7 +1,7 @@
 //! Selectors to hosts: ask the providers side by side, merge, refuse doubt.
 //!
-//! [`providers`] makes a provider of each selector, [`discover`] asks them all and merges their
-//! answers, [`address`] chooses how each host is reached, [`host`] is the result.
+//! `providers` makes a provider of each selector, [`discover`] asks them all and merges their
+//! answers, `address` chooses how each host is reached, [`host`] is the result.
 //!
 //! Not in here: how a cloud is asked (that is the provider crates'), and what is done with hosts.
 

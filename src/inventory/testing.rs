@@ -62,7 +62,7 @@ pub(crate) fn target(select: Vec<Select>) -> Target {
             script: None,
             args: Vec::new(),
             env: BTreeMap::new(),
-            timeout: Duration::from_secs(600),
+            timeout: Duration::from_mins(10),
             connect_timeout: Duration::from_secs(10),
             auth_timeout: Duration::from_secs(20),
             idle_timeout: None,

@@ -2,7 +2,7 @@
 //!
 //! What a host prints, and what a cloud says a machine is called, is data from elsewhere: it may
 //! move the cursor, set the window's title, answer for the keyboard, hide or reverse letters.
-//! After [`block`] or [`line`] it can do none of that. Escape sequences vanish, for they are mostly
+//! After [`block`] or [`line()`] it can do none of that. Escape sequences vanish, for they are mostly
 //! honest colours; what has no business in text becomes `U+FFFD`, so that a reader sees that
 //! something was there.
 //!

@@ -2,7 +2,7 @@
 //!
 //! Its JSON is a promise: a changed or removed field is a new [`SCHEMA`]. A host whose `outcome` is
 //! `null` has not ended: it was being worked on when `started` is set, and not yet touched when not.
-//! Writing it to a file is [`super::record_file`]'s work.
+//! Writing it to a file is `record_file`'s work.
 
 use std::{collections::HashMap, time::Duration};
 

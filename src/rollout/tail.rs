@@ -149,7 +149,9 @@ mod tests {
             prop_assert!(text.lines().count() <= LINES);
 
             let mut tail = Tail::new();
-            chunks.iter().for_each(|chunk| tail.push(chunk));
+            for chunk in &chunks {
+                tail.push(chunk);
+            }
             prop_assert!(tail.kept.len() <= 2 * BYTES);
         }
     }

@@ -32,7 +32,7 @@ pub(super) fn not_connected(mut result: HostResult, error: ConnectError) -> Atte
 pub(super) fn ended(result: HostResult, end: Result<RemoteExit, Lost>, policy: &Policy) -> Attempt {
     match end {
         Ok(RemoteExit::Ended(trailer)) => by_trailer(result, &trailer, policy),
-        Ok(RemoteExit::Refused { reason, text }) => refused(result, reason, text),
+        Ok(RemoteExit::Refused { reason, text }) => refused(result, reason, &text),
         Err(lost) => cut_off(result, lost, policy),
     }
 }
@@ -86,7 +86,7 @@ fn by_trailer(mut result: HostResult, trailer: &Trailer, policy: &Policy) -> Att
     Attempt { end: AttemptEnd::Final(outcome), result, touched: true }
 }
 
-fn refused(mut result: HostResult, reason: Refusal, text: String) -> Attempt {
+fn refused(mut result: HostResult, reason: Refusal, text: &str) -> Attempt {
     result.outcome = Outcome::Unreachable;
     result.failure = Some(FailureCause::Unreachable(UnreachableCause::Refused));
     let (word, hint) = explained(reason);
@@ -102,7 +102,9 @@ const fn explained(reason: Refusal) -> (&'static str, &'static str) {
         Refusal::Busy => ("the host is busy with another run", "wait for it, or end it where it was started"),
         Refusal::Fence => ("a later run was here", "check this machine's clock, and that nobody deploys an older run"),
         Refusal::NoHome => ("no place for the record", "give the login a home folder, or set XDG_STATE_HOME for it"),
-        Refusal::ReadOnly => ("the record cannot be written", "check the owner and the mount of the login's home folder"),
+        Refusal::ReadOnly => {
+            ("the record cannot be written", "check the owner and the mount of the login's home folder")
+        }
         Refusal::Full => ("no space for the record", "free space in the login's home folder"),
         Refusal::NoTool => ("the host lacks a tool", "install it there"),
         Refusal::NeverStarted => ("an earlier attempt died before the start", "run it again"),
@@ -127,7 +129,7 @@ fn cut_off(mut result: HostResult, lost: Lost, policy: &Policy) -> Attempt {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{collections::BTreeMap, time::Duration};
 
     use super::*;
     use crate::{
@@ -139,7 +141,7 @@ mod tests {
 
     fn policy() -> Policy {
         let work = Work::Command("true".into());
-        let assignment = Assignment { work, args: Vec::new(), env: Default::default(), secrets: Default::default() };
+        let assignment = Assignment { work, args: Vec::new(), env: BTreeMap::new(), secrets: BTreeMap::new() };
         Plan::new(RunId::new(), &target(Vec::new()), assignment, Vec::new()).policy
     }
 
@@ -157,7 +159,8 @@ mod tests {
             assert_eq!(outcome, if status == 0 { Outcome::Succeeded } else { Outcome::Failed });
             assert_eq!((result.exit_status, result.signal, result.killed), (Some(status), None, None));
         }
-        let (outcome, result) = judged(ScriptStatus::Signaled(Signal::named("TERM").expect("a name")), Cause::None, GroupState::Gone);
+        let (outcome, result) =
+            judged(ScriptStatus::Signaled(Signal::named("TERM").expect("a name")), Cause::None, GroupState::Gone);
         assert_eq!((outcome, result.signal.as_deref(), result.exit_status), (Outcome::Failed, Some("TERM"), None));
     }
 

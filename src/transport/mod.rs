@@ -4,7 +4,7 @@
 //! ended in words of its own ([`RemoteExit`], [`Lost`], [`ConnectError`]). What that means for a
 //! run is decided above, in `rollout`.
 //!
-//! Reading order of the one over OpenSSH: [`openssh`](self::openssh) (the transport itself),
+//! Reading order of the one over OpenSSH: `openssh` (the transport itself),
 //! `ssh_command` (the command line), `master` (the process and its phases) on its `process_group`,
 //! `ssh_log` (why a login failed), `known_hosts`; then `exchange`, the `conversation`
 //! with the guard and its `listener`, which know nothing of SSH.

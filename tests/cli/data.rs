@@ -41,7 +41,15 @@ fn a_secret_reaches_the_script_and_nothing_else() {
         "#!/bin/sh\n[ \"$TOKEN\" = from-env-55e21 ] && [ \"$FILE_TOKEN\" = from-a-file-55e21 ] || exit 9\nps -ww -e -o args\n",
     );
     let mut command = fleet.project.command(&[
-        "deploy", "web", "--revision", "v1", "--report", "report.json", "--log-dir", "logs", "--verbose",
+        "deploy",
+        "web",
+        "--revision",
+        "v1",
+        "--report",
+        "report.json",
+        "--log-dir",
+        "logs",
+        "--verbose",
     ]);
     let output = command.env("MY_TOKEN", "from-env-55e21").output().expect("the binary runs");
     assert_eq!(output.status.code(), Some(0), "{output:?}");

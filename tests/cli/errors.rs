@@ -17,7 +17,8 @@ fn no_file_and_no_flags() {
 
 #[test]
 fn an_unknown_target_suggests_the_nearest() {
-    let project = Project::with_config("[targets.web]\nselect = [ { provider = \"static\", hosts = [\"127.0.0.9\"] } ]\n");
+    let project =
+        Project::with_config("[targets.web]\nselect = [ { provider = \"static\", hosts = [\"127.0.0.9\"] } ]\n");
     project.run(&["hosts", "wbe"]).expect(2).says("`wbe`").says("web");
 }
 

@@ -28,7 +28,7 @@ fn with_kill_every_script_is_gone_within_the_grace() {
     let fleet = fleet("#!/bin/sh\nsleep 1000\n", "on_lost = \"kill\"\nkill_grace = \"2s\"\n");
     kill_mid_run(&fleet);
     no_master_remains(&fleet);
-    gone(&fleet, Duration::from_secs(60));
+    gone(&fleet, Duration::from_mins(1));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn gone(fleet: &SshFleet, limit: Duration) {
 fn no_master_remains(fleet: &SshFleet) {
     let home = fleet.project.home();
     eventually(
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         || processes_with(&home).is_empty().then_some(()),
         || format!("still there: {:#?}", processes_with(&home)),
     );

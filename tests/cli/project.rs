@@ -111,7 +111,7 @@ impl Project {
 
     /// Runs the binary to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
-        finished(self.command(arguments).output().expect("the binary runs"))
+        self.command(arguments).output().expect("the binary runs").into()
     }
 
     /// Starts the binary with `--output json`, to be watched and stopped.
@@ -164,15 +164,14 @@ impl Running {
         let mut rest = String::new();
         std::io::Read::read_to_string(&mut self.events, &mut rest).expect("its stdout can be read");
         let output = self.child.wait_with_output().expect("it ends");
-        Finished { stdout: self.seen + &rest, ..finished(output) }
+        Finished { stdout: self.seen + &rest, ..Finished::from(output) }
     }
 }
 
-fn finished(output: Output) -> Finished {
-    Finished {
-        code: output.status.code(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+impl From<Output> for Finished {
+    fn from(Output { status, stdout, stderr }: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
     }
 }
 
@@ -192,7 +191,10 @@ pub(crate) fn processes_with(mark: &Path) -> Vec<String> {
             continue;
         }
         // A process may end while we look: then it is not there.
-        let text = |file: &str| fs::read(entry.path().join(file)).map_or_else(|_| String::new(), |bytes| String::from_utf8_lossy(&bytes).replace('\0', " "));
+        let text = |file: &str| {
+            fs::read(entry.path().join(file))
+                .map_or_else(|_| String::new(), |bytes| String::from_utf8_lossy(&bytes).replace('\0', " "))
+        };
         let command = text("cmdline");
         if !command.is_empty() && (command.contains(mark) || text("environ").contains(mark)) {
             found.push(format!("{name} {command}"));
@@ -203,7 +205,11 @@ pub(crate) fn processes_with(mark: &Path) -> Vec<String> {
 
 /// Looks until `condition` gives something, at most for `limit`; then fails with what `otherwise` says.
 #[track_caller]
-pub(crate) fn eventually<T>(limit: Duration, mut condition: impl FnMut() -> Option<T>, otherwise: impl FnOnce() -> String) -> T {
+pub(crate) fn eventually<T>(
+    limit: Duration,
+    mut condition: impl FnMut() -> Option<T>,
+    otherwise: impl FnOnce() -> String,
+) -> T {
     let end = Instant::now() + limit;
     loop {
         if let Some(value) = condition() {

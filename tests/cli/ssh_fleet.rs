@@ -37,10 +37,11 @@ impl SshFleet {
         let (port, key) = (sshd.port(), sshd.login_key());
         let project = Project::with_config(&format!(
             "[targets.web]\napp = \"shop\"\nselect = [ {{ provider = \"static\", hosts = [\n{}] }} ]\n\
-             [targets.web.ssh]\nport = {port}\nidentity_file = {key:?}\nconfig_file = {:?}\n\
+             [targets.web.ssh]\nport = {port}\nidentity_file = \"{}\"\nconfig_file = \"{}\"\n\
              [targets.web.deploy]\nscript = \"deploy.sh\"\n{deploy}",
             listed.concat(),
-            sshd.client_config(),
+            key.display(),
+            sshd.client_config().display(),
         ));
         Self {
             project,

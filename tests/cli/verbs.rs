@@ -26,17 +26,45 @@ fn hosts_prints_what_json_promises() {
 fn everything_works_from_flags_alone() {
     let fleet = SshFleet::start(&[("only".to_owned(), Vec::new())], "");
     let project = Project::new();
-    project.write("deploy.sh", "#!/bin/sh\necho \"deployed $FLEETWIDE_REVISION, was ${FLEETWIDE_PREVIOUS_REVISION:-nothing}\"\n");
+    project.write(
+        "deploy.sh",
+        "#!/bin/sh\necho \"deployed $FLEETWIDE_REVISION, was ${FLEETWIDE_PREVIOUS_REVISION:-nothing}\"\n",
+    );
     let (host, key) = (fleet.address("only"), fleet.key());
     let (key, config) = (key.to_str().expect("text"), fleet.client_config());
     let config = config.to_str().expect("text");
     let deploy = |revision: &str| {
-        let flags = ["deploy", "--host", &host, "--identity-file", key, "--ssh-config", config, "--script", "deploy.sh", "--revision", revision];
+        let flags = [
+            "deploy",
+            "--host",
+            &host,
+            "--identity-file",
+            key,
+            "--ssh-config",
+            config,
+            "--script",
+            "deploy.sh",
+            "--revision",
+            revision,
+        ];
         project.run(&[&flags[..], &["--verbose"]].concat())
     };
     deploy("v1").expect(0).says("deployed v1, was nothing");
     deploy("v2").expect(0).says("deployed v2, was v1");
-    let flags = ["run", "--host", &host, "--identity-file", key, "--ssh-config", config, "--verbose", "--", "echo", "one  two", "$HOME"];
+    let flags = [
+        "run",
+        "--host",
+        &host,
+        "--identity-file",
+        key,
+        "--ssh-config",
+        config,
+        "--verbose",
+        "--",
+        "echo",
+        "one  two",
+        "$HOME",
+    ];
     project.run(&flags).expect(0).says("one  two $HOME");
 }
 
@@ -84,7 +112,8 @@ fn schema_and_completions_are_printed() {
 fn a_reader_that_goes_away_stops_nothing() {
     let fleet = SshFleet::start(&[("only".to_owned(), Vec::new())], "");
     fleet.project.write("deploy.sh", "#!/bin/sh\nseq 20000\n");
-    let mut command = fleet.project.command(&["deploy", "web", "--revision", "v1", "--report", "report.json", "--output", "json"]);
+    let mut command =
+        fleet.project.command(&["deploy", "web", "--revision", "v1", "--report", "report.json", "--output", "json"]);
     let mut child = command.stdout(std::process::Stdio::piped()).spawn().expect("the binary runs");
     drop(child.stdout.take());
     assert_eq!(child.wait().expect("it ends").code(), Some(0));

@@ -5,7 +5,7 @@
 //! choosing addresses, refusing doubt — is decided above, in the program's `inventory`.
 //!
 //! Reading order: [`instance`] (what a cloud describes), [`tags`] and [`selector`] (which ones),
-//! [`provider`] (the trait), [`error`] (what goes wrong, per scope), [`gather`] (asking many scopes
+//! [`provider`] (the trait), [`error`] (what goes wrong, per scope), [`gather()`] (asking many scopes
 //! side by side), [`endpoint`] (where a cloud's API is), [`static_hosts`] (the provider without a cloud).
 //!
 //! Not in here: any SDK, any cloud's vocabulary, any decision about hosts.

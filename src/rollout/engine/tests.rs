@@ -56,7 +56,9 @@ impl Session for Played {
     ) -> Result<RemoteExit, Lost> {
         out.started(4711, Some("v1"));
         out.output(Stream::Stderr, b"last words\n");
-        let ended = |status, cause| Ok(RemoteExit::Ended(Trailer { status, cause, group: GroupState::Gone, stdout: None, stderr: None }));
+        let ended = |status, cause| {
+            Ok(RemoteExit::Ended(Trailer { status, cause, group: GroupState::Gone, stdout: None, stderr: None }))
+        };
         match self.0 {
             Act::Exit(status) => ended(ScriptStatus::Exited(status), Cause::None),
             Act::LoseContact => Err(Lost { group: Some(4711), sent: true, message: "reset".into() }),
