@@ -108,10 +108,10 @@ impl Discovery {
             by_provider.iter().map(|(provider, n)| format!("{provider} {}", words::number(*n))).collect();
         let shares = if shares.is_empty() { String::new() } else { format!(" ({})", shares.join(", ")) };
         format!(
-            "found {} in {} with {}{shares} in {}",
-            words::count(matched, "matching instance"),
+            "found {} in {}: {}{shares}, {}",
+            words::count(matched, "instance"),
             words::count(self.scopes.len(), "scope"),
-            words::count(calls, "API request"),
+            words::count(calls, "API call"),
             words::duration(self.elapsed(now)),
         )
     }
@@ -159,6 +159,6 @@ mod tests {
         finding hosts  1 of 2 scopes done · 2,000 instances read · 2.0s
           gcp project shop: rateLimitExceeded, trying again in 2.0s
         ");
-        insta::assert_snapshot!(discovery.conclusion(at(4)), @"found 12 matching instances in 2 scopes with 3 API requests (aws 2, gcp 1) in 3.0s");
+        insta::assert_snapshot!(discovery.conclusion(at(4)), @"found 12 instances in 2 scopes: 3 API calls (aws 2, gcp 1), 3.0s");
     }
 }

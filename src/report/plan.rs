@@ -87,7 +87,7 @@ impl<'a> From<&'a Plan> for PlanJson<'a> {
             concurrency: policy.concurrency.get(),
             handshakes: policy.handshakes.get(),
             max_failures: policy.max_failures,
-            worst_case: worst_case(plan),
+            worst_case: plan.worst_case(),
             retries: policy.retries,
             idempotent: policy.idempotent,
             on_lost: policy.on_lost,
@@ -106,13 +106,6 @@ impl<'a> From<&'a Plan> for PlanJson<'a> {
                 .collect(),
         }
     }
-}
-
-/// How many hosts can be in flight or failed, at the most, when the run stops by itself: the budget
-/// is used up, one more fails, and all other places are taken.
-pub(super) fn worst_case(plan: &Plan) -> usize {
-    let policy = &plan.policy;
-    policy.max_failures.saturating_add(policy.concurrency.get()).min(plan.hosts().count())
 }
 
 /// The plan for people.
@@ -186,7 +179,7 @@ fn facts(plan: &Plan) -> Vec<(&'static str, String)> {
             n => format!("{} allowed: nothing new starts after one more", words::number(n)),
         },
     ));
-    let worst = words::count(worst_case(plan), "host");
+    let worst = words::count(plan.worst_case(), "host");
     facts.push(("worst case", format!("at most {worst} can be in flight or failed when this stops")));
     let idle = policy.limits.idle.map_or_else(|| "as long as it runs".to_owned(), words::setting);
     facts.push(("time limits", format!("script {}, silence {idle}", words::setting(policy.limits.script))));

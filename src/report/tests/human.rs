@@ -461,7 +461,7 @@ fn discovery_is_concluded_in_a_line() {
     reporter.end_discovery();
     insta::assert_snapshot!(err.text(), @r"
     aws eu-west-1: RequestLimitExceeded, trying again in 1.0s
-    found 12 matching instances in 1 scope with 2 API requests (aws 2) in 0.0s
+    found 12 instances in 1 scope: 2 API calls (aws 2), 0.0s
     ");
 }
 
@@ -476,7 +476,7 @@ fn a_live_display_is_drawn_below_and_taken_away() {
     let run = reporter.start(&plan, Gaps::default()).expect("no files");
     tell_all_outcomes(&run, &plan);
     let drawn = err.text();
-    for part in ["finding hosts", "warning: careful\n", "found 0 matching instances", "━", "✗ web-2 failed"] {
+    for part in ["finding hosts", "warning: careful\n", "found 0 instances", "━", "✗ web-2 failed"] {
         assert!(drawn.contains(part), "{part} is missing in {drawn:?}");
     }
     assert!(drawn.ends_with("\x1b[2A"), "the three lines are cleared: {drawn:?}");

@@ -149,13 +149,3 @@ fn the_plan_is_whole_and_holds_no_secret() {
     }
     "#);
 }
-
-#[test]
-fn the_worst_case_is_never_more_than_all_hosts() {
-    let worst = |hosts, max_failures| {
-        let mut plan = plan(hosts);
-        plan.policy.max_failures = max_failures;
-        crate::report::plan::worst_case(&plan)
-    };
-    assert_eq!((worst(100, 0), worst(100, 5), worst(8, 5), worst(100, usize::MAX)), (10, 15, 8, 100));
-}
