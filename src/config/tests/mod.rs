@@ -6,6 +6,7 @@ mod bad_text;
 mod bad_values;
 mod good_files;
 mod precedence;
+mod readme;
 mod targets;
 
 use std::fs;
