@@ -28,7 +28,7 @@ fn of_kind(instance: &Instance, kind: &AddressKind) -> Option<String> {
         AddressKind::PrivateDns => addresses.private_dns.clone(),
         AddressKind::PublicDns => addresses.public_dns.clone(),
         AddressKind::Name => Some(instance.name.clone()),
-        AddressKind::Tag(key) => instance.tags.get(key).cloned(),
+        AddressKind::Tag(key) => instance.tag(key).map(ToOwned::to_owned),
     }
     .filter(|address| is_address(address))
 }

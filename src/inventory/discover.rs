@@ -114,7 +114,7 @@ fn accept(
 fn excludes(exclude: &Exclude, id: &HostId, instance: &Instance) -> bool {
     let Exclude { tags, names, ids } = exclude;
     let said = !(tags.is_empty() && names.is_empty() && ids.is_empty());
-    said && tags.matches(&instance.tags)
+    said && tags.matches_by(|key| instance.tag(key))
         && (names.is_empty() || names.iter().any(|name| WildMatch::new(name).matches(&instance.name)))
         && (ids.is_empty() || ids.iter().any(|excluded| excluded == id.as_str()))
 }

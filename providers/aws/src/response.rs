@@ -58,6 +58,7 @@ fn instance(described: &Ec2Instance, reservation: &Reservation, region: &str) ->
         addresses: addresses(described, id)?,
         state: state(described),
         image: described.image_id().map(str::to_owned),
+        tag_keys: provider_core::TagKeys::Exact,
         launched: described.launch_time().and_then(timestamp),
         tags,
     })

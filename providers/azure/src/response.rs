@@ -22,6 +22,7 @@ pub(crate) fn instance(machine: &Machine, power: Option<&str>, account: &str, as
         name: machine.name.clone(),
         addresses: Addresses::default(),
         state: power.map_or(InstanceState::Unknown, state),
+        tag_keys: provider_core::TagKeys::IgnoreCase,
         image: properties.storage_profile.as_ref().and_then(|profile| image(profile.image_reference.as_ref()?)),
         launched: properties.time_created,
         tags: in_spelling_of(asked, machine.tags.clone().unwrap_or_default()),

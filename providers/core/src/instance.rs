@@ -36,6 +36,34 @@ pub struct Instance {
     pub launched: Option<Timestamp>,
     /// The cloud's key=value tags (AWS tags, GCP labels, Azure tags). GCP's network tags have an empty value.
     pub tags: BTreeMap<String, String>,
+    /// Whether case tells its tag keys apart.
+    #[serde(default)]
+    pub tag_keys: TagKeys,
+}
+
+impl Instance {
+    /// The value of a tag, by the key as the user wrote it.
+    pub fn tag(&self, key: &str) -> Option<&str> {
+        let exact = self.tags.get(key);
+        let folded = || match self.tag_keys {
+            TagKeys::Exact => None,
+            TagKeys::IgnoreCase => {
+                self.tags.iter().find(|(known, _)| known.to_lowercase() == key.to_lowercase()).map(|(_, value)| value)
+            }
+        };
+        exact.or_else(folded).map(String::as_str)
+    }
+}
+
+/// Whether case tells tag keys apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TagKeys {
+    /// `Role` and `role` are two keys (AWS; Google Cloud, which has lower case only).
+    #[default]
+    Exact,
+    /// `Role` and `role` are one key (Azure).
+    IgnoreCase,
 }
 
 /// A cloud's own id of a machine.

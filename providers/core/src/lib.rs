@@ -24,7 +24,7 @@ pub mod tags;
 pub use endpoint::Endpoint;
 pub use error::{FailureKind, ProviderError, ScopeError};
 pub use gather::gather;
-pub use instance::{Addresses, DirectAddress, Instance, InstanceId, InstanceState, ProviderName};
+pub use instance::{Addresses, DirectAddress, Instance, InstanceId, InstanceState, ProviderName, TagKeys};
 pub use progress::{Progress, Silent, Step};
 pub use provider::Provider;
 pub use selector::{Scope, Selector};

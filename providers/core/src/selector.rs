@@ -35,7 +35,7 @@ impl Selector {
     /// True when `instance` is asked for. Providers filter on the server where they can, and apply
     /// this to whatever came back, for servers filter loosely and fakes not at all.
     pub fn matches(&self, instance: &Instance) -> bool {
-        self.states.contains(&instance.state) && self.tags.matches(&instance.tags)
+        self.states.contains(&instance.state) && self.tags.matches_by(|key| instance.tag(key))
     }
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::{FailureKind, ProviderError, ScopeError},
     gather::gather,
-    instance::{Addresses, DirectAddress, Instance, InstanceId, InstanceState, ProviderName},
+    instance::{Addresses, DirectAddress, Instance, InstanceId, InstanceState, ProviderName, TagKeys},
     progress::Progress,
     provider::Provider,
     selector::{Scope, Selector},
@@ -107,6 +107,7 @@ impl StaticHost {
             },
             state: InstanceState::Running,
             image: None,
+            tag_keys: TagKeys::Exact,
             launched: None,
             tags: self.tags,
         }

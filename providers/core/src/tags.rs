@@ -16,7 +16,12 @@ pub struct TagFilter(BTreeMap<String, TagMatch>);
 impl TagFilter {
     /// True when `tags` carries every key with an accepted value.
     pub fn matches(&self, tags: &BTreeMap<String, String>) -> bool {
-        self.0.iter().all(|(key, accepted)| tags.get(key).is_some_and(|value| accepted.accepts(value)))
+        self.matches_by(|key| tags.get(key).map(String::as_str))
+    }
+
+    /// True when `tag` gives an accepted value for every key.
+    pub fn matches_by<'a>(&self, tag: impl Fn(&str) -> Option<&'a str>) -> bool {
+        self.0.iter().all(|(key, accepted)| tag(key).is_some_and(|value| accepted.accepts(value)))
     }
 
     /// True when nothing is asked.
