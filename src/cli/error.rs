@@ -131,6 +131,9 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
             InventoryError::Unaddressed { .. } => {
                 one("add another kind to `address`, or set `unaddressed = \"skip\"` in the target")
             }
+            InventoryError::TwoAddresses { .. } => {
+                one("two listed hosts share a name (give each its own), or the machine moved just now (try again)")
+            }
             InventoryError::SharedAddress { .. } => one(
                 "they are one machine found twice (exclude one), or in networks that overlap (reach one by another kind of `address`, or deploy to them apart)",
             ),

@@ -40,6 +40,7 @@ pub(super) fn of(error: &CliError) -> u8 {
                 InventoryError::TooFew { .. } => TOO_FEW_HOSTS,
                 InventoryError::Discovery(_)
                 | InventoryError::Unaddressed { .. }
+                | InventoryError::TwoAddresses { .. }
                 | InventoryError::SharedAddress { .. } => DISCOVERY,
             },
         },

@@ -94,6 +94,20 @@ impl TargetLayer {
     }
 }
 
+/// True for `provider:instance`.
+fn is_host_id(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(provider, instance)| {
+        matches!(provider, "aws" | "gcp" | "azure" | "static") && !instance.is_empty()
+    })
+}
+
+/// The keys of a key of an item of a list of tables.
+fn at_item(list: &str, index: usize, key: &str) -> Vec<Key> {
+    let mut keys = item(list, index);
+    keys.push(Key::Name(key.to_owned()));
+    keys
+}
+
 /// The keys of an item of a list of tables.
 fn item(list: &str, index: usize) -> Vec<Key> {
     vec![Key::Name(list.to_owned()), Key::Index(index)]
@@ -131,6 +145,10 @@ fn exclude_checked(tables: Vec<ExcludeTable>) -> Result<Vec<Exclude>, Problem> {
                 "an exclude without anything would leave out every instance",
             )
             .hint("say which: tags, names or ids"));
+        }
+        if let Some(id) = ids.iter().find(|id| !is_host_id(id)) {
+            return Err(Problem::new(at_item("exclude", index, "ids"), format!("`{id}` is not a host id"))
+                .hint("write it as `fleetwide hosts` shows it: aws:…, gcp:…, azure:… or static:…"));
         }
         Ok(Exclude { tags, names, ids })
     };

@@ -35,8 +35,6 @@ pub struct Overrides {
     pub states: BTreeSet<InstanceState>,
     /// How long one scope may take to answer.
     pub deadline: Option<HumanDuration>,
-    /// Go on without scopes that fail.
-    pub allow_partial: Option<bool>,
     /// The application's name.
     pub app: Option<AppName>,
     /// Fewer hosts than this is an error.
@@ -76,7 +74,6 @@ impl Overrides {
             tags: tags_over(self.tags, &weaker.tags),
             states: if self.states.is_empty() { weaker.states } else { self.states },
             deadline: self.deadline.or(weaker.deadline),
-            allow_partial: self.allow_partial.or(weaker.allow_partial),
             app: self.app.or(weaker.app),
             min_hosts: self.min_hosts.or(weaker.min_hosts),
             unaddressed: self.unaddressed.or(weaker.unaddressed),
@@ -201,7 +198,7 @@ impl Overrides {
             tags: tags_over(self.tags.clone(), &select.tags),
             states: if self.states.is_empty() { select.states } else { self.states.clone() },
             deadline: self.deadline.map_or(select.deadline, Into::into),
-            allow_partial: self.allow_partial.unwrap_or(select.allow_partial),
+            allow_partial: select.allow_partial,
         }
     }
 }

@@ -55,9 +55,6 @@ pub const VARIABLES: &[Variable] = &[
     variable("FLEETWIDE_DEADLINE", "how long a region, project or subscription may take to answer", |o, text| {
         one(&mut o.deadline, text)
     }),
-    variable("FLEETWIDE_ALLOW_PARTIAL", "`true`: go on without what cannot be asked", |o, text| {
-        one(&mut o.allow_partial, text)
-    }),
     variable("FLEETWIDE_APP", "`app`", |o, text| one(&mut o.app, text)),
     variable("FLEETWIDE_MIN_HOSTS", "`min_hosts`", |o, text| one(&mut o.min_hosts, text)),
     variable("FLEETWIDE_UNADDRESSED", "`unaddressed`", |o, text| one(&mut o.unaddressed, text)),

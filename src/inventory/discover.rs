@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
+    net::IpAddr,
     num::NonZeroUsize,
 };
 
@@ -56,8 +57,12 @@ pub fn merge(target: &Target, answers: Vec<Result<Vec<Instance>, ProviderError>>
     for (select, answer) in target.select.iter().zip(answers) {
         for instance in accept(select, answer, &mut inventory.missing, &mut failures) {
             let id = HostId::new(&instance.provider, &instance.id);
-            if !target.exclude.iter().any(|exclude| excludes(exclude, &id, &instance)) {
-                instances.entry(id).or_insert(instance);
+            if target.exclude.iter().any(|exclude| excludes(exclude, &id, &instance)) {
+                continue;
+            }
+            match instances.entry(id) {
+                Entry::Vacant(free) => _ = free.insert(instance),
+                Entry::Occupied(known) => same_machine(known.key(), known.get(), &instance)?,
             }
         }
     }
@@ -91,6 +96,15 @@ fn order(host: &Host) -> (&str, &str, &str, &str, &HostId) {
     (provider.as_str(), region, zone, name, &host.id)
 }
 
+/// One id with two addresses is two machines that share a name, or a machine that has just moved:
+/// either way, one of them would be lost.
+fn same_machine(id: &HostId, known: &Instance, again: &Instance) -> Result<(), InventoryError> {
+    if known.addresses == again.addresses {
+        return Ok(());
+    }
+    Err(InventoryError::TwoAddresses { id: id.clone() })
+}
+
 /// What may be used of one selector's answer. Failures go where the selector's policy says.
 fn accept(
     select: &Select,
@@ -122,10 +136,10 @@ fn excludes(exclude: &Exclude, id: &HostId, instance: &Instance) -> bool {
 /// Two instances behind one address are one machine or a mistake: networks that overlap, or a host
 /// that is both listed and discovered. Running a script there "on both" would run it twice.
 fn refuse_shared_addresses(hosts: &[Host]) -> Result<(), InventoryError> {
-    let mut by_address: BTreeMap<(&str, Option<u16>), &Host> = BTreeMap::new();
+    let mut by_address: BTreeMap<(String, u16), &Host> = BTreeMap::new();
     for host in hosts {
         let SshAddress { host: address, port, .. } = &host.address;
-        match by_address.entry((address, *port)) {
+        match by_address.entry((spelled_alike(address), port.unwrap_or(SSH_PORT))) {
             Entry::Vacant(free) => {
                 free.insert(host);
             }
@@ -139,6 +153,17 @@ fn refuse_shared_addresses(hosts: &[Host]) -> Result<(), InventoryError> {
         }
     }
     Ok(())
+}
+
+/// The port that a host without one is most likely reached by.
+const SSH_PORT: u16 = 22;
+
+/// One spelling for all that mean one address.
+fn spelled_alike(address: &str) -> String {
+    match address.parse::<IpAddr>() {
+        Ok(ip) => ip.to_canonical().to_string(),
+        Err(_) => address.trim_end_matches('.').to_lowercase(),
+    }
 }
 
 /// No list of hosts that could be trusted.
@@ -156,6 +181,12 @@ pub enum InventoryError {
         wanted: String,
         /// The first few.
         names: String,
+    },
+    /// One id was given with two addresses.
+    #[error("{id} was found with two different addresses")]
+    TwoAddresses {
+        /// The id.
+        id: HostId,
     },
     /// Two hosts would be reached by one address.
     #[error("{first} and {second} would both be reached at {address}")]
@@ -290,6 +321,21 @@ mod tests {
         let answers = vec![Ok(vec![at("i-1", "a", 1), at("i-2", "b", 1)])];
         let error = merge(&target(vec![select(false)]), answers).expect_err("doubt").to_string();
         assert!(error.contains("aws:i-1") && error.contains("aws:i-2") && error.contains("10.0.0.1"), "{error}");
+    }
+
+    #[test]
+    fn one_id_with_two_addresses_is_refused() {
+        let answers = vec![Ok(vec![at("web1", "a", 1)]), Ok(vec![at("web1", "a", 2)])];
+        let error = merge(&target(vec![select(false), select(false)]), answers).expect_err("doubt").to_string();
+        assert!(error.contains("aws:web1"), "{error}");
+    }
+
+    #[test]
+    fn an_address_has_one_spelling() {
+        for (one, other) in [("WEB1.", "web1"), ("::1", "0:0:0:0:0:0:0:1"), ("::ffff:10.0.0.1", "10.0.0.1")] {
+            assert_eq!(spelled_alike(one), spelled_alike(other));
+        }
+        assert_ne!(spelled_alike("web1"), spelled_alike("web2"));
     }
 
     #[test]

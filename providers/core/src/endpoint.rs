@@ -44,7 +44,7 @@ impl FromStr for Endpoint {
     type Err = BadEndpoint;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = |why: &str| BadEndpoint { text: without_userinfo(text), why: why.to_owned() };
+        let bad = |why: &str| BadEndpoint { text: without_secrets(text), why: why.to_owned() };
         let url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
         match url.scheme() {
             "https" => {}
@@ -62,8 +62,9 @@ impl FromStr for Endpoint {
     }
 }
 
-/// The text as an error may show it: a user and a password before the host are left out.
-fn without_userinfo(text: &str) -> String {
+/// The text as an error may show it: what stands before the host or behind the path may be a secret.
+fn without_secrets(text: &str) -> String {
+    let text = text.split(['?', '#']).next().unwrap_or_default();
     let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
     match rest.rsplit_once('@') {
         Some((_, host)) if scheme.is_empty() => format!("***@{host}"),

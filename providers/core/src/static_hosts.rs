@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::{Ipv4Addr, Ipv6Addr},
     path::{Path, PathBuf},
 };
 
@@ -57,10 +58,7 @@ impl StaticHost {
             None => (None, text),
         };
         let (host, port) = split_port(rest)?;
-        let plain = |word: &str| {
-            !word.is_empty() && !word.starts_with('-') && !word.contains(|c: char| c.is_whitespace() || c.is_control())
-        };
-        if !plain(host) || user.as_deref().is_some_and(|user| !plain(user)) {
+        if !is_host(host) || user.as_deref().is_some_and(|user| !is_login(user)) {
             return Err(format!("`{text}` is not a host address (expected [user@]host[:port])"));
         }
         Ok(Self {
@@ -80,11 +78,17 @@ impl StaticHost {
     /// A message in words when the address or the login is none.
     pub fn checked(self) -> Result<Self, String> {
         let plain = Self::from_address(&self.address)?;
-        if plain.address != self.address {
+        if plain.address != self.address || plain.port.is_some() {
             return Err(format!("`{}`: in a table, `user` and `port` are keys of their own", self.address));
         }
-        if let Some(user) = &self.user {
-            Self::from_address(&format!("{user}@{}", self.address))?;
+        if let Some(user) = self.user.as_ref().filter(|user| !is_login(user)) {
+            return Err(format!("`{user}` is not a login"));
+        }
+        if self.port == Some(0) {
+            return Err("`port` is 1 to 65535".to_owned());
+        }
+        if self.name.as_ref().is_some_and(String::is_empty) || self.tags.contains_key("") {
+            return Err(format!("{}: a name and a tag's key cannot be empty", self.address));
         }
         Ok(self)
     }
@@ -114,10 +118,24 @@ impl StaticHost {
     }
 }
 
+/// An IP address, or what could be a host's name. It becomes a word of `ssh`'s command line.
+fn is_host(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let name = !text.is_empty() && !text.starts_with('-') && text.chars().all(allowed);
+    // `10.0.0.256` is no name either: nobody meant one.
+    let numeric = text.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let (address, _zone) = text.split_once('%').unwrap_or((text, ""));
+    address.parse::<Ipv6Addr>().is_ok() || text.parse::<Ipv4Addr>().is_ok() || name && !numeric
+}
+
+fn is_login(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with('-') && !text.contains(|c: char| c.is_whitespace() || c.is_control())
+}
+
 /// `host`, `host:port`, `[v6]:port`, or a bare IPv6 address.
 fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
     let port = |digits: &str| match digits.parse::<u16>() {
-        Ok(port) if port > 0 => Ok(Some(port)),
+        Ok(port) if port > 0 && !digits.starts_with('+') => Ok(Some(port)),
         _ => Err(format!("`{digits}` in `{text}` is not a port (1 to 65535)")),
     };
     if let Some(bracketed) = text.strip_prefix('[') {
@@ -210,9 +228,10 @@ fn parse_file(path: &Path, text: &str) -> Result<Vec<StaticHost>, String> {
             .collect();
     }
     let mut hosts = Vec::new();
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (number, line) in text.lines().enumerate() {
-        let line = line.split('#').next().unwrap_or_default();
-        let mut words = line.split_whitespace();
+        // A `#` within a word is part of it.
+        let mut words = line.split_whitespace().take_while(|word| !word.starts_with('#'));
         let Some(address) = words.next() else { continue };
         let located = |message: String| format!("{} line {}: {message}", path.display(), number + 1);
         let mut host = StaticHost::from_address(address).map_err(located)?;
@@ -221,6 +240,7 @@ fn parse_file(path: &Path, text: &str) -> Result<Vec<StaticHost>, String> {
                 word.split_once('=').ok_or_else(|| located(format!("`{word}` is not a tag (expected key=value)")))?;
             host.tags.insert(key.to_owned(), value.to_owned());
         }
+        let host = host.checked().map_err(located)?;
         hosts.push(host);
     }
     Ok(hosts)
@@ -243,7 +263,24 @@ mod tests {
             let parsed = StaticHost::from_address(text).expect(text);
             assert_eq!((parsed.user.as_deref(), parsed.address.as_str(), parsed.port), (user, host, port), "{text}");
         }
-        for bad in ["", "-oProxyCommand=x", "a b", "web:0", "web:70000", "[::1", "[::1]x", "@host", "-x@host"] {
+        for bad in [
+            "",
+            "-oProxyCommand=x",
+            "a b",
+            "web:0",
+            "web:70000",
+            "[::1",
+            "[::1]x",
+            "@host",
+            "-x@host",
+            "10.0.0.1:22:22",
+            "10.0.0.1,10.0.0.2",
+            "a;b",
+            "x$(y)",
+            "10.0.0.256",
+            "host:+22",
+            "1::2::3",
+        ] {
             assert!(StaticHost::from_address(bad).is_err(), "{bad:?}");
         }
     }
