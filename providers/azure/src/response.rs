@@ -1,8 +1,6 @@
 //! A machine as Azure describes it -> an [`Instance`]. Pure.
 
-use std::collections::BTreeMap;
-
-use provider_core::{Addresses, Instance, InstanceId, InstanceState, TagFilter};
+use provider_core::{Addresses, Instance, InstanceId, InstanceState, TagKeys};
 
 use crate::{
     NAME,
@@ -10,7 +8,7 @@ use crate::{
 };
 
 /// The instance without its addresses: those need a join that is worth making for matches only.
-pub(crate) fn instance(machine: &Machine, power: Option<&str>, account: &str, asked: &TagFilter) -> Instance {
+pub(crate) fn instance(machine: &Machine, power: Option<&str>, account: &str) -> Instance {
     let properties = &machine.properties;
     Instance {
         // Azure writes the same vmId in upper case here and in lower case there.
@@ -22,10 +20,10 @@ pub(crate) fn instance(machine: &Machine, power: Option<&str>, account: &str, as
         name: machine.name.clone(),
         addresses: Addresses::default(),
         state: power.map_or(InstanceState::Unknown, state),
-        tag_keys: provider_core::TagKeys::IgnoreCase,
+        tag_keys: TagKeys::IgnoreCase,
         image: properties.storage_profile.as_ref().and_then(|profile| image(profile.image_reference.as_ref()?)),
         launched: properties.time_created,
-        tags: in_spelling_of(asked, machine.tags.clone().unwrap_or_default()),
+        tags: machine.tags.clone().unwrap_or_default(),
     }
 }
 
@@ -47,23 +45,9 @@ fn image(image: &Image) -> Option<String> {
     urn.map(|words| words.join(":")).or_else(|| image.id.clone())
 }
 
-/// Azure's tag keys have no case, the selector's have: a key that differs in case alone takes the
-/// selector's spelling.
-fn in_spelling_of(asked: &TagFilter, mut tags: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    for (key, _) in asked.iter() {
-        if tags.contains_key(key) {
-            continue;
-        }
-        let spelled = tags.keys().find(|known| known.to_lowercase() == key.to_lowercase()).cloned();
-        if let Some(value) = spelled.and_then(|known| tags.remove(&known)) {
-            tags.insert(key.to_owned(), value);
-        }
-    }
-    tags
-}
-
 #[cfg(test)]
 mod tests {
+    use provider_core::{Selector, TagFilter};
     use serde_json::{from_value, json};
 
     use super::*;
@@ -79,8 +63,7 @@ mod tests {
             }
         }))
         .unwrap();
-        let asked: TagFilter = [("role", "web")].into_iter().collect();
-        let instance = instance(&machine, Some("running"), "s", &asked);
+        let instance = instance(&machine, Some("running"), "s");
         assert_eq!(instance.id.as_str(), "ab-1");
         assert_eq!(
             (instance.name.as_str(), instance.region.as_str(), instance.zone.as_str()),
@@ -89,8 +72,10 @@ mod tests {
         assert_eq!((instance.account.as_str(), instance.state), ("s", InstanceState::Running));
         assert_eq!(instance.image.as_deref(), Some("p:o:s:v"));
         assert_eq!(instance.launched.unwrap().as_second(), 1_714_979_289);
-        assert!(asked.matches(&instance.tags) && !instance.tags.contains_key("Role"));
-        assert_eq!(instance.tags["env"], "prod");
+        let keys: Vec<_> = instance.tags.keys().collect();
+        assert_eq!(keys, ["Role", "env"], "as Azure wrote them");
+        let asked: TagFilter = [("role", "web"), ("ENV", "prod")].into_iter().collect();
+        assert!(Selector::running(asked).matches(&instance));
     }
 
     #[test]
@@ -117,8 +102,11 @@ mod tests {
 
     #[test]
     fn an_exact_key_wins_over_one_that_differs_in_case() {
-        let tags = BTreeMap::from([("ROLE".to_owned(), "a".to_owned()), ("role".to_owned(), "b".to_owned())]);
-        let asked: TagFilter = [("role", "b")].into_iter().collect();
-        assert_eq!(in_spelling_of(&asked, tags.clone()), tags);
+        let machine: Machine = from_value(json!({
+            "id": "/a", "name": "a", "tags": {"ROLE": "a", "role": "b"}, "properties": {"vmId": "1"}
+        }))
+        .unwrap();
+        let instance = instance(&machine, None, "s");
+        assert_eq!((instance.tag("role"), instance.tag("ROLE"), instance.tags.len()), (Some("b"), Some("a"), 2));
     }
 }

@@ -83,7 +83,7 @@ impl Survey<'_> {
 
     /// The machine and its instance, if tags and state match.
     fn matching<'m>(&self, machine: &'m Machine, power: Option<&str>) -> Option<(&'m Machine, Instance)> {
-        let instance = instance(machine, power, self.client.subscription(), &self.selector.tags);
+        let instance = instance(machine, power, self.client.subscription());
         self.selector.matches(&instance).then_some((machine, instance))
     }
 
