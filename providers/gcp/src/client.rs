@@ -1,16 +1,17 @@
-//! One page of `instances.aggregatedList`, by the SDK; or, where its models refuse the page, item by item.
+//! One page of `instances.aggregatedList`.
 //!
-//! The SDK parses a whole page strictly: one instance with a string where a bool should be, in a
-//! field that nobody here reads, and none of the 500 is given. It has no way to hand over the raw
-//! answer. So that page alone is asked for once more, with the same credentials, and each instance is
-//! cut down to the fields that are used before the SDK's models see it.
+//! The SDK gives the credentials and the models, and not the transport: its client follows redirects
+//! to any host and takes what it finds there for the project's list, sends calls to loopback through
+//! `HTTP_PROXY`, and refuses a page of 500 for one odd field that nobody here reads. None but the
+//! redirects can be set otherwise. So the page is fetched here, and `response` reads it.
 
 use std::error::Error;
 
+use bytes::{Bytes, BytesMut};
 use google_cloud_auth::credentials::{CacheableResource, Credentials};
-use google_cloud_compute_v1::client::Instances;
-use google_cloud_gax::retry_policy::NeverRetry;
 use http::{Extensions, HeaderMap, StatusCode};
+use provider_core::Endpoint;
+use reqwest::{Response, redirect::Policy};
 
 use crate::{
     config::{Environment, GcpConfig},
@@ -22,13 +23,16 @@ use crate::{
 /// The largest page that the API gives.
 const PAGE_SIZE: u32 = 500;
 
+/// The longest answer that is read, in MiB. A page of 500 instances is one or two.
+const LONGEST_ANSWER: usize = 64;
+
 /// The header by which credentials name the project that pays.
 const QUOTA_PROJECT: &str = "x-goog-user-project";
 
 /// A connection to the API, for all projects of one selector.
 #[derive(Debug)]
 pub(crate) struct Client {
-    instances: Instances,
+    http: reqwest::Client,
     credentials: Credentials,
     endpoint: String,
 }
@@ -39,14 +43,6 @@ pub(crate) struct PageQuery<'a> {
     pub project: &'a str,
     pub filter: Option<&'a str>,
     pub token: Option<&'a str>,
-}
-
-/// What the SDK made of a page.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    Page(Page),
-    /// The API gave a page that the SDK's models do not fit; why, in its words.
-    Unreadable(String),
 }
 
 impl Client {
@@ -61,44 +57,21 @@ impl Client {
         };
         let chosen = config.endpoint.clone().map_or_else(from_environment, |endpoint| Ok(Some(endpoint)))?;
         let credentials = credentials::load(config.credentials_file.as_deref(), chosen.as_ref())?;
-
-        let mut builder = Instances::builder().with_credentials(credentials.clone()).with_retry_policy(NeverRetry);
-        if let Some(endpoint) = &chosen {
-            builder = builder.with_endpoint(endpoint.as_str());
-        }
-        let instances = builder.build().await.map_err(|error| not_set_up(&error))?;
+        let http = http_client(chosen.as_ref()).map_err(|error| not_set_up(&error))?;
         let endpoint = if let Some(endpoint) = chosen {
             endpoint.as_str().to_owned()
         } else {
             let universe = credentials.universe_domain().await;
             format!("https://compute.{}", universe.as_deref().unwrap_or("googleapis.com"))
         };
-        Ok(Self { instances, credentials, endpoint })
+        Ok(Self { http, credentials, endpoint })
     }
 
     /// One page, in one attempt.
-    pub(crate) async fn page(&self, query: &PageQuery<'_>) -> Result<Answer, Failure> {
-        let sent = self
-            .instances
-            .aggregated_list()
-            .set_project(query.project)
-            .set_max_results(PAGE_SIZE)
-            .set_or_clear_filter(query.filter)
-            .set_or_clear_page_token(query.token)
-            .send()
-            .await;
-        match sent {
-            Ok(list) => Page::from_model(query.project, list).map(Answer::Page),
-            Err(error) if error.is_deserialization() => Ok(Answer::Unreadable(error.to_string())),
-            Err(error) => Err(Failure::of_sdk(&self.endpoint, &error)),
-        }
-    }
-
-    /// The same page, in one attempt, with what the models cannot read set aside.
-    pub(crate) async fn page_item_by_item(&self, query: &PageQuery<'_>) -> Result<Page, Failure> {
-        let http = reqwest::Client::builder().build().map_err(|error| not_set_up(&error))?;
+    pub(crate) async fn page(&self, query: &PageQuery<'_>) -> Result<Page, Failure> {
         let url = format!("{}/compute/v1/projects/{}/aggregated/instances", self.endpoint, query.project);
-        let answer = http
+        let answer = self
+            .http
             .get(url)
             .query(&[("maxResults", PAGE_SIZE)])
             .query(&query.filter.map(|filter| [("filter", filter)]))
@@ -108,12 +81,30 @@ impl Client {
             .await
             .map_err(|error| Failure::unreachable(&self.endpoint, &error))?;
         let status = answer.status();
-        let body = answer.bytes().await.map_err(|error| Failure::unreachable(&self.endpoint, &error))?;
+        if status.is_redirection() {
+            return Err(Failure::bad_answer(format!("{} answers with a redirect (HTTP {status})", self.endpoint))
+                .with_hint("redirects are not followed: check `endpoint` if you set one, and the proxy settings"));
+        }
+        let body = self.body(answer).await?;
         if status == StatusCode::OK {
             Page::from_json(query.project, &body)
+        } else if status.is_success() {
+            Err(Failure::bad_answer(format!("HTTP {status} where a list of instances was asked for")))
         } else {
             Err(Failure::of_answer(status.as_u16(), &status_of(&body)))
         }
+    }
+
+    /// The body, as far as it is no longer than any answer of the API can be.
+    async fn body(&self, mut answer: Response) -> Result<Bytes, Failure> {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| Failure::unreachable(&self.endpoint, &error))? {
+            if body.len() + chunk.len() > LONGEST_ANSWER << 20 {
+                return Err(Failure::bad_answer(format!("the answer is longer than {LONGEST_ANSWER} MiB")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
     }
 
     /// The project that the credentials charge their requests to, where they name one.
@@ -130,6 +121,13 @@ impl Client {
             Err(error) => Err(credentials::missing(&error.to_string())),
         }
     }
+}
+
+/// A client that takes an answer from nobody but the endpoint. A proxy cannot reach this machine's
+/// own loopback, so an endpoint there is called directly.
+fn http_client(endpoint: Option<&Endpoint>) -> reqwest::Result<reqwest::Client> {
+    let builder = reqwest::Client::builder().redirect(Policy::none());
+    if endpoint.is_some_and(Endpoint::is_loopback) { builder.no_proxy() } else { builder }.build()
 }
 
 fn not_set_up(why: &dyn Error) -> Failure {

@@ -1,12 +1,9 @@
-//! What went wrong with one request: the SDK's and the API's words, sorted into kinds.
+//! What went wrong with one request: the API's words, sorted into kinds.
 
-use std::{error::Error as _, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
-use google_cloud_gax::error::{
-    CredentialsError, Error as SdkError,
-    rpc::{Status, StatusDetails},
-};
+use google_cloud_gax::error::rpc::{Status, StatusDetails};
 use provider_core::{FailureKind, Scope, ScopeError};
 
 use crate::credentials;
@@ -51,18 +48,6 @@ impl Failure {
         }
         Self { passing: true, ..Self::new(FailureKind::Unreachable, format!("{endpoint}: {root}")) }
             .with_hint("check the network, the proxy settings, and `endpoint` if you set one")
-    }
-
-    /// What the SDK says. Its own retries are off, so this is about one attempt.
-    pub(crate) fn of_sdk(endpoint: &str, error: &SdkError) -> Self {
-        if let Some(why) = error.source().and_then(|source| source.downcast_ref::<CredentialsError>()) {
-            return credentials::missing(&why.to_string());
-        }
-        match (error.http_status_code(), error.status()) {
-            (Some(code), Some(status)) => Self::of_answer(code, status),
-            (Some(code), None) => Self::of_answer(code, &error.http_payload().map(status_of).unwrap_or_default()),
-            (None, _) => Self::unreachable(endpoint, error),
-        }
     }
 
     /// What the API answered with an HTTP status other than success.

@@ -30,10 +30,10 @@ use provider_core::{
 };
 
 use crate::{
-    client::{Answer, Client, PageQuery},
+    client::{Client, PageQuery},
     config::Environment,
     failure::Failure,
-    response::{Page, Place},
+    response::Place,
     retry::Retry,
 };
 
@@ -72,7 +72,7 @@ impl Gcp {
         let mut token = None;
         loop {
             let query = PageQuery { project, filter, token: token.as_deref() };
-            let page = read_page(client, &query, retry).await?;
+            let page = retry.until_deadline(OPERATION, || client.page(&query)).await?;
             retry.report(Step::Page { instances: page.machines.len() });
             let wanted = page
                 .machines
@@ -157,17 +157,6 @@ impl Provider for Gcp {
         .await;
         // An outage is no reason to lose the project's other zones for a caller who allows a partial answer.
         with_outages(answer, unreadable.into_inner().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// One page, read item by item when the SDK's models refuse it as a whole.
-async fn read_page(client: &Client, query: &PageQuery<'_>, retry: &Retry<'_>) -> Result<Page, Failure> {
-    match retry.until_deadline(OPERATION, || client.page(query)).await? {
-        Answer::Page(page) => Ok(page),
-        Answer::Unreadable(why) => {
-            tracing::warn!(project = query.project, why, "the SDK cannot read this page: reading it item by item");
-            retry.until_deadline(OPERATION, || client.page_item_by_item(query)).await
-        }
     }
 }
 
