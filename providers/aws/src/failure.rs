@@ -1,7 +1,8 @@
 //! What went wrong, in the words that all clouds share. Pure: from codes and causes to kinds and hints.
 //!
-//! No message carries a secret: of EC2's own words only the first line is kept, for the rest of a
-//! signature error is the canonical request, session token included.
+//! No message carries a secret: of AWS's own words only the first line is kept, for the rest of a
+//! signature error is the canonical request, session token included. Nor is the SDK's text of an
+//! error answer used, which is Rust's debug form of all of it.
 
 use std::error::Error;
 
@@ -145,11 +146,21 @@ fn kind_of(code: Option<&str>, status: Option<u16>) -> FailureKind {
     }
 }
 
-/// An error and its causes in one line, each said once.
+/// Longer than any first line worth reading.
+const MOST_WORDS: usize = 300;
+
+/// An error and its causes in one line, each said once; of a service's refusal, the refusal alone.
 pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
     let mut said: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
+        if let Some(refusal) = error.downcast_ref::<ErrorMetadata>() {
+            return match (refusal.code(), refusal.message()) {
+                (Some(code), Some(words)) => format!("{}: {}", first_line(code), first_line(words)),
+                (Some(words), None) | (None, Some(words)) => first_line(words).to_owned(),
+                (None, None) => "refused without a reason".to_owned(),
+            };
+        }
         let words = first_line(&error.to_string()).to_owned();
         if !words.is_empty() && !said.iter().any(|earlier| earlier.ends_with(&words)) {
             said.push(words);
@@ -159,8 +170,14 @@ pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
     said.join(": ")
 }
 
+/// The first line, bounded. A canonical request that is put into the same line is cut off too.
 fn first_line(words: &str) -> &str {
-    words.lines().next().unwrap_or_default().trim()
+    let mut line = words.split(char::is_control).next().unwrap_or_default();
+    for secret in ["The Canonical String", "x-amz-security-token", "X-Amz-Security-Token"] {
+        line = line.split(secret).next().unwrap_or_default();
+    }
+    let end = line.char_indices().nth(MOST_WORDS).map_or(line.len(), |(end, _)| end);
+    line[..end].trim()
 }
 
 #[cfg(test)]
@@ -221,6 +238,20 @@ mod tests {
         let words = "The request signature does not match.\n\nThe Canonical String was\nx-amz-security-token:SECRET";
         let failure = refused(Some("SignatureDoesNotMatch"), words, 403);
         assert!(!failure.message.contains("SECRET") && failure.message.contains("does not match."), "{failure:?}");
+    }
+
+    #[test]
+    fn a_cause_that_is_a_refusal_is_said_in_its_own_words() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("unhandled error (SignatureDoesNotMatch)")]
+        struct Unhandled(#[source] ErrorMetadata);
+        for between in ["\n\n", "\r", " ", " The Canonical String was 'POST "] {
+            let words = format!("No match.{between}x-amz-security-token:SECRET");
+            let refusal = ErrorMetadata::builder().code("SignatureDoesNotMatch").message(words).build();
+            assert_eq!(causes(&Unhandled(refusal)), "SignatureDoesNotMatch: No match.");
+        }
+        let long = ErrorMetadata::builder().message("é".repeat(10_000)).build();
+        assert_eq!(causes(&Unhandled(long)).chars().count(), MOST_WORDS);
     }
 
     #[test]

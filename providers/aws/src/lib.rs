@@ -25,6 +25,7 @@ use provider_core::{
     FailureKind, Instance, Progress, Provider, ProviderError, ProviderName, Scope, ScopeError, Selector, gather,
 };
 use tokio::time::timeout;
+use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 
 use client::Place;
 pub use config::{AssumeRole, AwsConfig, Regions};
@@ -50,7 +51,10 @@ impl Aws {
 
     async fn open(&self, deadline: Duration) -> Result<Session, ScopeError> {
         let scope = Scope::new(&NAME, self.config.identity().unwrap_or_else(|| "default credentials".to_owned()));
-        match timeout(deadline, Session::open(&self.config)).await {
+        // The SDK logs a refusal of STS in full, and its text may hold the session token. What matters
+        // of it is in the error.
+        let opening = Session::open(&self.config).with_subscriber(NoSubscriber::default());
+        match timeout(deadline, opening).await {
             Ok(opened) => opened.map_err(|failure| failure.at(&scope)),
             Err(_) => Err(ScopeError::new(scope, FailureKind::TimedOut, "no credentials within the deadline")
                 .with_hint("is the SSO, STS or metadata endpoint reachable from here?")),

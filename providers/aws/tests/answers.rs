@@ -1,0 +1,100 @@
+//! Answers that the simulator never gives: refusals with a secret in them, pages cut short, pages of
+//! something else. Each is served as it stands, on loopback.
+
+use std::{
+    io::{self, Write},
+    net::Ipv4Addr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::{Form, Router, http::StatusCode, routing::post};
+use provider_aws::{AssumeRole, Aws, AwsConfig, Regions};
+use provider_core::{FailureKind, Instance, Provider, ProviderError, ScopeError, Selector, Silent};
+use tokio::net::TcpListener;
+
+/// What one operation is answered.
+type Answer = (&'static str, u16, String);
+
+/// Serves `answers`, by operation, until the test's runtime ends.
+async fn serve(answers: Vec<Answer>) -> AwsConfig {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+    let answer = move |Form(pairs): Form<Vec<(String, String)>>| async move {
+        let asked = |(operation, _, _): &&Answer| pairs.contains(&("Action".to_owned(), (*operation).to_owned()));
+        let (_, status, body) = answers.iter().find(asked).cloned().expect("an operation that is answered");
+        (StatusCode::from_u16(status).expect("a status"), body)
+    };
+    let router = Router::new().route("/", post(answer));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    AwsConfig {
+        regions: Regions::Named(vec!["eu-west-1".to_owned()]),
+        endpoint: Some(endpoint.parse().expect("a loopback endpoint")),
+        ..AwsConfig::default()
+    }
+}
+
+async fn ask(config: AwsConfig) -> Result<Vec<Instance>, ProviderError> {
+    let selector = Selector::running([("role", "web")].into_iter().collect());
+    Aws::new(config).instances(&selector, &Silent).await
+}
+
+async fn only_failure(config: AwsConfig) -> ScopeError {
+    let error = ask(config).await.expect_err("no good answer");
+    assert_eq!(error.failures.len(), 1, "{error}");
+    error.failures.into_iter().next().expect("one")
+}
+
+/// What is logged while a test runs.
+#[derive(Clone, Debug, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn assuming(config: AwsConfig) -> AwsConfig {
+    let arn = "arn:aws:iam::444455556666:role/deploy".to_owned();
+    AwsConfig { assume_role: Some(AssumeRole { arn, external_id: None, session_name: None }), ..config }
+}
+
+fn sts_refusal(code: &str, message: &str) -> Vec<Answer> {
+    let body = format!(
+        "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+         <RequestId>r</RequestId></ErrorResponse>"
+    );
+    vec![("AssumeRole", 403, body)]
+}
+
+#[tokio::test]
+async fn a_refused_signature_gives_no_token_away() {
+    let log = Log::default();
+    let written = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || written.clone()).finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let message = "The request signature we calculated does not match.&#10;&#10;The Canonical String for this \
+                   request should have been&#10;'POST&#10;x-amz-security-token:SECRETTOKEN&#10;'";
+    let failure = only_failure(assuming(serve(sts_refusal("SignatureDoesNotMatch", message)).await)).await;
+    let said = format!("{failure} {failure:?}");
+    assert!(said.contains("SignatureDoesNotMatch: The request signature we calculated does not match."), "{said}");
+    let logged = String::from_utf8(log.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).expect("text");
+    for shown in [&said, &logged] {
+        assert!(!shown.contains("SECRET") && !shown.contains("security-token"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_role_reads_well() {
+    let words = "User: arn:aws:iam::111122223333:user/ci is not authorized to perform: sts:AssumeRole";
+    let failure = only_failure(assuming(serve(sts_refusal("AccessDenied", words)).await)).await;
+    assert_eq!(failure.kind, FailureKind::Credentials);
+    assert_eq!(
+        failure.message,
+        format!("cannot assume role arn:aws:iam::444455556666:role/deploy: AccessDenied: {words}")
+    );
+}
