@@ -8,18 +8,22 @@
 //! configuration (`/etc/ssh/ssh_known_hosts`), where keys may be laid out beforehand under these
 //! aliases (`static+db1 ssh-ed25519 …`) or a `@cert-authority` may vouch for all. The user's own
 //! `~/.ssh/known_hosts` is not read: it is by address, and so knows nothing that can be relied on.
+//!
+//! A key that cannot be written down is a key that is accepted anew at every login, whatever it is, and
+//! `ssh` goes on all the same. So the folder is tried before it is relied on, and a login whose key was
+//! not kept ends there (see `ssh_log`).
 
 use std::{
     fmt::Write as _,
     fs::DirBuilder,
-    io,
+    io::{self, Write as _},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
 use sha2::{Digest, Sha256};
 
-use crate::inventory::HostId;
+use crate::{config::HostKeys, inventory::HostId};
 
 /// A file name may be 255 bytes long; the rest is room for what tools append to it.
 const LONGEST: usize = 200;
@@ -43,6 +47,14 @@ pub enum KnownHostsError {
         /// Why.
         source: io::Error,
     },
+    /// Nothing can be written in it, so that no key would ever be remembered.
+    #[error("cannot write in the folder of known host keys, {}, and so cannot remember the keys of new hosts", folder.display())]
+    Write {
+        /// Which folder.
+        folder: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// `ssh` has no way to write such a path.
     #[error("the folder of known host keys, {}, cannot be told to ssh: use a path without quotes, backslashes, `${{` and line breaks", folder.display())]
     Unspeakable {
@@ -52,8 +64,8 @@ pub enum KnownHostsError {
 }
 
 impl KnownHosts {
-    /// The folder, created if need be.
-    pub(super) fn open(folder: &Path) -> Result<Self, KnownHostsError> {
+    /// The folder, created if need be, and fit to be written in if `trust` needs that.
+    pub(super) fn open(folder: &Path, trust: HostKeys) -> Result<Self, KnownHostsError> {
         // `ssh` splits the value at blanks unless it is quoted, and expands `%`, `${…}` and a first `~` in it.
         let folder = std::path::absolute(folder)
             .map_err(|source| KnownHostsError::Create { folder: folder.to_owned(), source })?;
@@ -67,6 +79,13 @@ impl KnownHosts {
             .mode(0o700)
             .create(&folder)
             .map_err(|source| KnownHostsError::Create { folder: folder.clone(), source })?;
+        match trust {
+            HostKeys::AcceptNew => {
+                try_to_write(&folder).map_err(|source| KnownHostsError::Write { folder: folder.clone(), source })?;
+            }
+            // Nothing is ever added: keys that came with a read-only image will do.
+            HostKeys::Strict => {}
+        }
         let option = format!("\"{}/%k\"", path.replace('%', "%%"));
         Ok(Self { folder, option })
     }
@@ -80,6 +99,13 @@ impl KnownHosts {
     pub(super) fn file(&self, id: &HostId) -> PathBuf {
         self.folder.join(alias(id))
     }
+}
+
+/// Makes a file and removes it. It holds something, for a full disk still takes empty ones.
+fn try_to_write(folder: &Path) -> io::Result<()> {
+    let mut probe = tempfile::Builder::new().prefix(".probe").tempfile_in(folder)?;
+    probe.write_all(b"can a key be remembered here?\n")?;
+    probe.close()
 }
 
 /// The host's name in its known-hosts file, which is also that file's name.
@@ -141,11 +167,28 @@ mod tests {
     #[test]
     fn a_folder_with_blanks_and_percents_is_quoted() {
         let home = tempfile::tempdir().expect("a folder");
-        let known = KnownHosts::open(&home.path().join("a b%k/known")).expect("opens");
+        let open = |folder: &str| KnownHosts::open(&home.path().join(folder), HostKeys::AcceptNew);
+        let known = open("a b%k/known").expect("opens");
         assert!(known.option().ends_with("/a b%%k/known/%k\""), "{}", known.option());
         assert!(home.path().join("a b%k/known").is_dir());
-        assert!(KnownHosts::open(&home.path().join("a\"b")).is_err());
-        assert!(KnownHosts::open(&home.path().join("${HOME}")).is_err());
+        assert!(open("a\"b").is_err());
+        assert!(open("${HOME}").is_err());
+    }
+
+    #[test]
+    fn a_folder_that_takes_no_file_will_do_for_known_keys_only() {
+        // Not even root can make a file there.
+        let folder = Path::new("/proc/self");
+        let error = KnownHosts::open(folder, HostKeys::AcceptNew).expect_err("cannot be written in");
+        assert!(matches!(error, KnownHostsError::Write { .. }), "{error:?}");
+        KnownHosts::open(folder, HostKeys::Strict).expect("nothing is written");
+    }
+
+    #[test]
+    fn a_trial_leaves_nothing_behind() {
+        let home = tempfile::tempdir().expect("a folder");
+        KnownHosts::open(home.path(), HostKeys::AcceptNew).expect("opens");
+        assert_eq!(home.path().read_dir().expect("reads").count(), 0);
     }
 
     proptest! {

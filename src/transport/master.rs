@@ -127,6 +127,7 @@ struct Login {
 /// How waiting for a login ended.
 enum End {
     Ready,
+    /// It has ended, or must.
     Gone,
     TimedOut,
 }
@@ -152,7 +153,11 @@ impl Login {
                 () = sleep_until(deadline) => return End::TimedOut,
             };
             let Ok(Some(line)) = line else { return End::Gone };
-            match self.log.push(&line) {
+            let phase = self.log.push(&line);
+            if self.log.forgot_the_key() {
+                return End::Gone;
+            }
+            match phase {
                 Phase::Auth => {
                     self.authenticating.get_or_insert_with(Instant::now);
                 }

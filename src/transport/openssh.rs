@@ -157,7 +157,7 @@ impl OpenSsh {
                 identity_file: config.identity_file,
                 config_file: config.config_file,
                 host_keys: config.host_keys,
-                known_hosts: KnownHosts::open(&config.known_hosts_dir)?,
+                known_hosts: KnownHosts::open(&config.known_hosts_dir, config.host_keys)?,
                 connect_timeout: config.connect_timeout,
             },
             sockets: Arc::new(socket_folder()?),

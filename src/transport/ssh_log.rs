@@ -14,6 +14,9 @@ use super::ConnectFailure;
 /// Lines kept: a login behind two jump hosts is about 200.
 const LINES: usize = 500;
 
+/// How `ssh` begins to say that it could not write down a new key, before it goes on without.
+const FORGOT: &str = "Failed to add the host to the list of known hosts (";
+
 /// How far a login has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
@@ -42,6 +45,8 @@ pub(super) struct SshLog {
     lines: VecDeque<String>,
     /// Our own `ssh` has the other end's version, and is about to exchange keys.
     reached: bool,
+    /// What our own `ssh` said when it could not write down the key that it had just accepted.
+    forgot: Option<String>,
     phase: Phase,
 }
 
@@ -52,6 +57,7 @@ impl SshLog {
             alias_line: format!("debug1: using hostkeyalias: {alias}"),
             lines: VecDeque::new(),
             reached: false,
+            forgot: None,
             phase: Phase::Connect,
         }
     }
@@ -61,6 +67,10 @@ impl SshLog {
         let line: String = line.trim_end().chars().filter(|c| !c.is_control()).collect();
         self.reached |= line == self.alias_line;
         if self.reached {
+            // A banner comes later, so a host cannot say this.
+            if self.phase == Phase::Connect && line.starts_with(FORGOT) {
+                self.forgot.get_or_insert_with(|| line.clone());
+            }
             self.phase = match self.phase {
                 Phase::Connect if line.starts_with("debug1: SSH2_MSG_NEWKEYS received") => Phase::Auth,
                 Phase::Auth if line.starts_with("Authenticated to ") => Phase::LoggedIn,
@@ -72,6 +82,12 @@ impl SshLog {
         }
         self.lines.push_back(line);
         self.phase
+    }
+
+    /// The host's new key was accepted and not kept: any key would be, at every login. `ssh` itself
+    /// goes on.
+    pub(super) fn forgot_the_key(&self) -> bool {
+        self.forgot.is_some()
     }
 
     /// Forgets the lines of a login that is over: a banner is no complaint about what comes after.
@@ -91,6 +107,17 @@ impl SshLog {
 
     /// Why it failed, when it did.
     pub(super) fn diagnosis(&self) -> Diagnosis {
+        if let Some(line) = &self.forgot {
+            return Diagnosis {
+                kind: ConnectFailure::HostKeyUnknown,
+                message: line.clone(),
+                hint: Some(
+                    "a key that cannot be remembered cannot be checked the next time: make that file and its folder \
+                     writable, and see that the disk is not full"
+                        .to_owned(),
+                ),
+            };
+        }
         let telling = || self.said().rev().filter(|line| !is_aftermath(line));
         let killed;
         let (kind, line) = if let Some(known) = telling().find_map(|line| Some((recognise(line)?, line))) {
@@ -380,6 +407,21 @@ mod tests {
              Host key verification failed.\nConnection closed by 10.0.0.7 port 22\n",
         );
         assert_eq!(log.diagnosis().kind, ClosedEarly);
+    }
+
+    #[test]
+    fn a_key_that_was_not_written_down_is_noticed_but_not_a_jump_hosts_nor_a_banner() {
+        let failed = "Failed to add the host to the list of known hosts (/k/static+db1).\n";
+        let (alias, keys) = ("debug1: using hostkeyalias: static+db1\n", "debug1: SSH2_MSG_NEWKEYS received\n");
+        for (text, forgot) in [
+            (format!("{alias}{failed}{keys}"), true),
+            (format!("{failed}{alias}{keys}"), false),
+            (format!("{alias}{keys}{failed}"), false),
+        ] {
+            let (log, _) = read(&text);
+            assert_eq!(log.forgot_the_key(), forgot, "{text}");
+            assert_eq!(log.diagnosis().kind == HostKeyUnknown, forgot, "{text}");
+        }
     }
 
     #[test]

@@ -68,6 +68,18 @@ async fn strict_takes_known_keys_only() {
 }
 
 #[tokio::test]
+async fn a_key_that_cannot_be_remembered_is_not_accepted() {
+    let sshd = Sshd::builder().start();
+    let transport = transport(&sshd, |_| {});
+    // The folder was good when the run began.
+    let folder = sshd.dir().join("known_hosts");
+    fs::remove_dir(&folder).and_then(|()| fs::write(&folder, "")).expect("a file in its place");
+    let error = refusal(&transport, &host(&sshd, 0)).await;
+    assert_eq!(error.kind, ConnectFailure::HostKeyUnknown, "{error:?}");
+    assert!(error.message.contains("Failed to add the host") && error.hint.is_some(), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_key_that_may_not_log_in_is_named() {
     let sshd = Sshd::builder().start();
     let error =
