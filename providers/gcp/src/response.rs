@@ -10,6 +10,9 @@ use serde_json::{Map, Value};
 
 use crate::{NAME, config::region_of, failure::Failure};
 
+/// What the API calls the only answer that is a page.
+const KIND: &str = "compute#instanceAggregatedList";
+
 /// What one page says.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -58,12 +61,16 @@ impl Page {
     pub(crate) fn from_json(project: &str, body: &[u8]) -> Result<Self, Failure> {
         let unreadable = |why: serde_json::Error| Failure::bad_answer(format!("the answer cannot be read: {why}"));
         let mut whole: Value = serde_json::from_slice(body).map_err(unreadable)?;
+        if whole.get("kind").and_then(Value::as_str) != Some(KIND) {
+            return Err(Failure::bad_answer(format!(
+                "the answer is no list of instances: it is not of the kind {KIND}"
+            ))
+            .with_hint("check `endpoint` if you set one, and the proxy settings"));
+        }
         let mut readable = Vec::new();
         for (place, zone) in whole.get_mut("items").and_then(Value::as_object_mut).into_iter().flatten() {
-            let vms = zone.as_object_mut().and_then(|zone| zone.remove("instances"));
-            let Some(Value::Array(vms)) = vms else { continue };
-            let vms: Result<Vec<Vm>, Failure> = vms.iter().map(|vm| essential_vm(place, vm)).collect();
-            readable.push((place.clone(), vms?));
+            let vms = instances_of(place, zone)?.iter().map(|vm| essential_vm(place, vm));
+            readable.push((place.clone(), vms.collect::<Result<Vec<Vm>, Failure>>()?));
         }
         let mut list: InstanceAggregatedList = serde_json::from_value(whole).map_err(unreadable)?;
         for (place, vms) in readable {
@@ -95,6 +102,17 @@ impl Page {
             }
         }
         Ok(page)
+    }
+}
+
+/// Takes the instances out of a zone; where it has none, the list is left out.
+fn instances_of(place: &str, zone: &mut Value) -> Result<Vec<Value>, Failure> {
+    let no_list = || Failure::bad_answer(format!("the answer holds no list of instances for {place}"));
+    let zone = zone.as_object_mut().ok_or_else(no_list)?;
+    match zone.remove("instances") {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Array(vms)) => Ok(vms),
+        Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => Err(no_list()),
     }
 }
 
@@ -226,6 +244,7 @@ fn last_segment(url: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use provider_core::FailureKind;
     use serde_json::json;
 
     fn vm() -> Value {
@@ -244,7 +263,7 @@ mod tests {
     }
 
     fn page_of(zone: &Value) -> String {
-        json!({ "items": { "zones/europe-west1-b": zone }, "nextPageToken": "" }).to_string()
+        json!({ "kind": KIND, "items": { "zones/europe-west1-b": zone }, "nextPageToken": "" }).to_string()
     }
 
     fn read(body: &str) -> Result<Page, Failure> {
@@ -314,6 +333,30 @@ mod tests {
     }
 
     #[test]
+    fn only_a_list_is_taken_for_a_list() {
+        let list = json!({ "kind": KIND });
+        assert!(read(&list.to_string()).expect("an empty project").machines.is_empty());
+        for other in [json!({}), json!([]), json!({ "error": { "code": 500 } }), json!({ "kind": "compute#instance" })]
+        {
+            let failure = read(&other.to_string()).expect_err("no list");
+            assert_eq!(failure.kind, FailureKind::BadAnswer);
+            assert!(failure.message.contains(KIND), "{}", failure.message);
+        }
+    }
+
+    #[test]
+    fn a_zone_without_instances_is_empty_and_one_with_nonsense_is_named() {
+        for empty in [json!({}), json!({ "instances": null }), json!({ "instances": [] })] {
+            assert!(read(&page_of(&empty)).expect("a page").machines.is_empty());
+        }
+        for broken in [json!("oops"), json!(null), json!({ "instances": "oops" }), json!({ "instances": {} })] {
+            let failure = read(&page_of(&broken)).expect_err("nonsense");
+            assert_eq!(failure.kind, FailureKind::BadAnswer);
+            assert!(failure.message.contains("zones/europe-west1-b"), "{}", failure.message);
+        }
+    }
+
+    #[test]
     fn a_zone_that_cannot_be_read_is_an_outage_and_an_empty_one_is_not() {
         let empty = page_of(&json!({ "warning": { "code": "NO_RESULTS_ON_PAGE", "message": "nothing" } }));
         assert!(read(&empty).expect("a page").outages.is_empty());
@@ -328,7 +371,7 @@ mod tests {
     #[test]
     fn every_way_of_naming_an_unreachable_place_is_understood() {
         let body = json!({
-            "unreachables": ["zones/a-b-c", "projects/shop/zones/d-e-f", "regions/a-b", "moon"],
+            "kind": KIND, "unreachables": ["zones/a-b-c", "projects/shop/zones/d-e-f", "regions/a-b", "moon"],
             "warning": { "code": "PARTIAL_SUCCESS" },
         });
         let outages = read(&body.to_string()).expect("a page").outages;
