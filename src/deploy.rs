@@ -133,7 +133,10 @@ fn assign(
         Task::Command(command) => Work::Command(command),
     };
     let (env, secrets) = environment(target, read)?;
-    let args = target.deploy.args.iter().cloned().chain(args).collect();
+    let args: Vec<String> = target.deploy.args.iter().cloned().chain(args).collect();
+    for (number, argument) in args.iter().enumerate() {
+        short_enough(|| format!("argument {}", number + 1), argument)?;
+    }
     Ok(Assignment { work, args, env, secrets })
 }
 
@@ -145,15 +148,34 @@ fn environment(target: &Target, read: &dyn Fn(&str) -> Option<String>) -> Result
     let mut env = BTreeMap::new();
     let mut secrets = BTreeMap::new();
     for (name, value) in &target.deploy.env {
+        let what = || format!("the value of `{name}` for the script's environment");
         match value {
-            EnvValue::Plain(text) => _ = env.insert(name.clone(), text.clone()),
+            EnvValue::Plain(text) => {
+                short_enough(what, text)?;
+                env.insert(name.clone(), text.clone());
+            }
             EnvValue::Secret(place) => {
                 let secret = place.read(read).map_err(|source| DeployError::Secret { name: name.clone(), source })?;
+                short_enough(what, secret.reveal())?;
                 secrets.insert(name.clone(), secret);
             }
         }
     }
     Ok((env, secrets))
+}
+
+/// The longest argument or variable that Linux hands to a program, its name included (`MAX_ARG_STRLEN`
+/// in execve(2)): 32 pages of 4 KiB.
+const LONGEST_VALUE: usize = 128 * 1024;
+
+/// Refuses what no host could hand to the script.
+fn short_enough(what: impl Fn() -> String, value: &str) -> Result<(), DeployError> {
+    // The variable's name and the end mark stand in the same space.
+    const ROOM: usize = 256;
+    if value.len() < LONGEST_VALUE - ROOM {
+        return Ok(());
+    }
+    Err(DeployError::TooLong { what: what(), length: value.len() })
 }
 
 /// Reads the script, and refuses what would only fail on every host.
@@ -165,6 +187,9 @@ fn script(path: &Path) -> Result<Script, DeployError> {
     }
     if first_line.starts_with(b"#!") && first_line.ends_with(b"\r") {
         return Err(DeployError::WindowsScript(path.to_owned()));
+    }
+    if [&b"\xef\xbb\xbf"[..], b"\xff\xfe", b"\xfe\xff"].iter().any(|mark| bytes.starts_with(mark)) {
+        return Err(DeployError::MarkedScript(path.to_owned()));
     }
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -191,6 +216,17 @@ pub enum DeployError {
     /// The script's first line ends in CR LF, so no host would find its interpreter.
     #[error("the deploy script {} has Windows line ends, so no host would find its interpreter", .0.display())]
     WindowsScript(PathBuf),
+    /// The script begins with a byte order mark, so no host would see its `#!`.
+    #[error("the deploy script {} begins with a byte order mark, so no host would see its `#!`", .0.display())]
+    MarkedScript(PathBuf),
+    /// Longer than a program can be given.
+    #[error("{what} is {length} bytes long; a program on Linux can be given less than {LONGEST_VALUE}")]
+    TooLong {
+        /// What.
+        what: String,
+        /// How long it is.
+        length: usize,
+    },
     /// A secret for the script's environment cannot be read.
     #[error("cannot read the value of `{name}` for the script's environment")]
     Secret {
@@ -225,6 +261,8 @@ mod tests {
         assert!(matches!(script(&empty), Err(DeployError::EmptyScript(_))));
         let (_dir, windows) = file("windows.sh", b"#!/bin/sh\r\ntrue\r\n");
         assert!(matches!(script(&windows), Err(DeployError::WindowsScript(_))));
+        let (_dir, marked) = file("marked.sh", b"\xef\xbb\xbf#!/bin/bash\ntrue\n");
+        assert!(matches!(script(&marked), Err(DeployError::MarkedScript(_))));
         assert!(matches!(script(Path::new("/nonexistent/x.sh")), Err(DeployError::Script { .. })));
         let (_dir, good) = file("deploy.sh", b"#!/bin/sh\ntrue\n");
         let script = script(&good).expect("a script");
@@ -253,6 +291,8 @@ mod tests {
         assert_eq!(assignment.args, ["--fast", "x"]);
         assert!(assignment.env.contains_key("A") && !assignment.env.contains_key("B"));
         assert!(!format!("{assignment:?}").contains("hunter2"));
+        let long = assign(&target, task(), vec!["x".repeat(200_000)], &read).expect_err("too long");
+        assert!(long.to_string().contains("argument 2"), "{long}");
         let error = assign(&target, task(), Vec::new(), &|_| None).expect_err("unset");
         assert!(error.to_string().contains("`B`"), "{error}");
     }

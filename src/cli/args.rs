@@ -78,7 +78,7 @@ pub(super) enum Output {
 /// Which target, or which servers without one.
 #[derive(Debug, Args)]
 pub(super) struct TargetArgs {
-    /// The target in fleetwide.toml; needed when there are several
+    /// The target in fleetwide.toml; needed when there are several, unless flags say where to look
     #[arg(value_name = "TARGET")]
     pub(super) target: Option<String>,
     #[command(flatten)]

@@ -97,7 +97,7 @@ impl List {
                 let count = found.hosts.len();
                 self.ok("hosts", format!("{count} to deploy to, at least {} needed", target.min_hosts));
                 match found.hosts.first() {
-                    Some(host) => self.login(target, host).await?,
+                    Some(host) => self.login(target, host, count).await?,
                     None => self.skipped("login", "there is no host"),
                 }
             }
@@ -124,7 +124,7 @@ impl List {
         }
     }
 
-    async fn login(&mut self, target: &Target, host: &Host) -> Result<(), CliError> {
+    async fn login(&mut self, target: &Target, host: &Host, of: usize) -> Result<(), CliError> {
         let label = format!("login on {}", host.instance.name);
         let transport = match deploy::transport(target, session::known_hosts()?) {
             Ok(transport) => transport,
@@ -137,7 +137,8 @@ impl List {
             Ok(connected) => {
                 let took = connected.connect + connected.auth;
                 connected.session.close().await;
-                self.ok(label, format!("{} in {} ms", host.address.host, took.as_millis()));
+                let address = &host.address.host;
+                self.ok(label, format!("{address} in {} ms (1 of {of} hosts tried)", took.as_millis()));
             }
             Err(error) => self.fail(label, error.to_string(), error.hint, exit_code::GATE),
         }

@@ -115,6 +115,8 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
         DeployError::WindowsScript(_) => {
             one("save it with Unix line ends (`dos2unix`, or `* text=auto eol=lf` in .gitattributes)")
         }
+        DeployError::MarkedScript(_) => one("save it as UTF-8 without a byte order mark"),
+        DeployError::TooLong { .. } => one("put it in a file on the servers, or let the script fetch it"),
         DeployError::Secret { .. } => Vec::new(),
         DeployError::Ssh(_) => Vec::new(),
         DeployError::Inventory(error) => match error {

@@ -33,6 +33,8 @@ pub(super) fn of(error: &CliError) -> u8 {
             | DeployError::Script { .. }
             | DeployError::EmptyScript(_)
             | DeployError::WindowsScript(_)
+            | DeployError::MarkedScript(_)
+            | DeployError::TooLong { .. }
             | DeployError::Secret { .. }
             | DeployError::Ssh(_) => USAGE,
             DeployError::Inventory(error) => match error {

@@ -10,7 +10,7 @@ use super::{
     target,
 };
 use crate::{
-    config::OnLost,
+    config::{FailureLimit, OnLost},
     deploy::{DeployRequest, Task},
 };
 
@@ -18,7 +18,8 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The words after `--` are the command: one word is given to the server's `sh` as it is, so it may
-hold pipes and variables; several are a program and its arguments, taken literally.
+hold pipes and variables; several are a program and its arguments, taken literally. Every server
+is asked, whatever others answer, unless --max-failures says otherwise.
 
 Examples:
   fleetwide run web -- uptime
@@ -41,6 +42,8 @@ pub(super) async fn run(args: &RunArgs, global: &GlobalArgs, session: &mut Sessi
     let mut overrides = target::overrides(&args.target, &args.policy)?;
     // The target's own `on_lost` is its deploy script's; a command that nobody reads any more is to end.
     overrides.deploy.on_lost.get_or_insert(OnLost::Kill);
+    // Likewise its budget; a question is put to every server, whatever some of them answer.
+    overrides.deploy.max_failures.get_or_insert(FailureLimit::Percent(100));
     let mut target = target::find(&args.target, &overrides, global)?;
     // Likewise its arguments.
     target.deploy.args.clear();

@@ -1,32 +1,42 @@
 //! Ctrl-C, SIGTERM and a closed terminal, as messages to the run.
 
-use std::io;
+use std::{fs, io};
 
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
 };
 
 use crate::rollout::StopReason;
 
 /// Hears the signals from now on. Each one is a message; the first asks, the second insists.
+///
+/// A signal that we were started to ignore stays ignored: `nohup` means it.
 pub(super) fn listen() -> io::Result<mpsc::Receiver<StopReason>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+    let ignored = ignored_signals();
     let (sender, receiver) = mpsc::channel(8);
-    tokio::spawn(async move {
-        loop {
-            let reason = tokio::select! {
-                Some(()) = interrupt.recv() => StopReason::Interrupt,
-                Some(()) = terminate.recv() => StopReason::Terminate,
-                Some(()) = hangup.recv() => StopReason::Terminate,
-                else => return,
-            };
-            if sender.send(reason).await.is_err() {
-                return;
-            }
+    for (kind, reason) in [
+        (SignalKind::interrupt(), StopReason::Interrupt),
+        (SignalKind::terminate(), StopReason::Terminate),
+        (SignalKind::hangup(), StopReason::Terminate),
+    ] {
+        if ignored & (1 << (kind.as_raw_value() - 1)) == 0 {
+            tokio::spawn(pass_on(signal(kind)?, reason, sender.clone()));
         }
-    });
+    }
+    // Kept open even where every signal is ignored: a closed channel would look like a message.
+    tokio::spawn(async move { sender.closed().await });
     Ok(receiver)
+}
+
+async fn pass_on(mut signal: Signal, reason: StopReason, to: mpsc::Sender<StopReason>) {
+    while signal.recv().await.is_some() && to.send(reason).await.is_ok() {}
+}
+
+/// The signals that this process was started to ignore, a bit each from SIGHUP on (proc(5), `SigIgn`).
+/// Where the system does not say, none.
+fn ignored_signals() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

@@ -5,7 +5,7 @@ use super::{
     error::CliError,
     session::{self, env},
 };
-use crate::config::{Config, Overrides, Target};
+use crate::config::{ADHOC, Config, Overrides, Target};
 
 /// What flags set, and variables where the flags do not.
 pub(super) fn overrides(args: &TargetArgs, policy: &PolicyArgs) -> Result<Overrides, CliError> {
@@ -16,5 +16,7 @@ pub(super) fn overrides(args: &TargetArgs, policy: &PolicyArgs) -> Result<Overri
 
 /// The target that the command line means.
 pub(super) fn find(args: &TargetArgs, overrides: &Overrides, global: &GlobalArgs) -> Result<Target, CliError> {
-    Ok(Config::load(&session::places(global)?)?.target(args.target.as_deref(), overrides)?)
+    // Flags that say where to look are a target of their own, unless one is named.
+    let by_flags = args.select.overrides().says_where().then_some(ADHOC);
+    Ok(Config::load(&session::places(global)?)?.target(args.target.as_deref().or(by_flags), overrides)?)
 }

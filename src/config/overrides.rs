@@ -83,7 +83,7 @@ impl Overrides {
     }
 
     /// True when a place to look is named.
-    fn says_where(&self) -> bool {
+    pub fn says_where(&self) -> bool {
         let lists = [&self.aws_regions, &self.gcp_projects, &self.azure_subscriptions];
         lists.iter().any(|list| !list.is_empty()) || self.says_static()
     }

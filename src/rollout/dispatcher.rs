@@ -36,7 +36,7 @@ pub enum AttemptEnd {
     /// It may be tried again: nothing was started, or the user said that starting again is safe.
     /// If it is not tried again, the host's outcome is this.
     Retryable(Outcome),
-    /// The run was stopping before the script was started.
+    /// The run was stopping before the script was started. What an earlier attempt came to stands.
     NotStarted,
 }
 
@@ -101,7 +101,11 @@ pub struct Dispatcher {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HostState {
     Waiting,
-    Active { attempt: u32 },
+    Active {
+        attempt: u32,
+        /// What the attempt before came to, if there was one.
+        before: Option<Outcome>,
+    },
     Settled(Outcome),
 }
 
@@ -144,30 +148,25 @@ impl Dispatcher {
         commands
     }
 
-    /// How many hosts are being worked on.
-    pub const fn active(&self) -> usize {
-        self.active
-    }
-
     fn is_finished(&self) -> bool {
         self.settled == self.hosts.len()
     }
 
     fn ended(&mut self, host: HostIndex, end: AttemptEnd, commands: &mut Vec<Command>) {
-        let Some(HostState::Active { attempt }) = self.hosts.get(host.0).copied() else {
+        let Some(HostState::Active { attempt, before }) = self.hosts.get(host.0).copied() else {
             debug_assert!(false, "an attempt ended on {host:?}, where none was under way");
             return;
         };
         let outcome = match end {
             AttemptEnd::Final(outcome) => outcome,
-            AttemptEnd::Retryable(_) if self.stopped.is_none() && attempt <= self.rules.retries => {
+            AttemptEnd::Retryable(outcome) if self.stopped.is_none() && attempt <= self.rules.retries => {
                 let next = attempt + 1;
-                self.hosts[host.0] = HostState::Active { attempt: next };
+                self.hosts[host.0] = HostState::Active { attempt: next, before: Some(outcome) };
                 commands.push(Command::Start { host, attempt: next, after: back_off(attempt) });
                 return;
             }
             AttemptEnd::Retryable(outcome) => outcome,
-            AttemptEnd::NotStarted => Outcome::Skipped,
+            AttemptEnd::NotStarted => before.unwrap_or(Outcome::Skipped),
         };
         self.active -= 1;
         self.settle(host, outcome, commands);
@@ -205,7 +204,7 @@ impl Dispatcher {
     fn fill(&mut self, commands: &mut Vec<Command>) {
         while self.stopped.is_none() && self.active < self.rules.concurrency.get() {
             let Some(host) = self.waiting.pop_front() else { break };
-            self.hosts[host.0] = HostState::Active { attempt: 1 };
+            self.hosts[host.0] = HostState::Active { attempt: 1, before: None };
             self.active += 1;
             commands.push(Command::Start { host, attempt: 1, after: Duration::ZERO });
         }
@@ -293,6 +292,20 @@ mod tests {
         let last = dispatcher.handle(retryable);
         assert!(last.contains(&Command::Settle { host: HostIndex(0), outcome: Outcome::Unreachable }));
         assert!(matches!(last.last(), Some(Command::Finish { status: RunStatus::Failed, .. })));
+    }
+
+    #[test]
+    fn a_host_that_was_tried_keeps_what_it_came_to_when_the_next_try_is_cut_off() {
+        let mut dispatcher = Dispatcher::new(2, rules(2, 0, 3));
+        dispatcher.handle(Input::Begin);
+        let end = |end| Input::Ended { host: HostIndex(0), end };
+        dispatcher.handle(end(AttemptEnd::Retryable(Outcome::Unreachable)));
+        dispatcher.handle(Input::Cancel(StopReason::Interrupt));
+        let commands = dispatcher.handle(end(AttemptEnd::NotStarted));
+        assert!(commands.contains(&Command::Settle { host: HostIndex(0), outcome: Outcome::Unreachable }));
+        let never = Input::Ended { host: HostIndex(1), end: AttemptEnd::NotStarted };
+        let commands = dispatcher.handle(never);
+        assert!(commands.contains(&Command::Settle { host: HostIndex(1), outcome: Outcome::Skipped }));
     }
 
     #[test]

@@ -1,7 +1,15 @@
 //! The loop between the dispatcher and the world: commands become tasks, and what they come to
 //! becomes the next input.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use tokio::{
@@ -70,6 +78,8 @@ struct Engine {
     hosts_of_tasks: HashMap<Id, HostIndex>,
     halted: watch::Sender<bool>,
     stop: watch::Sender<Stop>,
+    /// How many scripts are running now.
+    running: Arc<AtomicUsize>,
 }
 
 impl fmt::Debug for Engine {
@@ -102,6 +112,7 @@ impl Engine {
             hosts_of_tasks: HashMap::new(),
             halted: watch::Sender::new(false),
             stop: watch::Sender::new(Stop::No),
+            running: Arc::default(),
             plan,
             transport,
             hosts,
@@ -124,6 +135,7 @@ impl Engine {
                         recorder: Arc::clone(&self.recorder),
                         halted: self.halted.subscribe(),
                         stop: self.stop.subscribe(),
+                        running: Arc::clone(&self.running),
                     };
                     let (stage, address) = self.hosts[host.0].clone();
                     let task = self.tasks.spawn(executor.attempt(stage, address, attempt, after));
@@ -131,7 +143,7 @@ impl Engine {
                 }
                 Command::Halt(reason) => {
                     self.halted.send_replace(true);
-                    let running = self.dispatcher.active();
+                    let running = self.running.load(Ordering::Relaxed);
                     self.recorder.record(EventKind::Stopping { reason, running });
                 }
                 Command::Terminate => _ = self.stop.send_replace(Stop::Terminate),
@@ -163,6 +175,10 @@ impl Engine {
             Err(error) => crashed(before.clone(), &error),
         };
         let Attempt { mut end, mut result, touched } = attempt;
+        if end == AttemptEnd::NotStarted {
+            // The attempt came to nothing: what is known of the host is what was known before.
+            return Input::Ended { host, end };
+        }
 
         // The host's story is that of all its attempts: it began with the first one.
         if let (Some(first), Some(last)) = (before.started, result.started) {

@@ -1,7 +1,13 @@
 //! One attempt on one host, from the connection to the script's end. The only file of the engine
 //! that touches the world, through the transport's traits.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use tokio::{
@@ -41,6 +47,8 @@ pub(super) struct Executor {
     pub(super) halted: watch::Receiver<bool>,
     /// How urgently running scripts are to be ended.
     pub(super) stop: watch::Receiver<Stop>,
+    /// Counts the scripts that run.
+    pub(super) running: Arc<AtomicUsize>,
 }
 
 /// What an attempt came to.
@@ -74,7 +82,7 @@ impl Executor {
     async fn connected(&mut self, stage: &str, host: &Host, attempt: u32, mut result: HostResult) -> Attempt {
         let answer = tokio::select! {
             answer = self.transport.connect(host) => Some(answer),
-            () = async { raised(&mut self.halted).await; sleep(HANDSHAKE_GRACE).await; } => None,
+            () = patience(&mut self.halted, &mut self.stop) => None,
         };
         let Connected { mut session, connect, auth } = match answer {
             Some(Ok(connected)) => connected,
@@ -87,7 +95,7 @@ impl Executor {
             Attempt { end: AttemptEnd::NotStarted, result, touched: false }
         } else {
             let job = job(&self.plan, stage, host, attempt);
-            let mut out = HostOutput::new(&self.recorder, &host.id);
+            let mut out = HostOutput::new(&self.recorder, &host.id, &self.running);
             let began = Instant::now();
             let end = session.run(&job, &mut out, self.stop.clone()).await;
             result.phases.script = Some(began.elapsed());
@@ -97,6 +105,16 @@ impl Executor {
         // A logout that hangs is cut off by dropping the session, which leaves no process either.
         let _ = timeout(CLOSE_GRACE, session.close()).await;
         attempt
+    }
+}
+
+/// How long a handshake is waited for: without end, until the run stops; then a moment, or no longer
+/// than until somebody insists.
+async fn patience(halted: &mut watch::Receiver<bool>, stop: &mut watch::Receiver<Stop>) {
+    raised(halted).await;
+    tokio::select! {
+        () = sleep(HANDSHAKE_GRACE) => {}
+        Ok(_) = stop.wait_for(|stop| *stop >= Stop::Kill) => {}
     }
 }
 
@@ -111,6 +129,7 @@ async fn raised(flag: &mut watch::Receiver<bool>) {
 struct HostOutput<'a> {
     recorder: &'a Recorder,
     host: &'a HostId,
+    running: &'a AtomicUsize,
     group: Option<u32>,
     previous_revision: Option<String>,
     stdout: Tail,
@@ -118,21 +137,31 @@ struct HostOutput<'a> {
 }
 
 impl<'a> HostOutput<'a> {
-    fn new(recorder: &'a Recorder, host: &'a HostId) -> Self {
-        Self { recorder, host, group: None, previous_revision: None, stdout: Tail::new(), stderr: Tail::new() }
+    fn new(recorder: &'a Recorder, host: &'a HostId, running: &'a AtomicUsize) -> Self {
+        Self { recorder, host, running, group: None, previous_revision: None, stdout: Tail::new(), stderr: Tail::new() }
     }
 
-    fn finish(self, result: &mut HostResult) {
+    fn finish(&mut self, result: &mut HostResult) {
         result.group = self.group;
-        result.previous_revision = self.previous_revision;
+        result.previous_revision = self.previous_revision.take();
         result.stdout_tail = self.stdout.text();
         result.stderr_tail = self.stderr.text();
     }
 }
 
+impl Drop for HostOutput<'_> {
+    fn drop(&mut self) {
+        if self.group.is_some() {
+            self.running.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
 impl OutputSink for HostOutput<'_> {
     fn started(&mut self, group: u32, previous_revision: Option<&str>) {
-        self.group = Some(group);
+        if self.group.replace(group).is_none() {
+            self.running.fetch_add(1, Ordering::Relaxed);
+        }
         self.previous_revision = previous_revision.map(ToOwned::to_owned);
         self.recorder.record(EventKind::ScriptStarted { host: self.host, group });
     }

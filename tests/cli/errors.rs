@@ -52,7 +52,7 @@ fn nothing_listens() {
     let project = Project::with_config(
         "[targets.web]\nselect = [ { provider = \"static\", hosts = [\"127.0.0.9:1\"] } ]\n[targets.web.deploy]\nretries = 0\n",
     );
-    project.run(&["run", "web", "--", "true"]).expect(8).says("connection refused").says("unreachable");
+    project.run(&["run", "web", "--", "true"]).expect(7).says("connection refused").says("unreachable");
 }
 
 #[test]

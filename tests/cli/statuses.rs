@@ -48,7 +48,7 @@ fn every_status_is_exact() {
 #[test]
 fn an_ad_hoc_command_has_its_exact_status_and_leaves_no_record() {
     let fleet = SshFleet::start(&[("only".to_owned(), Vec::new())], "");
-    fleet.project.run(&["run", "web", "--report", "report.json", "--", "exit 255"]).expect(8);
+    fleet.project.run(&["run", "web", "--report", "report.json", "--", "exit 255"]).expect(7);
     let report = fleet.project.report("report.json");
     assert_eq!(host(&report, "only")["exit_status"], 255);
     assert!(!fleet.state("only").exists(), "`run` writes nothing on the host");

@@ -104,7 +104,7 @@ fn every_variable_is_read_and_sets_something() {
         "FLEETWIDE_TAGS" => "role=web,env=prod",
         "FLEETWIDE_STATES" => "running,stopped",
         "FLEETWIDE_ADDRESS" => "public_ipv4,tag:ssh",
-        "FLEETWIDE_ALLOW_PARTIAL" | "FLEETWIDE_IDEMPOTENT" => "true",
+        "FLEETWIDE_IDEMPOTENT" => "true",
         "FLEETWIDE_UNADDRESSED" => "skip",
         "FLEETWIDE_HOST_KEYS" => "strict",
         "FLEETWIDE_ON_LOST" => "kill",
