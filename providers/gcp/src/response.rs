@@ -69,8 +69,9 @@ impl Page {
         }
         let mut readable = Vec::new();
         for (place, zone) in whole.get_mut("items").and_then(Value::as_object_mut).into_iter().flatten() {
-            let vms = instances_of(place, zone)?.iter().map(|vm| essential_vm(place, vm));
-            readable.push((place.clone(), vms.collect::<Result<Vec<Vm>, Failure>>()?));
+            let vms = instances_of(place, zone)?;
+            let vms: Result<Vec<Vm>, Failure> = vms.iter().map(|vm| essential_vm(place, vm)).collect();
+            readable.push((place.clone(), vms?));
         }
         let mut list: InstanceAggregatedList = serde_json::from_value(whole).map_err(unreadable)?;
         for (place, vms) in readable {
