@@ -15,7 +15,7 @@ use std::{
 use aws_sdk_ec2::{
     config::{
         ConfigBag, Intercept, RuntimeComponents,
-        interceptors::{BeforeTransmitInterceptorContextRef, InterceptorContext},
+        interceptors::{BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextMut, InterceptorContext},
         retry::{ClassifyRetry, RetryAction},
     },
     error::{BoxError, ProvideErrorMetadata},
@@ -27,6 +27,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use crate::{
     failure::{Failure, Request},
     response::culprit,
+    wire,
 };
 
 /// Attempts that fail in a row, for another reason than throttling, before the request is given up.
@@ -112,7 +113,9 @@ impl<E: OperationError> Listener<E> {
     fn failure(&self, attempt: &InterceptorContext) -> Option<Failure> {
         let error = attempt.output_or_error()?.err()?;
         let request = &self.0.request;
-        if let Some(refusal) = error.as_operation_error() {
+        if let Some(Err(cut)) = attempt.response().and_then(|response| wire::whole(response, request.operation)) {
+            Some(request.bad_answer(&cut.to_string()))
+        } else if let Some(refusal) = error.as_operation_error() {
             let response = attempt.response();
             let status = response.map(|response| response.status().as_u16());
             let Some(refusal) = refusal.downcast_ref::<E>() else { return Some(request.unmade(error)) };
@@ -154,6 +157,18 @@ impl<E: OperationError> Intercept for Listener<E> {
         }
         self.tell(Heard::Calling);
         Ok(())
+    }
+
+    fn modify_before_attempt_completion(
+        &self,
+        attempt: &mut FinalizerInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        match attempt.response().and_then(|response| wire::whole(response, self.0.request.operation)) {
+            Some(Err(cut)) => Err(cut.into()),
+            Some(Ok(())) | None => Ok(()),
+        }
     }
 }
 

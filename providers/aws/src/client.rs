@@ -77,7 +77,7 @@ impl Place<'_> {
         let request = self.session.client(self.region, &listener).describe_regions();
         let work = async {
             let listed = request.send().await.map_err(|error| explain(&listener, &error))?;
-            Ok(response::regions(listed.regions()))
+            response::regions(listed.regions()).map_err(|error| listener.request().bad_answer(&error.to_string()))
         };
         self.within_deadline(&listener, heard, work).await
     }

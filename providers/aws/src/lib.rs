@@ -4,8 +4,9 @@
 //! side by side, a thousand instances a call (`client`), and translate (`response`). No call is
 //! made per instance.
 //!
-//! Reading order: `config`, `session`, `client`, `attempts` (retries, made audible), `filter`
-//! and `response` (there and back, both pure), `failure` (errors into words).
+//! Reading order: `config`, `session`, `client`, `attempts` (retries, made audible), `wire` (what an
+//! answer must have before it is believed), `filter` and `response` (there and back, both pure),
+//! `failure` (errors into words).
 //!
 //! Not in here: which address of an instance is used, whether an empty answer is an error, anything
 //! of another cloud.
@@ -17,6 +18,7 @@ mod failure;
 mod filter;
 mod response;
 mod session;
+mod wire;
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -14,7 +14,7 @@ use provider_core::{Addresses, Instance, InstanceId, InstanceState};
 
 use crate::{NAME, config::AwsConfig};
 
-/// An instance that lacks what every instance has.
+/// An instance or a region that lacks what every one has.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unreadable {
     /// Nothing to call it by.
@@ -23,6 +23,12 @@ pub(crate) enum Unreadable {
     /// An address that is none.
     #[error("instance `{id}` has the {what} `{text}`, which is not one")]
     Address { id: String, what: &'static str, text: String },
+    /// A region that could not be asked, and would be missing in silence.
+    #[error("a region is listed without a name")]
+    NamelessRegion,
+    /// No place to ask is no answer.
+    #[error("not one region is listed that the account can use")]
+    NoRegions,
 }
 
 /// The instances of one page that lie in `config`'s zones and VPCs.
@@ -119,10 +125,12 @@ fn timestamp(time: &DateTime) -> Option<Timestamp> {
     Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
 }
 
-/// The names of the regions that the account can use.
-pub(crate) fn regions(listed: &[Region]) -> Vec<String> {
-    let usable = |region: &&Region| region.opt_in_status() != Some("not-opted-in");
-    listed.iter().filter(usable).filter_map(|region| region.region_name()).map(str::to_owned).collect()
+/// The names of the regions that the account can use: every account can use some.
+pub(crate) fn regions(listed: &[Region]) -> Result<Vec<String>, Unreadable> {
+    let usable = listed.iter().filter(|region| region.opt_in_status() != Some("not-opted-in"));
+    let name = |region: &Region| named(region.region_name()).ok_or(Unreadable::NamelessRegion);
+    let names = usable.map(name).collect::<Result<Vec<_>, _>>()?;
+    if names.is_empty() { Err(Unreadable::NoRegions) } else { Ok(names) }
 }
 
 /// The instance whose description the SDK could not parse, found by hand so that an error can name
@@ -236,7 +244,16 @@ mod tests {
     fn a_region_not_opted_into_is_left_out() {
         let region = |name: &str, status: &str| Region::builder().region_name(name).opt_in_status(status).build();
         let listed = [region("a", "opt-in-not-required"), region("b", "not-opted-in"), region("c", "opted-in")];
-        assert_eq!(regions(&listed), ["a", "c"]);
+        assert_eq!(regions(&listed), Ok(vec!["a".to_owned(), "c".to_owned()]));
+    }
+
+    #[test]
+    fn no_region_is_lost_in_silence() {
+        let named = Region::builder().region_name("a").build();
+        for nameless in [Region::builder().build(), Region::builder().region_name("").build()] {
+            assert_eq!(regions(&[named.clone(), nameless]), Err(Unreadable::NamelessRegion));
+        }
+        assert_eq!(regions(&[]), Err(Unreadable::NoRegions));
     }
 
     #[test]

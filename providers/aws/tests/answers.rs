@@ -98,3 +98,63 @@ async fn a_refused_role_reads_well() {
         format!("cannot assume role arn:aws:iam::444455556666:role/deploy: AccessDenied: {words}")
     );
 }
+
+/// A page with these machines.
+fn page(machines: &str) -> String {
+    format!(
+        "<DescribeInstancesResponse><requestId>r</requestId><reservationSet><item><reservationId>r-1</reservationId>\
+         <ownerId>111122223333</ownerId><instancesSet>{machines}</instancesSet></item></reservationSet>\
+         </DescribeInstancesResponse>"
+    )
+}
+
+/// A running machine tagged `role=web`; `rest` is the rest of its description.
+fn machine(id: &str, rest: &str) -> String {
+    format!(
+        "<item><instanceId>{id}</instanceId><instanceState><code>16</code><name>running</name></instanceState>\
+         <tagSet><item><key>role</key><value>web</value></item></tagSet>{rest}</item>"
+    )
+}
+
+fn instances(body: String) -> Vec<Answer> {
+    vec![("DescribeInstances", 200, body)]
+}
+
+#[tokio::test]
+async fn a_page_cut_short_is_no_answer() {
+    let whole = page(&[machine("i-1", ""), machine("i-2", "")].concat());
+    assert_eq!(ask(serve(instances(whole.clone())).await).await.map(|found| found.len()).ok(), Some(2));
+    for end in ["i-2</instanceId>", "</reservationSet>", "</DescribeInstancesResponse>"] {
+        let cut = whole.split_once(end).expect("there").0.to_owned();
+        let failure = only_failure(serve(instances(cut)).await).await;
+        assert_eq!(failure.kind, FailureKind::BadAnswer, "{end}");
+        assert!(failure.message.contains("cut short"), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_document_is_no_empty_account() {
+    for empty in ["<DescribeInstancesResponse/>", "<DescribeInstancesResponse></DescribeInstancesResponse>", ""] {
+        let failure = only_failure(serve(instances(empty.to_owned())).await).await;
+        assert_eq!(failure.kind, FailureKind::BadAnswer, "{empty}");
+    }
+}
+
+#[tokio::test]
+async fn regions_must_be_listed_whole_and_by_name() {
+    let listed = |regions: &str| {
+        let body = format!(
+            "<DescribeRegionsResponse><requestId>r</requestId><regionInfo>{regions}</regionInfo>\
+             </DescribeRegionsResponse>"
+        );
+        vec![("DescribeRegions", 200, body), ("DescribeInstances", 200, page(&machine("i-1", "")))]
+    };
+    let named = "<item><regionName>eu-west-1</regionName></item>";
+    let everywhere = async |answers| AwsConfig { regions: Regions::All, ..serve(answers).await };
+    assert_eq!(ask(everywhere(listed(named)).await).await.map(|found| found.len()).ok(), Some(1));
+    let mut cut = listed(named);
+    cut[0].2.truncate(110);
+    for answers in [cut, listed(""), listed(&format!("{named}<item><regionEndpoint>x</regionEndpoint></item>"))] {
+        assert_eq!(only_failure(everywhere(answers).await).await.kind, FailureKind::BadAnswer);
+    }
+}
