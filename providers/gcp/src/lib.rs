@@ -33,7 +33,7 @@ use crate::{
     client::{Client, PageQuery},
     config::Environment,
     failure::Failure,
-    response::Place,
+    response::{Machine, Place, Stated},
     retry::Retry,
 };
 
@@ -63,23 +63,23 @@ impl Gcp {
         &self,
         client: &Client,
         project: &str,
-        filter: Option<&str>,
+        selector: &Selector,
         retry: &Retry<'_>,
     ) -> Result<(Vec<Instance>, Outages), Failure> {
+        let filter = filter::for_server(selector);
         let mut found = Vec::new();
         let mut outages = Outages::new();
         let mut seen = HashSet::new();
         let mut token = None;
         loop {
-            let query = PageQuery { project, filter, token: token.as_deref() };
+            let query = PageQuery { project, filter: filter.as_deref(), token: token.as_deref() };
             let page = retry.until_deadline(OPERATION, || client.page(&query)).await?;
             retry.report(Step::Page { instances: page.machines.len() });
-            let wanted = page
-                .machines
-                .into_iter()
-                .filter(|machine| self.config.admits(&machine.instance.zone, &machine.networks))
-                .map(|machine| machine.instance);
-            found.extend(wanted);
+            for machine in page.machines {
+                if self.config.admits(&machine.instance.zone, &machine.networks) {
+                    found.push(with_known_state(selector, machine)?);
+                }
+            }
             let concerned = page.outages.into_iter().filter(|(place, _)| self.concerns(place));
             outages.extend(concerned);
             let Some(next) = page.next else { return Ok((found, outages)) };
@@ -116,6 +116,21 @@ impl Gcp {
     }
 }
 
+/// The instance of `machine`, unless the selector hangs on a state that the API did not say: to leave
+/// it out could be to miss a running server.
+fn with_known_state(selector: &Selector, Machine { instance, status, .. }: Machine) -> Result<Instance, Failure> {
+    let wanted = || selector.tags.matches_by(|key| instance.tag(key));
+    match status {
+        Stated::No if wanted() && !selector.matches(&instance) => {
+            let Instance { name, zone, .. } = &instance;
+            Err(Failure::bad_answer(format!("the description of instance {name} in {zone} has no status")).with_hint(
+                "look at it with `gcloud compute instances describe`, or leave its zone out of the selector",
+            ))
+        }
+        Stated::No | Stated::Yes => Ok(instance),
+    }
+}
+
 /// What could not be read, and the API's words about it.
 type Outages = BTreeMap<Place, String>;
 
@@ -138,15 +153,14 @@ impl Provider for Gcp {
             .and_then(|prepared| prepared.map_err(|failure| failure.in_scope(everything)))
             .map_err(|failure| ProviderError::single(NAME, failure))?;
 
-        let filter = filter::for_server(selector);
         let unreadable = Mutex::new(Vec::new());
         let scopes = projects.into_iter().map(|project| (project_scope(&project), project));
         let answer = gather(NAME, selector, progress, scopes, |scope, project| {
-            let (client, filter, unreadable) = (&client, filter.as_deref(), &unreadable);
+            let (client, unreadable) = (&client, &unreadable);
             async move {
                 let retry = Retry::new(&scope, progress, selector.deadline);
                 let (found, outages) = self
-                    .project(client, &project, filter, &retry)
+                    .project(client, &project, selector, &retry)
                     .await
                     .map_err(|failure| failure.about_project(&project).in_scope(scope.clone()))?;
                 let failures = outages.into_iter().map(|(place, words)| outage_error(&project, &place, &words));

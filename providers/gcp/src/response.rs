@@ -23,11 +23,22 @@ pub(crate) struct Page {
     pub next: Option<String>,
 }
 
-/// An instance, and the names of the networks that it has an interface in.
+/// An instance, and what its provider wants to know of it besides.
 #[derive(Debug)]
 pub(crate) struct Machine {
     pub instance: Instance,
+    /// Whether the API said which state it is in.
+    pub status: Stated,
+    /// The names of the networks that it has an interface in.
     pub networks: Vec<String>,
+}
+
+/// Whether a state was said, in whatever words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stated {
+    Yes,
+    /// Nothing was said: the instance's state is given as unknown, and could be any.
+    No,
 }
 
 /// A part of a project.
@@ -176,6 +187,8 @@ fn machine(project: &str, place: &str, vm: Vm) -> Result<Machine, Failure> {
     let zone = last_segment(vm.zone.as_deref().unwrap_or(place)).to_owned();
     let networks = vm.network_interfaces.iter().filter_map(|interface| interface.network.as_deref());
     let networks = networks.map(|network| last_segment(network).to_owned()).collect();
+    let status =
+        if vm.status.as_ref().is_some_and(|status| status.name() != Some("")) { Stated::Yes } else { Stated::No };
     let network_tags = vm.tags.map(|tags| tags.items).unwrap_or_default();
 
     let instance = Instance {
@@ -193,7 +206,7 @@ fn machine(project: &str, place: &str, vm: Vm) -> Result<Machine, Failure> {
         // Where a label and a network tag share a name, the label's value is kept: it comes last.
         tags: network_tags.into_iter().map(|tag| (tag, String::new())).chain(vm.labels).collect(),
     };
-    Ok(Machine { instance, networks })
+    Ok(Machine { instance, status, networks })
 }
 
 /// The addresses of the first interface, which is the one that the instance's own name leads to.
@@ -276,7 +289,8 @@ mod tests {
         let body = page_of(&json!({ "instances": [vm()] }));
         let page = read(&body).expect("a page");
         assert!(page.next.is_none() && page.outages.is_empty(), "{page:?}");
-        let Machine { instance, networks } = &page.machines[0];
+        let Machine { instance, status, networks } = &page.machines[0];
+        assert_eq!(*status, Stated::Yes);
         assert_eq!(instance.id.as_str(), "10947706194464948790");
         assert_eq!((instance.zone.as_str(), instance.region.as_str()), ("europe-west1-b", "europe-west1"));
         assert_eq!(instance.account, "shop");
@@ -300,6 +314,7 @@ mod tests {
         let instance = &page.machines[0].instance;
         assert_eq!((instance.zone.as_str(), instance.state), ("europe-west1-b", InstanceState::Unknown));
         assert!(instance.tags.is_empty() && instance.launched.is_none());
+        assert_eq!(page.machines[0].status, Stated::No);
     }
 
     #[test]

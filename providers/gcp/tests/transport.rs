@@ -1,4 +1,4 @@
-//! Whose answers are believed, how they are reached, and how much of them is read.
+//! Which answers are believed, how they are reached, and how much of them is read.
 
 use std::{env, process::Command};
 
@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use fleetwide_simulator::{Cloud, CloudServer, Fleet, Machine};
-use provider_core::{FailureKind, Provider, ProviderError, ScopeError, Selector, Silent, TagFilter};
+use provider_core::{FailureKind, InstanceState, Provider, ProviderError, ScopeError, Selector, Silent, TagFilter};
 use provider_gcp::{Gcp, GcpConfig};
 
 /// Set for the child of `loopback_is_called_directly`: where the API is.
@@ -20,16 +20,27 @@ async fn one_machine() -> CloudServer {
     CloudServer::start(Cloud::Gcp, Fleet::new(vec![machine])).await.expect("a port")
 }
 
-/// Asks the project `shop` at `endpoint` for everything that runs.
-async fn ask(endpoint: &str) -> Result<usize, ProviderError> {
+/// Asks the project `shop` at `endpoint`; how many are found.
+async fn ask(endpoint: &str, selector: &Selector) -> Result<usize, ProviderError> {
     let endpoint = Some(endpoint.parse().expect("an endpoint"));
     let provider = Gcp::new(GcpConfig { projects: vec!["shop".to_owned()], endpoint, ..GcpConfig::default() });
-    let found = provider.instances(&Selector::running(TagFilter::default()), &Silent).await?;
-    Ok(found.len())
+    Ok(provider.instances(selector, &Silent).await?.len())
+}
+
+fn all_running() -> Selector {
+    Selector::running(TagFilter::default())
 }
 
 /// What comes of an API that gives `answer` to every call.
 async fn failure_of<A: IntoResponse>(answer: impl Fn() -> A + Clone + Send + Sync + 'static) -> ScopeError {
+    let error = ask_of(answer, &all_running()).await.expect_err("no list");
+    error.failures.into_iter().next().expect("a failure")
+}
+
+async fn ask_of<A: IntoResponse>(
+    answer: impl Fn() -> A + Clone + Send + Sync + 'static,
+    selector: &Selector,
+) -> Result<usize, ProviderError> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
     let router = Router::new().fallback(move || {
@@ -37,9 +48,9 @@ async fn failure_of<A: IntoResponse>(answer: impl Fn() -> A + Clone + Send + Syn
         async move { answer }
     });
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
-    let error = ask(&endpoint).await.expect_err("no list");
+    let found = ask(&endpoint, selector).await;
     server.abort();
-    error.failures.into_iter().next().expect("a failure")
+    found
 }
 
 #[tokio::test]
@@ -60,7 +71,7 @@ async fn a_redirect_is_refused_and_not_followed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn loopback_is_called_directly() {
     if let Ok(endpoint) = env::var(ENDPOINT) {
-        assert_eq!(ask(&endpoint).await.expect("an answer"), 1);
+        assert_eq!(ask(&endpoint, &all_running()).await.expect("an answer"), 1);
         return;
     }
     let server = one_machine().await;
@@ -99,4 +110,30 @@ async fn a_success_without_a_list_is_a_bad_answer() {
     let failure = failure_of(|| StatusCode::NO_CONTENT).await;
     assert_eq!(failure.kind, FailureKind::BadAnswer, "{failure}");
     assert!(failure.message.contains("204"), "{failure}");
+}
+
+#[tokio::test]
+async fn an_instance_without_a_status_is_named_where_its_state_matters() {
+    let page = |status: &str| {
+        format!(
+            r#"{{"kind": "compute#instanceAggregatedList", "items": {{"zones/europe-west1-b": {{"instances": [
+                {{"id": "7", "name": "web-1", "labels": {{"role": "web"}}{status}}}]}}}}}}"#
+        )
+    };
+    let running = |role: &str| Selector::running([("role", role)].into_iter().collect());
+    for status in ["", r#", "status": null"#, r#", "status": """#] {
+        let body = page(status);
+        let error = ask_of(move || body.clone(), &running("web")).await.expect_err("it may well run");
+        let failure = &error.failures[0];
+        assert_eq!(failure.kind, FailureKind::BadAnswer, "{failure}");
+        assert!(failure.message.contains("web-1") && failure.message.contains("no status"), "{failure}");
+    }
+    let unsaid = page("");
+    let any = Selector { states: InstanceState::ALL.into(), ..running("web") };
+    for (selector, found) in [(running("db"), 0), (any, 1)] {
+        let body = unsaid.clone();
+        assert_eq!(ask_of(move || body.clone(), &selector).await.expect("a list"), found);
+    }
+    let foreign = page(r#", "status": "DREAMING""#);
+    assert_eq!(ask_of(move || foreign.clone(), &running("web")).await.expect("a list"), 0);
 }
