@@ -36,9 +36,10 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// True when what was to be listed is gone: a scale set deleted since it was listed itself.
+    /// True when the answer to a scale set's list of machines says that there is no such set: it was
+    /// deleted since it was listed itself. Any other list that is not found is one that we lack.
     pub(crate) fn is_gone(&self) -> bool {
-        const GONE: [&str; 4] = ["ResourceNotFound", "ParentResourceNotFound", "ResourceGroupNotFound", "NotFound"];
+        const GONE: [&str; 3] = ["ResourceNotFound", "ParentResourceNotFound", "NotFound"];
         matches!(self, Self::Refused { status: 404, code, .. } if GONE.contains(&code.as_str()))
     }
 

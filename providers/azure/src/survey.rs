@@ -57,12 +57,7 @@ impl Survey<'_> {
         let sets = self.client.scale_sets().await?;
         let wanted = sets.into_iter().filter(|set| set.is_uniform() && self.config.wants_set(set));
         stream::iter(wanted)
-            .map(|set| async move {
-                match self.uniform_set(&set.id).await {
-                    Err(failure) if failure.is_gone() => Ok(Vec::new()),
-                    members => members,
-                }
-            })
+            .map(|set| async move { self.uniform_set(&set.id).await })
             .buffered(SETS_AT_ONCE)
             .try_concat()
             .await
@@ -70,7 +65,10 @@ impl Survey<'_> {
 
     /// The matching instances of one; its network is asked about only if there are any.
     async fn uniform_set(&self, set: &ResourceId) -> Result<Vec<Instance>, Failure> {
-        let members = self.client.instances_of(set).await?;
+        let members = match self.client.instances_of(set).await {
+            Err(failure) if failure.is_gone() => return Ok(Vec::new()),
+            members => members?,
+        };
         let matches: Vec<_> = members.iter().filter_map(|member| self.matching(member, member.power())).collect();
         if matches.is_empty() {
             return Ok(Vec::new());

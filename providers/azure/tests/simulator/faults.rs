@@ -1,6 +1,6 @@
 //! What goes wrong, and what is said about it.
 
-use std::{future::pending, sync::Mutex, time::Duration};
+use std::{future::pending, time::Duration};
 
 use axum::{Router, http::StatusCode, http::header::RETRY_AFTER};
 use fleetwide_simulator::{Fault, Machine, ScaleSet};
@@ -8,7 +8,7 @@ use provider_azure::{Azure, AzureConfig};
 use provider_core::{FailureKind, Progress, Provider, Scope, Silent, Step};
 use tokio::{net::TcpListener, sync::mpsc};
 
-use crate::{Heard, SUBSCRIPTION, azure, config, failure, impatient, only, role_web, server, web};
+use crate::{Heard, SUBSCRIPTION, azure, config, failure, impatient, only, role_web, server, stand_in, web};
 
 #[tokio::test]
 async fn throttled_twice_then_fine() {
@@ -68,21 +68,13 @@ impl Progress for Retries {
 #[tokio::test]
 async fn a_huge_retry_after_is_capped() {
     let throttled = || async { (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, "1200")], "slow down") };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let server = tokio::spawn(async move { axum::serve(listener, Router::new().fallback(throttled)).await });
-    let azure = Azure::new(AzureConfig {
-        subscriptions: vec![SUBSCRIPTION.to_owned()],
-        endpoint: Some(endpoint.parse().unwrap()),
-        ..AzureConfig::default()
-    });
+    let azure = stand_in(Router::new().fallback(throttled)).await;
     let (retrying, mut retries) = mpsc::unbounded_channel();
     let (selector, progress) = (role_web(), Retries(retrying));
     tokio::select! {
         answer = azure.instances(&selector, &progress) => panic!("it should be waiting: {answer:?}"),
         wait = retries.recv() => assert_eq!(wait, Some(Duration::from_secs(30))),
     }
-    server.abort();
 }
 
 #[tokio::test]
@@ -200,33 +192,4 @@ async fn an_unknown_subscription_is_a_scope_that_does_not_exist() {
     let failure = only(azure.instances(&role_web(), &Silent).await);
     assert_eq!(failure.kind, FailureKind::Scope);
     assert!(failure.message.contains("SubscriptionNotFound"), "{failure}");
-}
-
-#[tokio::test]
-async fn a_scale_set_that_is_gone_when_it_is_asked_has_no_members() {
-    let set = "/subscriptions/s/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/gone";
-    let asked = &*Box::leak(Box::new(Mutex::new(0)));
-    let answer = move |uri: axum::http::Uri| async move {
-        let gone = r#"{"error": {"code": "ResourceNotFound", "message": "The scale set was not found."}}"#;
-        let path = uri.path().to_lowercase();
-        if path.ends_with("/virtualmachinescalesets") {
-            (StatusCode::OK, format!(r#"{{"value": [{{"id": "{set}", "name": "gone", "location": "x"}}]}}"#))
-        } else if path.contains("/gone/") {
-            *asked.lock().unwrap() += 1;
-            (StatusCode::NOT_FOUND, gone.to_owned())
-        } else {
-            (StatusCode::OK, r#"{"value": []}"#.to_owned())
-        }
-    };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let server = tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
-    let azure = Azure::new(AzureConfig {
-        subscriptions: vec![SUBSCRIPTION.to_owned()],
-        endpoint: Some(endpoint.parse().unwrap()),
-        ..AzureConfig::default()
-    });
-    assert_eq!(azure.instances(&role_web(), &Silent).await.unwrap(), []);
-    assert_eq!(*asked.lock().unwrap(), 1);
-    server.abort();
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so may what it is made of")]
 
+mod answers;
 mod faults;
 mod found;
 
@@ -11,9 +12,11 @@ use std::{
     time::Duration,
 };
 
+use axum::Router;
 use fleetwide_simulator::{Cloud, CloudServer, Fleet, Machine};
 use provider_azure::{Azure, AzureConfig};
 use provider_core::{Instance, Progress, Provider, ProviderError, Scope, ScopeError, Selector, Silent, Step};
+use tokio::net::TcpListener;
 
 const SUBSCRIPTION: &str = "99999999-9999-9999-9999-999999999999";
 
@@ -30,6 +33,15 @@ fn web(number: u32) -> Machine {
 
 async fn server(machines: Vec<Machine>) -> CloudServer {
     CloudServer::start(Cloud::Azure, Fleet::new(machines)).await.unwrap()
+}
+
+/// A provider that asks `router` in the Resource Manager's place, until the test ends.
+async fn stand_in(router: Router) -> Azure {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let subscriptions = vec![SUBSCRIPTION.to_owned()];
+    Azure::new(AzureConfig { subscriptions, endpoint: Some(endpoint), ..AzureConfig::default() })
 }
 
 /// A provider that looks at the whole subscription.
