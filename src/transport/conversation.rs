@@ -18,7 +18,8 @@ use super::{
 };
 use crate::guard::{Cause, Lifeline};
 
-/// How long a host may show no sign of life while it takes the request, before the script starts.
+/// How long a host may take none of the request, and then how long it may take to start the script.
+/// What it says meanwhile does not count: a login shell that talks on and on would never be given up.
 const START: Duration = Duration::from_mins(1);
 
 /// The guard gives up on a killed group after five seconds, and then says so; the rest is the way to us.
@@ -55,7 +56,8 @@ pub(super) struct Conversation<'a> {
     told: Stop,
     /// It was told so because the script was silent.
     silent: bool,
-    /// When the script or, before it starts, the host last gave a sign of life.
+    /// When the script last gave a sign of life or, before it starts, the host last took some of the
+    /// request.
     alive: Instant,
     /// When the host has to have said its last word.
     last_word: Option<Instant>,
@@ -158,7 +160,6 @@ impl<'a> Conversation<'a> {
             Stream::Stderr => self.listener.stderr(bytes, out),
         };
         match heard {
-            Heard::Noise if self.listener.group.is_none() => self.alive = now,
             Heard::Noise => {}
             Heard::Output => self.alive = now,
             Heard::Started => {
@@ -248,8 +249,10 @@ impl<'a> Conversation<'a> {
             if self.listener.group.is_some() {
                 self.silent = true;
                 self.wants(Stop::Terminate, now);
+            } else if self.request_sent {
+                self.given_up = Some(format!("the host did not say within {START:?} that the script started"));
             } else {
-                self.given_up = Some(format!("the host gave no sign of life for {START:?} while it took the script"));
+                self.given_up = Some(format!("the host took nothing of the script for {START:?}"));
             }
         }
     }

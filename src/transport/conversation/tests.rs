@@ -160,6 +160,36 @@ fn a_host_that_never_starts_is_given_up_and_may_have_started() {
 }
 
 #[test]
+fn a_host_that_chatters_and_never_starts_is_given_up_as_soon() {
+    let job = job(None);
+    let mut scene = Scene::sent(&job);
+    let given_up = scene.now + START;
+    while scene.now < given_up {
+        assert!(scene.talk.end().is_none());
+        assert_eq!(scene.talk.alarm(), given_up);
+        scene.now += Duration::from_secs(20);
+        scene.talk.hear(Stream::Stdout, b"y\n", &mut scene.out, scene.now);
+    }
+    scene.talk.overdue(scene.now);
+    let lost = scene.lost();
+    assert_eq!((lost.group, lost.sent), (None, true));
+    assert!(lost.message.ends_with("the host said: y"), "{lost:?}");
+}
+
+#[test]
+fn a_request_that_is_taken_slowly_is_not_given_up() {
+    let job = job(None);
+    let now = Instant::now();
+    let mut talk = Conversation::new(&job, b"request".to_vec(), Listener::new(&Nonce::random()), now);
+    let later = now + START / 2;
+    talk.wrote(3, later);
+    assert_eq!(talk.alarm(), later + START);
+    talk.overdue(talk.alarm());
+    let lost = talk.end().expect("given up").expect_err("lost");
+    assert!(!lost.sent && lost.message.contains("took nothing"), "{lost:?}");
+}
+
+#[test]
 fn silence_is_counted_from_the_last_output_and_ends_the_script_once() {
     let idle = Duration::from_secs(5);
     let job = job(Some(idle));
