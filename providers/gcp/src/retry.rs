@@ -21,6 +21,13 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 /// The longest wait: Google counts its quotas by the minute.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
+/// The longest that one attempt may take, so that a request which hangs leaves time for another.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(30);
+
+/// What is left of the deadline is halved for an attempt down to this, and not further: an answer
+/// that is cut off for being slow is worth less than one more attempt.
+const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
+
 /// Ends a little before the deadline that is kept above us, so that a scope which was throttled all
 /// along is reported as throttled and not as slow.
 const MARGIN: Duration = Duration::from_millis(100);
@@ -61,13 +68,18 @@ impl<'a> Retry<'a> {
         let mut attempts = 0;
         loop {
             self.report(Step::Calling { operation });
-            let Ok(answer) = timeout_at(self.ends, attempt()).await else {
+            let started = Instant::now();
+            let attempt_ends = self.attempt_ends(started);
+            let answer = timeout_at(attempt_ends, attempt()).await;
+            if answer.is_err() && attempt_ends >= self.ends {
                 return Err(last.map_or_else(|| self.too_slow(), |failure| failure.after(attempts, self.deadline)));
-            };
+            }
             attempts += 1;
             let failure = match answer {
-                Err(failure) if failure.passing => failure,
-                settled => return settled,
+                Ok(Err(failure)) if failure.passing => failure,
+                Ok(settled) => return settled,
+                // What was said before says more than a silence does.
+                Err(_) => last.take().unwrap_or_else(|| hung(attempt_ends - started)),
             };
             let wait = self.backoff.on_failure(&RetryState::new(true).set_attempt_count(attempts));
             if Instant::now() + wait >= self.ends {
@@ -79,10 +91,24 @@ impl<'a> Retry<'a> {
         }
     }
 
+    /// When to give an attempt up that starts `now`.
+    fn attempt_ends(&self, now: Instant) -> Instant {
+        let left = self.ends.saturating_duration_since(now);
+        let half = (left / 2).min(LONGEST_ATTEMPT);
+        if half < SHORTEST_ATTEMPT { self.ends } else { now + half }
+    }
+
     fn too_slow(&self) -> Failure {
         Failure::new(FailureKind::TimedOut, format!("no complete answer within {:?}", self.deadline))
             .with_hint("raise `deadline` in the selector, or narrow it")
     }
+}
+
+/// One attempt without an answer.
+fn hung(waited: Duration) -> Failure {
+    let message = format!("no answer to a request within {:.0} s", waited.as_secs_f64());
+    Failure { passing: true, ..Failure::new(FailureKind::TimedOut, message) }
+        .with_hint("raise `deadline` in the selector, or narrow it")
 }
 
 #[cfg(test)]
@@ -100,9 +126,16 @@ mod tests {
     }
 
     async fn run(answer: impl Fn(u32) -> Option<Result<(), Failure>>) -> (Result<(), Failure>, u32) {
+        run_within(DEADLINE, answer).await
+    }
+
+    async fn run_within(
+        deadline: Duration,
+        answer: impl Fn(u32) -> Option<Result<(), Failure>>,
+    ) -> (Result<(), Failure>, u32) {
         let scope = Scope::new(&crate::NAME, "project shop");
         let calls = Cell::new(0);
-        let retry = Retry::new(&scope, &Silent, DEADLINE);
+        let retry = Retry::new(&scope, &Silent, deadline);
         let attempt = || {
             calls.set(calls.get() + 1);
             let answer = answer(calls.get());
@@ -138,5 +171,27 @@ mod tests {
         assert!(answer.is_err_and(|failure| failure.kind == FailureKind::Throttled) && calls == 2, "{calls}");
         let (answer, _) = run(|_| None).await;
         assert!(answer.is_err_and(|failure| failure.kind == FailureKind::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn a_request_that_hangs_is_given_up_for_another() {
+        let deadline = Duration::from_millis(2500);
+        let (answer, calls) = run_within(deadline, |call| (call > 1).then_some(Ok(()))).await;
+        assert!(answer.is_ok() && calls == 2, "{calls}");
+        let (answer, calls) = run_within(deadline, |_| None).await;
+        assert!(answer.is_err_and(|failure| failure.kind == FailureKind::TimedOut) && calls == 2, "{calls}");
+    }
+
+    #[test]
+    fn an_attempt_has_half_of_what_is_left_within_bounds() {
+        let scope = Scope::new(&crate::NAME, "project shop");
+        for (deadline, attempt) in [(300, 30), (20, 10)] {
+            let retry = Retry::new(&scope, &Silent, Duration::from_secs(deadline));
+            let now = Instant::now();
+            let lasts = (retry.attempt_ends(now) - now).as_secs_f64();
+            assert!((lasts - f64::from(attempt)).abs() < 0.5, "{lasts} of {deadline}");
+        }
+        let short = Retry::new(&scope, &Silent, Duration::from_secs(1));
+        assert_eq!(short.attempt_ends(Instant::now()), short.ends);
     }
 }
