@@ -164,6 +164,7 @@ impl Model for models::VirtualMachine {
             tags: tags(self.resource.tags).ok()?,
             properties: Properties {
                 vm_id: properties.vm_id?,
+                provisioning_state: properties.provisioning_state,
                 instance_view: properties.instance_view.map(|view| instance_view(view.statuses)),
                 network_profile: match properties.network_profile {
                     Some(profile) => Some(network_profile(profile)?),
@@ -195,6 +196,7 @@ impl Model for models::VirtualMachineScaleSetVm {
             tags: tags(self.resource.tags).ok()?,
             properties: Properties {
                 vm_id: properties.vm_id?,
+                provisioning_state: properties.provisioning_state,
                 instance_view: properties.instance_view.map(|view| instance_view(view.statuses)),
                 network_profile: match properties.network_profile {
                     Some(profile) => Some(network_profile(profile)?),
@@ -218,9 +220,11 @@ impl Model for StatusOnly {
     type Needed = PowerState;
 
     fn needed(self) -> Option<PowerState> {
-        let view = self.0.properties.and_then(|properties| properties.instance_view);
-        let instance_view = view.map(|view| instance_view(view.statuses));
-        Some(PowerState { id: id(self.0.resource.id)?, properties: PowerProperties { instance_view } })
+        let properties = self.0.properties.map_or_else(PowerProperties::default, |properties| PowerProperties {
+            instance_view: properties.instance_view.map(|view| instance_view(view.statuses)),
+            provisioning_state: properties.provisioning_state,
+        });
+        Some(PowerState { id: id(self.0.resource.id)?, properties })
     }
 }
 
@@ -294,7 +298,7 @@ mod tests {
             "id": format!("{set}/virtualMachines/0"), "name": "web_0", "location": "westeurope", "zones": ["1"],
             "tags": {"Role": "web"},
             "properties": {
-                "vmId": "AB", "timeCreated": "2024-05-06T07:08:09.1234567+00:00",
+                "vmId": "AB", "provisioningState": "Updating", "timeCreated": "2024-05-06T07:08:09.1234567+00:00",
                 "instanceView": {"statuses": [{"code": "ProvisioningState/succeeded"}, {"code": "PowerState/running"}]},
                 "networkProfile": {"networkInterfaces": [{"id": "/nic/A", "properties": {"primary": true}}]},
                 "osProfile": {"computerName": "web000000"},
@@ -310,7 +314,7 @@ mod tests {
         let minimal: Machine = serde_json::from_value(entry.clone()).unwrap();
         let model: models::VirtualMachine = serde_json::from_value(entry.clone()).unwrap();
         assert_eq!(model.needed().unwrap(), minimal);
-        assert_eq!((minimal.power(), minimal.scale_set().unwrap().name()), (Some("running"), "web"));
+        assert_eq!((minimal.power_state().power(), minimal.scale_set().unwrap().name()), (Some("running"), "web"));
         assert_eq!(minimal.properties.time_created.unwrap().as_second(), 1_714_979_289);
 
         let power: PowerState = serde_json::from_value(entry.clone()).unwrap();

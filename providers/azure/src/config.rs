@@ -70,14 +70,18 @@ impl AzureConfig {
             && any_location(&self.regions, &set.location)
     }
 
-    /// True when `machine`, whose interfaces are in `networks`, is where we were told to look.
-    pub(crate) fn wants(&self, machine: &Machine, networks: &[&str]) -> bool {
+    /// True when `machine` is where we were told to look, its networks aside.
+    pub(crate) fn wants(&self, machine: &Machine) -> bool {
         let set = machine.scale_set().map_or("", |set| set.name());
         any(&self.scale_sets, set)
             && any(&self.resource_groups, machine.id.group())
             && any_location(&self.regions, &machine.location)
             && any(&self.zones, machine.zone())
-            && (self.networks.is_empty() || networks.iter().any(|network| any(&self.networks, network)))
+    }
+
+    /// True when a machine whose interfaces are in `networks` is where we were told to look.
+    pub(crate) fn wants_networks(&self, networks: &[&str]) -> bool {
+        self.networks.is_empty() || networks.iter().any(|network| any(&self.networks, network))
     }
 }
 

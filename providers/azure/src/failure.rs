@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use provider_core::{FailureKind, Scope, ScopeError};
 
-use crate::credentials::Credentials;
+use crate::{credentials::Credentials, machine::ResourceId};
 
 /// Why a subscription could not be read whole. None of them holds a token.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -27,6 +27,9 @@ pub(crate) enum Failure {
     /// An entry, or a whole page, is not what the API promises.
     #[error("{operation} at {host}: cannot read {what}: {reason}")]
     Unreadable { operation: &'static str, host: String, what: String, reason: String },
+    /// A machine of which nobody says what it is doing.
+    #[error("the power state of {0} is in no answer, though it was asked for twice")]
+    NoPowerState(ResourceId),
     /// The deadline passed while an answer was awaited.
     #[error("{operation} at {host}: no complete answer within {deadline:?}")]
     TimedOut { operation: &'static str, host: String, deadline: Duration },
@@ -54,9 +57,11 @@ impl Failure {
             Self::Credentials(_) => FailureKind::Credentials,
             Self::Unreachable { .. } => FailureKind::Unreachable,
             Self::TimedOut { .. } => FailureKind::TimedOut,
-            Self::ForeignLink { .. } | Self::RepeatedLink { .. } | Self::Unreadable { .. } | Self::Sdk(_) => {
-                FailureKind::BadAnswer
-            }
+            Self::ForeignLink { .. }
+            | Self::RepeatedLink { .. }
+            | Self::Unreadable { .. }
+            | Self::NoPowerState(_)
+            | Self::Sdk(_) => FailureKind::BadAnswer,
             Self::Refused { status, code, .. } => match (*status, code.as_str()) {
                 (_, "SubscriptionNotFound" | "InvalidSubscriptionId") => FailureKind::Scope,
                 (401, _) => FailureKind::Credentials,
@@ -87,6 +92,11 @@ impl Failure {
             FailureKind::Unreachable => "check the network, the proxy and `endpoint`".to_owned(),
             FailureKind::Service => "try again; Azure's own state is at https://azure.status.microsoft".to_owned(),
             FailureKind::BadAnswer | FailureKind::Configuration => match self {
+                Self::NoPowerState(id) => {
+                    format!(
+                        "ask again if it was deleted just now; else see what is wrong: `az resource show --ids {id}`"
+                    )
+                }
                 Self::Unreadable { what, .. } => format!("compare `az resource show --ids {what}`"),
                 _ => "check that `endpoint` is a Resource Manager".to_owned(),
             },

@@ -3,8 +3,8 @@
 //! Reading order: [`AzureConfig`] (where to look), `survey` (what is asked of one subscription, and
 //! how the answers join), `client` (the calls; the only file that names the SDK), `listing` (one
 //! list: paging, and items that strict models cannot read), `wire` (one request: where it may go,
-//! when it is tried again), `machine` and `network` (what is read), `response` (all of it ->
-//! [`Instance`]), `credentials` (who asks) and `failure` (what goes wrong).
+//! when it is tried again), `machine` and `network` (what is read), `power` (what a machine is doing),
+//! `response` (all of it -> [`Instance`]), `credentials` (who asks) and `failure` (what goes wrong).
 //!
 //! A subscription is read with bulk lists only, never with a call per machine. Resource Graph would
 //! answer everything in one query, but it can be hours behind: no source for a deploy.
@@ -17,6 +17,7 @@ mod failure;
 mod listing;
 mod machine;
 mod network;
+mod power;
 mod response;
 mod survey;
 mod wire;

@@ -79,6 +79,7 @@ pub(crate) struct Machine {
 pub(crate) struct Properties {
     /// Never given to another machine, unlike the resource's id.
     pub(crate) vm_id: String,
+    pub(crate) provisioning_state: Option<String>,
     pub(crate) instance_view: Option<InstanceView>,
     pub(crate) network_profile: Option<NetworkProfile>,
     pub(crate) os_profile: Option<OsProfile>,
@@ -169,9 +170,11 @@ impl Machine {
         profile.and_then(|profile| profile.network_interfaces.as_deref()).unwrap_or_default()
     }
 
-    /// The word after `PowerState/`, where the list that it came from says so.
-    pub(crate) fn power(&self) -> Option<&str> {
-        self.properties.instance_view.as_ref().and_then(InstanceView::power)
+    /// What the list that it came from says of its power; the ordinary list says nothing.
+    pub(crate) fn power_state(&self) -> PowerState {
+        let Properties { instance_view, provisioning_state, .. } = &self.properties;
+        let (instance_view, provisioning_state) = (instance_view.clone(), provisioning_state.clone());
+        PowerState { id: self.id.clone(), properties: PowerProperties { instance_view, provisioning_state } }
     }
 }
 
@@ -195,6 +198,7 @@ pub(crate) struct PowerState {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PowerProperties {
     pub(crate) instance_view: Option<InstanceView>,
+    pub(crate) provisioning_state: Option<String>,
 }
 
 impl PowerState {
@@ -246,7 +250,7 @@ mod tests {
     fn null_and_absent_are_alike_and_a_number_for_tags_is_unreadable() {
         let bare = r#"{"id": "/x", "name": "x", "tags": null, "zones": null, "properties": {"vmId": "1"}}"#;
         let machine: Machine = serde_json::from_str(bare).unwrap();
-        assert_eq!((machine.zone(), machine.power(), machine.interfaces().len()), ("", None, 0));
+        assert_eq!((machine.zone(), machine.power_state().power(), machine.interfaces().len()), ("", None, 0));
         let odd = bare.replace("\"tags\": null", "\"tags\": 7");
         assert!(serde_json::from_str::<Machine>(&odd).unwrap_err().to_string().contains("map"));
     }

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The instance without its addresses: those need a join that is worth making for matches only.
-pub(crate) fn instance(machine: &Machine, power: Option<&str>, account: &str) -> Instance {
+pub(crate) fn instance(machine: &Machine, state: InstanceState, account: &str) -> Instance {
     let properties = &machine.properties;
     Instance {
         // Azure writes the same vmId in upper case here and in lower case there.
@@ -19,22 +19,11 @@ pub(crate) fn instance(machine: &Machine, power: Option<&str>, account: &str) ->
         zone: machine.zone().to_owned(),
         name: machine.name.clone(),
         addresses: Addresses::default(),
-        state: power.map_or(InstanceState::Unknown, state),
+        state,
         tag_keys: TagKeys::IgnoreCase,
         image: properties.storage_profile.as_ref().and_then(|profile| image(profile.image_reference.as_ref()?)),
         launched: properties.time_created,
         tags: machine.tags.clone().unwrap_or_default(),
-    }
-}
-
-/// The word after `PowerState/`.
-fn state(power: &str) -> InstanceState {
-    match power {
-        "starting" => InstanceState::Pending,
-        "running" => InstanceState::Running,
-        "stopping" | "deallocating" => InstanceState::Stopping,
-        "stopped" | "deallocated" => InstanceState::Stopped,
-        _ => InstanceState::Unknown,
     }
 }
 
@@ -63,7 +52,7 @@ mod tests {
             }
         }))
         .unwrap();
-        let instance = instance(&machine, Some("running"), "s");
+        let instance = instance(&machine, InstanceState::Running, "s");
         assert_eq!(instance.id.as_str(), "ab-1");
         assert_eq!(
             (instance.name.as_str(), instance.region.as_str(), instance.zone.as_str()),
@@ -79,21 +68,6 @@ mod tests {
     }
 
     #[test]
-    fn every_power_state_has_a_meaning() {
-        for (power, expected) in [
-            ("starting", InstanceState::Pending),
-            ("running", InstanceState::Running),
-            ("stopping", InstanceState::Stopping),
-            ("deallocating", InstanceState::Stopping),
-            ("stopped", InstanceState::Stopped),
-            ("deallocated", InstanceState::Stopped),
-            ("dreaming", InstanceState::Unknown),
-        ] {
-            assert_eq!(state(power), expected, "{power}");
-        }
-    }
-
-    #[test]
     fn a_custom_image_is_its_id() {
         let custom = Image { id: Some("/images/x".into()), version: Some("1".into()), ..Image::default() };
         assert_eq!(image(&custom).as_deref(), Some("/images/x"));
@@ -106,7 +80,7 @@ mod tests {
             "id": "/a", "name": "a", "tags": {"ROLE": "a", "role": "b"}, "properties": {"vmId": "1"}
         }))
         .unwrap();
-        let instance = instance(&machine, None, "s");
+        let instance = instance(&machine, InstanceState::Running, "s");
         assert_eq!((instance.tag("role"), instance.tag("ROLE"), instance.tags.len()), (Some("b"), Some("a"), 2));
     }
 }

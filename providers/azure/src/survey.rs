@@ -1,17 +1,18 @@
 //! What is asked of one subscription, and how the answers join: five lists side by side, and three
 //! more for each Uniform scale set that holds a match. Never a call per machine.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use futures::{StreamExt, TryStreamExt, stream, try_join};
-use provider_core::{Instance, Selector};
+use provider_core::{Instance, InstanceState, Selector};
 
 use crate::{
     client::Client,
     config::AzureConfig,
     failure::Failure,
-    machine::{Machine, ResourceId},
+    machine::{Machine, PowerState, ResourceId},
     network::{Network, Nic},
+    power::PowerStates,
     response::instance,
 };
 
@@ -33,10 +34,10 @@ pub(crate) async fn subscription(
         client.public_ips(),
         survey.uniform_sets(),
     )?;
-    let power: HashMap<_, _> = states.iter().filter_map(|state| Some((&state.id, state.power()?))).collect();
-    let power_of = |machine: &Machine| power.get(&machine.id).copied();
-    let matches = machines.iter().filter_map(|machine| survey.matching(machine, power_of(machine))).collect();
-    let mut found = survey.addressed(matches, &Network::new(nics, public_ips));
+    let network = Network::new(nics, public_ips);
+    let machines = survey.placed(machines, &network);
+    let matches = survey.matching(machines, states, client.power_states()).await?;
+    let mut found = survey.addressed(matches, &network);
     found.extend(members);
 
     // A machine that comes or goes while a list is read shifts its pages, and one is read twice.
@@ -69,25 +70,66 @@ impl Survey<'_> {
             Err(failure) if failure.is_gone() => return Ok(Vec::new()),
             members => members?,
         };
-        let matches: Vec<_> = members.iter().filter_map(|member| self.matching(member, member.power())).collect();
+        let members: Vec<_> = members.into_iter().filter(|member| self.config.wants(member)).collect();
+        let states = members.iter().map(Machine::power_state).collect();
+        let again = async { Ok(self.client.instances_of(set).await?.iter().map(Machine::power_state).collect()) };
+        let matches = self.matching(members, states, again).await?;
         if matches.is_empty() {
             return Ok(Vec::new());
         }
         let nics = self.client.nics_of(set).await?;
         let has_public = nics.iter().any(Nic::has_public_address);
         let public_ips = if has_public { self.client.public_ips_of(set).await? } else { Vec::new() };
-        Ok(self.addressed(matches, &Network::new(nics, public_ips)))
+        let network = Network::new(nics, public_ips);
+        let in_network = matches.into_iter().filter(|(member, _)| self.config.wants_networks(&network.names(member)));
+        Ok(self.addressed(in_network, &network))
     }
 
-    /// The machine and its instance, if tags and state match.
-    fn matching<'m>(&self, machine: &'m Machine, power: Option<&str>) -> Option<(&'m Machine, Instance)> {
-        let instance = instance(machine, power, self.client.subscription());
-        self.selector.matches(&instance).then_some((machine, instance))
+    /// Those of `machines` that are where we were told to look.
+    fn placed(&self, machines: Vec<Machine>, network: &Network) -> Vec<Machine> {
+        let wanted =
+            |machine: &Machine| self.config.wants(machine) && self.config.wants_networks(&network.names(machine));
+        machines.into_iter().filter(wanted).collect()
     }
 
-    /// Those of `matches` that are where we were told to look, with their addresses.
-    fn addressed(&self, matches: Vec<(&Machine, Instance)>, network: &Network) -> Vec<Instance> {
-        let placed = matches.into_iter().filter(|(machine, _)| self.config.wants(machine, &network.names(machine)));
-        placed.map(|(machine, instance)| Instance { addresses: network.addresses(machine), ..instance }).collect()
+    /// Those of `machines` whose tags and state match. `again` is awaited only if `states` says too little.
+    async fn matching(
+        &self,
+        machines: Vec<Machine>,
+        states: Vec<PowerState>,
+        again: impl Future<Output = Result<Vec<PowerState>, Failure>>,
+    ) -> Result<Vec<(Machine, Instance)>, Failure> {
+        let account = self.client.subscription();
+        let tagged = |machine: &Machine| {
+            let instance = instance(machine, InstanceState::Unknown, account);
+            self.selector.tags.matches_by(|key| instance.tag(key))
+        };
+        let machines: Vec<_> = machines.into_iter().filter(tagged).collect();
+        let mut known = PowerStates::default();
+        known.learn(states);
+        if machines.iter().any(|machine| known.of(machine).is_none()) {
+            known.learn(again.await?);
+        }
+        let mut matches = Vec::new();
+        for machine in machines {
+            let state = match known.of(&machine) {
+                Some(state) => state,
+                None if known.has_failed(&machine) || self.selector.states.contains(&InstanceState::Unknown) => {
+                    InstanceState::Unknown
+                }
+                None => return Err(Failure::NoPowerState(machine.id)),
+            };
+            let instance = instance(&machine, state, account);
+            if self.selector.matches(&instance) {
+                matches.push((machine, instance));
+            }
+        }
+        Ok(matches)
+    }
+
+    /// The instances of `matches`, with their addresses.
+    fn addressed(&self, matches: impl IntoIterator<Item = (Machine, Instance)>, network: &Network) -> Vec<Instance> {
+        let addressed = |(machine, instance)| Instance { addresses: network.addresses(&machine), ..instance };
+        matches.into_iter().map(addressed).collect()
     }
 }

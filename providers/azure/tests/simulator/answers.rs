@@ -7,7 +7,7 @@ use axum::{
     http::{StatusCode, Uri},
 };
 use provider_azure::Azure;
-use provider_core::{FailureKind, Provider, Silent};
+use provider_core::{FailureKind, InstanceState, Provider, Selector, Silent};
 use serde_json::{Value, json};
 
 use crate::{SUBSCRIPTION, only, role_web, stand_in};
@@ -94,5 +94,85 @@ async fn members_whose_list_or_network_is_not_found_are_not_lost_in_silence() {
         let failure = only(azure.instances(&role_web(), &Silent).await);
         assert_eq!(failure.kind, FailureKind::BadAnswer, "{missing}");
         assert!(failure.message.contains(code), "{failure}");
+    }
+}
+
+/// A machine with `role=web` of which nothing says what it is doing.
+fn silent(id: &str, provisioning: &str) -> Value {
+    let properties = json!({"vmId": id, "provisioningState": provisioning});
+    json!({"id": id, "name": "web", "location": "x", "tags": {"role": "web"}, "properties": properties})
+}
+
+#[tokio::test]
+async fn a_power_state_that_is_missing_at_first_is_asked_for_once_more() {
+    let id = compute("virtualMachines/web");
+    let member = compute("virtualMachineScaleSets/set/virtualMachines/0");
+    let (power_lists, member_lists) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
+    let second = |reads: &Mutex<u32>| {
+        let mut reads = reads.lock().unwrap();
+        *reads += 1;
+        *reads == 2
+    };
+    let (azure, asked) = answering(move |ask| match ask {
+        ask if ask.contains("statusonly") => list(&if second(&power_lists) { vec![machine(&id, "a")] } else { vec![] }),
+        ask if ask.contains("/set/virtualmachines") => {
+            list(&[if second(&member_lists) { machine(&member, "b") } else { silent(&member, "Succeeded") }])
+        }
+        ask if ask.contains("/virtualmachinescalesets") && !ask.contains("/set/") => {
+            list(&[set(&compute("virtualMachineScaleSets/set"))])
+        }
+        ask if ask.contains("/virtualmachines?") => list(&[silent(&id, "Succeeded")]),
+        _ => list(&[]),
+    })
+    .await;
+    assert_eq!(azure.instances(&role_web(), &Silent).await.unwrap().len(), 2);
+    assert_eq!((count(&asked, "statusonly"), count(&asked, "/set/virtualmachines")), (2, 2));
+}
+
+#[tokio::test]
+async fn a_machine_of_which_nobody_says_what_it_is_doing_is_named() {
+    let id = compute("virtualMachines/web");
+    let member = compute("virtualMachineScaleSets/set/virtualMachines/0");
+    for (in_set, name) in [(false, "/virtualmachines/web"), (true, "/set/virtualmachines/0")] {
+        let (id, member) = (id.clone(), member.clone());
+        let (azure, asked) = answering(move |ask| match ask {
+            ask if ask.contains("/set/virtualmachines") => list(&[silent(&member, "Succeeded")]),
+            ask if ask.contains("/virtualmachinescalesets") && in_set => {
+                list(&[set(&compute("virtualMachineScaleSets/set"))])
+            }
+            ask if ask.contains("statusonly") || in_set => list(&[]),
+            ask if ask.contains("/virtualmachines?") => list(&[silent(&id, "Succeeded")]),
+            _ => list(&[]),
+        })
+        .await;
+        let failure = only(azure.instances(&role_web(), &Silent).await);
+        assert_eq!(failure.kind, FailureKind::BadAnswer);
+        assert!(failure.message.contains(name), "{failure}");
+        assert_eq!(count(&asked, if in_set { "/set/virtualmachines" } else { "statusonly" }), 2);
+
+        // Whoever asks for machines in an unknown state gets it as one, and whoever asks for others nothing of it.
+        let unknown = Selector { states: [InstanceState::Unknown].into(), ..role_web() };
+        assert_eq!(azure.instances(&unknown, &Silent).await.unwrap().len(), 1);
+        let others = Selector { tags: [("role", "db")].into_iter().collect(), ..role_web() };
+        assert_eq!(azure.instances(&others, &Silent).await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn a_machine_that_is_made_or_deleted_has_no_power_state_and_one_that_failed_does_not_stop_the_rest() {
+    for (provisioning, state, reads) in [
+        ("Creating", InstanceState::Pending, 1),
+        ("Deleting", InstanceState::Stopping, 1),
+        ("Failed", InstanceState::Unknown, 2),
+    ] {
+        let (azure, asked) = answering(move |ask| match ask {
+            ask if ask.contains("/virtualmachines?") => list(&[silent(&compute("virtualMachines/web"), provisioning)]),
+            _ => list(&[]),
+        })
+        .await;
+        assert_eq!(azure.instances(&role_web(), &Silent).await.unwrap(), [], "{provisioning} is not running");
+        assert_eq!(count(&asked, "statusonly"), reads, "{provisioning}");
+        let selector = Selector { states: [state].into(), ..role_web() };
+        assert_eq!(azure.instances(&selector, &Silent).await.unwrap()[0].state, state);
     }
 }
