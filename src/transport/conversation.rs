@@ -31,6 +31,33 @@ const QUICK_WORD: Duration = Duration::from_secs(8);
 /// How long the second stream is waited for when the first one is over.
 const OTHER_STREAM: Duration = Duration::from_secs(5);
 
+/// A conversation that ended without the guard's last word.
+#[derive(Debug)]
+pub(super) struct BrokenOff {
+    /// What is known, if nothing else is.
+    pub(super) lost: Lost,
+    /// What was heard of the guard.
+    pub(super) guard: Guard,
+}
+
+impl From<Lost> for BrokenOff {
+    fn from(lost: Lost) -> Self {
+        Self { lost, guard: Guard::NotAwaited }
+    }
+}
+
+/// What was heard of a guard that did not say how the script ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Guard {
+    /// Something, on one of its streams.
+    Spoke,
+    /// Not a word up to the end of both streams. The script starts only after the guard has said so on
+    /// both: if the streams ended because the command did, it was not started.
+    Mute,
+    /// Nothing, and it was not waited for up to the end of its streams.
+    NotAwaited,
+}
+
 /// Which streams may still say something.
 #[derive(Debug)]
 struct Open {
@@ -84,7 +111,7 @@ impl<'a> Conversation<'a> {
     }
 
     /// The result, once there is one.
-    pub(super) fn end(&self) -> Option<Result<RemoteExit, Lost>> {
+    pub(super) fn end(&self) -> Option<Result<RemoteExit, BrokenOff>> {
         let complete = match &self.listener.exit {
             None => false,
             // Said on stdout only.
@@ -92,7 +119,7 @@ impl<'a> Conversation<'a> {
             Some(RemoteExit::Ended(_)) => self.listener.stderr_ended || !self.open.stderr,
         };
         let over = complete || self.given_up.is_some() || !(self.open.stdout || self.open.stderr);
-        over.then(|| self.listener.exit.clone().map_or_else(|| Err(self.lost()), |exit| Ok(self.explained(exit))))
+        over.then(|| self.listener.exit.clone().map_or_else(|| Err(self.broken_off()), |exit| Ok(self.explained(exit))))
     }
 
     /// The guard knows that it was told to end the script, but not why.
@@ -104,6 +131,15 @@ impl<'a> Conversation<'a> {
             trailer.cause = Cause::Idle;
         }
         exit
+    }
+
+    fn broken_off(&self) -> BrokenOff {
+        let guard = match (self.listener.guard_spoke, &self.given_up) {
+            (true, _) => Guard::Spoke,
+            (false, None) => Guard::Mute,
+            (false, Some(_)) => Guard::NotAwaited,
+        };
+        BrokenOff { lost: self.lost(), guard }
     }
 
     fn lost(&self) -> Lost {

@@ -10,7 +10,11 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Job, Lost, OutputSink, RemoteExit, Stop, Stream, conversation::Conversation, listener::Listener};
+use super::{
+    Job, Lost, OutputSink, RemoteExit, Stop, Stream,
+    conversation::{BrokenOff, Conversation},
+    listener::Listener,
+};
 use crate::guard::Nonce;
 
 /// The three streams of a guard.
@@ -29,7 +33,7 @@ pub(super) async fn exchange<I, O, E>(
     job: &Job,
     out: &mut dyn OutputSink,
     mut stop: watch::Receiver<Stop>,
-) -> Result<RemoteExit, Lost>
+) -> Result<RemoteExit, BrokenOff>
 where
     I: AsyncWrite + Unpin,
     O: AsyncRead + Unpin,

@@ -2,7 +2,7 @@
 //! holds the conversation, and what neither said kept for an error message.
 
 use super::{OutputSink, RemoteExit, Stream};
-use crate::guard::{Control, ControlLine, Mark, Nonce, Parsed, ProtocolError, StderrParser, StdoutParser};
+use crate::guard::{Control, Mark, Nonce, Parsed, ProtocolError, StderrParser, StdoutParser};
 
 /// So much of what is not the script's is kept: the beginning of a login shell's complaint.
 const REMARK: usize = 300;
@@ -31,8 +31,9 @@ pub(super) struct Listener {
     pub(super) exit: Option<RemoteExit>,
     /// The guard's last word on stderr.
     pub(super) stderr_ended: bool,
-    noise: Vec<u8>,
-    error: Option<ProtocolError>,
+    /// The guard has spoken on one of its streams, if only something that we do not understand.
+    pub(super) guard_spoke: bool,
+    stray: Stray,
 }
 
 impl Listener {
@@ -43,46 +44,68 @@ impl Listener {
             group: None,
             exit: None,
             stderr_ended: false,
-            noise: Vec::new(),
-            error: None,
+            guard_spoke: false,
+            stray: Stray::default(),
         }
     }
 
     /// Takes bytes of stdout.
     pub(super) fn stdout(&mut self, bytes: &[u8], out: &mut dyn OutputSink) -> Heard {
-        let Self { stdout, group, exit, noise, error, .. } = self;
-        let words = stdout.push(bytes).map(|parsed| {
-            take(parsed, Stream::Stdout, out, noise, error, |control, out| match control {
-                Control::Started { group: started, previous } => {
-                    *group = Some(started);
-                    out.started(started, previous.as_deref());
-                    Heard::Started
+        let Self { stdout, group, exit, guard_spoke, stray, .. } = self;
+        let words = stdout.push(bytes).map(|parsed| match parsed {
+            Ok(Parsed::Noise(bytes)) => stray.noise(bytes),
+            Ok(Parsed::Output(bytes)) => {
+                out.output(Stream::Stdout, bytes);
+                Heard::Output
+            }
+            Ok(Parsed::Control(control)) => {
+                *guard_spoke = true;
+                match control {
+                    Control::Started { group: started, previous } => {
+                        *group = Some(started);
+                        out.started(started, previous.as_deref());
+                        Heard::Started
+                    }
+                    Control::Refused { reason, text } => {
+                        *exit = Some(RemoteExit::Refused { reason, text });
+                        Heard::Ended
+                    }
+                    Control::Ended(trailer) => {
+                        *exit = Some(RemoteExit::Ended(trailer));
+                        Heard::Ended
+                    }
                 }
-                Control::Refused { reason, text } => {
-                    *exit = Some(RemoteExit::Refused { reason, text });
-                    Heard::Ended
-                }
-                Control::Ended(trailer) => {
-                    *exit = Some(RemoteExit::Ended(trailer));
-                    Heard::Ended
-                }
-            })
+            }
+            Err(error) => {
+                *guard_spoke = true;
+                stray.error(error)
+            }
         });
         words.max().unwrap_or(Heard::Noise)
     }
 
     /// Takes bytes of stderr.
     pub(super) fn stderr(&mut self, bytes: &[u8], out: &mut dyn OutputSink) -> Heard {
-        let Self { stderr, stderr_ended, noise, error, .. } = self;
-        let words = stderr.push(bytes).map(|parsed| {
-            take(parsed, Stream::Stderr, out, noise, error, |mark, _| {
+        let Self { stderr, stderr_ended, guard_spoke, stray, .. } = self;
+        let words = stderr.push(bytes).map(|parsed| match parsed {
+            Ok(Parsed::Noise(bytes)) => stray.noise(bytes),
+            Ok(Parsed::Output(bytes)) => {
+                out.output(Stream::Stderr, bytes);
+                Heard::Output
+            }
+            Ok(Parsed::Control(mark)) => {
+                *guard_spoke = true;
                 match mark {
                     // Said on stdout too, with the particulars.
                     Mark::Started => {}
                     Mark::Ended => *stderr_ended = true,
                 }
                 Heard::Noise
-            })
+            }
+            Err(error) => {
+                *guard_spoke = true;
+                stray.error(error)
+            }
         });
         words.max().unwrap_or(Heard::Noise)
     }
@@ -100,10 +123,10 @@ impl Listener {
 
     /// What was said that was neither the script's nor the guard's, in one line.
     pub(super) fn remark(&self) -> Option<String> {
-        if let Some(error) = &self.error {
+        if let Some(error) = &self.stray.error {
             return Some(error.to_string());
         }
-        let text = String::from_utf8_lossy(&self.noise);
+        let text = String::from_utf8_lossy(&self.stray.noise);
         let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
         Some(line.chars().filter(|c| !c.is_control()).collect())
     }
@@ -117,27 +140,23 @@ fn drop_control<'a, L>(parsed: &Parsed<'a, L>) -> Option<&'a [u8]> {
     }
 }
 
-fn take<L: ControlLine>(
-    parsed: Result<Parsed<'_, L>, ProtocolError>,
-    stream: Stream,
-    out: &mut dyn OutputSink,
-    noise: &mut Vec<u8>,
-    error: &mut Option<ProtocolError>,
-    control: impl FnOnce(L, &mut dyn OutputSink) -> Heard,
-) -> Heard {
-    match parsed {
-        Ok(Parsed::Noise(bytes)) => {
-            noise.extend_from_slice(&bytes[..bytes.len().min(REMARK - noise.len())]);
-            Heard::Noise
-        }
-        Ok(Parsed::Output(bytes)) => {
-            out.output(stream, bytes);
-            Heard::Output
-        }
-        Ok(Parsed::Control(line)) => control(line, out),
-        Err(bad) => {
-            error.get_or_insert(bad);
-            Heard::Noise
-        }
+/// What is neither the script's nor understood, for an error message.
+#[derive(Debug, Default)]
+struct Stray {
+    /// The beginning of what came before the guard's first word.
+    noise: Vec<u8>,
+    /// The first thing that the guard should not have said.
+    error: Option<ProtocolError>,
+}
+
+impl Stray {
+    fn noise(&mut self, bytes: &[u8]) -> Heard {
+        self.noise.extend_from_slice(&bytes[..bytes.len().min(REMARK - self.noise.len())]);
+        Heard::Noise
+    }
+
+    fn error(&mut self, error: ProtocolError) -> Heard {
+        self.error.get_or_insert(error);
+        Heard::Noise
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! The only file that names the `openssh` crate. A login is a [`Master`] that we start; the crate
 //! speaks the multiplexing protocol on its socket, which costs no process and no handshake per
-//! command. How the remote command ends is told by the guard alone: the crate turns exit status 127
-//! into an error and cannot tell a killed process from a lost connection, so its word is used in
-//! error messages only.
+//! command. How a script ends is told by the guard alone. The exit status of the remote command (of
+//! which the crate turns 127 into an error, and does not tell a killed process from a lost connection)
+//! is asked for only when the guard said nothing: it may show that the guard never came to start it.
 
 use std::{
     env, fmt, fs,
@@ -18,7 +18,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use openssh::{Error as MuxError, Session as Mux, Stdio};
+use openssh::{Child, Error as MuxError, Session as Mux, Stdio};
 use tempfile::TempDir;
 use tokio::{
     sync::{Semaphore, watch},
@@ -27,6 +27,7 @@ use tokio::{
 
 use super::{
     ConnectError, Connected, Job, Lost, OutputSink, RemoteExit, Session, Stop, Transport,
+    conversation::{BrokenOff, Guard},
     exchange::{Streams, exchange, raised},
     known_hosts::{KnownHosts, KnownHostsError, alias},
     master::{Clocks, Master, Started},
@@ -47,6 +48,9 @@ const OPEN: Duration = Duration::from_secs(30);
 
 /// How long an ended conversation is asked for its reason.
 const REASON: Duration = Duration::from_secs(2);
+
+/// What to look at when a host ends the command by itself.
+const WHERE_TO_LOOK: &str = "look at this user's login shell there, and for a ForceCommand in sshd's configuration";
 
 /// How to log in on the hosts of a target.
 #[derive(Clone, Debug)]
@@ -233,25 +237,77 @@ impl Session for OpenSshSession {
         else {
             return Err(Lost::before_sending("the ssh client gave no streams for the command".to_owned()));
         };
-        let mut end = exchange(Streams { stdin, stdout, stderr }, job, out, stop).await;
-        if let Err(lost) = &mut end {
-            let reason = match timeout(REASON, child.wait()).await {
-                Ok(Ok(status)) => Some(format!("the remote command ended with {status}")),
-                Ok(Err(MuxError::Remote(_))) => Some("the host's login shell has no `sh`".to_owned()),
-                Ok(Err(_)) => self.master.last_words().await,
-                // It still runs: the conversation was given up by us.
-                Err(_) => None,
-            };
-            if let Some(reason) = reason {
-                lost.message = format!("{} ({reason})", lost.message);
+        match exchange(Streams { stdin, stdout, stderr }, job, out, stop).await {
+            Ok(exit) => Ok(exit),
+            Err(broken_off) => {
+                let end = command_end(&self.mux, child).await;
+                let last_words = match end {
+                    CommandEnd::Exited(_) | CommandEnd::Running => None,
+                    CommandEnd::Untold => self.master.last_words().await,
+                };
+                Err(explained(broken_off, end, last_words))
             }
         }
-        end
     }
 
     async fn close(self: Box<Self>) {
         self.master.end().await;
     }
+}
+
+/// How the remote command ended, where the guard did not say.
+#[derive(Clone, Copy, Debug)]
+enum CommandEnd {
+    /// With this status, over a connection that is still there.
+    Exited(i32),
+    /// By a signal, or with the connection.
+    Untold,
+    /// It still runs: we gave the conversation up.
+    Running,
+}
+
+async fn command_end(mux: &Mux, child: Child<&Mux>) -> CommandEnd {
+    let status = match timeout(REASON, child.wait()).await {
+        Ok(Ok(status)) => status.code(),
+        Ok(Err(MuxError::Remote(_))) => Some(127),
+        Ok(Err(_)) => None,
+        Err(_) => return CommandEnd::Running,
+    };
+    // A status may arrive before the last output; only while the connection lives was that all of it.
+    match status {
+        Some(status) if matches!(timeout(REASON, mux.check()).await, Ok(Ok(()))) => CommandEnd::Exited(status),
+        Some(_) | None => CommandEnd::Untold,
+    }
+}
+
+/// What is known of a broken-off conversation, with all that can still be learned.
+fn explained(broken_off: BrokenOff, end: CommandEnd, last_words: Option<String>) -> Lost {
+    let BrokenOff { mut lost, guard } = broken_off;
+    let reason = match (end, guard) {
+        (CommandEnd::Exited(status), Guard::Mute) if is_not_a_guards(status) => {
+            lost.sent = false;
+            Some(format!("the script never started: the remote command ended with exit status {status}; {WHERE_TO_LOOK}"))
+        }
+        (CommandEnd::Exited(status), Guard::Mute) => {
+            Some(format!("the remote command ended with exit status {status}; {WHERE_TO_LOOK}"))
+        }
+        (CommandEnd::Exited(status), Guard::Spoke | Guard::NotAwaited) => {
+            Some(format!("the remote command ended with exit status {status}"))
+        }
+        (CommandEnd::Untold, _) => last_words,
+        (CommandEnd::Running, _) => None,
+    };
+    if let Some(reason) = reason {
+        lost.message = format!("{} ({reason})", lost.message);
+    }
+    lost
+}
+
+/// Whether a command with this status cannot have been a guard that started its script unheard. One
+/// whose words are swallowed on the way (by a ForceCommand that keeps the output to itself) ends with 0;
+/// and 128 and a signal's number is how a login shell tells that its guard was killed.
+const fn is_not_a_guards(status: i32) -> bool {
+    !matches!(status, 0 | 129..=192)
 }
 
 fn why_not_opened(error: &MuxError, last_words: Option<String>) -> String {

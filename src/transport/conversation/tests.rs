@@ -72,6 +72,10 @@ impl<'a> Scene<'a> {
     }
 
     fn lost(&self) -> Lost {
+        self.broken_off().lost
+    }
+
+    fn broken_off(&self) -> BrokenOff {
         self.talk.end().expect("it is over").expect_err("lost")
     }
 }
@@ -125,7 +129,7 @@ fn a_request_that_is_not_sent_whole_starts_nothing() {
     let mut talk = Conversation::new(&job, b"request".to_vec(), Listener::new(&nonce), now);
     talk.wrote(3, now);
     talk.wants(Stop::Terminate, now);
-    let lost = talk.end().expect("at once").expect_err("lost");
+    let lost = talk.end().expect("at once").expect_err("lost").lost;
     assert!(!lost.sent);
 }
 
@@ -185,7 +189,7 @@ fn a_request_that_is_taken_slowly_is_not_given_up() {
     talk.wrote(3, later);
     assert_eq!(talk.alarm(), later + START);
     talk.overdue(talk.alarm());
-    let lost = talk.end().expect("given up").expect_err("lost");
+    let lost = talk.end().expect("given up").expect_err("lost").lost;
     assert!(!lost.sent && lost.message.contains("took nothing"), "{lost:?}");
 }
 
@@ -215,4 +219,31 @@ fn streams_that_end_early_say_where_it_stood_and_what_the_host_complained_of() {
     scene.talk.close(Stream::Stderr, &mut scene.out, scene.now);
     let lost = scene.lost();
     assert!(lost.message.ends_with("script started; the host said: This account is [1mclosed."), "{lost:?}");
+}
+
+#[test]
+fn a_guard_is_mute_only_if_neither_stream_had_a_word_of_it_up_to_their_ends() {
+    let job = job(None);
+    let ended = |stream, words: &str| {
+        let mut scene = Scene::sent(&job);
+        if words.is_empty() {
+            scene.talk.hear(stream, b"\x1e0000 started\n", &mut scene.out, scene.now);
+        } else {
+            scene.says(stream, words);
+        }
+        scene.talk.close(Stream::Stdout, &mut scene.out, scene.now);
+        scene.talk.close(Stream::Stderr, &mut scene.out, scene.now);
+        scene.broken_off().guard
+    };
+    for stream in [Stream::Stdout, Stream::Stderr] {
+        assert_eq!(ended(stream, ""), Guard::Mute);
+        assert_eq!(ended(stream, "started\r"), Guard::Spoke);
+    }
+    assert_eq!(ended(Stream::Stdout, "started 42 -"), Guard::Spoke);
+    assert_eq!(ended(Stream::Stderr, "started"), Guard::Spoke);
+
+    let mut scene = Scene::sent(&job);
+    scene.talk.close(Stream::Stderr, &mut scene.out, scene.now);
+    scene.wait();
+    assert_eq!(scene.broken_off().guard, Guard::NotAwaited);
 }

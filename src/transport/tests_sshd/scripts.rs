@@ -182,13 +182,33 @@ async fn a_run_that_was_stopped_before_sends_nothing() {
     assert_eq!((lost.sent, lost.group, out.group), (false, None, None));
 }
 
+/// A host that does `this` instead of running the guard, when it has read the whole request.
+async fn forced(this: &str) -> Lost {
+    let option = format!("ForceCommand while read -r l; do case $l in 'script '*) {this};; esac; done");
+    let sshd = Sshd::builder().option(&option).start();
+    run(&mut *session(&sshd).await, &job("true")).await.0.expect_err("not run")
+}
+
 #[tokio::test]
-async fn what_a_login_shell_complains_of_is_passed_on() {
-    let sshd = Sshd::builder().option("ForceCommand echo 'This account is closed.'; exit 1").start();
+async fn a_host_that_ends_the_command_by_itself_never_started_the_script() {
+    for status in [1, 127, 255] {
+        let lost = forced(&format!("echo 'This account is closed.'; exit {status}")).await;
+        assert_eq!((lost.group, lost.sent), (None, false), "{lost:?}");
+        assert!(lost.message.contains("This account is closed."), "{lost:?}");
+        assert!(lost.message.contains(&format!("exit status {status}; look at")), "{lost:?}");
+    }
+    let sshd = Sshd::builder().option("ForceCommand internal-sftp").start();
     let lost = run(&mut *session(&sshd).await, &job("true")).await.0.expect_err("not run");
-    assert_eq!(lost.group, None);
-    assert!(lost.message.contains("This account is closed."), "{lost:?}");
-    assert!(lost.message.contains("exit status: 1"), "{lost:?}");
+    assert_eq!((lost.group, lost.sent), (None, false), "{lost:?}");
+}
+
+#[tokio::test]
+async fn an_end_that_a_guard_could_have_had_leaves_the_start_open() {
+    // Swallowed words, a killed guard behind a shell, a killed guard, a cut connection.
+    for end in ["exit 0", "exit 137", "kill -s KILL $$", "kill -s KILL $PPID"] {
+        let lost = forced(end).await;
+        assert_eq!((lost.group, lost.sent), (None, true), "{end}: {lost:?}");
+    }
 }
 
 #[tokio::test]
