@@ -204,9 +204,18 @@ fn outage_error(project: &str, place: &Place, words: &str) -> ScopeError {
 }
 
 /// The project's name becomes part of a path: nothing may slip through that is no project.
+///
+/// An id (`shop-prod`), a number, or an id within an organisation's domain (`example.com:shop`).
 fn checked_project(name: &str) -> Result<String, Failure> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | ':' | '.');
-    if !name.is_empty() && name.chars().all(plain) {
+    let is_word = |word: &str| {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        !word.is_empty() && word.bytes().all(plain) && !word.starts_with('-') && !word.ends_with('-')
+    };
+    let sound = match name.split_once(':') {
+        Some((domain, id)) => domain.split('.').all(is_word) && is_word(id),
+        None => is_word(name),
+    };
+    if sound {
         return Ok(name.to_owned());
     }
     Err(Failure::configuration(format!("`{name}` is not a project id"))
@@ -251,5 +260,17 @@ mod tests {
         let failure = refusal(&provider(&["shop"], plain)).await;
         assert_eq!(failure.kind, FailureKind::Configuration);
         assert!(failure.message.contains("FLEETWIDE_GCP_ENDPOINT"), "{failure}");
+    }
+
+    #[test]
+    fn only_project_ids_and_numbers_are_projects() {
+        for sound in ["shop", "shop-prod-1", "123456789012", "example.com:shop", "a.b.example.com:shop-1"] {
+            assert!(checked_project(sound).is_ok_and(|project| project == sound), "{sound}");
+        }
+        for bad in
+            ["", ".", "..", "a.b", "-shop", "shop-", "Shop", ":shop", "shop:", "..:shop", "a..b:shop", "a:b:c", "a b"]
+        {
+            assert!(checked_project(bad).is_err_and(|failure| failure.kind == FailureKind::Configuration), "{bad}");
+        }
     }
 }

@@ -130,6 +130,9 @@ fn instances_of(place: &str, zone: &mut Value) -> Result<Vec<Value>, Failure> {
 
 /// An instance read from just the fields that are used.
 fn essential_vm(place: &str, vm: &Value) -> Result<Vm, Failure> {
+    if !vm.is_object() {
+        return Err(Failure::bad_answer(format!("the list of instances in {place} holds something that is none")));
+    }
     const USED: [&str; 6] = ["id", "name", "zone", "status", "labels", "creationTimestamp"];
     let mut essential = only(vm, &USED);
     // These two are optional to us even where they are nonsense; see `launched`.
@@ -178,12 +181,14 @@ fn words_of(code: Option<&str>, message: Option<&str>) -> String {
 
 /// One instance; `place` is the key that it was listed under.
 fn machine(project: &str, place: &str, vm: Vm) -> Result<Machine, Failure> {
-    let nameless = |what: &str, who: &str| Failure::bad_answer(format!("instance {who} in {place} has no {what}"));
-    let name = vm.name.unwrap_or_default();
-    let id = vm.id.ok_or_else(|| nameless("id", &name))?;
-    if name.is_empty() {
-        return Err(nameless("name", &id.to_string()));
-    }
+    let (id, name) = match (vm.id, vm.name.filter(|name| !name.is_empty())) {
+        (Some(id), Some(name)) => (id, name),
+        (Some(id), None) => return Err(Failure::bad_answer(format!("instance {id} in {place} has no name"))),
+        (None, Some(name)) => return Err(Failure::bad_answer(format!("instance {name} in {place} has no id"))),
+        (None, None) => {
+            return Err(Failure::bad_answer(format!("an instance in {place} has neither a name nor an id")));
+        }
+    };
     let zone = last_segment(vm.zone.as_deref().unwrap_or(place)).to_owned();
     let networks = vm.network_interfaces.iter().filter_map(|interface| interface.network.as_deref());
     let networks = networks.map(|network| last_segment(network).to_owned()).collect();
@@ -321,6 +326,13 @@ mod tests {
     fn an_instance_without_an_id_is_an_error_that_names_it() {
         let failure = read(&page_of(&json!({ "instances": [{ "name": "ghost" }] }))).expect_err("no id");
         assert!(failure.message.contains("ghost") && failure.message.contains("no id"), "{}", failure.message);
+        for (vm, words) in [
+            (json!({ "id": "7" }), "instance 7 in zones/europe-west1-b has no name"),
+            (json!({}), "an instance in zones/europe-west1-b has neither a name nor an id"),
+            (json!(null), "the list of instances in zones/europe-west1-b holds something that is none"),
+        ] {
+            assert_eq!(read(&page_of(&json!({ "instances": [vm] }))).expect_err(words).message, words);
+        }
     }
 
     #[test]
