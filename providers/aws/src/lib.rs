@@ -4,7 +4,7 @@
 //! side by side, a thousand instances a call (`client`), and translate (`response`). No call is
 //! made per instance.
 //!
-//! Reading order: `config`, `session`, `client`, `attempts` (retries, made audible), `wire` (what an
+//! Reading order: `config`, `session` (with `loopback`, for stand-ins), `client`, `attempts` (retries, made audible), `wire` (what an
 //! answer must have before it is believed), `filter` and `response` (there and back, both pure),
 //! `failure` (errors into words).
 //!
@@ -16,6 +16,7 @@ mod client;
 mod config;
 mod failure;
 mod filter;
+mod loopback;
 mod response;
 mod session;
 mod wire;

@@ -12,7 +12,10 @@ use aws_config::{
     default_provider::credentials::DefaultCredentialsChain,
     environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider},
     imds::region::ImdsRegionProvider,
-    meta::{credentials::CredentialsProviderChain, region::RegionProviderChain},
+    meta::{
+        credentials::CredentialsProviderChain,
+        region::{ProvideRegion, RegionProviderChain},
+    },
     profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider},
     provider_config::ProviderConfig,
     sts::AssumeRoleProvider,
@@ -32,9 +35,11 @@ use crate::{
     attempts::{Listener, OperationError},
     config::{AssumeRole, AwsConfig, Regions},
     failure::{Failure, causes},
+    loopback,
 };
 
-/// Where `All` regions are listed when nothing says otherwise: every account of AWS's own partition has it.
+/// Where `All` regions are listed, and a stand-in is asked, when nothing says otherwise: every account
+/// of AWS's own partition has it.
 const HOME_REGION: &str = "us-east-1";
 
 /// How long one attempt may take. A page of a thousand instances takes some seconds.
@@ -63,9 +68,13 @@ impl Session {
         let sdk = loader(config).load().await;
         let endpoint = match &config.endpoint {
             Some(endpoint) => Some(endpoint.clone()),
-            None => endpoint_from_surroundings(&sdk)?,
+            None => endpoint_from_surroundings("EC2", &sdk)?,
         };
         let loopback = endpoint.as_ref().filter(|endpoint| endpoint.is_loopback());
+        if loopback.is_none() {
+            // The SDK finds STS's by itself, and would sign a request with a session token into the clear.
+            endpoint_from_surroundings("STS", &sdk)?;
+        }
         let region = default_region(config, &sdk, loopback).await?;
 
         let mut builder = sdk.into_builder().region(region.clone());
@@ -74,9 +83,7 @@ impl Session {
             // an HTTP_PROXY see what is meant for this machine.
             builder = builder.endpoint_url(endpoint.as_str());
             builder.insert_origin("endpoint_url", Origin::shared_config());
-            if endpoint.url().scheme() == "http" {
-                builder = builder.http_client(aws_smithy_http_client::Builder::new().build_http());
-            }
+            builder = builder.http_client(loopback::client(endpoint));
         }
         let credentials = credentials(config, &region, loopback).await?;
         let sdk = builder.credentials_provider(SharedCredentialsProvider::new(credentials)).build();
@@ -131,15 +138,16 @@ fn loader(config: &AwsConfig) -> ConfigLoader {
     loader.region(RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new()).or_else(profile.build()))
 }
 
-/// `AWS_ENDPOINT_URL_EC2`, `AWS_ENDPOINT_URL`, or the same from the profile, in the SDK's own order.
+/// `AWS_ENDPOINT_URL_<service>`, `AWS_ENDPOINT_URL`, or the same from the profile, in the SDK's own order.
 ///
-/// The SDK would find it by itself, but whether it is on loopback decides how credentials are sought.
-fn endpoint_from_surroundings(sdk: &SdkConfig) -> Result<Option<Endpoint>, Failure> {
-    let key = ServiceConfigKey::builder().service_id("EC2").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
-    let for_ec2 = key.ok().and_then(|key| sdk.service_config()?.load_config(key));
-    let Some(url) = for_ec2.or_else(|| sdk.endpoint_url().map(str::to_owned)) else { return Ok(None) };
+/// The SDK would find it by itself, but whether EC2's is on loopback decides how credentials are
+/// sought, and neither EC2 nor STS may be asked over plain http elsewhere.
+fn endpoint_from_surroundings(service: &str, sdk: &SdkConfig) -> Result<Option<Endpoint>, Failure> {
+    let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+    let own = key.ok().and_then(|key| sdk.service_config()?.load_config(key));
+    let Some(url) = own.or_else(|| sdk.endpoint_url().map(str::to_owned)) else { return Ok(None) };
     let refused = |error: provider_core::endpoint::BadEndpoint| {
-        let hint = "mend AWS_ENDPOINT_URL_EC2, AWS_ENDPOINT_URL, or `endpoint_url` in the profile";
+        let hint = format!("mend AWS_ENDPOINT_URL_{service}, AWS_ENDPOINT_URL, or `endpoint_url` in the profile");
         Failure::new(FailureKind::Configuration, error.to_string(), hint)
     };
     url.parse().map(Some).map_err(refused)
@@ -147,8 +155,13 @@ fn endpoint_from_surroundings(sdk: &SdkConfig) -> Result<Option<Endpoint>, Failu
 
 /// The region of the environment or the profile; else the first one asked for; else this machine's.
 async fn default_region(config: &AwsConfig, sdk: &SdkConfig, loopback: Option<&Endpoint>) -> Result<Region, Failure> {
-    if let Some(region) = sdk.region() {
-        return Ok(region.clone());
+    let surroundings = match (&config.profile, loopback) {
+        // A stand-in is nobody's account: what AWS_PROFILE names has nothing to do with it.
+        (None, Some(_)) => EnvironmentVariableRegionProvider::new().region().await,
+        (Some(_), _) | (None, None) => sdk.region().cloned(),
+    };
+    if let Some(region) = surroundings {
+        return Ok(region);
     }
     if let Regions::Named(named) = &config.regions
         && let Some(first) = named.first()
@@ -157,9 +170,10 @@ async fn default_region(config: &AwsConfig, sdk: &SdkConfig, loopback: Option<&E
     }
     // With a stand-in on loopback, this machine is not asked whether it is an EC2 instance: off EC2
     // the question hangs until it times out.
-    if loopback.is_none()
-        && let Some(region) = ImdsRegionProvider::builder().build().region().await
-    {
+    if loopback.is_some() {
+        return Ok(Region::from_static(HOME_REGION));
+    }
+    if let Some(region) = ImdsRegionProvider::builder().build().region().await {
         return Ok(region);
     }
     match config.regions {
@@ -172,17 +186,20 @@ async fn default_region(config: &AwsConfig, sdk: &SdkConfig, loopback: Option<&E
     }
 }
 
-/// Asks the credential chain.
+/// Asks the credential chain. For a stand-in on loopback there is none but the environment's keys, and
+/// all that a named profile needs (STS for its role, say) is asked of the stand-in too.
 async fn credentials(config: &AwsConfig, region: &Region, loopback: Option<&Endpoint>) -> Result<Credentials, Failure> {
     let provider = match (&config.profile, loopback) {
-        (Some(profile), _) => {
-            let surroundings = ProviderConfig::without_region().with_region(Some(region.clone()));
+        (Some(profile), loopback) => {
+            let mut surroundings = ProviderConfig::without_region().with_region(Some(region.clone()));
+            if let Some(endpoint) = loopback {
+                surroundings = surroundings.with_http_client(loopback::Diverted::to(endpoint));
+            }
             let provider = ProfileFileCredentialsProvider::builder().configure(&surroundings).profile_name(profile);
             SharedCredentialsProvider::new(provider.build())
         }
         (None, Some(_)) => SharedCredentialsProvider::new(
             CredentialsProviderChain::first_try("Environment", EnvironmentVariableCredentialsProvider::new())
-                .or_else("Profile", ProfileFileCredentialsProvider::builder().build())
                 .or_else("Loopback", Credentials::new("loopback", "loopback", None, None, "loopback")),
         ),
         (None, None) => {

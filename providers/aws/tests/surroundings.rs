@@ -54,7 +54,8 @@ async fn the_surroundings_decide() {
     // The simulator takes the account from these key ids.
     let credentials =
         file("credentials", "[two]\naws_access_key_id=ASIASIMULATED222222222222\naws_secret_access_key=x\n");
-    let config = file("config", "[profile two]\nregion=eu-west-1\n");
+    let role = "[profile role]\nregion=eu-west-1\nsource_profile=two\nrole_arn=arn:aws:iam::111111111111:role/deploy\n";
+    let config = file("config", &format!("[profile two]\nregion=eu-west-1\n{role}"));
     let none = file("none", "");
     let files = [("AWS_SHARED_CREDENTIALS_FILE", credentials.as_str()), ("AWS_CONFIG_FILE", config.as_str())];
     let no_files = [("AWS_SHARED_CREDENTIALS_FILE", none.as_str()), ("AWS_CONFIG_FILE", none.as_str())];
@@ -66,7 +67,8 @@ async fn the_surroundings_decide() {
     let all = "found [i-one@eu-west-1 i-two@eu-west-1]";
     let mine = "found [i-one@eu-west-1]";
     let theirs = "found [i-two@eu-west-1]";
-    let no_region = "no region is given";
+    let by_default = "found [i-us@us-east-1]";
+    let bare = ("AWS_EC2_METADATA_DISABLED", "true");
     for (case, profile, surroundings, expected) in [
         ("loopback needs no keys", "", [&no_files[..], &[here, region]].concat(), all),
         (
@@ -77,14 +79,30 @@ async fn the_surroundings_decide() {
         ),
         ("keys are used", "", [&no_files[..], &keys, &[here, region]].concat(), mine),
         ("a named profile outranks keys", "two", [&files[..], &keys, &[here]].concat(), theirs),
-        ("AWS_PROFILE names one", "", [&files[..], &[here, ("AWS_PROFILE", "two")]].concat(), theirs),
+        ("a named profile's role is asked of the stand-in", "role", [&files[..], &[here]].concat(), mine),
+        (
+            "even when STS is said to be elsewhere",
+            "role",
+            [&files[..], &[here, ("AWS_ENDPOINT_URL_STS", "https://127.0.0.1:9")]].concat(),
+            mine,
+        ),
+        ("AWS_PROFILE has no say on loopback", "", [&files[..], &[here, ("AWS_PROFILE", "two")]].concat(), by_default),
+        ("nor if it names a role", "", [&files[..], &[here, ("AWS_PROFILE", "role")]].concat(), by_default),
+        ("nor if it names nothing", "", [&files[..], &[here, region, ("AWS_PROFILE", "none")]].concat(), all),
         ("no proxy sees loopback", "", [&no_files[..], &[here, region, proxy]].concat(), all),
-        ("no region", "", [&no_files[..], &[here]].concat(), no_region),
+        ("loopback needs no region", "", [&no_files[..], &[here]].concat(), by_default),
+        ("no region", "", [&no_files[..], &keys, &[bare]].concat(), "no region is given"),
         (
             "plain http leaves no machine",
             "",
             [&no_files[..], &[region, ("AWS_ENDPOINT_URL_EC2", "http://10.0.0.1")]].concat(),
             "https",
+        ),
+        (
+            "nor does STS",
+            "",
+            [&no_files[..], &keys, &[region, ("AWS_ENDPOINT_URL_STS", "http://10.0.0.1")]].concat(),
+            "mend AWS_ENDPOINT_URL_STS",
         ),
     ] {
         let printed = asked_with(profile, &surroundings);
