@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use provider_core::{FailureKind, Scope, ScopeError};
+use provider_core::{FailureKind, InstanceId, Scope, ScopeError};
 
 use crate::{credentials::Credentials, machine::ResourceId};
 
@@ -30,6 +30,12 @@ pub(crate) enum Failure {
     /// A machine of which nobody says what it is doing.
     #[error("the power state of {0} is in no answer, though it was asked for twice")]
     NoPowerState(ResourceId),
+    /// A machine that the Resource Manager gives no id of its own.
+    #[error("the vmId of {0} is empty")]
+    EmptyId(ResourceId),
+    /// Two machines that cannot be told apart.
+    #[error("{first} and {second} have one vmId, {id}")]
+    SharedId { id: InstanceId, first: ResourceId, second: ResourceId },
     /// The deadline passed while an answer was awaited.
     #[error("{operation} at {host}: no complete answer within {deadline:?}")]
     TimedOut { operation: &'static str, host: String, deadline: Duration },
@@ -61,6 +67,8 @@ impl Failure {
             | Self::RepeatedLink { .. }
             | Self::Unreadable { .. }
             | Self::NoPowerState(_)
+            | Self::EmptyId(_)
+            | Self::SharedId { .. }
             | Self::Sdk(_) => FailureKind::BadAnswer,
             Self::Refused { status, code, .. } => match (*status, code.as_str()) {
                 (_, "SubscriptionNotFound" | "InvalidSubscriptionId") => FailureKind::Scope,
@@ -96,6 +104,9 @@ impl Failure {
                     format!(
                         "ask again if it was deleted just now; else see what is wrong: `az resource show --ids {id}`"
                     )
+                }
+                Self::EmptyId(id) | Self::SharedId { second: id, .. } => {
+                    format!("ask again if it was moved just now; else see what is wrong: `az resource show --ids {id}`")
                 }
                 Self::Unreadable { what, .. } => format!("compare `az resource show --ids {what}`"),
                 _ => "check that `endpoint` is a Resource Manager".to_owned(),

@@ -1,10 +1,10 @@
 //! What is asked of one subscription, and how the answers join: five lists side by side, and three
 //! more for each Uniform scale set that holds a match. Never a call per machine.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use futures::{StreamExt, TryStreamExt, stream, try_join};
-use provider_core::{Instance, InstanceState, Selector};
+use provider_core::{Instance, InstanceId, InstanceState, Selector};
 
 use crate::{
     client::Client,
@@ -37,13 +37,29 @@ pub(crate) async fn subscription(
     let network = Network::new(nics, public_ips);
     let machines = survey.placed(machines, &network);
     let matches = survey.matching(machines, states, client.power_states()).await?;
-    let mut found = survey.addressed(matches, &network);
+    let mut found = addressed(matches, &network);
     found.extend(members);
+    each_once(found)
+}
 
-    // A machine that comes or goes while a list is read shifts its pages, and one is read twice.
-    let mut known = HashSet::new();
-    found.retain(|instance| known.insert(instance.id.clone()));
-    Ok(found)
+/// The instances, each once: a machine that comes or goes while a list is read shifts its pages, and one is
+/// read twice. But an id that two machines share would have one of them deployed to in the other's name.
+fn each_once(found: Vec<(ResourceId, Instance)>) -> Result<Vec<Instance>, Failure> {
+    let mut known: HashMap<InstanceId, ResourceId> = HashMap::new();
+    let mut instances = Vec::new();
+    for (resource, instance) in found {
+        match known.get(&instance.id) {
+            Some(first) if *first == resource => {}
+            Some(first) => {
+                return Err(Failure::SharedId { id: instance.id, first: first.clone(), second: resource });
+            }
+            None => {
+                known.insert(instance.id.clone(), resource);
+                instances.push(instance);
+            }
+        }
+    }
+    Ok(instances)
 }
 
 struct Survey<'a> {
@@ -54,7 +70,7 @@ struct Survey<'a> {
 
 impl Survey<'_> {
     /// The matching instances of all Uniform scale sets.
-    async fn uniform_sets(&self) -> Result<Vec<Instance>, Failure> {
+    async fn uniform_sets(&self) -> Result<Vec<(ResourceId, Instance)>, Failure> {
         let sets = self.client.scale_sets().await?;
         let wanted = sets.into_iter().filter(|set| set.is_uniform() && self.config.wants_set(set));
         stream::iter(wanted)
@@ -65,7 +81,7 @@ impl Survey<'_> {
     }
 
     /// The matching instances of one; its network is asked about only if there are any.
-    async fn uniform_set(&self, set: &ResourceId) -> Result<Vec<Instance>, Failure> {
+    async fn uniform_set(&self, set: &ResourceId) -> Result<Vec<(ResourceId, Instance)>, Failure> {
         let members = match self.client.instances_of(set).await {
             Err(failure) if failure.is_gone() => return Ok(Vec::new()),
             members => members?,
@@ -82,7 +98,7 @@ impl Survey<'_> {
         let public_ips = if has_public { self.client.public_ips_of(set).await? } else { Vec::new() };
         let network = Network::new(nics, public_ips);
         let in_network = matches.into_iter().filter(|(member, _)| self.config.wants_networks(&network.names(member)));
-        Ok(self.addressed(in_network, &network))
+        Ok(addressed(in_network, &network))
     }
 
     /// Those of `machines` that are where we were told to look.
@@ -105,6 +121,9 @@ impl Survey<'_> {
             self.selector.tags.matches_by(|key| instance.tag(key))
         };
         let machines: Vec<_> = machines.into_iter().filter(tagged).collect();
+        if let Some(nameless) = machines.iter().find(|machine| machine.properties.vm_id.trim().is_empty()) {
+            return Err(Failure::EmptyId(nameless.id.clone()));
+        }
         let mut known = PowerStates::default();
         known.learn(states);
         if machines.iter().any(|machine| known.of(machine).is_none()) {
@@ -126,10 +145,13 @@ impl Survey<'_> {
         }
         Ok(matches)
     }
+}
 
-    /// The instances of `matches`, with their addresses.
-    fn addressed(&self, matches: impl IntoIterator<Item = (Machine, Instance)>, network: &Network) -> Vec<Instance> {
-        let addressed = |(machine, instance)| Instance { addresses: network.addresses(&machine), ..instance };
-        matches.into_iter().map(addressed).collect()
-    }
+/// The instances of `matches`, with their addresses and under their resources' ids.
+fn addressed(matches: impl IntoIterator<Item = (Machine, Instance)>, network: &Network) -> Vec<(ResourceId, Instance)> {
+    let addressed = |(machine, instance): (Machine, Instance)| {
+        let instance = Instance { addresses: network.addresses(&machine), ..instance };
+        (machine.id, instance)
+    };
+    matches.into_iter().map(addressed).collect()
 }

@@ -176,3 +176,38 @@ async fn a_machine_that_is_made_or_deleted_has_no_power_state_and_one_that_faile
         assert_eq!(azure.instances(&selector, &Silent).await.unwrap()[0].state, state);
     }
 }
+
+/// A provider for a subscription with these machines, each running.
+async fn with_machines(machines: Vec<Value>) -> Azure {
+    let answer = move |ask: &str| match ask {
+        ask if ask.contains("/virtualmachines?") => list(&machines),
+        _ => list(&[]),
+    };
+    answering(answer).await.0
+}
+
+#[tokio::test]
+async fn a_machine_that_is_read_twice_is_one() {
+    let web = compute("virtualMachines/web");
+    let azure = with_machines(vec![machine(&web, "AB"), machine(&web.to_uppercase(), "ab")]).await;
+    assert_eq!(azure.instances(&role_web(), &Silent).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn two_machines_with_one_id_are_both_named() {
+    let [web, other] = ["web", "other"].map(|name| compute(&format!("virtualMachines/{name}")));
+    let azure = with_machines(vec![machine(&web, "AB"), machine(&other, "ab")]).await;
+    let failure = only(azure.instances(&role_web(), &Silent).await);
+    assert_eq!(failure.kind, FailureKind::BadAnswer);
+    assert!(failure.message.contains("/virtualmachines/web and /subscriptions/"), "{failure}");
+    assert!(failure.message.contains("/virtualmachines/other have one vmId, ab"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_machine_with_an_empty_id_is_named() {
+    let [web, other] = ["web", "other"].map(|name| compute(&format!("virtualMachines/{name}")));
+    let azure = with_machines(vec![machine(&web, "ab"), machine(&other, " ")]).await;
+    let failure = only(azure.instances(&role_web(), &Silent).await);
+    assert_eq!(failure.kind, FailureKind::BadAnswer);
+    assert!(failure.message.contains("/virtualmachines/other is empty"), "{failure}");
+}
