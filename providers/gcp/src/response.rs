@@ -130,10 +130,10 @@ fn instances_of(place: &str, zone: &mut Value) -> Result<Vec<Value>, Failure> {
 
 /// An instance read from just the fields that are used.
 fn essential_vm(place: &str, vm: &Value) -> Result<Vm, Failure> {
+    const USED: [&str; 6] = ["id", "name", "zone", "status", "labels", "creationTimestamp"];
     if !vm.is_object() {
         return Err(Failure::bad_answer(format!("the list of instances in {place} holds something that is none")));
     }
-    const USED: [&str; 6] = ["id", "name", "zone", "status", "labels", "creationTimestamp"];
     let mut essential = only(vm, &USED);
     // These two are optional to us even where they are nonsense; see `launched`.
     essential.extend(only(vm, &["lastStartTimestamp"]).into_iter().filter(|(_, value)| value.is_string()));

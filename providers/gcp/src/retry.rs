@@ -1,6 +1,6 @@
 //! Trying one request again until the scope's deadline.
 //!
-//! The SDK has a retry loop of its own; it is switched off. It could be taught that a 403 may mean
+//! The waits are the SDK's; the loop is not. The SDK's loop could be taught that a 403 may mean
 //! "slower", but not to say when each attempt starts and how long each wait is.
 
 use std::{future::Future, time::Duration};

@@ -1,4 +1,4 @@
-//! An answer of the real API, as another project recorded it, through the real SDK client.
+//! An answer of the real API, as another project recorded it, through the provider.
 //!
 //! The recordings lie beside the workspace and not in it; where they are missing, this says so.
 

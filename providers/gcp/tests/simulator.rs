@@ -1,4 +1,4 @@
-//! The real SDK client against the Compute Engine stand-in: what is found, what is asked, what goes wrong.
+//! The provider against the Compute Engine stand-in: what is found, what is asked, what goes wrong.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
