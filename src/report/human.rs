@@ -20,7 +20,7 @@ use super::{
     lines::Lines,
     live::{Live, LiveWidth},
     lock, neutral,
-    outlet::Outlet,
+    outlet::{Outlet, Wait},
     plan,
     progress::{self, FEW, Progress},
     record::{HostRecord, Record},
@@ -37,9 +37,6 @@ use crate::{
 
 /// Without a terminal, the longest time without a word.
 const HEARTBEAT: Duration = Duration::from_mins(1);
-
-/// What is said when somebody like `head` has read enough.
-pub(super) const CLOSED: &str = "standard output was closed before the end";
 
 /// Tells what time it is; a test's stands still.
 pub(super) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -108,6 +105,11 @@ impl Human {
         }
     }
 
+    /// Standard output and standard error.
+    pub(super) fn outlets(&self) -> [Outlet; 2] {
+        [self.stage.out.clone(), self.stage.err.clone()]
+    }
+
     /// Shows one event. `host` is the record of the host that it is about.
     pub(super) fn event(&mut self, event: &Event<'_>, host: Option<&HostRecord>) {
         lock(&self.progress).enter(&event.kind, event.at);
@@ -142,16 +144,24 @@ impl Human {
     }
 
     /// Shows the end of the run, and what went wrong with reporting it.
-    pub(super) fn finish(&mut self, record: &Record, troubles: &[String]) {
+    pub(super) fn finish(&mut self, record: &Record, troubles: &[String], wait: Wait) {
         self.display = Display::None;
         let Stage { out, err, out_screen, err_screen, detail, .. } = &self.stage;
+        for (outlet, screen) in [(out, out_screen), (err, err_screen)] {
+            let gap = outlet.take_gap();
+            if gap > 0 {
+                outlet.print(&left_out(gap, screen));
+            }
+        }
         out.print(&summary::screenful(record, out_screen, *detail, self.rerun.as_deref()));
+        out.finish(wait);
         for trouble in troubles {
             err.line(&warning(trouble, err_screen));
         }
-        if let Some(failure) = out.failure() {
-            err.line(&warning(&format!("{CLOSED}: {failure}"), err_screen));
+        if let Some(shortfall) = out.shortfall() {
+            err.line(&warning(&shortfall.to_string(), err_screen));
         }
+        err.finish(wait);
     }
 
     fn start(&mut self, plan: &Plan) {
@@ -248,7 +258,7 @@ impl Human {
         };
         let prefix = screen.paint(Ink::Faint, &format!("{}:", self.labels.get(host)));
         let text: String = lines.iter().flat_map(|line| [&prefix, " ", line, "\n"]).collect();
-        self.above(|| outlet.print(&text));
+        self.above(|| outlet.flood(&text, |bytes| left_out(bytes, screen)));
     }
 
     /// Says something about how things go.
@@ -262,6 +272,12 @@ impl Human {
             Display::Log { .. } | Display::None => print(),
         }
     }
+}
+
+/// What stands for output that nobody read in time.
+fn left_out(bytes: usize, screen: &Screen) -> String {
+    let text = format!("{} {} not shown", screen.signs().ellipsis, words::count(bytes, "byte"));
+    format!("{}\n", screen.paint(Ink::Warning, &text))
 }
 
 /// A line that must not be overlooked.

@@ -2,7 +2,8 @@
 //!
 //! `{"schema":1,"run":"01J…","seq":7,"at":"…","type":"output","host":"aws:i-0abc",…}`. Fields are
 //! `snake_case`, words `kebab-case`. What a host printed is its text, cut anywhere, bytes that are
-//! not UTF-8 replaced: the log file has them raw.
+//! not UTF-8 replaced: the log file has them raw. A reader who is too slow misses `output` lines, each
+//! whole, and sees so by `seq`.
 
 use std::{collections::HashMap, sync::Mutex};
 
@@ -90,14 +91,20 @@ impl Json {
         };
         let line = Line { schema: SCHEMA, run: event.run, seq: event.seq, at: event.at, body };
         match serde_json::to_string(&line) {
-            Ok(text) => self.out.line(&text),
+            Ok(text) => match event.kind {
+                EventKind::Output { .. } => {
+                    self.out.flood(&format!("{text}\n"), |_| String::new());
+                }
+                EventKind::RunStarted { .. }
+                | EventKind::HostConnecting { .. }
+                | EventKind::ScriptStarted { .. }
+                | EventKind::HostRetrying { .. }
+                | EventKind::HostFinished { .. }
+                | EventKind::Stopping { .. }
+                | EventKind::RunFinished { .. } => self.out.line(&text),
+            },
             Err(error) => tracing::error!(seq = event.seq, %error, "cannot write an event as JSON"),
         }
-    }
-
-    /// Why nothing is written any more, if so.
-    pub(super) fn failure(&self) -> Option<String> {
-        self.out.failure()
     }
 
     /// `bytes` as text; a character that is cut at the end waits for the rest.
@@ -133,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_character_in_two_pieces_is_one_character() {
-        let mut json = Json::new(Outlet::new(Box::new(std::io::sink())));
+        let mut json = Json::new(Outlet::pair(Box::new(std::io::sink()), Box::new(std::io::sink())).0);
         let host = HostId::new(&provider_core::ProviderName::new("aws"), &provider_core::InstanceId::new("i-1"));
         let mut text = |stream, bytes: &[u8]| json.text(&host, stream, bytes);
         assert_eq!(text(Stream::Stdout, b"caf\xc3"), "caf");

@@ -118,7 +118,7 @@ impl TermLike for Canvas {
     fn flush(&self) -> io::Result<()> {
         let frame = mem::take(&mut *lock(&self.frame));
         if !frame.is_empty() {
-            self.out.print(&frame);
+            self.out.frame(&frame);
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ use super::{
     live::{Live, LiveWidth},
     lock,
     log_dir::LogDir,
-    outlet::Outlet,
+    outlet::{Outlet, Wait},
     plan::{self, PlanJson},
     record::{Gaps, Record},
     record_file::RecordFile,
@@ -154,9 +154,10 @@ impl Reporter {
         let width = u16::try_from(stderr.screen.width.unwrap_or(80)).unwrap_or(u16::MAX);
         let live_width: LiveWidth = Arc::new(move || width);
         let clock: Clock = Arc::new(Timestamp::now);
+        let (out, err) = Outlet::pair(stdout.writer, stderr.writer);
         let stage = Stage {
-            out: Outlet::new(stdout.writer),
-            err: Outlet::new(stderr.writer),
+            out,
+            err,
             out_screen: stdout.screen,
             err_screen: stderr.screen,
             detail: Detail::default(),
@@ -173,11 +174,14 @@ impl Reporter {
         if self.shows_progress() && !discovery.is_empty() {
             self.stage.err.line(&discovery.conclusion((self.stage.clock)()));
         }
+        // What comes next may be an error, which does not come through here.
+        self.stage.err.flush(Wait::Briefly);
     }
 
     /// Says something that must not be overlooked.
     pub fn warn(&self, text: &str) {
         self.above(&format!("{}\n", warning(text, &self.stage.err_screen)));
+        self.stage.err.flush(Wait::Briefly);
     }
 
     /// The result of `hosts`.
@@ -189,6 +193,7 @@ impl Reporter {
             Format::Json => self.print_json(&hosts().map(HostJson::from).collect::<Vec<_>>()),
         }
         self.stage.err.print(&hosts::gaps(gaps, &self.stage.err_screen));
+        self.flush();
     }
 
     /// The result of `plan`.
@@ -199,6 +204,7 @@ impl Reporter {
             Format::Json => self.print_json(&PlanJson::from(plan)),
         }
         self.stage.err.print(&hosts::gaps(gaps, &self.stage.err_screen));
+        self.flush();
     }
 
     /// The result of `check`.
@@ -208,6 +214,7 @@ impl Reporter {
             Format::Human => self.stage.out.print(&check::screenful(checks, &self.stage.out_screen)),
             Format::Json => self.print_json(checks),
         }
+        self.flush();
     }
 
     /// Opens the record and the log folder of a run that is about to begin.
@@ -236,9 +243,18 @@ impl Reporter {
             Format::Human => {
                 View::Human(Box::new(Human::new(self.stage.clone(), plan, &lock(&record), self.rerun.clone())))
             }
-            Format::Json => View::Json { json: Json::new(self.stage.out.clone()), err: self.stage.err.clone() },
+            Format::Json => {
+                let Stage { out, err, .. } = self.stage.clone();
+                View::Json { json: Json::new(out.clone()), out, err }
+            }
         };
         Ok(RunReporter::new(record, file, logs, view))
+    }
+
+    /// A result is waited for until somebody has read it, as any program does: nothing else goes on.
+    fn flush(&self) {
+        self.stage.out.flush(Wait::Ever);
+        self.stage.err.flush(Wait::Ever);
     }
 
     fn shows_progress(&self) -> bool {

@@ -7,17 +7,17 @@ use std::{
 };
 
 use super::{
-    human::{CLOSED, Human},
+    human::Human,
     json::Json,
     lock,
     log_dir::LogDir,
-    outlet::Outlet,
-    record::{Places, Record},
+    outlet::{Outlet, Shortfall, Wait},
+    record::{HostRecord, Places, Record},
     record_file::RecordFile,
 };
 use crate::{
     inventory::HostId,
-    rollout::{Event, EventKind, EventSink},
+    rollout::{Event, EventKind, EventSink, RunStatus},
 };
 
 /// Hears one run. That it exists means that its log folder and the first save of its record do too.
@@ -25,23 +25,29 @@ use crate::{
 /// Dropped before the run's end, it leaves the record as it stands, with `status` `running`.
 #[derive(Debug)]
 pub struct RunReporter {
-    parts: Mutex<Parts>,
+    /// Never held while a stream is waited for: what is on disk must not depend on who reads a screen.
+    books: Mutex<Books>,
+    view: Mutex<View>,
+    /// The streams on which the run is shown.
+    outlets: [Outlet; 2],
 }
 
+/// What is kept of the run.
 #[derive(Debug)]
-struct Parts {
+struct Books {
     record: Arc<Mutex<Record>>,
     places: Places,
     file: Option<RecordFile>,
     logs: Option<LogDir>,
-    view: View,
+    /// What of all this could not be written.
+    troubles: Vec<String>,
 }
 
 /// How the run is shown.
 #[derive(Debug)]
 pub(super) enum View {
     Human(Box<Human>),
-    Json { json: Json, err: Outlet },
+    Json { json: Json, out: Outlet, err: Outlet },
 }
 
 /// Reporting cannot begin, so the run must not either.
@@ -68,23 +74,44 @@ pub enum ReportError {
 impl RunReporter {
     pub(super) fn new(record: Arc<Mutex<Record>>, file: Option<RecordFile>, logs: Option<LogDir>, view: View) -> Self {
         let places = Places::of(&lock(&record));
-        Self { parts: Mutex::new(Parts { record, places, file, logs, view }) }
+        let outlets = view.outlets();
+        let books = Mutex::new(Books { record, places, file, logs, troubles: Vec::new() });
+        Self { books, view: Mutex::new(view), outlets }
     }
 
     /// The record as it stands.
     pub fn record(&self) -> Record {
-        lock(&lock(&self.parts).record).clone()
+        lock(&lock(&self.books).record).clone()
+    }
+
+    /// What of the record, the logs or the results could not be written, a line each; final once the
+    /// run is over. A reader who has read enough (`| head`) is no trouble.
+    pub fn trouble(&self) -> Vec<String> {
+        let mut troubles = lock(&self.books).troubles.clone();
+        troubles.extend(lock(&self.view).trouble());
+        troubles
     }
 }
 
 impl EventSink for RunReporter {
     fn event(&self, event: &Event<'_>) {
-        lock(&self.parts).event(event);
+        if let EventKind::Stopping { .. } = event.kind {
+            // Before the view is locked: who holds it may be waiting for a reader.
+            self.outlets.iter().for_each(Outlet::hurry);
+        }
+        let (record, host) = lock(&self.books).event(event);
+        let mut view = lock(&self.view);
+        view.event(event, &record, host.as_ref());
+        if let EventKind::RunFinished { status, .. } = event.kind {
+            let troubles = lock(&self.books).troubles.clone();
+            view.finish(&record, &troubles, patience(status));
+        }
     }
 }
 
-impl Parts {
-    fn event(&mut self, event: &Event<'_>) {
+impl Books {
+    /// Takes an event in; gives the record, and what it says of the host that the event ended.
+    fn event(&mut self, event: &Event<'_>) -> (Arc<Mutex<Record>>, Option<HostRecord>) {
         self.log(&event.kind);
         // A flood of output must not wait for the record, which may be being saved.
         let changed = !matches!(event.kind, EventKind::Output { .. })
@@ -94,10 +121,13 @@ impl Parts {
             (_, Some(file)) if changed => file.changed(),
             (_, Some(_) | None) => {}
         }
-        self.show(event);
         if let EventKind::RunFinished { .. } = event.kind {
-            self.finish();
+            let logs = self.logs.as_ref().and_then(LogDir::trouble);
+            let record = self.file.as_mut().and_then(RecordFile::finish);
+            self.troubles = logs.into_iter().chain(record).collect();
         }
+        let host = finished(&event.kind).and_then(|id| self.places.host(&mut lock(&self.record), id).cloned());
+        (Arc::clone(&self.record), host)
     }
 
     fn log(&mut self, kind: &EventKind<'_>) {
@@ -118,27 +148,54 @@ impl Parts {
             host.log = Some(path.display().to_string());
         }
     }
+}
 
-    fn show(&mut self, event: &Event<'_>) {
-        let host = finished(&event.kind).and_then(|id| self.places.host(&mut lock(&self.record), id).cloned());
-        match &mut self.view {
-            View::Human(human) => human.event(event, host.as_ref()),
-            View::Json { json, .. } => json.event(event, &self.record, host.as_ref()),
+impl View {
+    fn outlets(&self) -> [Outlet; 2] {
+        match self {
+            Self::Human(human) => human.outlets(),
+            Self::Json { out, err, .. } => [out.clone(), err.clone()],
         }
     }
 
-    /// Saves all for the last time, and says what of it failed.
-    fn finish(&mut self) {
-        let logs = self.logs.as_ref().and_then(LogDir::trouble);
-        let record = self.file.as_mut().and_then(RecordFile::finish);
-        let troubles: Vec<String> = logs.into_iter().chain(record).collect();
-        match &mut self.view {
-            View::Human(human) => human.finish(&lock(&self.record), &troubles),
-            View::Json { json, err } => {
-                let closed = json.failure().map(|failure| format!("{CLOSED}: {failure}"));
-                troubles.iter().chain(&closed).for_each(|trouble| err.line(&format!("warning: {trouble}")));
+    fn event(&mut self, event: &Event<'_>, record: &Mutex<Record>, host: Option<&HostRecord>) {
+        match self {
+            Self::Human(human) => human.event(event, host),
+            Self::Json { json, .. } => json.event(event, record, host),
+        }
+    }
+
+    /// Shows the end, and says what could not be written.
+    fn finish(&mut self, record: &Mutex<Record>, troubles: &[String], wait: Wait) {
+        match self {
+            Self::Human(human) => human.finish(&lock(record), troubles, wait),
+            Self::Json { out, err, .. } => {
+                out.finish(wait);
+                let shortfall = out.shortfall().map(|shortfall| shortfall.to_string());
+                troubles.iter().chain(&shortfall).for_each(|trouble| err.line(&format!("warning: {trouble}")));
+                err.finish(wait);
             }
         }
+    }
+
+    /// Why standard output is not whole, where that is a fault.
+    fn trouble(&self) -> Option<String> {
+        let [out, _] = self.outlets();
+        let shortfall = out.shortfall()?;
+        match (self, &shortfall) {
+            (_, Shortfall::Closed(_)) => None,
+            // People see the gap, and the logs have what was in it.
+            (Self::Human(_), Shortfall::Unread(_)) => None,
+            (Self::Json { .. }, Shortfall::Unread(_)) | (_, Shortfall::Failed(_)) => Some(shortfall.to_string()),
+        }
+    }
+}
+
+/// How long the last words of a run wait for their reader.
+const fn patience(status: RunStatus) -> Wait {
+    match status {
+        RunStatus::Succeeded | RunStatus::FinishedWithFailures | RunStatus::Failed => Wait::WhileRead,
+        RunStatus::Interrupted | RunStatus::Terminated => Wait::Briefly,
     }
 }
 

@@ -268,6 +268,7 @@ fn output_is_shown_by_line_with_the_hosts_name() {
     for id in &ids {
         telling.end(&succeeded(id));
     }
+    drop(run);
     let shown = out.text();
     insta::assert_snapshot!(shown, @r"
     web-2: other

@@ -9,6 +9,7 @@ fn told(tell: impl FnOnce(&RunReporter, &Plan), plan: &Plan) -> Vec<Value> {
     let (out, err, builder) = capture(terminal(80));
     let run = builder.format(Format::Json).build().start(plan, Gaps::default()).expect("no files");
     tell(&run, plan);
+    drop(run);
     assert_eq!(err.text(), "", "programs read one stream only");
     assert!(!out.text().contains('\x1b'));
     out.text().lines().map(|line| serde_json::from_str(line).expect("each line is whole")).collect()

@@ -26,6 +26,7 @@ use crate::{
 mod files;
 mod human;
 mod machines;
+mod readers;
 
 /// A stream that a test can read.
 #[derive(Clone, Debug, Default)]
