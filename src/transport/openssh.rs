@@ -10,6 +10,7 @@ use std::{
     env, fmt, fs,
     os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Path, PathBuf},
+    process::{self, Command},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -31,7 +32,7 @@ use super::{
     exchange::{Streams, exchange, raised},
     known_hosts::{KnownHosts, KnownHostsError, alias},
     master::{Clocks, Master, Started},
-    ssh_command::Login,
+    ssh_command::{Known, Login},
     ssh_log::SshLog,
 };
 use crate::{
@@ -150,8 +151,8 @@ impl OpenSsh {
                 fs::File::open(path).map_err(|source| OpenSshError::Unreadable { what, path: path.clone(), source })?;
             }
         }
+        let ssh = find_ssh().ok_or(OpenSshError::NoSsh)?;
         Ok(Self {
-            ssh: find_ssh().ok_or(OpenSshError::NoSsh)?,
             clocks: Clocks { connect: config.connect_timeout, auth: config.auth_timeout },
             handshakes: Semaphore::new(config.handshakes.max(1)),
             login: Login {
@@ -163,7 +164,9 @@ impl OpenSsh {
                 host_keys: config.host_keys,
                 known_hosts: KnownHosts::open(&config.known_hosts_dir, config.host_keys)?,
                 connect_timeout: config.connect_timeout,
+                fork_after_authentication: knows(&ssh, "ForkAfterAuthentication=no"),
             },
+            ssh,
             sockets: Arc::new(socket_folder()?),
             next: AtomicU32::new(0),
         })
@@ -286,7 +289,9 @@ fn explained(broken_off: BrokenOff, end: CommandEnd, last_words: Option<String>)
     let reason = match (end, guard) {
         (CommandEnd::Exited(status), Guard::Mute) if is_not_a_guards(status) => {
             lost.sent = false;
-            Some(format!("the script never started: the remote command ended with exit status {status}; {WHERE_TO_LOOK}"))
+            Some(format!(
+                "the script never started: the remote command ended with exit status {status}; {WHERE_TO_LOOK}"
+            ))
         }
         (CommandEnd::Exited(status), Guard::Mute) => {
             Some(format!("the remote command ended with exit status {status}; {WHERE_TO_LOOK}"))
@@ -323,6 +328,17 @@ fn find_ssh() -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join("ssh")).find(executable)
 }
 
+/// Whether `ssh` takes an option: it reads those of its command line before it obeys `-V`, and connects
+/// to nothing. One that cannot be run at all will say so at the first login.
+fn knows(ssh: &Path, option: &str) -> Known {
+    let mut probe = Command::new(ssh);
+    probe.args(["-o", option, "-V"]).stdin(process::Stdio::null()).stdout(process::Stdio::null());
+    match probe.stderr(process::Stdio::null()).status() {
+        Ok(status) if status.success() => Known::Yes,
+        Ok(_) | Err(_) => Known::No,
+    }
+}
+
 /// A private folder whose path is short: in the user's runtime folder if that will do, else in `/tmp`.
 fn socket_folder() -> Result<TempDir, OpenSshError> {
     let folder_in = |base: &Path| {
@@ -341,4 +357,17 @@ fn is_short_and_plain(base: &Path) -> bool {
     const OURS: usize = "/fwXXXXXX/4294967295".len();
     let path = base.as_os_str().as_bytes();
     base.is_absolute() && path.len() + OURS <= LONGEST_SOCKET && !path.iter().any(|byte| matches!(byte, b'%' | b'$'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_that_this_ssh_does_not_know_is_told_from_one_that_it_does() {
+        let ssh = find_ssh().expect("the OpenSSH client is installed");
+        assert_eq!(knows(&ssh, "BatchMode=yes"), Known::Yes);
+        assert_eq!(knows(&ssh, "NoSuchOption=no"), Known::No);
+        assert_eq!(knows(Path::new("/nowhere/ssh"), "BatchMode=yes"), Known::No);
+    }
 }

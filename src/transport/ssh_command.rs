@@ -28,6 +28,16 @@ pub(super) struct Login {
     pub(super) host_keys: HostKeys,
     pub(super) known_hosts: KnownHosts,
     pub(super) connect_timeout: Duration,
+    /// Whether this `ssh` knows the option.
+    pub(super) fork_after_authentication: Known,
+}
+
+/// Whether an option is one that the `ssh` of this machine knows. To one that does not, it is an error;
+/// and `IgnoreUnknown` on the command line would take the place of the user's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    Yes,
+    No,
 }
 
 impl Login {
@@ -61,6 +71,11 @@ impl Login {
             "UpdateHostKeys=no",
         ] {
             add("-o", &option);
+        }
+        // It would log in and then leave us, with the login held open for ever. `ssh` 8.7 and newer.
+        match self.fork_after_authentication {
+            Known::Yes => add("-o", &"ForkAfterAuthentication=no"),
+            Known::No => {}
         }
         let trust = match self.host_keys {
             HostKeys::AcceptNew => "accept-new",

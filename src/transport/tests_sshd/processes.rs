@@ -57,6 +57,19 @@ async fn a_closed_session_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_client_that_is_configured_to_go_its_own_way_does_not() {
+    let sshd = Sshd::builder().start();
+    // Names that an older `ssh` does not know may be declared so, and our options leave that alone.
+    let config =
+        "IgnoreUnknown ForkAfterAuthentication,NotYetInvented\nForkAfterAuthentication yes\nNotYetInvented yes\n";
+    fs::write(sshd.client_config(), config).expect("writes");
+    let session = session(&sshd).await;
+    assert_eq!(with_word(&word(&sshd)).len(), 2, "ssh and its leash");
+    in_time(session.close()).await;
+    assert!(with_word(&word(&sshd)).is_empty());
+}
+
+#[tokio::test]
 async fn a_connect_that_is_dropped_leaves_nothing() {
     let sshd = Sshd::builder().start();
     let mute = TcpListener::bind((sshd.addresses()[0], 0)).expect("listens");
