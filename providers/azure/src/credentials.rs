@@ -5,7 +5,11 @@
 
 mod links;
 
-use std::{fmt, sync::OnceLock};
+use std::{
+    fmt,
+    sync::OnceLock,
+    time::{Duration as Span, Instant},
+};
 
 use async_trait::async_trait;
 use azure_core::{
@@ -13,7 +17,10 @@ use azure_core::{
     time::{Duration, OffsetDateTime},
 };
 use azure_core_mgmt::auth::{AccessToken as SdkToken, TokenCredential};
-use tokio::sync::Mutex;
+use tokio::{
+    sync::Mutex,
+    time::{self, timeout_at},
+};
 
 use self::links::{Link, NoToken};
 use crate::{environment::Environment, failure::Failure, listing::into_error, wire::Connections};
@@ -29,6 +36,7 @@ pub(crate) struct Credentials {
     /// What the token is for.
     scope: String,
     token: Mutex<Option<AccessToken>>,
+    patience: Patience,
     /// The link that gave the first token.
     giver: OnceLock<&'static str>,
 }
@@ -36,13 +44,15 @@ pub(crate) struct Credentials {
 impl Credentials {
     /// The ordinary chain. A loopback endpoint is a stand-in: no credential is looked for, so none
     /// can reach it, and no metadata service is asked.
-    pub(crate) fn new(connections: &Connections, environment: &Environment, subscription: &str) -> Self {
+    ///
+    /// `allowed` is how long the whole subscription may take from now, tokens included.
+    pub(crate) fn new(connections: &Connections, environment: &Environment, subscription: &str, allowed: Span) -> Self {
         let links = if connections.is_loopback() { Vec::new() } else { links::chain(environment, subscription) };
-        Self::of(links, format!("{}.default", connections.endpoint()))
+        Self::of(links, format!("{}.default", connections.endpoint()), allowed)
     }
 
-    fn of(links: Vec<Box<dyn Link>>, scope: String) -> Self {
-        Self { links, scope, token: Mutex::default(), giver: OnceLock::new() }
+    fn of(links: Vec<Box<dyn Link>>, scope: String, allowed: Span) -> Self {
+        Self { links, scope, token: Mutex::default(), patience: Patience::new(allowed), giver: OnceLock::new() }
     }
 
     /// Where the token came from, or where one was looked for; for hints.
@@ -60,8 +70,13 @@ impl Credentials {
     /// search, for nobody wants to deploy as somebody else because a secret has expired.
     async fn fetch(&self) -> Result<AccessToken, Failure> {
         let mut absent = Vec::new();
+        let (started, limit) = (Instant::now(), self.patience.limit());
         for link in &self.links {
-            match link.token(&self.scope).await {
+            let Ok(answer) = timeout_at(limit, link.token(&self.scope)).await else {
+                let waited = started.elapsed().as_secs_f32();
+                return Err(Failure::Credentials(format!("{}: no answer within {waited:.1} s", link.name())));
+            };
+            match answer {
                 Ok(token) => {
                     let _ = self.giver.set(link.name());
                     return Ok(token);
@@ -71,6 +86,31 @@ impl Credentials {
             }
         }
         Err(Failure::Credentials(format!("no link of the chain gave a token ({})", absent.join("; "))))
+    }
+}
+
+/// How long a token may take. A sign-in that hangs must be told as one, before the deadline of the lists
+/// tells it as a list that is slow.
+#[derive(Debug)]
+struct Patience {
+    /// For any one token, whatever number of links is asked for it.
+    one: Span,
+    /// When the last must be here: the list that waits for it gives up soon after.
+    end: time::Instant,
+}
+
+impl Patience {
+    /// A sign-in is a matter of seconds, that of the Azure CLI too.
+    const LONGEST: Span = Span::from_secs(30);
+
+    fn new(allowed: Span) -> Self {
+        // The wire gives up at 0.98 of what is allowed.
+        Self { one: Self::LONGEST.min(allowed / 2), end: time::Instant::now() + allowed.mul_f64(0.95) }
+    }
+
+    /// The latest moment for a token that is fetched from now on.
+    fn limit(&self) -> time::Instant {
+        self.end.min(time::Instant::now() + self.one)
     }
 }
 
@@ -104,9 +144,13 @@ fn one_line(error: &dyn fmt::Display) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::{
+        future::pending,
+        sync::atomic::{AtomicU32, Ordering},
+    };
 
     use super::*;
+    use crate::listing::into_failure;
 
     /// Answers as told; `Ok` is a token with so many minutes to live.
     #[derive(Debug)]
@@ -132,7 +176,22 @@ mod tests {
     fn chain(answers: Vec<(&'static str, Result<i64, NoToken>)>) -> (Credentials, &'static AtomicU32) {
         let asked: &'static AtomicU32 = Box::leak(Box::default());
         let links = answers.into_iter().map(|(name, answer)| Box::new(Told { name, answer, asked }) as Box<dyn Link>);
-        (Credentials::of(links.collect(), "scope".to_owned()), asked)
+        (Credentials::of(links.collect(), "scope".to_owned(), Span::from_mins(1)), asked)
+    }
+
+    /// Never answers.
+    #[derive(Debug)]
+    struct Hangs;
+
+    #[async_trait]
+    impl Link for Hangs {
+        fn name(&self) -> &'static str {
+            "hangs"
+        }
+
+        async fn token(&self, _: &str) -> Result<AccessToken, NoToken> {
+            pending().await
+        }
     }
 
     fn absent() -> Result<i64, NoToken> {
@@ -163,6 +222,28 @@ mod tests {
         let error = credentials.get_token(&[]).await.unwrap_err().to_string();
         assert!(error.contains("one: not set up") && error.contains("two: not set up"), "{error}");
         assert_eq!(credentials.tried(), "tried: one, two");
+    }
+
+    #[tokio::test]
+    async fn a_link_that_hangs_is_named_within_the_deadline() {
+        let allowed = Span::from_millis(400);
+        let credentials = Credentials::of(vec![Box::new(Hangs)], "scope".to_owned(), allowed);
+        let started = Instant::now();
+        let failure = into_failure(credentials.get_token(&[]).await.unwrap_err());
+        assert!(started.elapsed() < allowed, "{:?}", started.elapsed());
+        assert!(matches!(&failure, Failure::Credentials(why) if why == "hangs: no answer within 0.2 s"), "{failure}");
+        // The next token has only what is left of the deadline.
+        time::sleep_until(credentials.patience.end).await;
+        assert!(credentials.get_token(&[]).await.is_err() && started.elapsed() < allowed * 2);
+    }
+
+    #[test]
+    fn a_token_may_take_less_than_the_lists() {
+        let now = time::Instant::now();
+        for (allowed, most) in [(120, 30), (20, 10)] {
+            let limit = Patience::new(Span::from_secs(allowed)).limit() - now;
+            assert_eq!(limit.as_secs(), most, "{limit:?} of {allowed} s");
+        }
     }
 
     #[tokio::test]

@@ -64,8 +64,9 @@ impl Azure {
         progress: &dyn Progress,
     ) -> Result<Vec<Instance>, ScopeError> {
         let (steps, heard) = mpsc::unbounded_channel();
-        let credentials = Arc::new(Credentials::new(&connections, &self.environment, &subscription));
-        let wire = Wire::new(connections, selector.deadline, steps);
+        let allowed = selector.deadline;
+        let credentials = Arc::new(Credentials::new(&connections, &self.environment, &subscription, allowed));
+        let wire = Wire::new(connections, allowed, steps);
         let client = Client::new(Arc::new(wire), Arc::clone(&credentials), subscription.clone());
         let survey = survey::subscription(&client, &self.config, selector);
         relay(&scope, progress, heard, survey)
