@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn the_values_of_settings_that_are_off_are_the_defaults() {
-        let bare = "[targets.web]\nselect = [{ provider = \"aws\" }]\n";
+        let bare = "[targets.web]\nselect = [{ provider = \"aws\", tags = { role = \"web\" } }]\n";
         let keep = |line: &&str| {
             let own =
                 ["args", "idle_timeout", "port", "jump", "identity_file", "config_file", "exclude", "unaddressed"];

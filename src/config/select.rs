@@ -94,6 +94,7 @@ impl SelectTable {
     pub(super) fn check(self) -> Result<Select, Problem> {
         self.foreign_keys()?;
         self.empty_lists()?;
+        self.everything()?;
         let source = match self.provider {
             ProviderKey::Aws => Source::Aws(AwsSource {
                 regions: self.regions.unwrap_or(Regions::FromChain),
@@ -136,6 +137,19 @@ impl SelectTable {
             deadline: self.deadline.map_or(Selector::DEFAULT_DEADLINE, Into::into),
             allow_partial: self.allow_partial.unwrap_or(false),
         })
+    }
+
+    /// A forgotten `tags` would mean every machine that the credentials can see.
+    fn everything(&self) -> Result<(), Problem> {
+        let narrowed = self.tags.is_some()
+            || [&self.vpcs, &self.networks, &self.resource_groups, &self.scale_sets].into_iter().any(Option::is_some);
+        if narrowed || self.provider == ProviderKey::Static {
+            return Ok(());
+        }
+        let provider = self.provider.as_str();
+        let problem = format!("without `tags` this selects every {provider} machine that the credentials can see");
+        Err(Problem::new(at(["provider"]), problem)
+            .hint("add tags = { KEY = \"VALUE\" }; an empty value stands for any, as in tags = { Name = \"\" }"))
     }
 
     /// A key that another provider understands would be silently without effect here.

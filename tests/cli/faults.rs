@@ -159,7 +159,7 @@ async fn one_scope_that_fails_fails_all_unless_it_may() {
     let config = |allow: bool| {
         format!(
             "[targets.web]\nselect = [\n  {{ provider = \"static\", hosts = [\"127.0.0.9\"] }},\n  \
-             {{ provider = \"aws\", regions = [\"eu-west-1\"], endpoint = \"{}\", deadline = \"15s\", allow_partial = {allow} }},\n]\n",
+             {{ provider = \"aws\", regions = [\"eu-west-1\"], tags = {{ role = \"web\" }}, endpoint = \"{}\", deadline = \"15s\", allow_partial = {allow} }},\n]\n",
             stage.server.endpoint()
         )
     };

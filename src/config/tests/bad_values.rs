@@ -68,7 +68,7 @@ app = "shop"
     "#;
 
     exclude_of_everything: r#"[targets.web]
-select = [{ provider = "aws" }]
+select = [{ provider = "aws", tags = { role = "web" } }]
 exclude = [{}]
 "# => @r"
     fleetwide.toml:3:12: an exclude without anything would leave out every instance

@@ -47,7 +47,7 @@ fn the_five_layers_are_peeled_off_one_by_one() {
     let both = Fixture::with_project(PROJECT);
     both.write("home/.config/fleetwide/config.toml", USER);
     let variables = env(&[("FLEETWIDE_USER", "variable")]);
-    let bare = "[targets.web]\nselect = [{ provider = \"aws\" }]\n";
+    let bare = "[targets.web]\nselect = [{ provider = \"aws\", tags = { role = \"web\" } }]\n";
     let login = |fixture: &Fixture, overrides: &Overrides| fixture.target(overrides).ssh.user;
 
     assert_eq!(login(&both, &user("flag").over(variables.clone())).as_deref(), Some("flag"));

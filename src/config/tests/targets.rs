@@ -9,7 +9,7 @@ use crate::config::{DeployTable, Overrides, Places, Regions, Source, SshTable, T
 
 const TWO: &str = r#"
 [targets.web]
-select = [{ provider = "aws", regions = ["eu-west-1"], profile = "shop" }, { provider = "gcp", projects = ["shop"] }]
+select = [{ provider = "aws", regions = ["eu-west-1"], profile = "shop", tags = { env = "prod" } }, { provider = "gcp", projects = ["shop"], tags = { env = "prod" } }]
 [targets.worker]
 select = [{ provider = "static", hosts = ["10.0.0.1"] }]
 "#;
@@ -121,7 +121,7 @@ fn flags_replace_parts_of_a_named_target() {
 #[test]
 fn targets_of_both_files_are_known() {
     let fixture = Fixture::with_project(TWO);
-    fixture.write("home/.config/fleetwide/config.toml", "[targets.home]\nselect = [{ provider = \"aws\" }]\n");
+    fixture.write("home/.config/fleetwide/config.toml", "[targets.home]\nselect = [{ provider = \"aws\", tags = { role = \"web\" } }]\n");
     assert_eq!(fixture.config().target_names(), ["home", "web", "worker"]);
     assert!(target(&fixture, Some("home"), &Overrides::default()).is_ok());
 }
