@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{
     hosts::{self, HostJson},
     neutral,
-    record::ms,
+    record::{Gaps, MissingScope, SkippedInstance, ms},
     screen::{Ink, Screen},
     words,
 };
@@ -41,6 +41,25 @@ pub(super) struct PlanJson<'a> {
     on_lost: OnLost,
     limits: LimitsJson,
     stages: Vec<StageJson<'a>>,
+}
+
+/// The result of `plan` as programs read it: what would be run, and what discovery could not give.
+#[derive(Debug, Serialize)]
+pub(super) struct PlanResultJson<'a> {
+    #[serde(flatten)]
+    plan: PlanJson<'a>,
+    missing_scopes: Vec<MissingScope>,
+    skipped_unaddressed: Vec<SkippedInstance>,
+}
+
+impl<'a> PlanResultJson<'a> {
+    pub(super) fn new(plan: &'a Plan, gaps: Gaps<'_>) -> Self {
+        Self {
+            plan: plan.into(),
+            missing_scopes: gaps.missing_scopes.iter().map(MissingScope::from).collect(),
+            skipped_unaddressed: gaps.unaddressed.iter().map(SkippedInstance::from).collect(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]

@@ -23,7 +23,7 @@ use super::{
     lock,
     log_dir::LogDir,
     outlet::{Outlet, Wait},
-    plan::{self, PlanJson},
+    plan::{self, PlanResultJson},
     record::{Gaps, Record},
     record_file::RecordFile,
     run::{ReportError, RunReporter, View},
@@ -201,7 +201,7 @@ impl Reporter {
         self.end_discovery();
         match self.format {
             Format::Human => self.stage.out.print(&plan::screenful(plan, &self.stage.out_screen)),
-            Format::Json => self.print_json(&PlanJson::from(plan)),
+            Format::Json => self.print_json(&PlanResultJson::new(plan, gaps)),
         }
         self.stage.err.print(&hosts::gaps(gaps, &self.stage.err_screen));
         self.flush();

@@ -1,5 +1,6 @@
 //! JSON for programs.
 
+use provider_core::{FailureKind, Scope, ScopeError};
 use serde_json::Value;
 
 use super::*;
@@ -89,7 +90,10 @@ fn hosts_are_an_array() {
 #[test]
 fn the_plan_is_whole_and_holds_no_secret() {
     let (out, _, builder) = capture(terminal(80));
-    builder.format(Format::Json).build().show_plan(&plan(1), Gaps::default());
+    let missing =
+        [ScopeError::new(Scope::new(&ProviderName::new("aws"), "eu-west-1"), FailureKind::TimedOut, "no answer in 2m")];
+    let gaps = Gaps { missing_scopes: &missing, unaddressed: &[host(3).instance] };
+    builder.format(Format::Json).build().show_plan(&plan(1), gaps);
     insta::assert_snapshot!(out.text(), @r#"
     {
       "schema": 1,
@@ -145,6 +149,19 @@ fn the_plan_is_whole_and_holds_no_secret() {
               }
             }
           ]
+        }
+      ],
+      "missing_scopes": [
+        {
+          "scope": "aws eu-west-1",
+          "kind": "timed-out",
+          "message": "no answer in 2m"
+        }
+      ],
+      "skipped_unaddressed": [
+        {
+          "id": "aws:i-0000000000000003",
+          "name": "web-3"
         }
       ]
     }
