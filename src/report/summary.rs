@@ -206,15 +206,19 @@ fn circumstances(record: &Record, screen: &Screen) -> String {
 
 /// The commands that help now, each with what it is for.
 fn next(record: &Record, rerun: Option<&str>) -> Vec<(String, &'static str)> {
-    let summary = record.summary();
     let mut commands = Vec::new();
-    if summary.unreachable > 0 {
+    if record.hosts.iter().any(HostRecord::out_of_reach) {
         commands.push((format!("fleetwide check {}", neutral::line(&record.target)), "# why hosts cannot be reached"));
     }
     match record.status {
         Status::Succeeded | Status::Running => {}
         Status::FinishedWithFailures | Status::Failed | Status::Interrupted | Status::Terminated => {
-            commands.extend(rerun.map(|command| (neutral::line(command), "# runs it again, on every host")));
+            let reason = if record.hosts.iter().any(HostRecord::was_busy) {
+                "# later, when hosts are no longer busy with another run"
+            } else {
+                "# runs it again, on every host"
+            };
+            commands.extend(rerun.map(|command| (neutral::line(command), reason)));
         }
     }
     commands

@@ -67,10 +67,15 @@ pub(super) fn by_provider<'a>(hosts: impl IntoIterator<Item = &'a Host>) -> Stri
 /// Why a host did not succeed, in one harmless line: `exit status 3`, `killed by SIGTERM: timed out`, …
 pub(super) fn why(host: &HostRecord) -> String {
     let message = host.message.as_deref().map(neutral::line).unwrap_or_default();
-    let ended = match (host.exit_status, &host.signal) {
-        (Some(status), _) => format!("exit status {status}"),
-        (None, Some(signal)) => format!("killed by SIG{}", neutral::line(signal)),
-        (None, None) => String::new(),
+    let (ended, message) = match (host.exit_status, host.signal.as_deref().map(neutral::line)) {
+        (Some(status), _) => (format!("exit status {status}"), message),
+        // Messages name a signal as the protocol does, people know it by its whole name.
+        (None, Some(signal)) => {
+            let ended = format!("killed by SIG{signal}");
+            let message = message.replace(&format!("killed by {signal}"), &ended);
+            (ended, message)
+        }
+        (None, None) => (String::new(), message),
     };
     match (ended.is_empty(), message.is_empty()) {
         (true, true) => match host.outcome {

@@ -483,3 +483,56 @@ fn a_live_display_is_drawn_below_and_taken_away() {
     assert!(drawn.ends_with("\x1b[2A"), "the three lines are cleared: {drawn:?}");
     assert_eq!(out.text(), all_outcomes(terminal(80), Detail::Normal).0);
 }
+
+/// How a host's end is told, at once and in the last screen.
+fn told_of(result: &HostResult, plan: &Plan) -> String {
+    let (out, err, builder) = capture(terminal(100));
+    let run =
+        builder.rerun("fleetwide run web -- true".to_owned()).build().start(plan, Gaps::default()).expect("no files");
+    let mut telling = Telling::of(&run, plan);
+    telling.whole(result);
+    telling.finish(None);
+    format!("{}--\n{}", err.text(), out.text())
+}
+
+#[test]
+fn a_signal_is_named_once() {
+    let plan = plan(1);
+    let killed = |message: &str| HostResult {
+        signal: Some("KILL".to_owned()),
+        failure: Some(FailureCause::Script),
+        message: Some(message.to_owned()),
+        ..result(&ids(&plan)[0], Outcome::Failed)
+    };
+    let told = told_of(&killed("killed by KILL"), &plan);
+    assert!(told.contains("failed after 12s: killed by SIGKILL\n") && !told.contains("killed by KILL"), "{told}");
+    let told = told_of(&killed("timed out after 3s; the script was ended (killed by KILL)"), &plan);
+    let once = "failed after 12s: timed out after 3s; the script was ended (killed by SIGKILL)\n";
+    assert!(told.contains(once), "{told}");
+}
+
+#[test]
+fn what_to_do_next_suits_why_hosts_are_unreachable() {
+    let plan = plan(1);
+    let refused = |message: &str| HostResult {
+        failure: Some(FailureCause::Unreachable(UnreachableCause::Refused)),
+        message: Some(message.to_owned()),
+        ..result(&ids(&plan)[0], Outcome::Unreachable)
+    };
+    let next = |result: &HostResult| {
+        let told = told_of(result, &plan);
+        told.split_once("next: ").map(|(_, next)| next.to_owned()).expect("it says what to do")
+    };
+    assert_eq!(
+        next(&refused("the host is busy with another run: since 12:00")),
+        "fleetwide run web -- true  # later, when hosts are no longer busy with another run\n"
+    );
+    assert_eq!(
+        next(&refused("no space for the record: disk full")),
+        "fleetwide run web -- true  # runs it again, on every host\n"
+    );
+    insta::assert_snapshot!(next(&unreachable(&ids(&plan)[0])), @r"
+    fleetwide check web        # why hosts cannot be reached
+          fleetwide run web -- true  # runs it again, on every host
+    ");
+}
