@@ -7,6 +7,7 @@
 
 use std::{
     error::Error,
+    io,
     marker::PhantomData,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -30,8 +31,8 @@ use crate::{
     wire,
 };
 
-/// Attempts that fail in a row, for another reason than throttling, before the request is given up.
-/// Being throttled is the one failure that patience mends: there only the deadline ends it.
+/// Attempts in a row that fail for a reason which waiting hardly ever mends, before the request is given
+/// up. For what waiting does mend, only the deadline ends it.
 const PATIENCE: u32 = 5;
 
 /// What was heard.
@@ -65,8 +66,10 @@ struct State {
     calls: u32,
     /// The last attempt's failure and when it was; `None` once an attempt succeeded.
     failed: Option<(Failure, Instant)>,
-    /// Failures in a row that are no throttling.
+    /// Failures in a row that waiting does not mend.
     unmended: u32,
+    /// How many calls there were when the last attempt was judged: the SDK asks twice for one.
+    judged: u32,
 }
 
 impl<E> Clone for Listener<E> {
@@ -180,12 +183,70 @@ impl<E: OperationError> ClassifyRetry for Listener<E> {
     fn classify_retry(&self, attempt: &InterceptorContext) -> RetryAction {
         let failure = self.failure(attempt);
         let mut state = self.state();
-        state.unmended = match &failure {
-            Some(failure) if failure.kind != FailureKind::Throttled => state.unmended + 1,
-            _ => 0,
-        };
+        let throttled = failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::Throttled);
+        if state.judged != state.calls {
+            state.judged = state.calls;
+            let in_vain = failure.as_ref().is_some_and(|failure| !waiting_mends(failure.kind, attempt));
+            state.unmended = if in_vain { state.unmended + 1 } else { 0 };
+        }
         state.failed = failure.map(|failure| (failure, Instant::now()));
-        // What is retried at all is the SDK's to say; here it is only stopped.
-        if state.unmended >= PATIENCE { RetryAction::RetryForbidden } else { RetryAction::NoActionIndicated }
+        if state.unmended >= PATIENCE {
+            RetryAction::RetryForbidden
+        } else if throttled {
+            // The SDK goes by the code alone, and a proxy's HTTP 429 has none.
+            RetryAction::throttling_error()
+        } else {
+            // What else is retried is the SDK's to say.
+            RetryAction::NoActionIndicated
+        }
+    }
+}
+
+/// Whether the same request may well succeed later.
+fn waiting_mends(kind: FailureKind, attempt: &InterceptorContext) -> bool {
+    match kind {
+        FailureKind::Throttled | FailureKind::Service | FailureKind::TimedOut => true,
+        FailureKind::Unreachable => {
+            let connector =
+                attempt.output_or_error().and_then(Result::err).and_then(|error| error.as_connector_error());
+            !connector.is_some_and(|error| is_settled(error))
+        }
+        FailureKind::Credentials
+        | FailureKind::Denied
+        | FailureKind::Scope
+        | FailureKind::BadAnswer
+        | FailureKind::Configuration => false,
+    }
+}
+
+/// True when the other side cannot be had at all: no such name, nobody listens, or no TLS that is trusted.
+fn is_settled(error: &(dyn Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
+    causes.any(|cause| match cause.downcast_ref::<io::Error>() {
+        Some(error) => matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidData),
+        // The HTTP client has no type for it.
+        None => cause.to_string().starts_with("dns error"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_some_connections_are_hopeless() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{0}")]
+        struct Outer(&'static str, #[source] io::Error);
+        for (kind, settled) in [
+            (io::ErrorKind::ConnectionRefused, true),
+            (io::ErrorKind::InvalidData, true),
+            (io::ErrorKind::ConnectionReset, false),
+            (io::ErrorKind::TimedOut, false),
+            (io::ErrorKind::UnexpectedEof, false),
+        ] {
+            assert_eq!(is_settled(&Outer("client error (Connect)", kind.into())), settled, "{kind}");
+        }
+        assert!(is_settled(&Outer("dns error", io::Error::other("Name or service not known"))));
     }
 }

@@ -138,6 +138,9 @@ fn kind_of(code: Option<&str>, status: Option<u16>) -> FailureKind {
             FailureKind::Throttled
         }
         _ => match status {
+            // Without a code it is a proxy's or a load balancer's own.
+            Some(401 | 407) if code.is_none() => FailureKind::Credentials,
+            Some(403) if code.is_none() => FailureKind::Denied,
             Some(429) => FailureKind::Throttled,
             Some(500..) => FailureKind::Service,
             Some(300..) if code.is_some() => FailureKind::Configuration,
@@ -215,6 +218,10 @@ mod tests {
             (Some("Unavailable"), 503, FailureKind::Service),
             (Some("InternalError"), 500, FailureKind::Service),
             (None, 502, FailureKind::Service),
+            (None, 401, FailureKind::Credentials),
+            (None, 403, FailureKind::Denied),
+            (Some("Strange"), 403, FailureKind::Configuration),
+            (None, 429, FailureKind::Throttled),
             (None, 404, FailureKind::BadAnswer),
             (None, 200, FailureKind::BadAnswer),
         ];

@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
     net::Ipv4Addr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use axum::{Form, Router, http::StatusCode, routing::post};
@@ -34,7 +35,8 @@ async fn serve(answers: Vec<Answer>) -> AwsConfig {
 }
 
 async fn ask(config: AwsConfig) -> Result<Vec<Instance>, ProviderError> {
-    let selector = Selector::running([("role", "web")].into_iter().collect());
+    let selector =
+        Selector { deadline: Duration::from_secs(2), ..Selector::running([("role", "web")].into_iter().collect()) };
     Aws::new(config).instances(&selector, &Silent).await
 }
 
@@ -156,5 +158,22 @@ async fn regions_must_be_listed_whole_and_by_name() {
     cut[0].2.truncate(110);
     for answers in [cut, listed(""), listed(&format!("{named}<item><regionEndpoint>x</regionEndpoint></item>"))] {
         assert_eq!(only_failure(everywhere(answers).await).await.kind, FailureKind::BadAnswer);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_a_code_goes_by_its_status() {
+    for (status, kind) in [
+        (401, FailureKind::Credentials),
+        (403, FailureKind::Denied),
+        (404, FailureKind::BadAnswer),
+        (429, FailureKind::Throttled),
+    ] {
+        let answers = vec![("DescribeInstances", status, "<html>no</html>".to_owned())];
+        let failure = only_failure(serve(answers).await).await;
+        assert_eq!(failure.kind, kind, "{failure}");
+        assert!(failure.message.contains(&format!("HTTP {status}")), "{failure}");
+        // Given up after the deadline, and not at once.
+        assert_eq!(failure.message.contains("given up"), status == 429, "{failure}");
     }
 }

@@ -226,12 +226,20 @@ async fn unavailable_once_then_fine() {
 }
 
 #[tokio::test]
+async fn unavailable_for_a_while_is_waited_out() {
+    let server = server(web(EU, 1)).await;
+    server.state.order(Fault::Unavailable { times: Some(4) });
+    let (answer, _) = ask(config(&server, &[EU]), &selector()).await;
+    assert_eq!((answer.expect("instances").len(), server.state.calls().len()), (1, 5));
+}
+
+#[tokio::test]
 async fn unavailable_for_ever_is_the_services_failure() {
     let server = server(web(EU, 1)).await;
     server.state.order(Fault::Unavailable { times: None });
     let failure = only_failure(ask(config(&server, &[EU]), &hasty()).await.0);
     assert_eq!(failure.kind, FailureKind::Service, "{failure}");
-    assert!(failure.message.contains("Unavailable"), "{failure}");
+    assert!(failure.message.contains("Unavailable") && failure.message.contains("given up"), "{failure}");
 }
 
 #[tokio::test]
