@@ -27,6 +27,9 @@ pub(crate) enum Failure {
     /// An entry, or a whole page, is not what the API promises.
     #[error("{operation} at {host}: cannot read {what}: {reason}")]
     Unreadable { operation: &'static str, host: String, what: String, reason: String },
+    /// A page that goes on and on.
+    #[error("{operation} at {host}: the answer is larger than {mebibytes} MiB")]
+    TooLarge { operation: &'static str, host: String, mebibytes: usize },
     /// A machine of which nobody says what it is doing.
     #[error("the power state of {0} is in no answer, though it was asked for twice")]
     NoPowerState(ResourceId),
@@ -66,6 +69,7 @@ impl Failure {
             Self::ForeignLink { .. }
             | Self::RepeatedLink { .. }
             | Self::Unreadable { .. }
+            | Self::TooLarge { .. }
             | Self::NoPowerState(_)
             | Self::EmptyId(_)
             | Self::SharedId { .. }

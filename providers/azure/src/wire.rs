@@ -25,6 +25,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How often a request is made when nobody answers. A wrong address must not take the whole deadline to be noticed.
 const TRIES_WITHOUT_ANSWER: u32 = 4;
+/// No answer is larger: a page of machines is some hundred kilobytes. Whatever sends more without an end
+/// must not fill the memory of who asks.
+const LARGEST_BODY: usize = 64 << 20;
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -197,12 +200,19 @@ impl Wire {
             again: Again::Unanswered,
         };
         let request = self.connections.http.get(url.clone()).bearer_auth(token).header("accept", "application/json");
-        let response = request.send().await.map_err(unanswered)?;
+        let mut response = request.send().await.map_err(unanswered)?;
         let status = response.status();
         let asked = asked_wait(&response);
-        let body = response.bytes().await.map_err(unanswered)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unanswered)? {
+            if body.len() + chunk.len() > LARGEST_BODY {
+                let failure = Failure::TooLarge { operation, host: self.host(), mebibytes: LARGEST_BODY >> 20 };
+                return Err(Setback { failure, again: Again::No });
+            }
+            body.extend_from_slice(&chunk);
+        }
         if status.is_success() {
-            return Ok(body.into());
+            return Ok(body);
         }
         let Refusal { code, message } = Refusal::read(&body);
         let failure = Failure::Refused { operation, host: self.host(), status: status.as_u16(), code, message };

@@ -1,11 +1,20 @@
 //! Answers that the stand-in never gives, each written by hand.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use axum::{
     Router,
+    body::{Body, Bytes},
     http::{StatusCode, Uri},
+    routing::get,
 };
+use futures::stream;
 use provider_azure::Azure;
 use provider_core::{FailureKind, InstanceState, Provider, Selector, Silent};
 use serde_json::{Value, json};
@@ -210,4 +219,30 @@ async fn a_machine_with_an_empty_id_is_named() {
     let failure = only(azure.instances(&role_web(), &Silent).await);
     assert_eq!(failure.kind, FailureKind::BadAnswer);
     assert!(failure.message.contains("/virtualmachines/other is empty"), "{failure}");
+}
+
+#[tokio::test]
+async fn an_answer_without_an_end_is_not_read_to_it() {
+    for status in [StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE] {
+        let sent = Arc::new(AtomicUsize::new(0));
+        let log = Arc::clone(&sent);
+        let endless = move || {
+            let log = Arc::clone(&log);
+            let mebibyte = Bytes::from(vec![b' '; 1 << 20]);
+            let body = stream::repeat_with(move || {
+                log.fetch_add(1, Ordering::SeqCst);
+                Ok::<_, Infallible>(mebibyte.clone())
+            });
+            async move { (status, Body::from_stream(body)) }
+        };
+        let empty = || async { r#"{"value": []}"# };
+        let path = "/subscriptions/{id}/providers/Microsoft.Network/networkInterfaces";
+        let azure = stand_in(Router::new().route(path, get(endless)).fallback(empty)).await;
+        let failure = only(azure.instances(&role_web(), &Silent).await);
+        assert_eq!(failure.kind, FailureKind::BadAnswer);
+        assert!(failure.message.contains("networkInterfaces") && failure.message.contains("64 MiB"), "{failure}");
+        // What is sent and not read is in the buffers of two sockets.
+        let sent = sent.load(Ordering::SeqCst);
+        assert!((64..96).contains(&sent), "{sent} MiB, and once");
+    }
 }
