@@ -1,6 +1,6 @@
 //! `deploy`: the one button.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::{Args, ValueHint};
 
@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{
     deploy::{self, DeployRequest, Task},
-    report::Gaps,
+    report::{Gaps, RunReporter},
+    rollout::EventSink,
 };
 
 /// Deploy: run the target's script on every one of its servers
@@ -112,7 +113,10 @@ pub(super) async fn carry_out(
         reporter.show_plan(&prepared.plan, gaps);
         return Ok(exit_code::SUCCESS);
     }
-    let sink = reporter.start(&prepared.plan, gaps)?;
-    let report = deploy::execute(prepared, std::sync::Arc::new(sink), &mut session.cancel).await;
-    Ok(report.rollout.status.exit_code())
+    let told = Arc::new(reporter.start(&prepared.plan, gaps)?);
+    let sink: Arc<dyn EventSink> = Arc::<RunReporter>::clone(&told);
+    let code = deploy::execute(prepared, sink, &mut session.cancel).await.rollout.status.exit_code();
+    // Who asked for a record and has none must not read success. What went wrong has been said by now.
+    let well = matches!(code, exit_code::SUCCESS | exit_code::WITHIN_BUDGET);
+    Ok(if well && !told.trouble().is_empty() { exit_code::INTERNAL } else { code })
 }

@@ -19,6 +19,8 @@ pub const DISCOVERY: u8 = 3;
 pub const TOO_FEW_HOSTS: u8 = 4;
 /// A gate before the first host refused: nothing touched.
 pub const GATE: u8 = 6;
+/// Finished, with failures inside the budget.
+pub const WITHIN_BUDGET: u8 = 7;
 
 /// The exit code that says what went wrong. Exhaustive: a new error must be given its code.
 pub(super) fn of(error: &CliError) -> u8 {

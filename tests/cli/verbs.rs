@@ -128,3 +128,27 @@ fn whole_logs_are_kept_under_log_dir() {
     let logs = fleet.logs("logs");
     assert!(logs.starts_with("1\n2\n3\n") && logs.ends_with("50000\n\u{1b}[31mred\0"), "{} bytes", logs.len());
 }
+
+#[test]
+fn a_report_that_cannot_be_written_is_no_success() {
+    let fleet = SshFleet::start(&[("only".to_owned(), Vec::new())], "");
+    fleet.project.write("deploy.sh", "#!/bin/sh\nrm -r \"$FOLDER\"\n");
+    let folder = fleet.project.path("reports");
+    std::fs::create_dir(&folder).expect("a folder");
+    let variable = format!("FOLDER={}", folder.display());
+    let report = folder.join("report.json");
+    let report = report.to_str().expect("text");
+    fleet.project.run(&["deploy", "web", "--revision", "v1", "--env", &variable, "--report", report]).expect(1);
+}
+
+#[test]
+fn a_signal_that_was_to_be_ignored_is_ignored() {
+    let fleet = SshFleet::start(&[("only".to_owned(), Vec::new())], "");
+    let line = "trap '' HUP; exec \"$0\" deploy web --revision v1 --env PID_OF_DEPLOY=$$";
+    fleet.project.write("deploy.sh", "#!/bin/sh\nkill -s HUP \"$PID_OF_DEPLOY\"\nsleep 1\n");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", line, env!("CARGO_BIN_EXE_fleetwide")]).current_dir(fleet.project.path(""));
+    command.env("HOME", fleet.project.home());
+    let output = command.output().expect("sh runs");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
