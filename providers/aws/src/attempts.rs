@@ -22,12 +22,15 @@ use aws_sdk_ec2::{
     error::{BoxError, ProvideErrorMetadata},
     operation::RequestId,
 };
+use aws_smithy_runtime_api::client::{
+    interceptors::context::OutputOrError,
+    ser_de::{DeserializeResponse, SharedResponseDeserializer},
+};
 use provider_core::FailureKind;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::{
     failure::{Failure, Request},
-    response::culprit,
     wire,
 };
 
@@ -125,7 +128,7 @@ impl<E: OperationError> Listener<E> {
             let mut failure = request.refused(status, refusal.meta(), refusal.request_id(), refusal);
             let body = response.and_then(|response| std::str::from_utf8(response.body().bytes()?).ok());
             if failure.kind == FailureKind::BadAnswer
-                && let Some(id) = body.and_then(culprit)
+                && let Some(id) = body.and_then(wire::culprit)
             {
                 failure.message = format!("{}, in the description of instance `{id}`", failure.message);
             }
@@ -166,13 +169,33 @@ impl<E: OperationError> Intercept for Listener<E> {
         &self,
         attempt: &mut FinalizerInterceptorContextMut<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         match attempt.response().and_then(|response| wire::whole(response, self.0.request.operation)) {
-            Some(Err(cut)) => Err(cut.into()),
-            Some(Ok(())) | None => Ok(()),
+            Some(Err(cut)) => return Err(cut.into()),
+            Some(Ok(())) => {}
+            None => return Ok(()),
         }
+        let failed = attempt.output_or_error_mut().is_some_and(|outcome| outcome.is_err());
+        if failed
+            && let Some(outcome) = read_again(attempt, bag)
+            && let Some(first) = attempt.output_or_error_mut()
+        {
+            *first = outcome;
+        }
+        Ok(())
     }
+}
+
+/// Parses the answer once more, without the times that cannot be read; `None` when that is no better.
+fn read_again(attempt: &mut FinalizerInterceptorContextMut<'_>, bag: &ConfigBag) -> Option<OutputOrError> {
+    let deserializer = bag.load::<SharedResponseDeserializer>()?;
+    let response = attempt.response_mut()?;
+    let legible = wire::without_unreadable_times(std::str::from_utf8(response.body().bytes()?).ok()?)?;
+    let whole = std::mem::replace(response.body_mut(), legible.into());
+    let outcome = deserializer.deserialize_nonstreaming_with_config(response, bag);
+    *response.body_mut() = whole;
+    outcome.is_ok().then_some(outcome)
 }
 
 impl<E: OperationError> ClassifyRetry for Listener<E> {

@@ -31,7 +31,7 @@ pub(crate) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// The instances of this region that the server takes for `selector`'s.
+    /// The instances of this region that `selector` takes.
     pub(crate) async fn instances(&self, selector: &Selector, config: &AwsConfig) -> Result<Vec<Instance>, ScopeError> {
         let (listener, heard) = self.listen::<DescribeInstancesError>("DescribeInstances");
         let mut pages = self
@@ -49,9 +49,8 @@ impl Place<'_> {
             let mut seen = HashSet::new();
             while let Some(page) = pages.next().await {
                 let page = page.map_err(|error| explain(&listener, &error))?;
-                found.extend(
-                    self.read(&page, config).map_err(|error| listener.request().bad_answer(&error.to_string()))?,
-                );
+                let read = self.read(&page, selector, config);
+                found.extend(read.map_err(|error| listener.request().bad_answer(&error.to_string()))?);
                 if let Some(token) = page.next_token.filter(|token| !token.is_empty())
                     && !seen.insert(token)
                 {
@@ -65,10 +64,15 @@ impl Place<'_> {
         self.within_deadline(&listener, heard, work).await
     }
 
-    fn read(&self, page: &DescribeInstancesOutput, config: &AwsConfig) -> Result<Vec<Instance>, response::Unreadable> {
+    fn read(
+        &self,
+        page: &DescribeInstancesOutput,
+        selector: &Selector,
+        config: &AwsConfig,
+    ) -> Result<Vec<Instance>, response::Unreadable> {
         let held = page.reservations().iter().map(|reservation| reservation.instances().len()).sum();
         self.progress.step(self.scope, Step::Page { instances: held });
-        response::instances(page.reservations(), self.region, config)
+        response::instances(page.reservations(), self.region, config, selector)
     }
 
     /// The regions that the account can use. One that it has not opted into is none of them.

@@ -10,7 +10,7 @@ use aws_sdk_ec2::{
     },
 };
 use jiff::Timestamp;
-use provider_core::{Addresses, Instance, InstanceId, InstanceState};
+use provider_core::{Addresses, Instance, InstanceId, InstanceState, Selector};
 
 use crate::{NAME, config::AwsConfig};
 
@@ -20,6 +20,9 @@ pub(crate) enum Unreadable {
     /// Nothing to call it by.
     #[error("an instance of reservation `{reservation}` has no id")]
     NoId { reservation: String },
+    /// Nobody can say whether it is one of the machines asked for.
+    #[error("instance `{id}` is described without its state")]
+    NoState { id: String },
     /// An address that is none.
     #[error("instance `{id}` has the {what} `{text}`, which is not one")]
     Address { id: String, what: &'static str, text: String },
@@ -31,29 +34,50 @@ pub(crate) enum Unreadable {
     NoRegions,
 }
 
-/// The instances of one page that lie in `config`'s zones and VPCs.
+/// The instances of one page that `selector` takes and that lie in `config`'s zones and VPCs.
+///
+/// What is not asked for need not be readable: a machine long terminated must not fail all others.
 pub(crate) fn instances(
     reservations: &[Reservation],
     region: &str,
     config: &AwsConfig,
+    selector: &Selector,
 ) -> Result<Vec<Instance>, Unreadable> {
     let mut found = Vec::new();
     for reservation in reservations {
         for described in reservation.instances() {
-            if config.covers(zone(described), described.vpc_id().unwrap_or_default()) {
-                found.push(instance(described, reservation, region)?);
+            let tags = tags(described);
+            if !config.covers(zone(described), described.vpc_id().unwrap_or_default()) || !selector.tags.matches(&tags)
+            {
+                continue;
+            }
+            let id = id(described, reservation)?;
+            let state = match state(described) {
+                Some(state) => state,
+                None if selector.states.contains(&InstanceState::Unknown) => InstanceState::Unknown,
+                None => return Err(Unreadable::NoState { id: id.to_owned() }),
+            };
+            if selector.states.contains(&state) {
+                found.push(instance(described, id, state, tags, reservation, region)?);
             }
         }
     }
     Ok(found)
 }
 
-fn instance(described: &Ec2Instance, reservation: &Reservation, region: &str) -> Result<Instance, Unreadable> {
-    let id = described
-        .instance_id()
-        .filter(|id| !id.is_empty())
-        .ok_or_else(|| Unreadable::NoId { reservation: reservation.reservation_id().unwrap_or_default().to_owned() })?;
-    let tags = tags(described);
+fn id<'a>(described: &'a Ec2Instance, reservation: &Reservation) -> Result<&'a str, Unreadable> {
+    let nameless = || Unreadable::NoId { reservation: reservation.reservation_id().unwrap_or_default().to_owned() };
+    described.instance_id().filter(|id| !id.is_empty()).ok_or_else(nameless)
+}
+
+fn instance(
+    described: &Ec2Instance,
+    id: &str,
+    state: InstanceState,
+    tags: BTreeMap<String, String>,
+    reservation: &Reservation,
+    region: &str,
+) -> Result<Instance, Unreadable> {
     Ok(Instance {
         id: InstanceId::new(id),
         provider: NAME,
@@ -62,7 +86,7 @@ fn instance(described: &Ec2Instance, reservation: &Reservation, region: &str) ->
         zone: zone(described).to_owned(),
         name: tags.get("Name").filter(|name| !name.is_empty()).cloned().unwrap_or_else(|| id.to_owned()),
         addresses: addresses(described, id)?,
-        state: state(described),
+        state,
         image: described.image_id().map(str::to_owned),
         tag_keys: provider_core::TagKeys::Exact,
         launched: described.launch_time().and_then(timestamp),
@@ -109,16 +133,18 @@ fn named(name: Option<&str>) -> Option<String> {
     name.filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
-fn state(described: &Ec2Instance) -> InstanceState {
-    match described.state().and_then(Ec2State::name) {
-        Some(InstanceStateName::Pending) => InstanceState::Pending,
-        Some(InstanceStateName::Running) => InstanceState::Running,
-        Some(InstanceStateName::Stopping | InstanceStateName::ShuttingDown) => InstanceState::Stopping,
-        Some(InstanceStateName::Stopped) => InstanceState::Stopped,
-        Some(InstanceStateName::Terminated) => InstanceState::Terminated,
-        // The SDK's enum is open: a state that it does not know yet lands here too.
-        Some(_) | None => InstanceState::Unknown,
-    }
+/// `None` when the description does not say.
+fn state(described: &Ec2Instance) -> Option<InstanceState> {
+    let name = described.state().and_then(Ec2State::name).filter(|name| !name.as_str().is_empty())?;
+    Some(match name {
+        InstanceStateName::Pending => InstanceState::Pending,
+        InstanceStateName::Running => InstanceState::Running,
+        InstanceStateName::Stopping | InstanceStateName::ShuttingDown => InstanceState::Stopping,
+        InstanceStateName::Stopped => InstanceState::Stopped,
+        InstanceStateName::Terminated => InstanceState::Terminated,
+        // The SDK's enum is open: a state that it does not know yet lands here.
+        _ => InstanceState::Unknown,
+    })
 }
 
 fn timestamp(time: &DateTime) -> Option<Timestamp> {
@@ -133,26 +159,30 @@ pub(crate) fn regions(listed: &[Region]) -> Result<Vec<String>, Unreadable> {
     if names.is_empty() { Err(Unreadable::NoRegions) } else { Ok(names) }
 }
 
-/// The instance whose description the SDK could not parse, found by hand so that an error can name
-/// it: one unreadable time fails the whole page, and a page has a thousand instances.
-pub(crate) fn culprit(page: &str) -> Option<&str> {
-    page.split("<instanceId>").skip(1).find_map(|described| {
-        let (id, described) = described.split_once("</instanceId>")?;
-        let mut times = described.split("Time>").skip(1).step_by(2).filter_map(|rest| rest.split_once('<'));
-        times.any(|(time, _)| time.parse::<Timestamp>().is_err()).then_some(id)
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use provider_core::TagFilter;
+
     use super::*;
 
     fn reservation(instance: Ec2Instance) -> [Reservation; 1] {
         [Reservation::builder().reservation_id("r-1").owner_id("111122223333").instances(instance).build()]
     }
 
+    fn any_state() -> Selector {
+        let states = [
+            InstanceState::Pending,
+            InstanceState::Running,
+            InstanceState::Stopping,
+            InstanceState::Stopped,
+            InstanceState::Terminated,
+            InstanceState::Unknown,
+        ];
+        Selector { states: states.into(), ..Selector::running(TagFilter::default()) }
+    }
+
     fn read(instance: Ec2Instance) -> Result<Vec<Instance>, Unreadable> {
-        instances(&reservation(instance), "eu-west-1", &AwsConfig::default())
+        instances(&reservation(instance), "eu-west-1", &AwsConfig::default(), &any_state())
     }
 
     fn only(instance: Ec2Instance) -> Instance {
@@ -232,11 +262,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_asked_for_need_not_be_readable() {
+        let role = |value: &str| Tag::builder().key("role").value(value).build();
+        let state = |name| Ec2State::builder().name(name).build();
+        let broken = || Ec2Instance::builder().instance_id("i-1").private_ip_address("10.0.0");
+        let read = |instance: Ec2Instance| {
+            let selector = Selector::running([("role", "web")].into_iter().collect());
+            instances(&reservation(instance), "eu-west-1", &AwsConfig::default(), &selector)
+        };
+        let terminated = broken().tags(role("web")).state(state(InstanceStateName::Terminated)).build();
+        assert_eq!(read(terminated), Ok(Vec::new()));
+        let other = broken().tags(role("db")).state(state(InstanceStateName::Running)).build();
+        assert_eq!(read(other), Ok(Vec::new()));
+        assert_eq!(read(broken().tags(role("db")).build()), Ok(Vec::new()));
+        let wanted = broken().tags(role("web")).state(state(InstanceStateName::Running)).build();
+        assert!(matches!(read(wanted), Err(Unreadable::Address { .. })));
+        let stateless = Err(Unreadable::NoState { id: "i-1".to_owned() });
+        assert_eq!(read(broken().tags(role("web")).build()), stateless);
+        assert_eq!(read(broken().tags(role("web")).state(state("".into())).build()), stateless);
+    }
+
+    #[test]
     fn zones_and_vpcs_are_applied_here_too() {
         let config = AwsConfig { vpcs: vec!["vpc-1".into()], ..AwsConfig::default() };
         for (vpc, expected) in [("vpc-1", 1), ("vpc-2", 0)] {
             let instance = Ec2Instance::builder().instance_id("i-1").vpc_id(vpc).build();
-            assert_eq!(instances(&reservation(instance), "r", &config).map(|found| found.len()), Ok(expected));
+            assert_eq!(
+                instances(&reservation(instance), "r", &config, &any_state()).map(|found| found.len()),
+                Ok(expected)
+            );
         }
     }
 
@@ -254,18 +308,5 @@ mod tests {
             assert_eq!(regions(&[named.clone(), nameless]), Err(Unreadable::NamelessRegion));
         }
         assert_eq!(regions(&[]), Err(Unreadable::NoRegions));
-    }
-
-    #[test]
-    fn the_culprit_is_found() {
-        let described = |id: &str, time: &str| {
-            format!(
-                "<item><instanceId>{id}</instanceId><launchTime>{time}</launchTime><attachTime>2026-01-01T00:00:00Z</attachTime></item>"
-            )
-        };
-        let good = described("i-1", "2026-01-01T00:00:00.000Z");
-        assert_eq!(culprit(&good), None);
-        assert_eq!(culprit(&format!("{good}{}", described("i-2", "yesterday"))), Some("i-2"));
-        assert_eq!(culprit("<html>"), None);
     }
 }

@@ -2,8 +2,12 @@
 //!
 //! The SDK's parser takes the end of the text for the end of every element that is still open, so a
 //! page cut short would be a page with fewer instances, and an empty document an account without any.
+//! And one time that it cannot read fails the whole page, of a thousand instances.
 
-use aws_sdk_ec2::config::http::HttpResponse;
+use aws_sdk_ec2::{
+    config::http::HttpResponse,
+    primitives::{DateTime, DateTimeFormat},
+};
 
 /// An answer that is not the whole of what the API promises.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +38,49 @@ fn is_whole(body: &str, operation: &'static str) -> Result<(), Cut> {
     }
 }
 
+/// The page without the times that the SDK cannot read, of which nothing depends on any; `None` when
+/// there are none such.
+pub(crate) fn without_unreadable_times(page: &str) -> Option<String> {
+    let mut kept = String::with_capacity(page.len());
+    let mut rest = page;
+    while let Some(start) = rest.find('<') {
+        let end = unreadable_time(&rest[start..]).map_or(0, |length| start + length);
+        let next = if end == 0 { start + 1 } else { start };
+        kept.push_str(&rest[..next]);
+        rest = &rest[next.max(end)..];
+    }
+    kept.push_str(rest);
+    (kept.len() < page.len()).then_some(kept)
+}
+
+/// How long the element is that `text` begins with, if it is a time (`launchTime`, `attachTime`) that
+/// cannot be read.
+fn unreadable_time(text: &str) -> Option<usize> {
+    let name = &text[1..text.find('>')?];
+    if name.strip_suffix('/').is_some_and(|name| name.trim_end().ends_with("Time")) {
+        return Some(name.len() + 2);
+    }
+    if name.starts_with('/') || !name.ends_with("Time") {
+        return None;
+    }
+    let content = &text[name.len() + 2..];
+    let length = content.find('<')?;
+    let closing = content[length..].strip_prefix("</")?.strip_prefix(name)?.starts_with('>');
+    let readable = DateTime::from_str(content[..length].trim(), DateTimeFormat::DateTimeWithOffset).is_ok();
+    // Two angle brackets, the name, the content, two angle brackets and a slash, the name.
+    (closing && !readable).then_some(2 * name.len() + length + 5)
+}
+
+/// The instance whose description the SDK could not parse, found by hand so that an error can name it.
+pub(crate) fn culprit(page: &str) -> Option<&str> {
+    page.split("<instanceId>").skip(1).find_map(|described| {
+        let (id, described) = described.split_once("</instanceId>")?;
+        let (_, state) = described.split_once("<instanceState>")?;
+        let (code, _) = state.split_once("<code>")?.1.split_once('<')?;
+        code.trim().parse::<i32>().is_err().then_some(id)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,5 +98,29 @@ mod tests {
         }
         let bare = "<DescribeRegionsResponse></DescribeRegionsResponse>";
         assert_eq!(is_whole(bare, operation), Err(Cut::NoRequestId));
+    }
+
+    #[test]
+    fn only_unreadable_times_are_cut() {
+        let good = "<i><launchTime>2026-01-01T00:00:00.000Z</launchTime><time>é</time><runTimes>x</runTimes></i>";
+        assert_eq!(without_unreadable_times(good), None);
+        for bad in ["<launchTime>yesterday</launchTime>", "<launchTime></launchTime>", "<attachTime/>", "<aTime />"] {
+            let page = format!("{bad}{good}{bad}<b/>{bad}");
+            assert_eq!(without_unreadable_times(&page), Some(format!("{good}<b/>")), "{bad}");
+        }
+        for broken in ["<", "<launchTime>", "<launchTime>x", "<launchTime>x<b/></launchTime>", "<launchTime", "<>"] {
+            assert_eq!(without_unreadable_times(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn the_culprit_is_found() {
+        let described = |id: &str, code: &str| {
+            format!("<item><instanceId>{id}</instanceId><instanceState> <code>{code}</code></instanceState></item>")
+        };
+        let good = described("i-1", "16");
+        assert_eq!(culprit(&good), None);
+        assert_eq!(culprit(&format!("{good}{}", described("i-2", "many"))), Some("i-2"));
+        assert_eq!(culprit("<html>"), None);
     }
 }

@@ -177,3 +177,22 @@ async fn an_answer_without_a_code_goes_by_its_status() {
         assert_eq!(failure.message.contains("given up"), status == 429, "{failure}");
     }
 }
+
+#[tokio::test]
+async fn a_time_that_cannot_be_read_costs_only_itself() {
+    let good = "<launchTime>2026-01-01T00:00:00.000Z</launchTime>";
+    for bad in ["<launchTime/>", "<launchTime></launchTime>", "<launchTime>yesterday</launchTime>"] {
+        let machines = [machine("i-1", good), machine("i-2", bad)].concat();
+        let found = ask(serve(instances(page(&machines))).await).await.expect("instances");
+        let launched: Vec<_> = found.iter().map(|found| found.launched.is_some()).collect();
+        assert_eq!(launched, [true, false], "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn a_machine_without_a_state_is_named() {
+    let stateless = machine("i-2", "").replace("<name>running</name>", "");
+    let failure = only_failure(serve(instances(page(&[machine("i-1", ""), stateless].concat()))).await).await;
+    assert_eq!(failure.kind, FailureKind::BadAnswer);
+    assert!(failure.message.contains("`i-2`"), "{failure}");
+}
