@@ -7,7 +7,7 @@
 //! like errors: so the last line that means anything is the one that counts, for the banner
 //! always comes before it.
 
-use std::collections::VecDeque;
+use std::{borrow::Cow, collections::VecDeque};
 
 use super::ConnectFailure;
 
@@ -64,7 +64,7 @@ impl SshLog {
 
     /// Takes one line, and says how far the login has come.
     pub(super) fn push(&mut self, line: &str) -> Phase {
-        let line: String = line.trim_end().chars().filter(|c| !c.is_control()).collect();
+        let line: String = without_place(line.trim_end()).chars().filter(|c| !c.is_control()).collect();
         self.reached |= line == self.alias_line;
         if self.reached {
             // A banner comes later, so a host cannot say this.
@@ -76,6 +76,10 @@ impl SshLog {
                 Phase::Auth if line.starts_with("Authenticated to ") => Phase::LoggedIn,
                 phase => phase,
             };
+        }
+        // They come of `LogVerbose` alone, and would push out what counts.
+        if line.starts_with("debug2: ") || line.starts_with("debug3: ") {
+            return self.phase;
         }
         if self.lines.len() == LINES {
             self.lines.pop_front();
@@ -102,7 +106,7 @@ impl SshLog {
 
     /// Where a login that makes no progress stands: its latest line, chatter included.
     pub(super) fn standing(&self) -> Option<&str> {
-        self.lines.back().map(|line| line.strip_prefix("debug1: ").unwrap_or(line))
+        self.lines.back().map(|line| split_level(line).1)
     }
 
     /// Why it failed, when it did.
@@ -249,9 +253,7 @@ impl SshLog {
 
     /// The first line of what the other end said instead of an SSH version.
     fn banner(&self) -> Option<&str> {
-        self.find("kex_exchange_identification: banner line 0: ")
-            .and_then(|line| line.split_once("banner line 0: "))
-            .map(|(_, said)| said)
+        self.find("banner line 0: ").and_then(|line| line.split_once("banner line 0: ")).map(|(_, said)| said)
     }
 
     /// It failed before our own `ssh` reached the host, which it does through something else.
@@ -274,6 +276,34 @@ impl SshLog {
     }
 }
 
+/// The line without the place in the source of `ssh` that wrote it, which `LogVerbose` in the user's
+/// configuration puts before the text: `debug1: kex.c:kex_send_kexinit():123 (pid=45): SSH2_…`. (The
+/// function's name that some lines have of their own, `load_hostkeys: …`, is then left out.)
+fn without_place(line: &str) -> Cow<'_, str> {
+    let (level, text) = split_level(line);
+    let text_after_place = || {
+        let (place, rest) = text.split_once(" (")?;
+        let (file_and_function, number) = place.rsplit_once("():")?;
+        let (process, text) = rest.split_once("): ")?;
+        let is_place = file_and_function.contains(".c:")
+            && !file_and_function.contains(' ')
+            && number.bytes().all(|digit| digit.is_ascii_digit())
+            // Newer ones name their program and user, too.
+            && process.contains("pid=");
+        is_place.then_some(text)
+    };
+    match text_after_place() {
+        Some(text) => Cow::Owned(format!("{level}{text}")),
+        None => Cow::Borrowed(line),
+    }
+}
+
+/// `debug1: ` and its like, and the rest.
+fn split_level(line: &str) -> (&str, &str) {
+    let level = ["debug1: ", "debug2: ", "debug3: "].into_iter().find(|level| line.starts_with(level));
+    line.split_at(level.map_or(0, str::len))
+}
+
 /// What sshd says in place of its version when it turns a client away.
 fn is_sshd_refusal(banner: &str) -> bool {
     banner == "Exceeded MaxStartups" || banner == "Not allowed at this time"
@@ -282,7 +312,7 @@ fn is_sshd_refusal(banner: &str) -> bool {
 /// What our own `ssh` says when its jump host or `ProxyCommand` has gone: the reason stands before.
 fn is_aftermath(line: &str) -> bool {
     line.ends_with("UNKNOWN port 65535")
-        || line == "kex_exchange_identification: Connection closed by remote host"
+        || line.trim_start_matches("kex_exchange_identification: ") == "Connection closed by remote host"
         || line == "stdio forwarding failed"
 }
 
@@ -317,126 +347,4 @@ fn recognise(line: &str) -> Option<ConnectFailure> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use ConnectFailure::{
-        ClosedEarly, HostKeyChanged, HostKeyUnknown, LocalSsh, LoginRefused, NameNotFound, NoCommonAlgorithm, NoRoute,
-        Other, Refused, TimedOut,
-    };
-
-    /// Real words of OpenSSH 9.2, with the kind, a part of the message and a part of the hint.
-    macro_rules! table {
-        ($($name:literal => $kind:expr, $message:literal, $hint:literal;)*) => {
-            [$(($name, include_str!(concat!("../../fixtures/ssh-9.2/", $name, ".log")), $kind, $message, $hint),)*]
-        };
-    }
-
-    fn read(text: &str) -> (SshLog, Vec<Phase>) {
-        let mut log = SshLog::new("static+db1");
-        let phases = text.lines().map(|line| log.push(line)).collect();
-        (log, phases)
-    }
-
-    #[test]
-    fn every_failure_of_openssh_9_2_is_recognised() {
-        let table = table! {
-            "refused" => Refused, "connect to host 127.0.77.1 port 1: Connection refused", "is sshd running";
-            "jump-refused" => Refused, "on the way to the host (jump host or ProxyCommand): ssh: connect to host 127.0.77.2", "sshd";
-            "behind-jump-refused" => Refused, "on the way", "its port";
-            "no-route" => NoRoute, "port 22: No route to host", "VPN";
-            "hang-before-banner" => TimedOut, "timed out", "firewall";
-            "name-not-found" => NameNotFound, "no-such-host.invalid", "resolver";
-            "host-key-changed" => HostKeyChanged, "Host key for static+db1 has changed", "(line /home/ops/kh-wrong:1)";
-            "host-key-unknown" => HostKeyUnknown, "No ED25519 host key is known for static+db1", "accept-new";
-            "jump-host-key-unknown" => HostKeyUnknown, "on the way", "jump host once by hand";
-            "login-refused" => LoginRefused, "root@127.0.77.1: Permission denied (publickey).", "user2 ED25519 SHA256:0b54qyBq";
-            "too-many-failures" => LoginRefused, "Too many authentication failures", "user2 ED25519";
-            "missing-identity" => LoginRefused, "Permission denied", "Identity file /home/ops/nope not accessible";
-            "open-identity" => LoginRefused, "Permission denied", "Load key \"/home/ops/user-open\": bad permissions";
-            "encrypted-identity" => LoginRefused, "Permission denied", "it may have a passphrase";
-            "closed-at-once" => ClosedEarly, "Connection reset by 127.0.77.2 port 1002", "MaxStartups";
-            "closed-in-kex" => ClosedEarly, "Connection closed by 127.0.77.2", "PerSourcePenalties";
-            "max-startups" => ClosedEarly, "the host said: Exceeded MaxStartups", "MaxStartups";
-            "penalty" => ClosedEarly, "the host said: Not allowed at this time", "wait some minutes";
-            "not-ssh" => ClosedEarly, "the host said: HTTP/1.1 400 Bad Request", "something other than an SSH server";
-            "no-kex" => NoCommonAlgorithm, "no matching key exchange method found", "update the older side";
-            "no-cipher" => NoCommonAlgorithm, "no matching cipher found", "update";
-            "no-host-key-type" => NoCommonAlgorithm, "no matching host key type found", "update";
-            "bad-port" => LocalSsh, "Bad port '99999'", "by hand";
-            "bad-option" => LocalSsh, "command-line: line 0: Bad configuration option: foo", "configuration";
-            "bad-config-file" => LocalSsh, "badcfg: line 1: Bad configuration option: foo", "configuration";
-            "missing-config-file" => LocalSsh, "Can't open user config file /home/ops/nope", "configuration";
-            "proxy-failed" => Other, "on the way to the host (jump host or ProxyCommand): nope", "";
-            "proxy-not-found" => LocalSsh, "no-such-prog: not found", "configuration";
-        };
-        for (name, text, kind, message, hint) in table {
-            let found = read(text).0.diagnosis();
-            assert_eq!(found.kind, kind, "{name}: {found:?}");
-            assert!(found.message.contains(message), "{name}: {found:?}");
-            assert_eq!(found.hint.is_none(), hint.is_empty(), "{name}: {found:?}");
-            assert!(found.hint.as_deref().unwrap_or_default().contains(hint), "{name}: {found:?}");
-        }
-    }
-
-    #[test]
-    fn the_phases_of_a_login_are_seen_behind_a_jump_host_too() {
-        for text in [
-            include_str!("../../fixtures/ssh-9.2/accepted.log"),
-            include_str!("../../fixtures/ssh-9.2/behind-jump-accepted.log"),
-        ] {
-            let (_, phases) = read(text);
-            assert!(phases.is_sorted());
-            let first = |phase| phases.iter().position(|p| *p == phase).expect("the phase is reached");
-            let lines: Vec<&str> = text.lines().collect();
-            assert!(lines[first(Phase::Auth)].contains("SSH2_MSG_NEWKEYS received"));
-            assert!(lines[first(Phase::LoggedIn)].starts_with("Authenticated to 127.0.77.1 ("));
-        }
-    }
-
-    #[test]
-    fn the_login_at_a_jump_host_is_not_taken_for_ours() {
-        let text = include_str!("../../fixtures/ssh-9.2/behind-jump-refused.log");
-        assert!(text.contains("Authenticated to 127.0.77.1"), "the jump host let us in");
-        assert!(read(text).1.iter().all(|phase| *phase == Phase::Connect));
-    }
-
-    #[test]
-    fn a_banner_cannot_pose_as_an_error() {
-        let (log, _) = read(
-            "debug1: Connecting to h [h] port 22.\nh: Permission denied (publickey).\n\
-             Host key verification failed.\nConnection closed by 10.0.0.7 port 22\n",
-        );
-        assert_eq!(log.diagnosis().kind, ClosedEarly);
-    }
-
-    #[test]
-    fn a_key_that_was_not_written_down_is_noticed_but_not_a_jump_hosts_nor_a_banner() {
-        let failed = "Failed to add the host to the list of known hosts (/k/static+db1).\n";
-        let (alias, keys) = ("debug1: using hostkeyalias: static+db1\n", "debug1: SSH2_MSG_NEWKEYS received\n");
-        for (text, forgot) in [
-            (format!("{alias}{failed}{keys}"), true),
-            (format!("{failed}{alias}{keys}"), false),
-            (format!("{alias}{keys}{failed}"), false),
-        ] {
-            let (log, _) = read(&text);
-            assert_eq!(log.forgot_the_key(), forgot, "{text}");
-            assert_eq!(log.diagnosis().kind == HostKeyUnknown, forgot, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_resolver_that_fails_for_now_may_be_asked_again() {
-        let (log, _) = read("ssh: Could not resolve hostname h: Temporary failure in name resolution\n");
-        assert!(log.diagnosis().kind.is_transient());
-    }
-
-    #[test]
-    fn the_log_is_bounded_and_holds_no_control_characters() {
-        let mut log = SshLog::new("a");
-        for n in 0..2 * LINES {
-            log.push(&format!("\u{1b}[31mline {n}\r\n"));
-        }
-        assert_eq!(log.lines.len(), LINES);
-        assert_eq!(log.last_words(), Some("[31mline 999"));
-    }
-}
+mod tests;

@@ -160,6 +160,17 @@ async fn the_clients_configuration_is_honoured() {
 }
 
 #[tokio::test]
+async fn a_client_that_logs_where_it_logs_from_is_understood() {
+    let sshd = Sshd::builder().start();
+    fs::write(sshd.client_config(), "LogVerbose *\n").expect("writes");
+    in_time(transport(&sshd, |_| {}).connect(&host(&sshd, 0))).await.expect("logs in").session.close().await;
+    let stranger = transport(&sshd, |config| config.identity_file = Some(sshd.stranger_key()));
+    let error = refusal(&stranger, &host(&sshd, 0)).await;
+    assert_eq!(error.kind, ConnectFailure::LoginRefused, "{error:?}");
+    assert!(error.hint.expect("a hint").contains(&*sshd.stranger_key().to_string_lossy()));
+}
+
+#[tokio::test]
 async fn a_jump_host_is_passed_and_its_failures_are_its_own() {
     let sshd = Sshd::builder().hosts(2).start();
     let [_, jump] = sshd.addresses() else { panic!("two hosts") };
