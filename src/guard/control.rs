@@ -71,6 +71,17 @@ pub struct Trailer {
     pub stdout: Option<u64>,
     /// Likewise for stderr.
     pub stderr: Option<u64>,
+    /// What the host has on record of it.
+    pub record: Record,
+}
+
+/// What a host has on record of a script's end, and of the revision that a success makes the app's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Record {
+    /// All that there was to record; of a run that is nothing.
+    Kept,
+    /// Not all, because it could not be written: the disk is full, or the script removed the folder.
+    Lost,
 }
 
 /// A script's own status.
@@ -203,10 +214,14 @@ fn refusal(word: &str) -> Option<Refusal> {
     })
 }
 
-/// `exit 0 none gone 120 0`
+/// `exit 0 none gone 120 0`, with one word more where the host could not record it: `unrecorded`.
 fn trailer(words: &str) -> Option<Trailer> {
     let words: Vec<&str> = words.split(' ').collect();
-    let [kind, value, cause, group, stdout, stderr] = words[..] else { return None };
+    let (words, record) = match &words[..] {
+        [words @ .., "unrecorded"] => (words, Record::Lost),
+        words => (words, Record::Kept),
+    };
+    let &[kind, value, cause, group, stdout, stderr] = words else { return None };
     let status = match kind {
         "exit" => ScriptStatus::Exited(value.parse().ok()?),
         "signal" => ScriptStatus::Signaled(Signal::named(value)?),
@@ -226,7 +241,7 @@ fn trailer(words: &str) -> Option<Trailer> {
         "alive" => GroupState::Alive,
         _ => return None,
     };
-    Some(Trailer { status, cause, group, stdout: count(stdout)?, stderr: count(stderr)? })
+    Some(Trailer { status, cause, group, stdout: count(stdout)?, stderr: count(stderr)?, record })
 }
 
 /// A number, or `-` for "not counted"; the outer `None` is neither.
@@ -254,8 +269,11 @@ mod tests {
             group: GroupState::Alive,
             stdout: None,
             stderr: Some(9),
+            record: Record::Kept,
         };
-        assert_eq!(Control::parse("end signal RTMIN+3 timeout alive - 9"), Ok(Control::Ended(trailer)));
+        assert_eq!(Control::parse("end signal RTMIN+3 timeout alive - 9"), Ok(Control::Ended(trailer.clone())));
+        let lost = Trailer { record: Record::Lost, ..trailer };
+        assert_eq!(Control::parse("end signal RTMIN+3 timeout alive - 9 unrecorded"), Ok(Control::Ended(lost)));
         assert_eq!(Mark::parse("started"), Ok(Mark::Started));
         assert_eq!(Mark::parse("end"), Ok(Mark::Ended));
     }
@@ -280,6 +298,8 @@ mod tests {
             "end exit 0 none left 0 0",
             "end exit 0 none gone 0",
             "end exit 0 none gone 0 0 0",
+            "end exit 0 none gone 0 unrecorded",
+            "end exit 0 none gone 0 0 unrecorded unrecorded",
             "end exit 0 none gone x 0",
             "ended exit 0 none gone 0 0",
         ] {

@@ -189,14 +189,23 @@ script_alive() {
 }
 guard_alive() { [ "$p_boot" = "$boot" ] && alive "$p_guard" "$p_gbirth"; }
 
-# Replaces file $1 by text $2, whole or not at all.
-record() { printf '%s\n' "$2" >"$1.new" && mv -f "$1.new" "$1"; }
-recall() { [ -e "$1" ] && read -r "$2" <"$1"; }
+# Replaces file $1 by text $2, whole or not at all. Blanks make all texts as long as what `reserve` wrote, and it is
+# written over that in place: so there is room for it when the disk is full by then.
+record() { printf '%-99s\n' "$2" 1<>"$1.new" && mv -f "$1.new" "$1"; }
+reserve() { printf '%-99s\n' '' >"$1.new"; }
+# A power cut may leave an empty file behind: it says as little as none.
+recall() {
+  line=''
+  [ -e "$1" ] && read -r line <"$1"
+  [ "$line" ] && eval "$2=\$line"
+}
 
 # What a failed write means, from the tool's own words.
 no_write() {
   case $1 in
-    *'o space'* | *uota*) refuse full "$1" ;;
+    # When an open file takes no more, dash says just that, and busybox's printf nothing.
+    *'o space'* | *uota* | *': I/O error'*) refuse full "$1" ;;
+    *': ') refuse full "${1}no space left" ;;
     *) refuse read-only "$1" ;;
   esac
 }
@@ -253,8 +262,12 @@ prepare() {
   recall /proc/sys/kernel/random/boot_id boot || boot=$(sysctl -n kern.boottime)
   e=$( (LC_ALL=C mkdir -p "$state/runs" && : >>"$state/lock") 2>&1) || no_write "$e"
   format=1
-  recall "$state/format" format || echo 1 >"$state/format"
-  [ "$format" = 1 ] || bad "$state has format $format; this guard knows 1"
+  recall "$state/format" format || e=$(record "$state/format" 1 2>&1) || no_write "$state/format: $e"
+  case $format in
+    1) ;;
+    *[!0123456789]*) bad "$state/format is damaged: remove it" ;;
+    *) bad "$state has format $format; this guard knows 1" ;;
+  esac
   [ -d "$dir" ] && attach
   lock
   for d in "$state"/runs/*/; do
@@ -269,13 +282,15 @@ prepare() {
   done
   seen=0
   recall "$state/fence" seen
-  number fence "$seen"
+  case $seen in
+    *[!0123456789]* | ????????????????*) bad "$state/fence is damaged: remove it" ;;
+  esac
   [ "$fence" -ge "$seen" ] || refuse fence "this host has seen fence $seen; $fence is older"
-  e=$(LC_ALL=C mkdir "$dir" 2>&1) || { [ -d "$dir" ] && attach; no_write "$e"; }
-  birth $$
   previous=-
   recall "$state/revision" previous
-  value previous "$previous"
+  value "$state/revision is damaged: remove it; it" "$previous"
+  e=$(LC_ALL=C mkdir "$dir" 2>&1) || { [ -d "$dir" ] && attach; no_write "$e"; }
+  birth $$
   store "$dir/script" || {
     rm -rf "$dir"
     no_write "the script could not be stored whole: $e"
@@ -285,10 +300,11 @@ prepare() {
 store() {
   e=$(
     {
-      printf '%s\n' "$boot" "$$ $b" >"$dir/process" && head -c "$size" >"$1" && chmod 700 "$1" && echo "$previous" >"$dir/previous" &&
-        echo "$revision" >"$dir/revision" && : >"$dir/stdout" && : >"$dir/stderr"
+      printf '%s\n' "$boot" "$$ $b" >"$dir/process" && head -c "$size" >"$1" && chmod 700 "$1" && printf '%s\n' "$previous" >"$dir/previous" &&
+        printf '%s\n' "$revision" >"$dir/revision" && : >"$dir/stdout" && : >"$dir/stderr" && reserve "$dir/end" && reserve "$dir/cause" &&
+        printf '%s\n' "$revision" >"$state/revision.new" && { [ "$fence" = "$seen" ] || record "$state/fence" "$fence"; }
     } 2>&1
-  ) && [ "$(($(wc -c <"$1")))" = "$size" ] && { [ "$fence" = "$seen" ] || record "$state/fence" "$fence"; }
+  ) && [ "$(($(wc -c <"$1")))" = "$size" ]
 }
 
 # --- What happens while the script runs: each says so in a line on stdout, the pipe to `supervise` ---
@@ -361,7 +377,11 @@ spawn() {
         else if (r > 256) print "end signal", r - 256
         else print "end exit", r
       }
-      function raw(s) { return s % 128 ? 256 + s % 128 : int(s / 256) }'
+      function raw(s) { return s % 128 ? 256 + s % 128 : int(s / 256) }' || {
+      # Nobody awaits the script any more; `supervise` looks whether it still runs, for as long as it wants to.
+      echo 'end unknown -'
+      while sleep $tick; do echo tick || break; done
+    }
   } 3>>"$pidfile"
 }
 # What the launcher does, in the new session: it says who it is, first to the record, then to us, and becomes the script.
@@ -369,9 +389,9 @@ launcher() {
   text="{
 umask $umask$text
 unset fw fw_self
-echo \$\$ >&3 || { echo full; exit 1; }
-(printf '\\036%s started\\n' $nonce >&5; printf '\\036%s started %s %s\\n' $nonce \$\$ '$previous' >&4)
-echo pid \$\$
+echo \"\$\$\" >&3 || { echo full; exit 1; }
+(printf '\\036%s started\\n' $nonce >&5; printf '\\036%s started %s %s\\n' $nonce \"\$\$\" '$previous' >&4)
+echo pid \"\$\$\"
 exec \"\$@\" </dev/null >&6 2>&7 3<&- 4>&- 5>&- 6>&- 7>&- 8<&- 9>&-
 }"
 }
@@ -422,7 +442,6 @@ supervise() {
       pid)
         group=$a
         if [ "$mode" = deploy ]; then
-          exec 6<"$dir/stdout" 7<"$dir/stderr"
           if [ "$attached" ]; then
             [ "$skip1" = 0 ] || dd ibs=1 skip="$skip1" count=0 <&6
             [ "$skip2" = 0 ] || dd ibs=1 skip="$skip2" count=0 <&7
@@ -451,7 +470,13 @@ supervise() {
     # Another guard records the end; it must know who brought it about.
     [ "$attached" ] && [ "$cause" != none ] && record "$dir/cause" "$cause"
     # The end of one that was killed is the end of its whole group; what a script leaves behind by itself is its own affair.
-    if [ "$status" ] && { [ "$cause" = none ] || ! group_alive "$group"; }; then break; fi
+    # So is the end of one whose end nobody saw, but for what its leader leaves behind.
+    case $status/$cause/$attached in
+      /*) ;;
+      'unknown -/none/') { group_alive "$group" && alive "$group" ''; } || break ;;
+      */none/*) break ;;
+      *) group_alive "$group" || break ;;
+    esac
   done
   # shellcheck disable=SC2086
   kill -s TERM $keepers
@@ -466,9 +491,11 @@ supervise() {
   ended
 }
 
+# The size of log $1, in n. The script may have removed it.
+size() { n=$(wc -c <"$1") && n=$((n)) || n=-; }
 # Records the end and tells it.
 ended() {
-  size1=- size2=-
+  size1=- size2=- kept=''
   left=gone
   group_alive "$group" && left=alive
   case $status in
@@ -479,16 +506,22 @@ ended() {
   esac
   if [ "$mode" = deploy ]; then
     [ "$attached" ] || recall "$dir/cause" cause
-    size1=$(($(wc -c <"$dir/stdout"))) size2=$(($(wc -c <"$dir/stderr")))
+    size "$dir/stdout"
+    size1=$n
+    size "$dir/stderr"
+    size2=$n
     if [ "$attached" ]; then
       recall "$dir/end" e && {
         # shellcheck disable=SC2086
         set -- $e
-        status="$1 $2" cause=$3 size1=$5 size2=$6
+        status="$1 $2" cause=$3 size1=$5 size2=$6 kept=${7+" $7"}
       }
     elif [ "$status" != 'unknown -' ]; then
-      record "$dir/end" "$status $cause $left $size1 $size2"
-      [ "$status" = 'exit 0' ] && [ "$revision" != - ] && record "$state/revision" "$revision"
+      # The revision first: who reads of a success may rely on it.
+      if [ "$status $cause" = 'exit 0 none' ] && [ "$revision" != - ]; then
+        mv -f "$state/revision.new" "$state/revision" || kept=' unrecorded'
+      fi
+      record "$dir/end" "$status $cause $left $size1 $size2$kept" || kept=' unrecorded'
       prune
       unlock
     fi
@@ -498,7 +531,7 @@ ended() {
     [ $? = 9 ] || flush
   fi
   printf '\036%s end\n' "$nonce" >&5
-  say "end $status $cause $left $size1 $size2"
+  say "end $status $cause $left $size1 $size2$kept"
 }
 # Keeps the ten youngest runs: the ids of runs sort by their age.
 prune() {
@@ -525,7 +558,7 @@ attach() {
   recall "$dir/previous" previous
   printf '\036%s started\n' "$nonce" >&5
   say "started $group $previous"
-  exec 3<&0
+  exec 3<&0 6<"$dir/stdout" 7<"$dir/stderr"
   {
     keepers
     follow 4>&- 5>&-
@@ -543,6 +576,8 @@ tools
 if [ "$mode" = deploy ]; then
   prepare
   pidfile=$dir/process
+  # Now, for the script may remove them.
+  exec 6<"$dir/stdout" 7<"$dir/stderr"
   case $previous in
     -) launch 'FLEETWIDE_PREVIOUS_REVISION=@; export FLEETWIDE_PREVIOUS_REVISION' '' ;;
     *) launch 'FLEETWIDE_PREVIOUS_REVISION=@; export FLEETWIDE_PREVIOUS_REVISION' "$previous" ;;

@@ -29,7 +29,7 @@ mod request;
 mod tests_shell;
 
 pub use self::{
-    control::{Cause, Control, GroupState, Mark, Refusal, ScriptStatus, Signal, Trailer},
+    control::{Cause, Control, GroupState, Mark, Record, Refusal, ScriptStatus, Signal, Trailer},
     lifeline::Lifeline,
     nonce::Nonce,
     protocol::{ControlLine, Parsed, Parser, ProtocolError, StderrParser, StdoutParser},
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn the_guard_is_small_and_plain() {
         let text = program_text();
-        assert!(text.len() < 12_000, "{} bytes", text.len());
+        assert!(text.len() < 13_000, "{} bytes", text.len());
         assert!(text.is_ascii());
         assert!(text.lines().all(|line| line != "#."));
     }

@@ -9,7 +9,7 @@ use super::{
     outcome::{FailureCause, HostResult, Killed, Outcome, UnreachableCause},
 };
 use crate::{
-    guard::{Cause, GroupState, Refusal, ScriptStatus, Trailer},
+    guard::{Cause, GroupState, Record, Refusal, ScriptStatus, Trailer},
     plan::Policy,
     transport::{ConnectError, Lost, RemoteExit},
 };
@@ -55,13 +55,26 @@ fn by_trailer(mut result: HostResult, trailer: &Trailer, policy: &Policy) -> Att
     };
     let failed = |outcome, cause, message| (outcome, Some(cause), Some(message));
     let after_kill = |cause, what: String| match killed {
-        Killed::Confirmed => failed(Outcome::Failed, cause, format!("{what}; the script was ended ({end})")),
+        Killed::Confirmed => {
+            let message = match &trailer.status {
+                ScriptStatus::Exited(_) | ScriptStatus::Signaled(_) => format!("{what}; the script was ended ({end})"),
+                ScriptStatus::Unknown => format!("{what}; nothing of the script runs any more, but {end}"),
+            };
+            failed(Outcome::Failed, cause, message)
+        }
         Killed::Unconfirmed => {
             failed(Outcome::Unknown, cause, format!("{what}; processes of the script are still running"))
         }
     };
     let (outcome, failure, message) = match (trailer.cause, &trailer.status) {
-        (Cause::None, ScriptStatus::Exited(0)) => (Outcome::Succeeded, None, None),
+        (Cause::None, ScriptStatus::Exited(0)) => match trailer.record {
+            Record::Kept => (Outcome::Succeeded, None, None),
+            Record::Lost => failed(
+                Outcome::Unknown,
+                FailureCause::Lost,
+                "the script exited 0, but the host could not record it (disk full?)".to_owned(),
+            ),
+        },
         (Cause::None, ScriptStatus::Unknown) => failed(Outcome::Unknown, FailureCause::Lost, end),
         (Cause::None, ScriptStatus::Exited(_) | ScriptStatus::Signaled(_)) => {
             failed(Outcome::Failed, FailureCause::Script, end)
@@ -146,7 +159,7 @@ mod tests {
     }
 
     fn judged(status: ScriptStatus, cause: Cause, group: GroupState) -> (Outcome, HostResult) {
-        let trailer = Trailer { status, cause, group, stdout: None, stderr: None };
+        let trailer = Trailer { status, cause, group, stdout: None, stderr: None, record: Record::Kept };
         let attempt = ended(HostResult::skipped(host("i-1", "a").id), Ok(RemoteExit::Ended(trailer)), &policy());
         assert_eq!(attempt.end, AttemptEnd::Final(attempt.result.outcome));
         (attempt.result.outcome, attempt.result)
@@ -196,6 +209,30 @@ mod tests {
     }
 
     #[test]
+    fn a_success_that_the_host_could_not_record_is_none() {
+        let judged = |status| {
+            let (cause, group) = (Cause::None, GroupState::Gone);
+            let trailer = Trailer { status, cause, group, stdout: None, stderr: None, record: Record::Lost };
+            by_trailer(HostResult::skipped(host("i-1", "a").id), &trailer, &policy())
+        };
+        let attempt = judged(ScriptStatus::Exited(0));
+        assert_eq!(attempt.end, AttemptEnd::Final(Outcome::Unknown));
+        assert_eq!((attempt.result.outcome, attempt.result.exit_status), (Outcome::Unknown, Some(0)));
+        let message = attempt.result.message.expect("a message");
+        assert_eq!(message, "the script exited 0, but the host could not record it (disk full?)");
+        assert_eq!(judged(ScriptStatus::Exited(1)).result.outcome, Outcome::Failed);
+    }
+
+    #[test]
+    fn nobody_claims_to_have_ended_what_nobody_saw_end() {
+        for cause in [Cause::Stop, Cause::Kill, Cause::Timeout, Cause::Idle, Cause::Lost] {
+            let (_, result) = judged(ScriptStatus::Unknown, cause, GroupState::Gone);
+            let message = result.message.expect("a message");
+            assert!(message.ends_with("; nothing of the script runs any more, but nobody saw its end"), "{message}");
+        }
+    }
+
+    #[test]
     fn a_timeout_says_how_long() {
         let mut policy = policy();
         policy.limits.script = Duration::from_secs(3);
@@ -205,6 +242,7 @@ mod tests {
             group: GroupState::Gone,
             stdout: None,
             stderr: None,
+            record: Record::Kept,
         };
         let attempt = by_trailer(HostResult::skipped(host("i-1", "a").id), &trailer, &policy);
         let message = attempt.result.message.expect("a message");

@@ -9,13 +9,14 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    host::{Host, Running, Shell, deploy, find, run},
+    host::{Host, Running, Shell, deploy, find, recorded_group, run},
     on_every_shell,
 };
 use crate::guard::{Lifeline, Nonce, ScriptStatus, Work};
 
 on_every_shell!(
     nasty_values_are_data,
+    no_separator_splits_our_own_words,
     every_byte_passes,
     a_script_is_started_by_its_first_line,
     a_binary_is_started_directly,
@@ -60,6 +61,18 @@ fn nasty_values_are_data(shell: Shell) {
             assert!(!host.home.path().join("pwned").exists());
         }
     }
+}
+
+fn no_separator_splits_our_own_words(shell: Shell) {
+    let host = Host::new(shell);
+    for mut request in [run("printf '%s' \"$IFS\" | wc -c"), deploy("echo ran")] {
+        request.env.insert("IFS".to_owned(), "0123456789abcdef \n/=".to_owned());
+        let seen = host.finish(&request);
+        assert_eq!(seen.trailer().status, ScriptStatus::Exited(0));
+        assert!(!seen.text().is_empty());
+    }
+    let group = recorded_group(&host.state().join("runs/r1-1")).unwrap();
+    assert!(group.parse::<u32>().is_ok(), "{group:?}");
 }
 
 fn every_byte_passes(shell: Shell) {

@@ -21,6 +21,8 @@ on_every_shell!(
     contact_lost_finishes,
     a_cut_connection_lets_a_flood_finish,
     a_script_may_leave_a_server_behind,
+    a_script_that_nobody_awaits_is_watched_to_its_end,
+    a_script_that_nobody_awaits_keeps_its_deadline,
 );
 
 const LONG: Duration = Duration::from_mins(5);
@@ -133,7 +135,7 @@ fn contact_lost_finishes(shell: Shell) {
     guard.wait().unwrap();
     host.await_silence();
     let dir = host.state().join("runs/r1-1");
-    assert_eq!(fs::read_to_string(dir.join("end")).unwrap(), "exit 9 none gone 11 0\n");
+    assert_eq!(fs::read_to_string(dir.join("end")).unwrap().trim_end(), "exit 9 none gone 11 0");
     assert_eq!(fs::read_to_string(dir.join("stdout")).unwrap(), "ready\ndone\n");
 
     // A run too, as long as it has nothing to say.
@@ -174,5 +176,32 @@ fn a_script_may_leave_a_server_behind(shell: Shell) {
         });
         assert!(std::process::Command::new("kill").arg(seen.text().trim()).status().unwrap().success());
         host.await_silence();
+    }
+}
+
+/// The script's parent is killed, as the kernel does it when memory is short.
+fn a_script_that_nobody_awaits_is_watched_to_its_end(shell: Shell) {
+    let host = Host::new(shell);
+    let script = "kill -s KILL $PPID; echo ready; until [ -e go ]; do sleep 0.01; done; echo done";
+    for request in [run(script), deploy(script)] {
+        let mut running = host.start(&request);
+        running.until_printed("ready");
+        fs::write(host.home.path().join("go"), "").unwrap();
+        let seen = running.finish();
+        assert_eq!(seen.text(), "ready\ndone\n");
+        assert_eq!((&seen.trailer().status, seen.trailer().cause), (&ScriptStatus::Unknown, Cause::None));
+        assert_eq!(seen.trailer().group, GroupState::Gone);
+        host.await_silence();
+        fs::remove_file(host.home.path().join("go")).unwrap();
+    }
+}
+
+fn a_script_that_nobody_awaits_keeps_its_deadline(shell: Shell) {
+    let host = Host::new(shell);
+    for mut request in [run("kill -s KILL $PPID; sleep 300"), deploy("kill -s KILL $PPID; sleep 300")] {
+        request.deadline = Duration::from_secs(1);
+        let seen = host.finish(&request);
+        assert_eq!((&seen.trailer().status, seen.trailer().cause), (&ScriptStatus::Unknown, Cause::Timeout));
+        assert_eq!(seen.trailer().group, GroupState::Gone);
     }
 }

@@ -8,6 +8,7 @@ mod environment;
 mod host;
 mod lifeline;
 mod login;
+mod record;
 mod state;
 mod status;
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::{
-    guard::{Cause, GroupState, ScriptStatus, Signal, Trailer},
+    guard::{Cause, GroupState, Record, ScriptStatus, Signal, Trailer},
     inventory::testing::{host, target},
     plan::{Assignment, RunId, Work},
     transport::{ConnectError, ConnectFailure, Connected, Job, Lost, OutputSink, RemoteExit, Session, Stream},
@@ -57,7 +57,14 @@ impl Session for Played {
         out.started(4711, Some("v1"));
         out.output(Stream::Stderr, b"last words\n");
         let ended = |status, cause| {
-            Ok(RemoteExit::Ended(Trailer { status, cause, group: GroupState::Gone, stdout: None, stderr: None }))
+            Ok(RemoteExit::Ended(Trailer {
+                status,
+                cause,
+                group: GroupState::Gone,
+                stdout: None,
+                stderr: None,
+                record: Record::Kept,
+            }))
         };
         match self.0 {
             Act::Exit(status) => ended(ScriptStatus::Exited(status), Cause::None),
