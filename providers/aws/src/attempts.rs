@@ -16,7 +16,10 @@ use std::{
 use aws_sdk_ec2::{
     config::{
         ConfigBag, Intercept, RuntimeComponents,
-        interceptors::{BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextMut, InterceptorContext},
+        interceptors::{
+            BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextRef,
+            FinalizerInterceptorContextMut, InterceptorContext,
+        },
         retry::{ClassifyRetry, RetryAction},
     },
     error::{BoxError, ProvideErrorMetadata},
@@ -137,6 +140,8 @@ impl<E: OperationError> Listener<E> {
             Some(request.undelivered(connector))
         } else if error.is_timeout_error() {
             Some(request.attempt_timed_out())
+        } else if wire::is_too_long(error) {
+            Some(request.bad_answer("the answer is longer than 64 MiB"))
         } else if error.is_response_error() {
             Some(request.undelivered(error))
         } else {
@@ -162,6 +167,16 @@ impl<E: OperationError> Intercept for Listener<E> {
             self.tell(Heard::Retrying { reason: failure.message.clone(), waited: at.elapsed() });
         }
         self.tell(Heard::Calling);
+        Ok(())
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        attempt: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        wire::cap(attempt.response_mut());
         Ok(())
     }
 
@@ -206,14 +221,15 @@ impl<E: OperationError> ClassifyRetry for Listener<E> {
     fn classify_retry(&self, attempt: &InterceptorContext) -> RetryAction {
         let failure = self.failure(attempt);
         let mut state = self.state();
-        let throttled = failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::Throttled);
+        let is = |kind| failure.as_ref().is_some_and(|failure| failure.kind == kind);
+        let (throttled, bad) = (is(FailureKind::Throttled), is(FailureKind::BadAnswer));
         if state.judged != state.calls {
             state.judged = state.calls;
             let in_vain = failure.as_ref().is_some_and(|failure| !waiting_mends(failure.kind, attempt));
             state.unmended = if in_vain { state.unmended + 1 } else { 0 };
         }
         state.failed = failure.map(|failure| (failure, Instant::now()));
-        if state.unmended >= PATIENCE {
+        if bad || state.unmended >= PATIENCE {
             RetryAction::RetryForbidden
         } else if throttled {
             // The SDK goes by the code alone, and a proxy's HTTP 429 has none.

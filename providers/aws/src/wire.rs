@@ -4,10 +4,29 @@
 //! page cut short would be a page with fewer instances, and an empty document an account without any.
 //! And one time that it cannot read fails the whole page, of a thousand instances.
 
+use std::error::Error;
+
 use aws_sdk_ec2::{
     config::http::HttpResponse,
     primitives::{DateTime, DateTimeFormat},
 };
+use aws_smithy_types::body::SdkBody;
+use http_body_util::{LengthLimitError, Limited};
+
+/// An answer may be this long, in bytes. A page of a thousand instances is about 5 MiB.
+const MOST_BYTES: usize = 64 << 20;
+
+/// Caps the body of an answer that has yet to arrive.
+pub(crate) fn cap(response: &mut HttpResponse) {
+    let body = std::mem::replace(response.body_mut(), SdkBody::taken());
+    *response.body_mut() = SdkBody::from_body_1_x(Limited::new(body, MOST_BYTES));
+}
+
+/// Whether an answer could not be had because it is longer than [`cap`] allows.
+pub(crate) fn is_too_long(error: &(dyn Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
+    causes.any(|cause| cause.is::<LengthLimitError>())
+}
 
 /// An answer that is not the whole of what the API promises.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -196,3 +196,11 @@ async fn a_machine_without_a_state_is_named() {
     assert_eq!(failure.kind, FailureKind::BadAnswer);
     assert!(failure.message.contains("`i-2`"), "{failure}");
 }
+
+#[tokio::test]
+async fn an_endless_answer_is_given_up() {
+    let padding = " ".repeat(65 << 20);
+    let failure = only_failure(serve(instances(page(&padding))).await).await;
+    assert_eq!(failure.kind, FailureKind::BadAnswer, "{failure}");
+    assert!(failure.message.contains("64 MiB"), "{failure}");
+}
