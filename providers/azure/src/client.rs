@@ -78,8 +78,9 @@ impl Client {
     /// The instances of a Uniform scale set, with their power state.
     pub(crate) async fn instances_of(&self, set: &ResourceId) -> Result<Vec<Machine>, Failure> {
         let listing = self.listing::<models::VirtualMachineScaleSetVm>("virtualMachineScaleSets/virtualMachines");
+        let (group, name) = path_of(set)?;
         let client = self.sdk(&listing).virtual_machine_scale_set_v_ms_client();
-        let list = client.list(set.group(), set.name(), &self.subscription).expand("instanceView");
+        let list = client.list(group, name, &self.subscription).expand("instanceView");
         let mut instances = drive(&listing, list.into_stream()).await?;
         for instance in &mut instances {
             instance.properties.virtual_machine_scale_set = Some(Reference { id: set.clone() });
@@ -102,21 +103,21 @@ impl Client {
     /// The network interfaces of a Uniform scale set's instances.
     pub(crate) async fn nics_of(&self, set: &ResourceId) -> Result<Vec<Nic>, Failure> {
         let operation = "virtualMachineScaleSets/networkInterfaces";
-        self.network::<Nic>(operation, &self.path_in(set, "networkInterfaces"), SET_NETWORK_VERSION).await
+        self.network::<Nic>(operation, &self.path_in(set, "networkInterfaces")?, SET_NETWORK_VERSION).await
     }
 
     /// The public addresses of a Uniform scale set's instances.
     pub(crate) async fn public_ips_of(&self, set: &ResourceId) -> Result<Vec<PublicIp>, Failure> {
         let operation = "virtualMachineScaleSets/publicIPAddresses";
-        self.network::<PublicIp>(operation, &self.path_in(set, "publicIPAddresses"), SET_NETWORK_VERSION).await
+        self.network::<PublicIp>(operation, &self.path_in(set, "publicIPAddresses")?, SET_NETWORK_VERSION).await
     }
 
-    fn path_in(&self, set: &ResourceId, what: &str) -> String {
-        let (subscription, group, name) = (&self.subscription, set.group(), set.name());
-        format!(
+    fn path_in(&self, set: &ResourceId, what: &str) -> Result<String, Failure> {
+        let (subscription, (group, name)) = (&self.subscription, path_of(set)?);
+        Ok(format!(
             "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Compute\
              /virtualMachineScaleSets/{name}/{what}"
-        )
+        ))
     }
 
     async fn network<M: Model>(
@@ -142,6 +143,11 @@ impl Client {
         let credentials = Arc::clone(&self.credentials) as Arc<dyn TokenCredential>;
         compute::Client::new(self.wire.endpoint().clone(), credentials, Vec::new(), options)
     }
+}
+
+/// The scale set's group and name, which become part of an address that a token is sent to.
+fn path_of(set: &ResourceId) -> Result<(&str, &str), Failure> {
+    set.group_and_name().ok_or_else(|| Failure::OddId(set.clone()))
 }
 
 /// Lets the SDK walk to the end of the list; what it walked over is in `listing`.

@@ -1,6 +1,6 @@
 //! What goes wrong in one subscription, and how it is told.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use provider_core::{FailureKind, InstanceId, Scope, ScopeError};
 
@@ -25,8 +25,11 @@ pub(crate) enum Failure {
     #[error("{operation} at {host}: nextLink repeats, so the list has no end")]
     RepeatedLink { operation: &'static str, host: String },
     /// An entry, or a whole page, is not what the API promises.
-    #[error("{operation} at {host}: cannot read {what}: {reason}")]
-    Unreadable { operation: &'static str, host: String, what: String, reason: String },
+    #[error("{operation} at {host}: cannot read {part}: {reason}")]
+    Unreadable { operation: &'static str, host: String, part: Part, reason: String },
+    /// A scale set that cannot be asked about without asking for something else.
+    #[error("the id of a scale set cannot be part of an address: {:?}", .0.to_string())]
+    OddId(ResourceId),
     /// A page that goes on and on.
     #[error("{operation} at {host}: the answer is larger than {mebibytes} MiB")]
     TooLarge { operation: &'static str, host: String, mebibytes: usize },
@@ -45,6 +48,32 @@ pub(crate) enum Failure {
     /// The SDK failed in a way of its own.
     #[error("{0}")]
     Sdk(String),
+}
+
+/// What of a list could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// A whole page.
+    Page,
+    /// The link to the next page.
+    NextLink,
+    /// The resource with this id.
+    Resource(String),
+    /// The resource with this name, which has no id.
+    Named(String),
+    /// An entry that has neither, counted from 1.
+    Nameless { number: usize },
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Page => f.write_str("a page"),
+            Self::NextLink => f.write_str("the link to the next page"),
+            Self::Resource(name) | Self::Named(name) => f.write_str(name),
+            Self::Nameless { number } => write!(f, "entry {number} of a page, which has neither id nor name"),
+        }
+    }
 }
 
 impl Failure {
@@ -69,6 +98,7 @@ impl Failure {
             Self::ForeignLink { .. }
             | Self::RepeatedLink { .. }
             | Self::Unreadable { .. }
+            | Self::OddId(_)
             | Self::TooLarge { .. }
             | Self::NoPowerState(_)
             | Self::EmptyId(_)
@@ -112,8 +142,13 @@ impl Failure {
                 Self::EmptyId(id) | Self::SharedId { second: id, .. } => {
                     format!("ask again if it was moved just now; else see what is wrong: `az resource show --ids {id}`")
                 }
-                Self::Unreadable { what, .. } => format!("compare `az resource show --ids {what}`"),
-                _ => "check that `endpoint` is a Resource Manager".to_owned(),
+                Self::Unreadable { part: Part::Resource(id), .. } => {
+                    format!("see how Azure describes it: `az resource show --ids {id}`")
+                }
+                Self::Unreadable { part: Part::Named(name), .. } => {
+                    format!("see how Azure describes it: `az resource list --name {name}`")
+                }
+                _ => "check that `endpoint` is a Resource Manager, and that no proxy answers in its place".to_owned(),
             },
         }
     }

@@ -19,7 +19,11 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use url::Url;
 
-use crate::{credentials::Credentials, failure::Failure, wire::Wire};
+use crate::{
+    credentials::Credentials,
+    failure::{Failure, Part},
+    wire::Wire,
+};
 
 /// How the entries of a list are read: first as this type, which promises much of them.
 pub(crate) trait Model: DeserializeOwned + 'static {
@@ -71,7 +75,10 @@ impl<M: Model> Listing<M> {
         while let Some(url) = next {
             let token = credentials.get_token(&[]).await.map_err(into_failure)?;
             let link = self.read_page(&url, token.token.secret()).await?;
-            next = link.map(|link| url.join(&link)).transpose().map_err(|error| self.unreadable("nextLink", &error))?;
+            next = link
+                .map(|link| url.join(&link))
+                .transpose()
+                .map_err(|error| self.unreadable(Part::NextLink, &error))?;
         }
         Ok(self.take())
     }
@@ -93,19 +100,19 @@ impl<M: Model> Listing<M> {
 
     /// The page, each entry by what is needed of it; the error names the entry that has not even that.
     fn lenient(&self, body: &[u8]) -> Result<Page<M::Needed>, Failure> {
-        let page: Page<Value> = serde_json::from_slice(body).map_err(|error| self.unreadable("the page", &error))?;
-        let read = |entry: Value| {
-            let name =
-                ["id", "name"].iter().find_map(|key| entry[key].as_str()).unwrap_or("a nameless entry").to_owned();
-            serde_json::from_value(entry).map_err(|error| self.unreadable(&name, &error))
+        let page: Page<Value> = serde_json::from_slice(body).map_err(|error| self.unreadable(Part::Page, &error))?;
+        let read = |(index, entry): (usize, Value)| {
+            let text = |key: &str| entry[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+            let id = text("id").map(Part::Resource);
+            let part = id.or_else(|| text("name").map(Part::Named)).unwrap_or(Part::Nameless { number: index + 1 });
+            serde_json::from_value(entry).map_err(|error| self.unreadable(part, &error))
         };
-        let value = page.value.into_iter().map(read).collect::<Result<_, _>>()?;
+        let value = page.value.into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
         Ok(Page { value, next_link: page.next_link })
     }
 
-    fn unreadable(&self, what: &str, reason: &dyn std::error::Error) -> Failure {
-        let (what, reason) = (what.to_owned(), reason.to_string());
-        Failure::Unreadable { operation: self.operation, host: self.wire.host(), what, reason }
+    fn unreadable(&self, part: Part, reason: &dyn std::error::Error) -> Failure {
+        Failure::Unreadable { operation: self.operation, host: self.wire.host(), part, reason: reason.to_string() }
     }
 }
 

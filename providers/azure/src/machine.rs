@@ -39,6 +39,16 @@ impl ResourceId {
         segments.find(|segment| *segment == kind)?;
         segments.next()
     }
+
+    /// The group and the name, if a path made of them leads to the resource and nowhere else.
+    ///
+    /// Azure's names hold no sign that has a meaning in an address, so an id with one is no mere slip.
+    pub(crate) fn group_and_name(&self) -> Option<(&str, &str)> {
+        let signs = |c: char| matches!(c, '?' | '#' | '%' | '\\') || c.is_control();
+        let dots = self.0.split('/').any(|segment| matches!(segment, "." | ".."));
+        let (group, name) = (self.group(), self.name());
+        (!self.0.contains(signs) && !dots && !group.is_empty() && !name.is_empty()).then_some((group, name))
+    }
 }
 
 impl fmt::Display for ResourceId {
@@ -244,6 +254,19 @@ mod tests {
         assert_eq!(id, ResourceId::new(&id.to_string().to_uppercase()));
         assert_eq!((id.group(), id.name()), ("miq-vms", "a"));
         assert_eq!(id.segment("virtualnetworks"), None);
+    }
+
+    #[test]
+    fn an_id_that_would_lead_elsewhere_gives_no_path() {
+        let id = |rest: &str| ResourceId::new(&format!("/subscriptions/s/resourceGroups/{rest}"));
+        assert_eq!(id("G_(1)/x/Web.1").group_and_name(), Some(("g_(1)", "web.1")));
+        for odd in
+            ["g/x/a?b#../c", "g/x/a?", "g/x/a#", "g/x/%2e%2e", "g/x/..", "../x/a", "g/x/./a", "g/x/a\\b", "g/x/.\t."]
+        {
+            assert_eq!(id(odd).group_and_name(), None, "{odd}");
+        }
+        assert_eq!(id("/x/a").group_and_name(), None, "no group");
+        assert_eq!(id("g/x/").group_and_name(), None, "no name");
     }
 
     #[test]

@@ -246,3 +246,43 @@ async fn an_answer_without_an_end_is_not_read_to_it() {
         assert!((64..96).contains(&sent), "{sent} MiB, and once");
     }
 }
+
+#[tokio::test]
+async fn a_scale_set_whose_id_leads_elsewhere_is_not_asked_for() {
+    let odd = ["a?b#../c", "..", "%2e%2e", "a\\..\\c"];
+    for id in odd.map(|name| compute(&format!("virtualMachineScaleSets/{name}"))) {
+        let entry = set(&id);
+        let (azure, asked) = answering(move |ask| match ask {
+            ask if ask.contains("/virtualmachinescalesets?") => list(std::slice::from_ref(&entry)),
+            _ => list(&[]),
+        })
+        .await;
+        let failure = only(azure.instances(&role_web(), &Silent).await);
+        assert_eq!(failure.kind, FailureKind::BadAnswer);
+        assert!(failure.message.contains("cannot be part of an address"), "{failure}");
+        assert_eq!(count(&asked, "/resourcegroups/"), 0, "nothing but the five lists of the subscription");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_told_in_words_that_can_be_followed() {
+    for (body, message, hint) in [
+        (json!({"value": 7}), "cannot read a page: ", "check that `endpoint`"),
+        (json!({"value": [{"id": "/x"}]}), "cannot read /x: ", "`az resource show --ids /x`"),
+        (json!({"value": [{"name": "x"}]}), "cannot read x: ", "`az resource list --name x`"),
+        (
+            json!({"value": [machine(&compute("virtualMachines/web"), "a"), {}]}),
+            "cannot read entry 2 of a page, which has neither id nor name: ",
+            "check that `endpoint`",
+        ),
+    ] {
+        let (azure, _) = answering(move |ask| match ask {
+            ask if ask.contains("/virtualmachines?") && !ask.contains("statusonly") => (StatusCode::OK, body.clone()),
+            _ => list(&[]),
+        })
+        .await;
+        let failure = only(azure.instances(&role_web(), &Silent).await);
+        assert!(failure.message.contains(message), "{failure}");
+        assert!(failure.hint.as_deref().is_some_and(|given| given.contains(hint)), "{:?}", failure.hint);
+    }
+}
