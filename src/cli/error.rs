@@ -22,7 +22,7 @@ pub(super) enum CliError {
     #[error("{message}")]
     Usage { message: String, hint: Option<String> },
     #[error("cannot {what} {}", path.display())]
-    File { what: &'static str, path: PathBuf, source: io::Error },
+    File { what: &'static str, path: PathBuf, hint: Option<&'static str>, source: io::Error },
     #[error(transparent)]
     Deploy(#[from] DeployError),
     #[error(transparent)]
@@ -86,13 +86,13 @@ impl CliError {
         match self {
             Self::Config(error) => error.hint().into_iter().collect(),
             Self::Usage { hint, .. } => hint.iter().cloned().collect(),
+            Self::File { hint, .. } => hint.iter().map(|hint| (*hint).to_owned()).collect(),
             Self::Revision(RevisionError::None) => {
                 one("give one with --revision, set FLEETWIDE_REVISION, or run inside a git checkout")
             }
             Self::Revision(RevisionError::Git(_)) => one("give the revision with --revision"),
             Self::Deploy(error) => deploy_hints(error),
             Self::Revision(RevisionError::Bad(_))
-            | Self::File { .. }
             | Self::Report(_)
             | Self::Interrupted(_)
             | Self::Demo(_)

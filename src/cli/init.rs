@@ -1,6 +1,6 @@
 //! `init`: a commented `fleetwide.toml` to begin with.
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 use clap::{Args, ValueHint};
 
@@ -24,7 +24,13 @@ pub(super) struct InitArgs {
 
 /// Writes the file.
 pub(super) fn run(args: &InitArgs, session: &Session) -> Result<u8, CliError> {
-    session::create(&args.file, config::STARTER)?;
+    session::create(&args.file, config::STARTER).map_err(|source| CliError::File {
+        what: "write",
+        path: args.file.clone(),
+        hint: (source.kind() == io::ErrorKind::AlreadyExists)
+            .then_some("it is there already; name another: `fleetwide init FILE`"),
+        source,
+    })?;
     session.say(&format!(
         "wrote {}\nnext: set the selectors and the script, then `fleetwide check`, `fleetwide hosts`\n",
         args.file.display()

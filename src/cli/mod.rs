@@ -20,7 +20,7 @@ mod session;
 mod signals;
 mod target;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use clap::Parser;
 
@@ -51,13 +51,6 @@ pub fn main() -> u8 {
 }
 
 fn start(cli: &Cli) -> Result<u8, CliError> {
-    if cli.global.verbose {
-        tracing_subscriber::fmt()
-            .with_writer(io::stderr)
-            .with_ansi(io::stderr().is_terminal())
-            .with_max_level(tracing::Level::WARN)
-            .init();
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
     let code = runtime.block_on(run(cli));
     // What still runs in the background (a reader of standard input, a slow name lookup) is not waited for.

@@ -83,6 +83,7 @@ pub(super) fn places(global: &GlobalArgs) -> Result<Places, CliError> {
     let here = std::env::current_dir().map_err(|source| CliError::File {
         what: "find the current folder",
         path: PathBuf::from("."),
+        hint: Some("change to a folder that exists"),
         source,
     })?;
     Ok(Places::new(global.config.clone(), here, &env))
@@ -138,13 +139,8 @@ pub(super) fn print(bytes: &[u8]) -> Result<u8, CliError> {
 }
 
 /// Writes a file of the user's, never over another.
-pub(super) fn create(path: &Path, text: &str) -> Result<(), CliError> {
-    let file = std::fs::File::create_new(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|source| CliError::File {
-        what: "write",
-        path: path.to_owned(),
-        source,
-    })
+pub(super) fn create(path: &Path, text: &str) -> io::Result<()> {
+    std::fs::File::create_new(path)?.write_all(text.as_bytes())
 }
 
 #[cfg(test)]

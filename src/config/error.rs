@@ -82,14 +82,11 @@ impl ConfigError {
                 _ => None,
             },
             Self::NoText { .. } => Some("name another file with --config".into()),
-            Self::Nothing { .. } => Some(
-                "write a file with `fleetwide init`, name one with --config, or say where to look: \
-                 --aws-region eu-west-1 --tag role=web"
-                    .into(),
-            ),
+            Self::Nothing { .. } => Some(BEGINNING.into()),
             Self::WhichTarget { names } => {
                 Some(format!("name one, for example {}", names.first().map_or("web", String::as_str)))
             }
+            Self::UnknownTarget { names, .. } if names.is_empty() => Some(BEGINNING.into()),
             Self::UnknownTarget { nearest, .. } => nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`?")),
             Self::Flags { hint, .. } => hint.clone(),
             Self::Variable { name, .. } => Some(format!("correct {name} or unset it")),
@@ -97,8 +94,12 @@ impl ConfigError {
     }
 }
 
+/// What to try without any target.
+const BEGINNING: &str = "write a file with `fleetwide init`, name one with --config, or say where to look: \
+                         --aws-region eu-west-1 --tag role=web";
+
 fn known(names: &[String]) -> String {
-    if names.is_empty() { ": the configuration has none".into() } else { format!(" (known: {})", names.join(", ")) }
+    if names.is_empty() { ": no fleetwide.toml here or above, up to the checkout's root, has one".into() } else { format!(" (known: {})", names.join(", ")) }
 }
 
 fn no_targets_in(file: Option<&Path>) -> String {

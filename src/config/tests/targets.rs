@@ -121,7 +121,10 @@ fn flags_replace_parts_of_a_named_target() {
 #[test]
 fn targets_of_both_files_are_known() {
     let fixture = Fixture::with_project(TWO);
-    fixture.write("home/.config/fleetwide/config.toml", "[targets.home]\nselect = [{ provider = \"aws\", tags = { role = \"web\" } }]\n");
+    fixture.write(
+        "home/.config/fleetwide/config.toml",
+        "[targets.home]\nselect = [{ provider = \"aws\", tags = { role = \"web\" } }]\n",
+    );
     assert_eq!(fixture.config().target_names(), ["home", "web", "worker"]);
     assert!(target(&fixture, Some("home"), &Overrides::default()).is_ok());
 }
