@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::{
 };
 use provider_core::Endpoint;
 
-/// A client that no HTTP_PROXY diverts.
+/// A client that no `HTTP_PROXY` diverts.
 pub(crate) fn client(endpoint: &Endpoint) -> SharedHttpClient {
     let builder = aws_smithy_http_client::Builder::new();
     if endpoint.url().scheme() == "http" {

@@ -25,7 +25,7 @@ pub(crate) fn cap(response: &mut HttpResponse) {
 /// Whether an answer could not be had because it is longer than [`cap`] allows.
 pub(crate) fn is_too_long(error: &(dyn Error + 'static)) -> bool {
     let mut causes = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
-    causes.any(|cause| cause.is::<LengthLimitError>())
+    causes.any(|cause| cause.downcast_ref::<LengthLimitError>().is_some())
 }
 
 /// An answer that is not the whole of what the API promises.
