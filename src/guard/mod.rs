@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! us                                            host
-//! guard.sh · header · script        --stdin-->  checks, lock, fence, run directory
+//! guard · header · script           --stdin-->  checks, lock, fence, run directory
 //!                                  <--both---   started
 //!                                  <--stdout--  the script's stdout, as it comes
 //!                                  <--stderr--  the script's stderr, as it comes
@@ -46,7 +46,7 @@ pub const VERSION: u32 = 1;
 pub const COMMAND: &str =
     r##"exec sh -c 'eval "$(while IFS= read -r l; do [ "$l" = "#." ] && break; printf "%s\n" "$l"; done)"'"##;
 
-const SOURCE: &str = include_str!("guard.sh");
+const SOURCE: &str = concat!(include_str!("state.sh"), include_str!("guard.sh"));
 
 /// The guard as it is sent: without comment lines, indentation and empty lines.
 fn program_text() -> String {
