@@ -95,12 +95,9 @@ struct State {
     waiting: usize,
     /// Counts what was written, to see whether anybody reads.
     written: u64,
-    /// Somebody waited for room in vain: nobody else does until half of it is free.
-    stuck: bool,
+    patience: Patience,
     /// The other stream waited in vain: it does not again until all is written.
     behind: bool,
-    /// Nobody waits any more.
-    hurried: bool,
     /// Nothing more is taken.
     closed: bool,
     /// What was left out since the last text that was not. In bytes.
@@ -108,6 +105,18 @@ struct State {
     /// What was left out in all. In bytes.
     lost: usize,
     failure: Option<io::Error>,
+}
+
+/// Whether output waits for room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Patience {
+    /// It does.
+    #[default]
+    Some,
+    /// Some did in vain: no other does until half of the room is free.
+    Tried,
+    /// Never again.
+    None,
 }
 
 impl Outlet {
@@ -139,9 +148,12 @@ impl Outlet {
         let shared = &self.own.0;
         let deadline = Instant::now() + PATIENCE;
         let mut state = lock(&shared.state);
-        while !state.has_room(text) && !state.stuck && !state.hurried && state.is_open() {
+        while !state.has_room(text) && state.patience == Patience::Some && state.is_open() {
             let left = deadline.saturating_duration_since(Instant::now());
-            state.stuck = left.is_zero();
+            if left.is_zero() {
+                state.patience = Patience::Tried;
+                break;
+            }
             state = shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         if state.has_room(text) {
@@ -170,7 +182,7 @@ impl Outlet {
 
     /// From now on nobody waits for room: there is something more urgent than output.
     pub(super) fn hurry(&self) {
-        lock(&self.own.0.state).hurried = true;
+        lock(&self.own.0.state).patience = Patience::None;
         self.own.0.changed.notify_all();
     }
 
@@ -330,7 +342,9 @@ impl Shared {
             let mut state = lock(&self.state);
             state.written += 1;
             state.waiting = state.waiting.saturating_sub(piece.len());
-            state.stuck &= state.waiting > ROOM / 2;
+            if state.patience == Patience::Tried && state.waiting <= ROOM / 2 {
+                state.patience = Patience::Some;
+            }
             state.behind &= state.waiting > 0;
             drop(state);
             self.changed.notify_all();

@@ -44,10 +44,10 @@ fn tell_a_flood(run: &RunReporter, plan: &Plan) {
     let mut telling = Telling::of(run, plan);
     telling.begin(id);
     for _ in 0..80 {
-        telling.output(id, Stream::Stdout, &[b'y'; 65_536]);
+        telling.output(id, Stream::Stdout, &vec![b'y'; 65_536]);
     }
     telling.event(EventKind::Stopping { reason: StopReason::Interrupt, running: 1 });
-    telling.output(id, Stream::Stdout, &[b'y'; 65_536]);
+    telling.output(id, Stream::Stdout, &vec![b'y'; 65_536]);
     telling.end(&HostResult { failure: Some(FailureCause::Cancelled), ..result(id, Outcome::Failed) });
     telling.finish(Some(StopReason::Interrupt));
 }
