@@ -12,6 +12,7 @@ use super::{
 use crate::{
     config::{FailureLimit, OnLost},
     deploy::{DeployRequest, Task},
+    plan::Work,
 };
 
 /// Run one command on every server of a target
@@ -49,7 +50,7 @@ pub(super) async fn run(args: &RunArgs, global: &GlobalArgs, session: &mut Sessi
     target.deploy.args.clear();
     let (command, words) = match &args.command[..] {
         [line] => (line.clone(), Vec::new()),
-        words => ("\"$@\"".to_owned(), words.to_vec()),
+        words => (Work::ARGUMENTS.to_owned(), words.to_vec()),
     };
     let request =
         DeployRequest { target, task: Task::Command(command), args: words, known_hosts: session::known_hosts()? };

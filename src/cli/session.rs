@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     config::Places,
+    plan::quoted,
     report::{Builder, Destination, Detail, Format, Reporter, Screen},
     rollout::StopReason,
 };
@@ -119,16 +120,6 @@ pub(super) fn command_line() -> String {
     words.join(" ")
 }
 
-/// A word as a shell reads it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
 /// Writes a result to standard output. A reader that has gone away (`| head`) is no error.
 pub(super) fn print(bytes: &[u8]) -> Result<u8, CliError> {
     let mut stdout = io::stdout().lock();
@@ -141,16 +132,4 @@ pub(super) fn print(bytes: &[u8]) -> Result<u8, CliError> {
 /// Writes a file of the user's, never over another.
 pub(super) fn create(path: &Path, text: &str) -> io::Result<()> {
     std::fs::File::create_new(path)?.write_all(text.as_bytes())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_as_a_shell_reads_them() {
-        assert_eq!(quoted("--tag=role=web"), "--tag=role=web");
-        assert_eq!(quoted("it's $HOME"), "'it'\\''s $HOME'");
-        assert_eq!(quoted(""), "''");
-    }
 }

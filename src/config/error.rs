@@ -99,7 +99,11 @@ const BEGINNING: &str = "write a file with `fleetwide init`, name one with --con
                          --aws-region eu-west-1 --tag role=web";
 
 fn known(names: &[String]) -> String {
-    if names.is_empty() { ": no fleetwide.toml here or above, up to the checkout's root, has one".into() } else { format!(" (known: {})", names.join(", ")) }
+    if names.is_empty() {
+        ": no fleetwide.toml here or above, up to the checkout's root, has one".into()
+    } else {
+        format!(" (known: {})", names.join(", "))
+    }
 }
 
 fn no_targets_in(file: Option<&Path>) -> String {

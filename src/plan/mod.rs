@@ -6,4 +6,4 @@ pub mod build;
 pub mod model;
 
 pub use build::Assignment;
-pub use model::{BadRevision, Limits, Plan, Policy, Revision, RunId, Script, Stage, Work};
+pub use model::{BadRevision, Limits, Plan, Policy, Revision, RunId, Script, Stage, Work, quoted};

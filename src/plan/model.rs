@@ -39,6 +39,17 @@ impl Plan {
         self.stages.iter().flat_map(|stage| &stage.hosts)
     }
 
+    /// The command as a person would type it, when this is one.
+    pub fn command(&self) -> Option<String> {
+        match &self.work {
+            Work::Deploy { .. } => None,
+            Work::Command(line) if line == Work::ARGUMENTS => {
+                Some(self.args.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "))
+            }
+            Work::Command(line) => Some(line.clone()),
+        }
+    }
+
     /// The revision, when this is a deploy.
     pub const fn revision(&self) -> Option<&Revision> {
         match &self.work {
@@ -60,6 +71,21 @@ pub enum Work {
     },
     /// An ad hoc command for the host's `sh`, without a record.
     Command(String),
+}
+
+impl Work {
+    /// The command that consists of its arguments, taken literally.
+    pub const ARGUMENTS: &str = "\"$@\"";
+}
+
+/// A word as a shell reads it, for people to copy.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// The deploy script, as read from this machine.
@@ -201,3 +227,15 @@ impl fmt::Display for Revision {
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not a revision: it must be one word of at most 200 characters")]
 pub struct BadRevision(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_as_a_shell_reads_them() {
+        assert_eq!(quoted("--tag=role=web"), "--tag=role=web");
+        assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
+        assert_eq!(quoted(""), "''");
+    }
+}

@@ -27,7 +27,7 @@ pub(super) struct PlanJson<'a> {
     app: &'a str,
     revision: Option<&'a str>,
     script: Option<ScriptJson<'a>>,
-    command: Option<&'a str>,
+    command: Option<String>,
     args: &'a [String],
     env: &'a BTreeMap<String, String>,
     /// Names only.
@@ -89,7 +89,7 @@ impl<'a> From<&'a Plan> for PlanJson<'a> {
             Work::Deploy { script, .. } => {
                 (Some(ScriptJson { name: &script.name, sha256: &script.sha256, bytes: script.bytes.len() }), None)
             }
-            Work::Command(command) => (None, Some(command.as_str())),
+            Work::Command(_) => (None, plan.command()),
         };
         let policy = &plan.policy;
         Self {
@@ -152,7 +152,7 @@ pub(super) fn title(plan: &Plan) -> String {
     let target = neutral::line(&plan.target);
     match &plan.work {
         Work::Deploy { revision, .. } => format!("Deploy {} to {target}", neutral::line(revision.as_str())),
-        Work::Command(command) => format!("Run `{}` on {target}", neutral::line(command)),
+        Work::Command(_) => format!("Run `{}` on {target}", neutral::line(&plan.command().unwrap_or_default())),
     }
 }
 
@@ -168,7 +168,8 @@ fn facts(plan: &Plan) -> Vec<(&'static str, String)> {
         }
         Work::Command(_) => {}
     }
-    if !plan.args.is_empty() {
+    let said = matches!(&plan.work, Work::Command(line) if line == Work::ARGUMENTS);
+    if !plan.args.is_empty() && !said {
         let args: Vec<_> = plan.args.iter().map(|arg| format!("{:?}", neutral::line(arg))).collect();
         facts.push(("arguments", args.join(" ")));
     }

@@ -157,7 +157,12 @@ fn gaps(record: &Record, screen: &Screen) -> String {
 fn closing(record: &Record, screen: &Screen) -> String {
     let summary = record.summary();
     let signs = screen.signs();
-    let mixed = if record.revision.is_some() { ": the fleet is mixed" } else { "" };
+    let mixed = match (&record.revision, record.hosts.iter().any(|host| host.group.is_some())) {
+        (None, _) => "",
+        (Some(_), false) => ": no script was started",
+        (Some(_), true) if summary.total == 1 => "",
+        (Some(_), true) => ": the fleet is mixed",
+    };
     let (sign, ink, word, mixed) = match record.status {
         Status::Running => (signs.skip, Ink::Warning, "running", ""),
         Status::Succeeded => (signs.tick, Ink::Good, "succeeded", ""),
@@ -170,13 +175,18 @@ fn closing(record: &Record, screen: &Screen) -> String {
         record.exit_code.filter(|code| *code != 0).map(|code| format!(" (exit code {code})")).unwrap_or_default();
     let target = neutral::line(&record.target);
     let hosts = match (summary.succeeded, summary.total) {
+        (0 | 1, 1) if record.revision.is_some() => format!("the only host of {target}"),
         (1, 1) => format!("the only host of {target}"),
         (all, total) if all == total => format!("all {} of {target}", words::count(total, "host")),
         (some, total) => format!("{} of {} of {target}", words::number(some), words::count(total, "host")),
     };
     let state = match &record.revision {
         Some(revision) => {
-            let verb = if summary.succeeded == 1 { "is" } else { "are" };
+            let verb = match (summary.succeeded, summary.total) {
+                (0, 1) => "is not",
+                (1, _) => "is",
+                (_, _) => "are",
+            };
             format!("{hosts} {verb} at {}", neutral::line(revision.as_str()))
         }
         None => format!("exit status 0 on {hosts}"),

@@ -121,7 +121,9 @@ const fn explained(reason: Refusal) -> (&'static str, &'static str) {
         Refusal::Full => ("no space for the record", "free space in the login's home folder"),
         Refusal::NoTool => ("the host lacks a tool", "install it there"),
         Refusal::NeverStarted => ("an earlier attempt died before the start", "run it again"),
-        Refusal::BadRequest => ("the host's guard did not understand", "please report this"),
+        Refusal::BadRequest => {
+            ("the host's guard did not understand", "if it names a file, remove that file; else please report this")
+        }
     }
 }
 

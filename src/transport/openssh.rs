@@ -309,7 +309,7 @@ fn explained(broken_off: BrokenOff, end: CommandEnd, last_words: Option<String>)
 }
 
 /// Whether a command with this status cannot have been a guard that started its script unheard. One
-/// whose words are swallowed on the way (by a ForceCommand that keeps the output to itself) ends with 0;
+/// whose words are swallowed on the way (by a `ForceCommand` that keeps the output to itself) ends with 0;
 /// and 128 and a signal's number is how a login shell tells that its guard was killed.
 const fn is_not_a_guards(status: i32) -> bool {
     !matches!(status, 0 | 129..=192)
