@@ -19,7 +19,7 @@ pub(super) struct Excerpt {
 /// How much of a line is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
-    /// All of it.
+    /// All of it, but for a comment.
     Line,
     /// The mark and what stands before it: behind it may be a secret.
     UpToMark,
@@ -58,7 +58,8 @@ impl Excerpt {
         let to = text.ceil_char_boundary(span.end.clamp(from, end));
         let (before, marked, after) = (plain(&text[start..from]), plain(&text[from..to]), plain(&text[to..end]));
         let after = match shown {
-            Shown::Line => after,
+            // What was switched off by a `#` may be a setting that holds a secret.
+            Shown::Line => after.split_once('#').map_or(after.clone(), |(said, _)| format!("{said}…")),
             Shown::UpToMark if after.is_empty() => after,
             Shown::UpToMark => " …".to_owned(),
             Shown::Nothing => return None,

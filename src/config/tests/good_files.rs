@@ -109,6 +109,12 @@ proptest! {
     }
 }
 
+#[test]
+fn a_setting_that_is_switched_off_is_not_shown() {
+    let complaint = read("[targets.api.deploy.env]#user = \"hunter2\"\n").expect_err("no select");
+    assert!(complaint.contains("targets.api") && !complaint.contains("hunter2"), "{complaint}");
+}
+
 const SECRETS: &str = r#"[targets.web]
 select = [{ provider = "aws", endpoint = "https://example.com", tags = { role = "web" } }]
 [targets.web.deploy]
