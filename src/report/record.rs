@@ -241,16 +241,6 @@ impl HostRecord {
         }
     }
 
-    /// True when there was no connection to the host.
-    pub(super) fn out_of_reach(&self) -> bool {
-        let connected = [
-            FailureCause::Unreachable(UnreachableCause::Refused),
-            FailureCause::Unreachable(UnreachableCause::BeforeStart),
-        ];
-        let connected = connected.map(cause_word).into_iter().any(|word| self.cause.as_deref() == Some(word));
-        self.outcome == Some(Outcome::Unreachable) && !connected
-    }
-
     /// True when the host refused because another run was at work there. Of refusals there is one
     /// cause only; which one it was is in the words.
     pub(super) fn was_busy(&self) -> bool {

@@ -217,9 +217,6 @@ fn circumstances(record: &Record, screen: &Screen) -> String {
 /// The commands that help now, each with what it is for.
 fn next(record: &Record, rerun: Option<&str>) -> Vec<(String, &'static str)> {
     let mut commands = Vec::new();
-    if record.hosts.iter().any(HostRecord::out_of_reach) {
-        commands.push((format!("fleetwide check {}", neutral::line(&record.target)), "# why hosts cannot be reached"));
-    }
     match record.status {
         Status::Succeeded | Status::Running => {}
         Status::FinishedWithFailures | Status::Failed | Status::Interrupted | Status::Terminated => {
