@@ -52,11 +52,13 @@ pub(super) struct Json {
     out: Outlet,
     /// The beginning of a character whose end has not come yet, for each stream.
     torn: HashMap<(HostId, Stream), Vec<u8>>,
+    /// The first event that could not be put into JSON, and why.
+    unwritten: Option<String>,
 }
 
 impl Json {
     pub(super) fn new(out: Outlet) -> Self {
-        Self { out, torn: HashMap::new() }
+        Self { out, torn: HashMap::new(), unwritten: None }
     }
 
     /// Writes one event. `record` has been told of it already.
@@ -103,8 +105,15 @@ impl Json {
                 | EventKind::Stopping { .. }
                 | EventKind::RunFinished { .. } => self.out.line(&text),
             },
-            Err(error) => tracing::error!(seq = event.seq, %error, "cannot write an event as JSON"),
+            Err(error) => {
+                self.unwritten.get_or_insert_with(|| format!("cannot write event {} as JSON: {error}", event.seq));
+            }
         }
+    }
+
+    /// What could not be put into JSON.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.unwritten.clone()
     }
 
     /// `bytes` as text; a character that is cut at the end waits for the rest.

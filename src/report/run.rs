@@ -180,6 +180,11 @@ impl View {
 
     /// Why standard output is not whole, where that is a fault.
     fn trouble(&self) -> Option<String> {
+        if let Self::Json { json, .. } = self
+            && let Some(trouble) = json.trouble()
+        {
+            return Some(trouble);
+        }
         let [out, _] = self.outlets();
         let shortfall = out.shortfall()?;
         match (self, &shortfall) {
