@@ -10,6 +10,8 @@ use super::{
 /// A line of the guard on stdout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Control {
+    /// It has read the first part of the request, and waits for the second one.
+    Ready,
     /// The script was not started by this request, and will not be.
     Refused {
         /// Why, in one word.
@@ -154,6 +156,9 @@ impl fmt::Display for ScriptStatus {
 impl ControlLine for Control {
     fn parse(line: &str) -> Result<Self, ProtocolError> {
         let malformed = || ProtocolError::malformed(line);
+        if line == "ready" {
+            return Ok(Self::Ready);
+        }
         let (word, rest) = line.split_once(' ').ok_or_else(malformed)?;
         match word {
             "refused" => {
@@ -177,6 +182,7 @@ impl ControlLine for Control {
 
     fn effect(&self) -> Effect {
         match self {
+            Self::Ready => Effect::None,
             Self::Started { .. } => Effect::Begins,
             Self::Refused { .. } | Self::Ended(_) => Effect::Ends,
         }
@@ -257,6 +263,7 @@ mod tests {
     #[test]
     fn each_line_says_what_it_says() {
         let started = |previous: Option<&str>| Control::Started { group: 7, previous: previous.map(str::to_owned) };
+        assert_eq!(Control::parse("ready"), Ok(Control::Ready));
         assert_eq!(Control::parse("started 7 -"), Ok(started(None)));
         assert_eq!(Control::parse("started 7 v1\\0040b"), Ok(started(Some("v1 b"))));
         assert_eq!(
@@ -284,6 +291,8 @@ mod tests {
             "",
             "end",
             "started",
+            "ready ",
+            "ready 7",
             "started x -",
             "started 7",
             "started 7 a b",

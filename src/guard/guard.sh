@@ -427,6 +427,9 @@ exec 4>&1 5>&2 >/dev/null 2>&1
 locked='' attached='' dir='' previous=- pidfile=/dev/null umask=$(umask)
 request
 tools
+# A login shell that keeps our words to itself, or never came to us, must not start what nobody hears of.
+say ready
+read -r word && [ "$word" = go ] || exit 1
 if [ "$mode" = deploy ]; then
   prepare
   pidfile=$dir/process

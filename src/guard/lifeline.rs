@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A line on the guard's stdin, which must not be sent before the guard's first control line came.
+/// A line on the guard's stdin, which must not be sent before the guard has said that the script runs.
 /// Closing stdin says that we are gone: see [`OnLost`](super::OnLost).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifeline {

@@ -1,13 +1,16 @@
 //! The guard: a small shell program that runs a script on a host at most once, under a lock, to a known end.
 //!
-//! Nothing is installed. [`COMMAND`] is the remote command line; its stdin gets what [`GuardRequest::encode`] gives,
-//! in one go, and nothing more until the first control line came back. From then on stdin is the lifeline:
-//! [`Lifeline`] lines may be sent, and its end tells the guard that we are gone. What comes back goes through a
+//! Nothing is installed. [`COMMAND`] is the remote command line; its stdin gets what [`GuardRequest::encode`] gives.
+//! A guard that was not heard is not told to start anything: so a login shell that swallows, hangs or talks instead
+//! has started nothing, and we know it. Once the script runs, stdin is the lifeline: [`Lifeline`] lines may be sent,
+//! and its end tells the guard that we are gone. What comes back goes through a
 //! [`StdoutParser`] and a [`StderrParser`], which take the guard's own lines out of the script's output.
 //!
 //! ```text
 //! us                                            host
-//! guard · header · script           --stdin-->  checks, lock, fence, run directory
+//! guard · header                    --stdin-->  checks
+//!                                  <--stdout--  ready
+//! go · script                       --stdin-->  lock, fence, run directory
 //!                                  <--both---   started
 //!                                  <--stdout--  the script's stdout, as it comes
 //!                                  <--stderr--  the script's stderr, as it comes
@@ -33,7 +36,7 @@ pub use self::{
     lifeline::Lifeline,
     nonce::Nonce,
     protocol::{ControlLine, Parsed, Parser, ProtocolError, StderrParser, StdoutParser},
-    request::{Deploy, GuardRequest, Offsets, OnLost, RequestError, Work},
+    request::{Deploy, EncodedRequest, GuardRequest, Offsets, OnLost, RequestError, Work},
 };
 
 /// The version of what is sent, of what comes back, and of the state kept on the host.

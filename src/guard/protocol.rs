@@ -44,6 +44,8 @@ pub trait ControlLine: Sized {
 /// What a line means for the bytes after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
+    /// They are what they would have been without it.
+    None,
     /// They are the script's.
     Begins,
     /// There are none that matter.
@@ -129,6 +131,7 @@ impl<L: ControlLine> Parser<L> {
                 }
                 Piece::Line(line) => line.and_then(|line| L::parse(&String::from_utf8_lossy(&line))).map(|control| {
                     *phase = match control.effect() {
+                        Effect::None => *phase,
                         Effect::Begins => Phase::Script,
                         Effect::Ends => Phase::After,
                     };

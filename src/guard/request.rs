@@ -113,12 +113,23 @@ pub enum RequestError {
     Fence(u64),
 }
 
+/// A request as it goes to the guard's stdin: the second part only when the guard has answered the first one with
+/// [`Control::Ready`](super::Control::Ready), for whoever reads the first part need not be the guard. A script of
+/// which the second part was not sent to its end is not started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedRequest {
+    /// The guard itself, and what it is to do.
+    pub opening: Vec<u8>,
+    /// The word to do it, and the script.
+    pub order: Vec<u8>,
+}
+
 impl GuardRequest {
     /// The bytes for the guard's stdin. `nonce` must be new for each start, and given to both parsers.
     ///
     /// # Errors
     /// If something cannot be said to a host: a name, a variable, a NUL byte.
-    pub fn encode(&self, nonce: &Nonce) -> Result<Vec<u8>, RequestError> {
+    pub fn encode(&self, nonce: &Nonce) -> Result<EncodedRequest, RequestError> {
         let mut header = Header(format!("fleetwide {VERSION} {}\n", nonce.as_str()));
         header.line("deadline", whole_seconds(self.deadline).max(1));
         header.line("grace", whole_seconds(self.grace));
@@ -147,11 +158,10 @@ impl GuardRequest {
         }
         header.line("script", script.len());
 
-        let mut bytes = program_text().into_bytes();
-        bytes.extend_from_slice(b"#.\n");
-        bytes.extend_from_slice(header.0.as_bytes());
-        bytes.extend_from_slice(script);
-        Ok(bytes)
+        let mut opening = program_text().into_bytes();
+        opening.extend_from_slice(b"#.\n");
+        opening.extend_from_slice(header.0.as_bytes());
+        Ok(EncodedRequest { opening, order: [b"go\n", script].concat() })
     }
 }
 
@@ -264,7 +274,8 @@ mod tests {
 
     fn header(request: &GuardRequest) -> Vec<u8> {
         let nonce = Nonce::random();
-        let bytes = request.encode(&nonce).unwrap();
+        let EncodedRequest { opening, order } = request.encode(&nonce).unwrap();
+        let bytes = [opening, order].concat();
         let start = format!("{}#.\nfleetwide 1 {}\n", program_text(), nonce.as_str());
         bytes.strip_prefix(start.as_bytes()).expect("the guard, then the header").to_vec()
     }
@@ -274,7 +285,7 @@ mod tests {
         let expected =
             b"deadline 2\ngrace 3\nlost kill\nenv A x\\0040\\0047y\\0047\\0012\nmode deploy\napp shop\nrun 01JRUN\n\
             attempt 2\nfence 1700000000000\nresume 5 6\nrevision v1\narg /usr/bin/env\narg bash\\0040-e\nself\n\
-            arg \\0055-flag\narg \nscript 25\n#!/usr/bin/env bash -e\n\0\xff";
+            arg \\0055-flag\narg \nscript 25\ngo\n#!/usr/bin/env bash -e\n\0\xff";
         let sent = header(&request(Work::Deploy(deploy())));
         assert_eq!(String::from_utf8_lossy(&sent), String::from_utf8_lossy(expected));
     }
@@ -284,7 +295,7 @@ mod tests {
         let sent = header(&request(Work::Run { command: "echo $1".to_owned() }));
         let text = String::from_utf8(sent).unwrap();
         let expected =
-            "mode run\narg sh\narg \\0055c\narg echo\\0040\\00441\narg sh\narg \\0055-flag\narg \nscript 0\n";
+            "mode run\narg sh\narg \\0055c\narg echo\\0040\\00441\narg sh\narg \\0055-flag\narg \nscript 0\ngo\n";
         assert!(text.ends_with(expected), "{text}");
     }
 

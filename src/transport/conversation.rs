@@ -1,7 +1,7 @@
 //! What is said to a host's guard, when, and what its answers and its silence mean: pure.
 //!
-//! First the request, and nothing more until the guard has spoken; from then on the same stream is
-//! the lifeline. The guard's trailer, on both of its streams, is what ends a conversation: neither
+//! First the request's opening, and its order when the guard has shown that it hears and is heard;
+//! from the script's start on, the same stream is the lifeline. The guard's trailer, on both of its streams, is what ends a conversation: neither
 //! the end of a stream (a script's background child may hold one open) nor an exit status that the
 //! carrier reports. Streams that end without it mean that contact was lost.
 //!
@@ -16,10 +16,10 @@ use super::{
     Job, Lost, OutputSink, RemoteExit, Stop, Stream,
     listener::{Heard, Listener},
 };
-use crate::guard::{Cause, Lifeline};
+use crate::guard::{Cause, EncodedRequest, Lifeline};
 
-/// How long a host may take none of the request, and then how long it may take to start the script.
-/// What it says meanwhile does not count: a login shell that talks on and on would never be given up.
+/// How long a host may take none of what it is sent, how long its guard may take to be ready, and then
+/// how long to start the script. What it says meanwhile does not count: a login shell that talks on and on would never be given up.
 const START: Duration = Duration::from_mins(1);
 
 /// The guard gives up on a killed group after five seconds, and then says so; the rest is the way to us.
@@ -51,10 +51,9 @@ impl From<Lost> for BrokenOff {
 pub(super) enum Guard {
     /// Something, on one of its streams.
     Spoke,
-    /// Not a word up to the end of both streams. The script starts only after the guard has said so on
-    /// both: if the streams ended because the command did, it was not started.
+    /// Not a word, up to the end of its streams or of our patience.
     Mute,
-    /// Nothing, and it was not waited for up to the end of its streams.
+    /// Nothing, and nobody waited for it.
     NotAwaited,
 }
 
@@ -75,8 +74,10 @@ pub(super) struct Conversation<'a> {
     outbox: Vec<u8>,
     /// How much of that is written.
     written: usize,
-    /// The whole request is written: the script may start.
-    request_sent: bool,
+    /// What is to be written when the guard is ready.
+    order: Option<Vec<u8>>,
+    /// All of that is written: the script may start.
+    order_sent: bool,
     /// What the caller wants.
     wish: Stop,
     /// What the host was told.
@@ -93,14 +94,15 @@ pub(super) struct Conversation<'a> {
 }
 
 impl<'a> Conversation<'a> {
-    pub(super) fn new(job: &'a Job, request: Vec<u8>, listener: Listener, now: Instant) -> Self {
+    pub(super) fn new(job: &'a Job, request: EncodedRequest, listener: Listener, now: Instant) -> Self {
         Self {
             job,
             listener,
             open: Open { stdout: true, stderr: true },
-            outbox: request,
+            outbox: request.opening,
             written: 0,
-            request_sent: false,
+            order: Some(request.order),
+            order_sent: false,
             wish: Stop::No,
             told: Stop::No,
             silent: false,
@@ -134,10 +136,10 @@ impl<'a> Conversation<'a> {
     }
 
     fn broken_off(&self) -> BrokenOff {
-        let guard = match (self.listener.guard_spoke, &self.given_up) {
+        let guard = match (self.listener.guard_spoke, self.wish) {
             (true, _) => Guard::Spoke,
-            (false, None) => Guard::Mute,
-            (false, Some(_)) => Guard::NotAwaited,
+            (false, Stop::No) => Guard::Mute,
+            (false, Stop::Terminate | Stop::Kill) => Guard::NotAwaited,
         };
         BrokenOff { lost: self.lost(), guard }
     }
@@ -148,13 +150,16 @@ impl<'a> Conversation<'a> {
             (None, Some(_)) => {
                 "the connection ended while the script ran, before the host said how it ended".to_owned()
             }
-            (None, None) => "the connection ended before the host said that the script started".to_owned(),
+            (None, None) if self.order_sent => {
+                "the connection ended before the host said that the script started".to_owned()
+            }
+            (None, None) => "the script never started: the connection ended before it was sent".to_owned(),
         };
         let message = match self.listener.remark() {
             Some(remark) => format!("{message}; the host said: {remark}"),
             None => message,
         };
-        Lost { group: self.listener.group, sent: self.request_sent, message }
+        Lost { group: self.listener.group, sent: self.order_sent, message }
     }
 
     /// Whether a stream may still say something.
@@ -182,7 +187,7 @@ impl<'a> Conversation<'a> {
             // A script can be long, and hosts are many.
             self.outbox = Vec::new();
             self.written = 0;
-            self.request_sent = true;
+            self.order_sent = self.order.is_none();
         }
         if self.listener.group.is_none() {
             self.alive = now;
@@ -198,6 +203,10 @@ impl<'a> Conversation<'a> {
         match heard {
             Heard::Noise => {}
             Heard::Output => self.alive = now,
+            Heard::Ready => {
+                self.alive = now;
+                self.outbox.extend(self.order.take().unwrap_or_default());
+            }
             Heard::Started => {
                 self.alive = now;
                 let request = &self.job.request;
@@ -225,7 +234,7 @@ impl<'a> Conversation<'a> {
         self.wish = self.wish.max(wish);
         if self.listener.group.is_some() {
             self.tell(now);
-        } else if self.request_sent {
+        } else if self.order_sent {
             // The guard must not be told anything before it has spoken. When it does, it will be.
             self.expect_word(now, self.patience());
         } else {
@@ -285,10 +294,13 @@ impl<'a> Conversation<'a> {
             if self.listener.group.is_some() {
                 self.silent = true;
                 self.wants(Stop::Terminate, now);
-            } else if self.request_sent {
+            } else if self.order_sent {
                 self.given_up = Some(format!("the host did not say within {START:?} that the script started"));
+            } else if self.unwritten().is_empty() {
+                self.given_up =
+                    Some(format!("the script never started: the host was not ready for it within {START:?}"));
             } else {
-                self.given_up = Some(format!("the host took nothing of the script for {START:?}"));
+                self.given_up = Some(format!("the script never started: the host took nothing of it for {START:?}"));
             }
         }
     }

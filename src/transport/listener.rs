@@ -14,6 +14,8 @@ pub(super) enum Heard {
     Noise,
     /// Output of the script.
     Output,
+    /// The guard waits for the word.
+    Ready,
     /// The script runs.
     Started,
     /// The guard's last word.
@@ -61,6 +63,7 @@ impl Listener {
             Ok(Parsed::Control(control)) => {
                 *guard_spoke = true;
                 match control {
+                    Control::Ready => Heard::Ready,
                     Control::Started { group: started, previous } => {
                         *group = Some(started);
                         out.started(started, previous.as_deref());

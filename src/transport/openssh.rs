@@ -4,7 +4,7 @@
 //! speaks the multiplexing protocol on its socket, which costs no process and no handshake per
 //! command. How a script ends is told by the guard alone. The exit status of the remote command (of
 //! which the crate turns 127 into an error, and does not tell a killed process from a lost connection)
-//! is asked for only when the guard said nothing: it may show that the guard never came to start it.
+//! is asked for only when the guard said nothing: it helps to find out what runs there in its place.
 
 use std::{
     env, fmt, fs,
@@ -51,7 +51,7 @@ const OPEN: Duration = Duration::from_secs(30);
 const REASON: Duration = Duration::from_secs(2);
 
 /// What to look at when a host ends the command by itself.
-const WHERE_TO_LOOK: &str = "look at this user's login shell there, and for a ForceCommand in sshd's configuration";
+const WHERE_TO_LOOK: &str = "look at this user's login shell there and what it reads when it starts, and for a ForceCommand in sshd's configuration";
 
 /// How to log in on the hosts of a target.
 #[derive(Clone, Debug)]
@@ -287,12 +287,6 @@ async fn command_end(mux: &Mux, child: Child<&Mux>) -> CommandEnd {
 fn explained(broken_off: BrokenOff, end: CommandEnd, last_words: Option<String>) -> Lost {
     let BrokenOff { mut lost, guard } = broken_off;
     let reason = match (end, guard) {
-        (CommandEnd::Exited(status), Guard::Mute) if is_not_a_guards(status) => {
-            lost.sent = false;
-            Some(format!(
-                "the script never started: the remote command ended with exit status {status}; {WHERE_TO_LOOK}"
-            ))
-        }
         (CommandEnd::Exited(status), Guard::Mute) => {
             Some(format!("the remote command ended with exit status {status}; {WHERE_TO_LOOK}"))
         }
@@ -300,19 +294,13 @@ fn explained(broken_off: BrokenOff, end: CommandEnd, last_words: Option<String>)
             Some(format!("the remote command ended with exit status {status}"))
         }
         (CommandEnd::Untold, _) => last_words,
-        (CommandEnd::Running, _) => None,
+        (CommandEnd::Running, Guard::Mute) => Some(WHERE_TO_LOOK.to_owned()),
+        (CommandEnd::Running, Guard::Spoke | Guard::NotAwaited) => None,
     };
     if let Some(reason) = reason {
         lost.message = format!("{} ({reason})", lost.message);
     }
     lost
-}
-
-/// Whether a command with this status cannot have been a guard that started its script unheard. One
-/// whose words are swallowed on the way (by a `ForceCommand` that keeps the output to itself) ends with 0;
-/// and 128 and a signal's number is how a login shell tells that its guard was killed.
-const fn is_not_a_guards(status: i32) -> bool {
-    !matches!(status, 0 | 129..=192)
 }
 
 fn why_not_opened(error: &MuxError, last_words: Option<String>) -> String {

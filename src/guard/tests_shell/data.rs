@@ -9,7 +9,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    host::{Host, Running, Shell, deploy, find, recorded_group, run},
+    host::{Host, Running, Shell, deploy, find, recorded_group, run, whole},
     on_every_shell,
 };
 use crate::guard::{Lifeline, Nonce, ScriptStatus, Work};
@@ -192,7 +192,7 @@ fn nothing_goes_to_a_log_or_list(shell: Shell) {
     let mut request = deploy("echo ready; sleep 300");
     request.env.insert("TOKEN".to_owned(), "a secret".to_owned());
     let nonce = Nonce::random();
-    let mut running = Running::send_raw(host.command(), &request.encode(&nonce).unwrap(), &nonce);
+    let mut running = Running::send_raw(host.command(), &whole(&request, &nonce), &nonce);
     running.until_printed("ready");
     let processes = host.processes();
     assert!(processes.len() > 3, "{processes:#?}");

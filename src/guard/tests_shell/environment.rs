@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
 use super::{
-    host::{Host, Running, Shell, deploy, find, run},
+    host::{Host, Running, Shell, deploy, find, run, whole},
     on_every_shell,
 };
 use crate::guard::{Lifeline, Refusal, SOURCE, ScriptStatus};
@@ -146,7 +146,7 @@ fn a_wrong_header_is_refused(shell: Shell) {
 
     let host = Host::new(shell);
     let nonce = Nonce::random();
-    let right = String::from_utf8(deploy("touch ran").encode(&nonce).unwrap()).unwrap();
+    let right = String::from_utf8(whole(&deploy("touch ran"), &nonce)).unwrap();
     let header = right.find("\n#.\n").unwrap() + 4;
     for (line, wrong) in [
         ("fleetwide 1 ", "fleetwide 2 "),

@@ -23,8 +23,8 @@ use std::{
 use tempfile::TempDir;
 
 use crate::guard::{
-    COMMAND, Control, ControlLine, Deploy, GuardRequest, Lifeline, Mark, Nonce, Offsets, OnLost, Parsed, Parser,
-    Refusal, ScriptStatus, StderrParser, StdoutParser, Trailer, Work,
+    COMMAND, Control, ControlLine, Deploy, EncodedRequest, GuardRequest, Lifeline, Mark, Nonce, Offsets, OnLost,
+    Parsed, Parser, Refusal, ScriptStatus, StderrParser, StdoutParser, Trailer, Work,
 };
 
 /// Only a guard that hangs takes this long.
@@ -188,6 +188,12 @@ fn request(work: Work) -> GuardRequest {
     }
 }
 
+/// Both parts of a request: a guard that finds the second one there already does not wait for it.
+pub(super) fn whole(request: &GuardRequest, nonce: &Nonce) -> Vec<u8> {
+    let EncodedRequest { opening, order } = request.encode(nonce).unwrap();
+    [opening, order].concat()
+}
+
 impl GuardRequest {
     pub(super) fn deploy_mut(&mut self) -> &mut Deploy {
         match &mut self.work {
@@ -211,6 +217,7 @@ pub(super) struct Seen {
     pub(super) noise: Vec<u8>,
     pub(super) controls: Vec<Control>,
     pub(super) marks: Vec<Mark>,
+    pub(super) ready: bool,
     closed: usize,
 }
 
@@ -262,7 +269,7 @@ pub(super) struct Running {
 impl Running {
     pub(super) fn start(command: Command, request: &GuardRequest) -> Self {
         let nonce = Nonce::random();
-        Self::send_raw(command, &request.encode(&nonce).unwrap(), &nonce)
+        Self::send_raw(command, &whole(request, &nonce), &nonce)
     }
 
     /// Sends `bytes`, whatever they are.
@@ -292,6 +299,7 @@ impl Running {
                 Ok(Event::Stdout(bytes)) => self.seen.stdout.extend(bytes),
                 Ok(Event::Stderr(bytes)) => self.seen.stderr.extend(bytes),
                 Ok(Event::Noise(bytes)) => self.seen.noise.extend(bytes),
+                Ok(Event::Control(Control::Ready)) => self.seen.ready = true,
                 Ok(Event::Control(control)) => self.seen.controls.push(control),
                 Ok(Event::Mark(mark)) => self.seen.marks.push(mark),
                 Ok(Event::Closed) => self.seen.closed += 1,

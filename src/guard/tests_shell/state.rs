@@ -161,12 +161,12 @@ fn the_last_ten_runs_are_kept(shell: Shell) {
 }
 
 fn a_script_that_does_not_arrive_whole_is_not_run(shell: Shell) {
-    use super::host::Running;
+    use super::host::{Running, whole};
     use crate::guard::Nonce;
 
     let host = Host::new(shell);
     let nonce = Nonce::random();
-    let whole = deploy("touch ran; sleep 0; touch ran").encode(&nonce).unwrap();
+    let whole = whole(&deploy("touch ran; sleep 0; touch ran"), &nonce);
     let text = String::from_utf8(whole.clone()).unwrap();
     let header = text.find("\n#.\n").unwrap() + 4;
     // Cut in the guard's text, at its end, in each header line, and in the script.

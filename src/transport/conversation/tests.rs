@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::guard::{GuardRequest, Nonce, OnLost, Work};
+use crate::guard::{EncodedRequest, GuardRequest, Nonce, OnLost, Work};
 
 /// Hears a script, and remembers that it started.
 #[derive(Default)]
@@ -38,11 +38,21 @@ struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// The request is sent, and nothing was heard.
+    /// The request is sent to a guard that was ready, and nothing more was heard.
     fn sent(job: &'a Job) -> Self {
+        let mut scene = Self::asked(job);
+        assert!(scene.talk.unwritten().is_empty(), "it is not told to start before it was heard");
+        scene.says(Stream::Stdout, "ready");
+        assert_eq!(scene.talk.unwritten(), b"go\n");
+        scene.talk.wrote(3, scene.now);
+        scene
+    }
+
+    /// The opening is sent, and nothing was heard.
+    fn asked(job: &'a Job) -> Self {
         let nonce = Nonce::random();
         let request = job.request.encode(&nonce).expect("a good request");
-        let text = String::from_utf8_lossy(&request).into_owned();
+        let text = String::from_utf8_lossy(&request.opening).into_owned();
         let word =
             text.split("fleetwide 1 ").nth(1).and_then(|rest| rest.lines().next()).expect("the nonce").to_owned();
         let now = Instant::now();
@@ -126,11 +136,44 @@ fn a_request_that_is_not_sent_whole_starts_nothing() {
     let job = job(None);
     let nonce = Nonce::random();
     let now = Instant::now();
-    let mut talk = Conversation::new(&job, b"request".to_vec(), Listener::new(&nonce), now);
+    let mut talk = Conversation::new(&job, request(), Listener::new(&nonce), now);
     talk.wrote(3, now);
     talk.wants(Stop::Terminate, now);
     let lost = talk.end().expect("at once").expect_err("lost").lost;
     assert!(!lost.sent);
+
+    // Nor does one whose opening alone was.
+    let mut scene = Scene::asked(&job);
+    scene.talk.wants(Stop::Terminate, scene.now);
+    let BrokenOff { lost, guard } = scene.broken_off();
+    assert_eq!((lost.sent, guard), (false, Guard::NotAwaited));
+}
+
+fn request() -> EncodedRequest {
+    EncodedRequest { opening: b"opening".to_vec(), order: b"go\n".to_vec() }
+}
+
+#[test]
+fn a_host_whose_guard_is_never_ready_has_started_nothing() {
+    let job = job(None);
+    let mut scene = Scene::asked(&job);
+    assert_eq!(scene.wait(), START);
+    let BrokenOff { lost, guard } = scene.broken_off();
+    assert_eq!((lost.sent, guard), (false, Guard::Mute));
+    assert!(lost.message.contains("was not ready for it"), "{lost:?}");
+
+    let mut scene = Scene::asked(&job);
+    scene.talk.close(Stream::Stdout, &mut scene.out, scene.now);
+    scene.talk.close(Stream::Stderr, &mut scene.out, scene.now);
+    assert!(!scene.lost().sent);
+}
+
+#[test]
+fn a_guard_is_told_once_however_often_it_is_ready() {
+    let job = job(None);
+    let mut scene = Scene::sent(&job);
+    scene.says(Stream::Stdout, "ready");
+    assert!(scene.talk.unwritten().is_empty());
 }
 
 #[test]
@@ -184,7 +227,7 @@ fn a_host_that_chatters_and_never_starts_is_given_up_as_soon() {
 fn a_request_that_is_taken_slowly_is_not_given_up() {
     let job = job(None);
     let now = Instant::now();
-    let mut talk = Conversation::new(&job, b"request".to_vec(), Listener::new(&Nonce::random()), now);
+    let mut talk = Conversation::new(&job, request(), Listener::new(&Nonce::random()), now);
     let later = now + START / 2;
     talk.wrote(3, later);
     assert_eq!(talk.alarm(), later + START);
@@ -212,20 +255,20 @@ fn silence_is_counted_from_the_last_output_and_ends_the_script_once() {
 #[test]
 fn streams_that_end_early_say_where_it_stood_and_what_the_host_complained_of() {
     let job = job(None);
-    let mut scene = Scene::sent(&job);
+    let mut scene = Scene::asked(&job);
     scene.talk.hear(Stream::Stderr, b"\r\nThis account is \x1b[1mclosed.\r\n", &mut scene.out, scene.now);
     scene.talk.close(Stream::Stdout, &mut scene.out, scene.now);
     assert!(scene.talk.end().is_none(), "stderr may still say why");
     scene.talk.close(Stream::Stderr, &mut scene.out, scene.now);
     let lost = scene.lost();
-    assert!(lost.message.ends_with("script started; the host said: This account is [1mclosed."), "{lost:?}");
+    assert!(lost.message.ends_with("before it was sent; the host said: This account is [1mclosed."), "{lost:?}");
 }
 
 #[test]
 fn a_guard_is_mute_only_if_neither_stream_had_a_word_of_it_up_to_their_ends() {
     let job = job(None);
     let ended = |stream, words: &str| {
-        let mut scene = Scene::sent(&job);
+        let mut scene = Scene::asked(&job);
         if words.is_empty() {
             scene.talk.hear(stream, b"\x1e0000 started\n", &mut scene.out, scene.now);
         } else {
@@ -241,9 +284,5 @@ fn a_guard_is_mute_only_if_neither_stream_had_a_word_of_it_up_to_their_ends() {
     }
     assert_eq!(ended(Stream::Stdout, "started 42 -"), Guard::Spoke);
     assert_eq!(ended(Stream::Stderr, "started"), Guard::Spoke);
-
-    let mut scene = Scene::sent(&job);
-    scene.talk.close(Stream::Stderr, &mut scene.out, scene.now);
-    scene.wait();
-    assert_eq!(scene.broken_off().guard, Guard::NotAwaited);
+    assert_eq!(ended(Stream::Stdout, "ready"), Guard::Spoke);
 }
