@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     config::{EnvValue, Secret, SecretError, Target},
-    inventory::{self, Inventory, InventoryError},
+    inventory::{self, HostId, Inventory, InventoryError, NarrowError, Narrowed, Narrowing},
     plan::{Assignment, Plan, Revision, RunId, Script, Work},
     rollout::{self, EventSink, Rollout, StopReason},
     transport::{OpenFiles, OpenSsh, OpenSshConfig, OpenSshError, Transport, raise_nofile_limit},
@@ -32,6 +32,8 @@ pub struct DeployRequest {
     pub task: Task,
     /// Arguments for the script or command, after those of the target.
     pub args: Vec<String>,
+    /// Which of the target's hosts.
+    pub narrowing: Narrowing,
     /// The folder that remembers host keys, one file an instance.
     pub known_hosts: PathBuf,
 }
@@ -54,6 +56,8 @@ pub struct Prepared {
     pub missing: Vec<ScopeError>,
     /// Instances without a usable address, left out as the target says.
     pub unaddressed: Vec<Instance>,
+    /// Hosts that were asked for by an earlier run's report, and are there no more.
+    pub vanished: Vec<HostId>,
     /// The concurrency that was asked for, when the limit of open files allows only what the plan says.
     pub lowered_from: Option<NonZeroUsize>,
     transport: Arc<dyn Transport>,
@@ -77,14 +81,15 @@ pub async fn prepare(
     env: &(dyn Fn(&str) -> Option<String> + Sync),
     progress: &dyn Progress,
 ) -> Result<Prepared, DeployError> {
-    let DeployRequest { mut target, task, args, known_hosts } = request;
+    let DeployRequest { mut target, task, args, narrowing, known_hosts } = request;
     let run = RunId::new();
     let lowered_from = keep_within_open_files(&mut target, raise_nofile_limit());
     let assignment = assign(&target, task, args, env)?;
     let transport = transport(&target, known_hosts)?;
     let Inventory { hosts, missing, unaddressed } = inventory::discover(&target, progress).await?;
-    let plan = Arc::new(Plan::new(run, &target, assignment, hosts));
-    Ok(Prepared { plan, missing, unaddressed, lowered_from, transport })
+    let Narrowed { hosts, of, vanished } = narrowing.choose(hosts)?;
+    let plan = Arc::new(Plan::new(run, &target, assignment, hosts).narrowed_from(of));
+    Ok(Prepared { plan, missing, unaddressed, vanished, lowered_from, transport })
 }
 
 /// The way to a target's hosts.
@@ -241,6 +246,9 @@ pub enum DeployError {
     /// No list of hosts that could be trusted.
     #[error(transparent)]
     Inventory(#[from] InventoryError),
+    /// None of its hosts is meant.
+    #[error(transparent)]
+    Narrow(#[from] NarrowError),
 }
 
 #[cfg(test)]

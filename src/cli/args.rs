@@ -8,7 +8,7 @@ use std::{
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use provider_core::{StaticHost, TagMatch};
 
-use super::{check, completions, demo, deploy, hosts, init, plan, run};
+use super::{check, completions, demo, deploy, hosts, init, narrow::NarrowArgs, numbers, plan, run};
 use crate::config::{
     AddressKind, DeployTable, EnvValue, FailureLimit, HostKeys, HumanDuration, OnLost, Overrides, SshTable, Word,
     parse_tag,
@@ -83,6 +83,8 @@ pub(super) struct TargetArgs {
     pub(super) target: Option<String>,
     #[command(flatten)]
     pub(super) select: SelectArgs,
+    #[command(flatten)]
+    pub(super) narrow: NarrowArgs,
 }
 
 /// Servers and the way to them, by flags.
@@ -111,13 +113,13 @@ pub(super) struct SelectArgs {
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_tag)]
     tag: Vec<(String, TagMatch)>,
     /// Fewer servers than this is an error
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = numbers::positive, allow_negative_numbers = true)]
     min_hosts: Option<NonZeroUsize>,
     /// Log in as this user
     #[arg(long, value_name = "NAME")]
     user: Option<Word>,
     /// The SSH port
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = numbers::port, allow_negative_numbers = true)]
     port: Option<NonZeroU16>,
     /// The private key
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -145,10 +147,10 @@ pub(super) struct SelectArgs {
 #[command(next_help_heading = "How it is run")]
 pub(super) struct PolicyArgs {
     /// Work on so many hosts at once
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = numbers::positive, allow_negative_numbers = true)]
     concurrency: Option<NonZeroUsize>,
     /// So many hosts may fail (3, or 5%) before nothing new is started
-    #[arg(long, value_name = "N|N%")]
+    #[arg(long, value_name = "N|N%", allow_negative_numbers = true)]
     max_failures: Option<FailureLimit>,
     /// How long the script may run (90s, 10m, 1h)
     #[arg(long, value_name = "TIME")]

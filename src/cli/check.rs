@@ -14,7 +14,7 @@ use super::{
 use crate::{
     config::{Select, Target},
     deploy::{self, DeployError},
-    inventory::{self, Host, InventoryError},
+    inventory::{self, Host, InventoryError, Narrowed, Narrowing},
     report::{Check, Finding, Reporter},
 };
 
@@ -39,7 +39,10 @@ pub(super) async fn run(args: &CheckArgs, global: &GlobalArgs, session: &mut Ses
         Ok(target) => {
             list.ok("configuration", format!("target `{}`, app `{}`", target.name, target.app));
             list.script(&target);
-            session.unless_interrupted(list.servers(&target, &reporter)).await??;
+            match args.target.narrow.narrowing(&target) {
+                Ok(narrowing) => session.unless_interrupted(list.servers(&target, &narrowing, &reporter)).await??,
+                Err(error) => list.failed("hosts", &error),
+            }
         }
     }
     reporter.show_checks(&list.checks);
@@ -84,7 +87,7 @@ impl List {
     }
 
     /// Every selector by itself, then all of them together, then one login.
-    async fn servers(&mut self, target: &Target, reporter: &Reporter) -> Result<(), CliError> {
+    async fn servers(&mut self, target: &Target, narrowing: &Narrowing, reporter: &Reporter) -> Result<(), CliError> {
         let mut answers = Vec::new();
         for select in &target.select {
             let answer = inventory::ask(select, reporter).await.map_err(InventoryError::from)?;
@@ -92,17 +95,20 @@ impl List {
             answers.push(answer);
         }
         reporter.end_discovery();
-        match inventory::merge(target, answers) {
-            Ok(found) => {
-                let count = found.hosts.len();
-                self.ok("hosts", format!("{count} to deploy to, at least {} needed", target.min_hosts));
-                match found.hosts.first() {
+        let merged = inventory::merge(target, answers).map_err(CliError::from);
+        match merged.and_then(|found| Ok(narrowing.choose(found.hosts)?)) {
+            Ok(Narrowed { hosts, of, vanished }) => {
+                target::say_vanished(&vanished, reporter);
+                let count = hosts.len();
+                let chosen = if count < of { format!("{count} of {of}") } else { count.to_string() };
+                self.ok("hosts", format!("{chosen} to deploy to, at least {} needed", target.min_hosts));
+                match hosts.first() {
                     Some(host) => self.login(target, host, count).await?,
                     None => self.skipped("login", "there is no host"),
                 }
             }
             Err(error) => {
-                self.failed("hosts", &error.into());
+                self.failed("hosts", &error);
                 self.skipped("login", "there is no host to log in on");
             }
         }

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     config::{Config, Overrides, Places},
     deploy::{DeployRequest, Task},
+    inventory::Narrowing,
     plan::Revision,
 };
 
@@ -72,6 +73,7 @@ async fn play(
         target,
         task: Task::Deploy("demo-1".parse::<Revision>().expect("a plain word is a revision")),
         args: Vec::new(),
+        narrowing: Narrowing::default(),
         known_hosts: folder.join("known_hosts"),
     };
     deploy::carry_out(request, Errand::default(), global, session).await

@@ -82,10 +82,13 @@ pub(super) fn request(
     if script.script.is_some() {
         overrides.deploy.script.clone_from(&script.script);
     }
+    let found = target::find(target, &overrides, global)?;
+    let narrowing = target.narrow.narrowing(&found)?;
     Ok(DeployRequest {
-        target: target::find(target, &overrides, global)?,
+        target: found,
         task: Task::Deploy(revision::find(script.revision.as_deref(), env)?),
         args: script.args.clone(),
+        narrowing,
         known_hosts: session::known_hosts()?,
     })
 }
@@ -102,6 +105,7 @@ pub(super) async fn carry_out(
     let prepared = session.unless_interrupted(deploy::prepare(request, &env, &reporter)).await;
     reporter.end_discovery();
     let prepared = prepared??;
+    target::say_vanished(&prepared.vanished, &reporter);
     if let Some(asked) = prepared.lowered_from {
         let allowed = prepared.plan.policy.concurrency;
         reporter.warn(&format!(

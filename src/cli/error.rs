@@ -6,7 +6,7 @@ use super::exit_code;
 use crate::{
     config::ConfigError,
     deploy::DeployError,
-    inventory::InventoryError,
+    inventory::{InventoryError, NarrowError},
     plan::BadRevision,
     report::{ReportError, neutral},
     rollout::StopReason,
@@ -46,6 +46,12 @@ pub(super) enum RevisionError {
     Bad(#[from] BadRevision),
     #[error("git could not tell the commit of this checkout ({0})")]
     Git(ExitStatus),
+}
+
+impl From<NarrowError> for CliError {
+    fn from(error: NarrowError) -> Self {
+        Self::Deploy(error.into())
+    }
 }
 
 impl From<InventoryError> for CliError {
@@ -119,15 +125,22 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
         DeployError::TooLong { .. } => one("put it in a file on the servers, or let the script fetch it"),
         DeployError::Secret { .. } => Vec::new(),
         DeployError::Ssh(_) => Vec::new(),
+        DeployError::Narrow(NarrowError::NoSuchHost { near, known, .. }) if near.is_empty() => {
+            vec![format!("no host was touched; there are {}, …: `fleetwide hosts` lists all", known.join(", "))]
+        }
+        DeployError::Narrow(NarrowError::NoSuchHost { .. } | NarrowError::NoneLeft { .. } | NarrowError::NoneNamed) => {
+            one("no host was touched; `fleetwide hosts` lists all that there are")
+        }
         DeployError::Inventory(error) => match error {
-            InventoryError::Discovery(failures) => {
+            InventoryError::Discovery { failures, found } => {
                 let mut hints: Vec<String> = failures.iter().filter_map(|failure| failure.hint.clone()).collect();
                 hints.sort();
                 hints.dedup();
-                hints.push(
-                    "no host was touched; `allow_partial = true` in a selector goes on without its failed scopes"
+                hints.push(match found {
+                    0 => "no host was touched".into(),
+                    _ => "no host was touched; `allow_partial = true` in a selector goes on without its failed scopes"
                         .into(),
-                );
+                });
                 hints
             }
             InventoryError::Unaddressed { .. } => {

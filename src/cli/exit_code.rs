@@ -1,9 +1,11 @@
 //! The exit codes: promises to every pipeline that runs us.
 
+use provider_core::FailureKind;
+
 use crate::{
     cli::error::CliError,
     deploy::DeployError,
-    inventory::InventoryError,
+    inventory::{InventoryError, NarrowError},
     rollout::{RunStatus, StopReason},
 };
 
@@ -41,11 +43,21 @@ pub(super) fn of(error: &CliError) -> u8 {
             | DeployError::Ssh(_) => USAGE,
             DeployError::Inventory(error) => match error {
                 InventoryError::NotBuiltIn(_) => USAGE,
+                // What a person wrote cannot be used; no cloud is at fault.
+                InventoryError::Discovery { failures, .. }
+                    if failures.iter().all(|failure| failure.kind == FailureKind::Configuration) =>
+                {
+                    USAGE
+                }
                 InventoryError::TooFew { .. } => TOO_FEW_HOSTS,
-                InventoryError::Discovery(_)
+                InventoryError::Discovery { .. }
                 | InventoryError::Unaddressed { .. }
                 | InventoryError::TwoAddresses { .. }
                 | InventoryError::SharedAddress { .. } => DISCOVERY,
+            },
+            DeployError::Narrow(error) => match error {
+                NarrowError::NoSuchHost { .. } => USAGE,
+                NarrowError::NoneLeft { .. } | NarrowError::NoneNamed => TOO_FEW_HOSTS,
             },
         },
         CliError::Interrupted(reason) => match reason {

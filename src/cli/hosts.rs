@@ -11,7 +11,10 @@ use super::{
     session::{self, Session},
     target,
 };
-use crate::{inventory, report::Gaps};
+use crate::{
+    inventory::{self, Narrowed},
+    report::Gaps,
+};
 
 /// List the servers that a target means, right now
 #[derive(Debug, Args)]
@@ -29,11 +32,14 @@ pub(super) struct HostsArgs {
 pub(super) async fn run(args: &HostsArgs, global: &GlobalArgs, session: &mut Session) -> Result<u8, CliError> {
     let overrides = target::overrides(&args.target, &PolicyArgs::default())?;
     let target = target::find(&args.target, &overrides, global)?;
+    let narrowing = args.target.narrow.narrowing(&target)?;
     let reporter = session::reporter(global).build();
     let found = session.unless_interrupted(inventory::discover(&target, &reporter)).await;
     reporter.end_discovery();
     let found = found??;
-    let hosts: Vec<_> = found.hosts.into_iter().map(Arc::new).collect();
+    let Narrowed { hosts, vanished, of: _ } = narrowing.choose(found.hosts)?;
+    target::say_vanished(&vanished, &reporter);
+    let hosts: Vec<_> = hosts.into_iter().map(Arc::new).collect();
     reporter.show_hosts(&hosts, Gaps { missing_scopes: &found.missing, unaddressed: &found.unaddressed });
     Ok(exit_code::SUCCESS)
 }

@@ -13,6 +13,8 @@ mod error;
 pub mod exit_code;
 mod hosts;
 mod init;
+mod narrow;
+mod numbers;
 mod plan;
 mod revision;
 mod run;

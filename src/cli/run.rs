@@ -52,8 +52,9 @@ pub(super) async fn run(args: &RunArgs, global: &GlobalArgs, session: &mut Sessi
         [line] => (line.clone(), Vec::new()),
         words => (Work::ARGUMENTS.to_owned(), words.to_vec()),
     };
-    let request =
-        DeployRequest { target, task: Task::Command(command), args: words, known_hosts: session::known_hosts()? };
+    let narrowing = args.target.narrow.narrowing(&target)?;
+    let task = Task::Command(command);
+    let request = DeployRequest { target, task, args: words, narrowing, known_hosts: session::known_hosts()? };
     let errand = Errand { record: args.record.clone(), rerun: Some(session::command_line()), ..Errand::default() };
     deploy::carry_out(request, errand, global, session).await
 }

@@ -5,7 +5,25 @@ use super::{
     error::CliError,
     session::{self, env},
 };
-use crate::config::{ADHOC, Config, Overrides, Target};
+use crate::{
+    config::{ADHOC, Config, Overrides, Target},
+    inventory::HostId,
+    report::Reporter,
+};
+
+/// Says which hosts of an earlier run were looked for in vain.
+pub(super) fn say_vanished(vanished: &[HostId], reporter: &Reporter) {
+    const SHOWN: usize = 5;
+    if vanished.is_empty() {
+        return;
+    }
+    let mut names: Vec<_> = vanished.iter().take(SHOWN).map(ToString::to_string).collect();
+    if vanished.len() > SHOWN {
+        names.push("…".to_owned());
+    }
+    let hosts = if vanished.len() == 1 { "1 host".to_owned() } else { format!("{} hosts", vanished.len()) };
+    reporter.warn(&format!("{hosts} of that run not found any more: {}", names.join(", ")));
+}
 
 /// What flags set, and variables where the flags do not.
 pub(super) fn overrides(args: &TargetArgs, policy: &PolicyArgs) -> Result<Overrides, CliError> {

@@ -54,6 +54,7 @@ pub fn merge(target: &Target, answers: Vec<Result<Vec<Instance>, ProviderError>>
     let mut inventory = Inventory::default();
     let mut failures = Vec::new();
     let mut instances = BTreeMap::new();
+    let found = answers.iter().map(|answer| answer.as_ref().map_or_else(|error| error.found.len(), Vec::len)).sum();
     for (select, answer) in target.select.iter().zip(answers) {
         for instance in accept(select, answer, &mut inventory.missing, &mut failures) {
             let id = HostId::new(&instance.provider, &instance.id);
@@ -67,7 +68,7 @@ pub fn merge(target: &Target, answers: Vec<Result<Vec<Instance>, ProviderError>>
         }
     }
     if !failures.is_empty() {
-        return Err(InventoryError::Discovery(failures));
+        return Err(InventoryError::Discovery { failures, found });
     }
 
     let mut without_address = Vec::new();
@@ -170,8 +171,13 @@ fn spelled_alike(address: &str) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum InventoryError {
     /// Scopes failed.
-    #[error("discovery failed: {}", lines(.0))]
-    Discovery(Vec<ScopeError>),
+    #[error("discovery failed: {}", lines(failures))]
+    Discovery {
+        /// Each of them.
+        failures: Vec<ScopeError>,
+        /// How many instances the others gave.
+        found: usize,
+    },
     /// Instances have none of the wanted addresses.
     #[error("{count} of the selected instances have none of the addresses {wanted}: {names}")]
     Unaddressed {

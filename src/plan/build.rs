@@ -37,6 +37,7 @@ impl Plan {
             env,
             secrets,
             stages: vec![Stage { name: "all".to_owned(), hosts }],
+            narrowed_from: None,
             policy: Policy {
                 concurrency: deploy.concurrency,
                 handshakes: deploy.handshakes,
@@ -47,6 +48,13 @@ impl Plan {
                 limits: Limits { script: deploy.timeout, idle: deploy.idle_timeout, kill_grace: deploy.kill_grace },
             },
         }
+    }
+
+    /// Says of how many hosts these are a choice.
+    #[must_use]
+    pub fn narrowed_from(mut self, of: usize) -> Self {
+        self.narrowed_from = (self.hosts().count() < of).then_some(of);
+        self
     }
 
     /// The most hosts that can have met a broken script when the run stops: those that may fail,

@@ -29,6 +29,8 @@ pub struct Plan {
     pub secrets: BTreeMap<String, Secret>,
     /// The hosts, stage by stage.
     pub stages: Vec<Stage>,
+    /// How many hosts the target has, when only some of them were chosen.
+    pub narrowed_from: Option<usize>,
     /// The policy.
     pub policy: Policy,
 }

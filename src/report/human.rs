@@ -171,7 +171,7 @@ impl Human {
         }
         let dot = err_screen.signs().dot;
         let title = err_screen.paint(Ink::Strong, &plan::title(plan));
-        let hosts = words::count(self.total, "host");
+        let hosts = words::chosen(self.total, plan.narrowed_from);
         self.say(&format!("{title}: {hosts} ({})", words::by_provider(plan.hosts().map(|host| &**host))));
         let allowed = words::allowed(plan.policy.max_failures);
         let terms = format!("  {} at once {dot} {allowed} {dot} run {}", plan.policy.concurrency, plan.run);

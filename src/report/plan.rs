@@ -40,6 +40,8 @@ pub(super) struct PlanJson<'a> {
     idempotent: bool,
     on_lost: OnLost,
     limits: LimitsJson,
+    /// How many hosts the target has, when only some of them were chosen.
+    narrowed_from: Option<usize>,
     stages: Vec<StageJson<'a>>,
 }
 
@@ -115,6 +117,7 @@ impl<'a> From<&'a Plan> for PlanJson<'a> {
                 idle_ms: policy.limits.idle.map(ms),
                 kill_grace_ms: ms(policy.limits.kill_grace),
             },
+            narrowed_from: plan.narrowed_from,
             stages: plan
                 .stages
                 .iter()
@@ -183,7 +186,8 @@ fn facts(plan: &Plan) -> Vec<(&'static str, String)> {
     }
     let hosts = plan.hosts().count();
     let providers = words::by_provider(plan.hosts().map(|host| &**host));
-    facts.push(("hosts", format!("{} ({providers})", words::number(hosts))));
+    let of = plan.narrowed_from.map(|of| format!(" of {}", words::number(of))).unwrap_or_default();
+    facts.push(("hosts", format!("{}{of} ({providers})", words::number(hosts))));
     facts.push((
         "at once",
         format!(

@@ -30,6 +30,12 @@ pub struct Record {
     pub target: String,
     /// What was deployed; `null` for an ad hoc command.
     pub revision: Option<Revision>,
+    /// The ad hoc command, as a person would type it; `null` for a deploy.
+    #[serde(default)]
+    pub command: Option<String>,
+    /// How many hosts the target has, when only some of them were chosen.
+    #[serde(default)]
+    pub narrowed_from: Option<usize>,
     /// How far it got.
     pub status: Status,
     /// The exit code; `null` while it goes on.
@@ -177,6 +183,8 @@ impl Record {
             run: plan.run,
             target: plan.target.clone(),
             revision: plan.revision().cloned(),
+            command: plan.command(),
+            narrowed_from: plan.narrowed_from,
             status: Status::Running,
             exit_code: None,
             started: now,

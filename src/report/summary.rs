@@ -174,11 +174,12 @@ fn closing(record: &Record, screen: &Screen) -> String {
     let code =
         record.exit_code.filter(|code| *code != 0).map(|code| format!(" (exit code {code})")).unwrap_or_default();
     let target = neutral::line(&record.target);
+    let host = if record.narrowed_from.is_some() { "chosen host" } else { "host" };
     let hosts = match (summary.succeeded, summary.total) {
-        (0 | 1, 1) if record.revision.is_some() => format!("the only host of {target}"),
-        (1, 1) => format!("the only host of {target}"),
-        (all, total) if all == total => format!("all {} of {target}", words::count(total, "host")),
-        (some, total) => format!("{} of {} of {target}", words::number(some), words::count(total, "host")),
+        (0 | 1, 1) if record.revision.is_some() => format!("the only {host} of {target}"),
+        (1, 1) => format!("the only {host} of {target}"),
+        (all, total) if all == total => format!("all {} of {target}", words::count(total, host)),
+        (some, total) => format!("{} of {} of {target}", words::number(some), words::count(total, host)),
     };
     let state = match &record.revision {
         Some(revision) => {
@@ -198,6 +199,9 @@ fn closing(record: &Record, screen: &Screen) -> String {
 fn circumstances(record: &Record, screen: &Screen) -> String {
     let summary = record.summary();
     let mut facts = Vec::new();
+    if let Some(of) = record.narrowed_from {
+        facts.push(format!("{} chosen", words::chosen(summary.total, Some(of))));
+    }
     if summary.failures() > 0 {
         let allowed = match record.max_failures {
             0 => "none".to_owned(),
@@ -215,17 +219,19 @@ fn circumstances(record: &Record, screen: &Screen) -> String {
 }
 
 /// The commands that help now, each with what it is for.
-fn next(record: &Record, rerun: Option<&str>) -> Vec<(String, &'static str)> {
+fn next(record: &Record, rerun: Option<&str>) -> Vec<(String, String)> {
     let mut commands = Vec::new();
     match record.status {
         Status::Succeeded | Status::Running => {}
         Status::FinishedWithFailures | Status::Failed | Status::Interrupted | Status::Terminated => {
             let reason = if record.hosts.iter().any(HostRecord::was_busy) {
                 "# later, when hosts are no longer busy with another run"
+            } else if let Some(of) = record.narrowed_from {
+                &format!("# runs it again, on the same {}", words::chosen(record.hosts.len(), Some(of)))
             } else {
                 "# runs it again, on every host"
             };
-            commands.extend(rerun.map(|command| (neutral::line(command), reason)));
+            commands.extend(rerun.map(|command| (neutral::line(command), reason.to_owned())));
         }
     }
     commands

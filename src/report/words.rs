@@ -23,6 +23,14 @@ pub(super) fn count(n: usize, thing: &str) -> String {
     format!("{} {thing}{}", number(n), if n == 1 { "" } else { "s" })
 }
 
+/// `48 hosts`, or `3 of 48 hosts` when these were chosen from more.
+pub(super) fn chosen(hosts: usize, of: Option<usize>) -> String {
+    match of {
+        None => count(hosts, "host"),
+        Some(of) => format!("{} of {}", number(hosts), count(of, "host")),
+    }
+}
+
 /// How many hosts may fail.
 pub(super) fn allowed(failures: usize) -> String {
     match failures {

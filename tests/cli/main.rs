@@ -12,6 +12,7 @@ mod errors;
 mod faults;
 mod interrupts;
 mod killed;
+mod narrowing;
 mod project;
 mod ssh_fleet;
 mod statuses;

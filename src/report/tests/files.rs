@@ -50,6 +50,8 @@ fn the_records_json_is_a_promise() {
       "run": "01JQZX0000000000000000TEST",
       "target": "web",
       "revision": "4f2a91c",
+      "command": null,
+      "narrowed_from": null,
       "status": "failed",
       "exit_code": 8,
       "started": "2027-01-15T08:00:01Z",

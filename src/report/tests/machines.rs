@@ -128,6 +128,7 @@ fn the_plan_is_whole_and_holds_no_secret() {
         "idle_ms": 90000,
         "kill_grace_ms": 10000
       },
+      "narrowed_from": null,
       "stages": [
         {
           "name": "all",

@@ -100,6 +100,7 @@ fn host(n: usize) -> Host {
 fn plan_for(hosts: Vec<Host>) -> Plan {
     let secret = SecretRef::Env("TOKEN".to_owned()).read(|_| Some("hunter2".to_owned())).expect("set");
     Plan {
+        narrowed_from: None,
         run: "01JQZX0000000000000000TEST".parse().expect("an id"),
         target: "web".to_owned(),
         app: "shop".parse().expect("a name"),

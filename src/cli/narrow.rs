@@ -1,0 +1,70 @@
+//! Some of a target's hosts, by flags: the same for every verb that has hosts.
+
+use std::{collections::BTreeSet, fs, num::NonZeroUsize, path::PathBuf};
+
+use clap::{Args, ValueHint};
+
+use super::{error::CliError, numbers};
+use crate::{
+    config::Target,
+    inventory::{HostId, Narrowing},
+    report::Record,
+    rollout::{Outcome, SCHEMA},
+};
+
+/// Which of the servers that were found.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Some of the servers that are found")]
+pub(super) struct NarrowArgs {
+    /// Only these, by name, id or address; `*` and `?` are wildcards (repeat, or commas)
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    hosts: Vec<String>,
+    /// Only the hosts that did not succeed in the run of this report
+    #[arg(long, value_name = "REPORT", value_hint = ValueHint::FilePath)]
+    failed_of: Option<PathBuf>,
+    /// Only so many, spread over clouds and zones; the same ones each time
+    #[arg(long, value_name = "N", value_parser = numbers::positive, allow_negative_numbers = true)]
+    limit: Option<NonZeroUsize>,
+}
+
+impl NarrowArgs {
+    /// What these flags mean for `target`.
+    pub(super) fn narrowing(&self, target: &Target) -> Result<Narrowing, CliError> {
+        let unfinished = self.failed_of.as_ref().map(|path| unfinished(path, target)).transpose()?;
+        Ok(Narrowing { names: self.hosts.clone(), unfinished, limit: self.limit })
+    }
+}
+
+/// The hosts that did not succeed in the run of a report, those included that it never came to.
+fn unfinished(path: &PathBuf, target: &Target) -> Result<BTreeSet<HostId>, CliError> {
+    let text = fs::read(path).map_err(|source| CliError::File {
+        what: "read the report",
+        path: path.clone(),
+        hint: Some("name a file that `--report FILE` wrote"),
+        source,
+    })?;
+    let bad = |why: String| CliError::Usage {
+        message: format!("{} is no report that this program can read: {why}", path.display()),
+        hint: Some("name a file that `--report FILE` of this version wrote".to_owned()),
+    };
+    let record: Record = serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
+    if record.schema != SCHEMA {
+        return Err(bad(format!("it has schema {}, not {SCHEMA}", record.schema)));
+    }
+    if record.target != target.name {
+        return Err(CliError::Usage {
+            message: format!(
+                "{} is the report of a run on target `{}`, not `{}`",
+                path.display(),
+                record.target,
+                target.name
+            ),
+            hint: Some("no host was touched; name the report of a run on this target".to_owned()),
+        });
+    }
+    let succeeded = |outcome| match outcome {
+        Some(Outcome::Succeeded) => true,
+        Some(Outcome::Failed | Outcome::Unreachable | Outcome::Unknown | Outcome::Skipped) | None => false,
+    };
+    Ok(record.hosts.into_iter().filter(|host| !succeeded(host.outcome)).map(|host| host.id).collect())
+}
