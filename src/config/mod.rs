@@ -15,6 +15,8 @@ pub mod error;
 mod excerpt;
 mod explain;
 pub mod file;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod init;
 mod layers;
 pub mod load;

@@ -23,6 +23,8 @@
 
 mod control;
 mod escape;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod lifeline;
 mod nonce;
 mod program;

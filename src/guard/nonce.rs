@@ -12,6 +12,12 @@ impl Nonce {
         Self(format!("{:032x}", rand::random::<u128>()))
     }
 
+    /// One that a stored input can hold.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn known() -> Self {
+        Self("0123456789abcdef0123456789abcdef".to_owned())
+    }
+
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }

@@ -23,6 +23,8 @@ mod cells;
 mod check;
 mod discovery;
 mod failures;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod heartbeat;
 mod hosts;
 mod human;

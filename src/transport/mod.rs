@@ -13,6 +13,8 @@
 
 mod conversation;
 mod exchange;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod known_hosts;
 mod limits;
 mod listener;

@@ -16,6 +16,8 @@ mod client;
 mod config;
 mod failure;
 mod filter;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod loopback;
 mod response;
 mod session;

@@ -97,6 +97,12 @@ impl Session {
         Ok(Self { sdk, endpoint, region })
     }
 
+    /// One that asks as `sdk` says.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn of(sdk: SdkConfig, region: Region) -> Self {
+        Self { sdk, endpoint: None, region }
+    }
+
     /// The region that is asked when none is named.
     pub(crate) fn region(&self) -> &str {
         self.region.as_ref()

@@ -14,6 +14,8 @@ mod config;
 mod credentials;
 mod environment;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod listing;
 mod machine;
 mod network;

@@ -40,8 +40,8 @@ pub(crate) trait Model: DeserializeOwned + 'static {
 /// A page of any list of the Resource Manager.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Page<T> {
-    value: Vec<T>,
+pub(crate) struct Page<T> {
+    pub(crate) value: Vec<T>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     next_link: Option<String>,
 }
@@ -89,13 +89,15 @@ impl<M: Model> Listing<M> {
             return Err(Failure::RepeatedLink { operation: self.operation, host: self.wire.host() });
         }
         let body = self.wire.get(self.operation, url, token).await?;
-        let page = match strict::<M>(&body) {
-            Some(page) => page,
-            None => self.lenient(&body)?,
-        };
+        let page = self.page(&body)?;
         self.wire.read_page(if M::IS_MACHINE { page.value.len() } else { 0 });
         lock(&self.entries).extend(page.value);
         Ok(page.next_link.filter(|link| !link.is_empty()))
+    }
+
+    /// What an answer says.
+    pub(crate) fn page(&self, body: &[u8]) -> Result<Page<M::Needed>, Failure> {
+        strict::<M>(body).map_or_else(|| self.lenient(body), Ok)
     }
 
     /// The page, each entry by what is needed of it; the error names the entry that has not even that.

@@ -17,6 +17,7 @@ pub mod gather;
 pub mod instance;
 pub mod progress;
 pub mod provider;
+pub mod replay;
 pub mod selector;
 pub mod static_hosts;
 pub mod tags;

@@ -16,6 +16,8 @@ pub mod config;
 mod credentials;
 mod failure;
 mod filter;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod response;
 mod retry;
 
