@@ -11,7 +11,7 @@ use super::{
     listener::Listener,
     ssh_log::{Phase, SshLog},
 };
-use crate::guard::{GuardRequest, Nonce, OnLost, Work};
+use crate::guard::{EncodedRequest, GuardRequest, Nonce, OnLost, Work};
 
 /// A log is understood to the end: a login never goes back, and what is said of it is fit to be shown.
 ///
@@ -64,7 +64,8 @@ pub fn conversation(input: &[u8]) {
     let job = Job { request, idle_timeout: Some(Duration::from_secs(50)) };
     let mut now = Instant::now();
     let mut out = Out::default();
-    let mut talk = Conversation::new(&job, b"the request".to_vec(), Listener::new(&Nonce::known()), now);
+    let request = EncodedRequest { opening: b"the guard".to_vec(), order: b"go\n".to_vec() };
+    let mut talk = Conversation::new(&job, request, Listener::new(&Nonce::known()), now);
     for step in input.split_inclusive(|byte| *byte == b'\n') {
         if talk.end().is_some() {
             break;
