@@ -10,8 +10,8 @@ use provider_core::{StaticHost, TagMatch};
 
 use super::{check, completions, demo, deploy, hosts, init, narrow::NarrowArgs, numbers, plan, run};
 use crate::config::{
-    AddressKind, DeployTable, EnvValue, FailureLimit, HostKeys, HumanDuration, OnLost, Overrides, SshTable, Word,
-    parse_tag,
+    AddressKind, DeployTable, EnvValue, FailureLimit, HostKeys, HumanDuration, Jump, OnLost, Overrides, PortFrom,
+    ProxyCommand, SshTable, UserFrom, Word, parse_tag,
 };
 
 /// Runs a deploy script on every server that carries a tag, in AWS, Google Cloud and Azure, over SSH.
@@ -124,9 +124,12 @@ pub(super) struct SelectArgs {
     /// The private key
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     identity_file: Option<PathBuf>,
-    /// Go through this host
-    #[arg(long, value_name = "[USER@]HOST[:PORT]")]
-    jump: Option<Word>,
+    /// Go through this host; several with commas, the first one first
+    #[arg(long, value_name = "[USER@]HOST[:PORT]", conflicts_with = "proxy_command")]
+    jump: Option<Jump>,
+    /// Go through this command; {id}, {name}, {region}, {zone} and the like stand for each server's own
+    #[arg(long, value_name = "COMMAND")]
+    proxy_command: Option<ProxyCommand>,
     /// The `ssh_config` to read instead of your own
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     ssh_config: Option<PathBuf>,
@@ -192,10 +195,11 @@ impl SelectArgs {
             tags: self.tag.iter().cloned().collect(),
             min_hosts: self.min_hosts,
             ssh: SshTable {
-                user: self.user.clone(),
-                port: self.port,
+                user: self.user.clone().map(UserFrom::Fixed),
+                port: self.port.map(PortFrom::Fixed),
                 address: some(&self.address),
                 jump: self.jump.clone(),
+                proxy_command: self.proxy_command.clone(),
                 identity_file: self.identity_file.clone(),
                 config_file: self.ssh_config.clone(),
                 host_keys: self.host_keys,

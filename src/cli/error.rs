@@ -146,6 +146,9 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
             InventoryError::Unaddressed { .. } => {
                 one("add another kind to `address`, or set `unaddressed = \"skip\"` in the target")
             }
+            InventoryError::Ways(_) => one(
+                "no host was touched; correct the tag or the name in its cloud, leave the host out with `exclude`, or see `user`, `port` and `proxy_command` in the target's `ssh`",
+            ),
             InventoryError::TwoAddresses { .. } => {
                 one("two listed hosts share a name (give each its own), or the machine moved just now (try again)")
             }

@@ -52,6 +52,7 @@ pub(super) fn of(error: &CliError) -> u8 {
                 InventoryError::TooFew { .. } => TOO_FEW_HOSTS,
                 InventoryError::Discovery { .. }
                 | InventoryError::Unaddressed { .. }
+                | InventoryError::Ways(_)
                 | InventoryError::TwoAddresses { .. }
                 | InventoryError::SharedAddress { .. } => DISCOVERY,
             },

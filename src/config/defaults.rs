@@ -6,6 +6,7 @@ use super::{
     file::{DeployTable, SshTable},
     target::{Deploy, Ssh},
     values::{AddressKind, FailureLimit, OnLost, Unaddressed},
+    ways::Way,
 };
 
 /// Hosts that must be found. Zero is never success.
@@ -48,13 +49,18 @@ pub const ADDRESS: [AddressKind; 2] = [AddressKind::PrivateIpv4, AddressKind::Pu
 
 /// Fills in what no layer said.
 pub(super) fn ssh(said: SshTable, unaddressed: Option<Unaddressed>) -> Ssh {
-    let SshTable { user, port, address, jump, identity_file, config_file, host_keys } = said;
+    let SshTable { user, port, address, jump, proxy_command, identity_file, config_file, host_keys } = said;
     Ssh {
-        user: user.map(Into::into),
-        port: port.map(Into::into),
+        user,
+        port,
         address: address.unwrap_or_else(|| ADDRESS.to_vec()),
         unaddressed: unaddressed.unwrap_or_default(),
-        jump: jump.map(Into::into),
+        // Never both: `layers` sees to it.
+        way: match (jump, proxy_command) {
+            (Some(jump), _) => Way::Jump(jump),
+            (None, Some(command)) => Way::Command(command),
+            (None, None) => Way::Ssh,
+        },
         identity_file,
         config_file,
         host_keys: host_keys.unwrap_or_default(),

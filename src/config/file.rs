@@ -4,11 +4,7 @@
 //! key means when it is missing is not decided here but in `layers`; what the tables of a
 //! selector may hold together is, in `select`.
 
-use std::{
-    collections::BTreeMap,
-    num::{NonZeroU16, NonZeroUsize},
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf};
 
 use provider_core::TagFilter;
 use schemars::JsonSchema;
@@ -16,10 +12,12 @@ use serde::Deserialize;
 
 use super::{
     duration::HumanDuration,
+    proxy_command::ProxyCommand,
     schema,
     select::SelectTable,
     target::{AppName, EnvValue},
-    values::{AddressKind, FailureLimit, HostKeys, OnLost, Unaddressed, Word},
+    values::{AddressKind, FailureLimit, HostKeys, OnLost, Unaddressed},
+    ways::{Jump, PortFrom, UserFrom},
 };
 
 /// Fleetwide's configuration: `fleetwide.toml`, and the user's own `~/.config/fleetwide/config.toml`.
@@ -85,14 +83,16 @@ pub(super) struct ExcludeTable {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SshTable {
-    /// The login. Default: what `ssh` itself would use.
-    pub user: Option<Word>,
-    /// The port. Default: what `ssh` itself would use.
-    pub port: Option<NonZeroU16>,
+    /// The login, or where an instance says it. Default: what `ssh` itself would use.
+    pub user: Option<UserFrom>,
+    /// The port, or where an instance says it. Default: what `ssh` itself would use.
+    pub port: Option<PortFrom>,
     /// Which address of an instance to use: the first of these that it has. Default: `private_ipv4`, then `public_ipv4`.
     pub address: Option<Vec<AddressKind>>,
-    /// The jump host, as for `ssh -J`.
-    pub jump: Option<Word>,
+    /// The jump host, as for `ssh -J`; several, the first one first, as a list or with commas.
+    pub jump: Option<Jump>,
+    /// The command that carries the connection, instead of a jump host: `{id}` and its like stand for the host's own.
+    pub proxy_command: Option<ProxyCommand>,
     /// The private key.
     pub identity_file: Option<PathBuf>,
     /// An `ssh_config` to read instead of `~/.ssh/config`.

@@ -73,7 +73,7 @@ mod tests {
             let keys: BTreeSet<_> = schema["$defs"][table]["properties"].as_object().expect(table).keys().collect();
             for key in keys {
                 let shown = STARTER.lines().any(|line| {
-                    let line = line.trim_start_matches('#');
+                    let line = line.trim_start_matches(['#', ' ']);
                     line.starts_with(&format!("{key} ="))
                         || line.trim_end_matches(']').split('.').any(|part| part == key)
                 });

@@ -159,11 +159,18 @@ impl SshTable {
     /// This table, and what it does not say from a weaker one.
     #[must_use]
     pub fn over(self, weaker: Self) -> Self {
+        // The way in is one answer: a stronger layer's jump host takes the place of a weaker one's command.
+        let way = if self.jump.is_some() || self.proxy_command.is_some() {
+            (self.jump, self.proxy_command)
+        } else {
+            (weaker.jump, weaker.proxy_command)
+        };
         Self {
             user: self.user.or(weaker.user),
             port: self.port.or(weaker.port),
             address: self.address.or(weaker.address),
-            jump: self.jump.or(weaker.jump),
+            jump: way.0,
+            proxy_command: way.1,
             identity_file: self.identity_file.or(weaker.identity_file),
             config_file: self.config_file.or(weaker.config_file),
             host_keys: self.host_keys.or(weaker.host_keys),
@@ -174,6 +181,10 @@ impl SshTable {
     pub(super) fn checked(mut self, anchor: &Anchor) -> Result<Self, Problem> {
         if self.address.as_ref().is_some_and(Vec::is_empty) {
             return Err(Problem::new(at(["address"]), "`address` is empty: no host could be reached"));
+        }
+        if self.jump.is_some() && self.proxy_command.is_some() {
+            return Err(Problem::new(at(["proxy_command"]), "`jump` and `proxy_command` are both given")
+                .hint("a host is reached through one of them: take the other away"));
         }
         for (key, path) in [("identity_file", &mut self.identity_file), ("config_file", &mut self.config_file)] {
             if let Some(path) = path {

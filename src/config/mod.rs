@@ -3,7 +3,8 @@
 //! Layers, strongest first: flag, `FLEETWIDE_*`, `fleetwide.toml`, the user's file, built-in.
 //! [`target`] is the result; nothing above this floor reads a file or a variable of configuration.
 //!
-//! Reading order: `file` and `select` (the tables as written, and `shapes` for what has two forms), [`load`]
+//! Reading order: `file` and `select` (the tables as written, and `shapes`, `ways` and `proxy_command` for what has
+//! more than one form), [`load`]
 //! (finding files), `document`, `explain` and `excerpt` (what is wrong, and where), `layers` (one over another),
 //! [`overrides`] and [`variables`] (the layers above the files), [`defaults`] (the one below), [`resolve`] (a target
 //! from all of them), `schema` and [`init`] (what the user may write).
@@ -22,6 +23,7 @@ mod layers;
 pub mod load;
 pub mod overrides;
 mod paths;
+mod proxy_command;
 pub mod resolve;
 pub mod schema;
 pub mod secret;
@@ -30,6 +32,7 @@ mod shapes;
 pub mod target;
 pub mod values;
 pub mod variables;
+pub mod ways;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +43,7 @@ pub use file::{DeployTable, SshTable};
 pub use init::STARTER;
 pub use load::{Config, Places, Sources};
 pub use overrides::{Overrides, parse_tag};
+pub use proxy_command::{Place, ProxyCommand, Unfillable};
 pub use resolve::ADHOC;
 pub use schema::schema;
 pub use secret::{Secret, SecretError, SecretRef};
@@ -49,3 +53,4 @@ pub use target::{
 };
 pub use values::{AddressKind, FailureLimit, HostKeys, OnLost, Unaddressed, Word};
 pub use variables::VARIABLES;
+pub use ways::{Hop, Jump, PortFrom, UserFrom, Way, is_host, is_login};

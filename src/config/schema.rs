@@ -9,9 +9,11 @@ use serde_json::Value;
 use super::{
     duration::HumanDuration,
     file::ConfigFile,
+    proxy_command::ProxyCommand,
     shapes::{AssumeRoleTable, ListedHost, ListedHostTable, SecretTable},
     target::{AppName, AssumeRole, EnvValue, Regions},
     values::{AddressKind, FailureLimit, Word},
+    ways::{Jump, PortFrom, PortTable, UserFrom, UserTable},
 };
 
 /// The schema, as JSON.
@@ -80,6 +82,29 @@ schema_of! {
         "type": "string",
         "description": "One word: no spaces, not beginning with `-`.",
         "pattern": "^[^\\s-]\\S*$",
+    });
+    UserFrom, "User", |generator| json_schema!({
+        "description": "A login, or where an instance says it.",
+        "anyOf": [generator.subschema_for::<Word>(), generator.subschema_for::<UserTable>()],
+    });
+    PortFrom, "Port", |generator| json_schema!({
+        "description": "A port, or where an instance says it.",
+        "anyOf": [
+            { "type": "integer", "minimum": 1, "maximum": 65535 },
+            generator.subschema_for::<PortTable>(),
+        ],
+    });
+    Jump, "Jump", |_generator| json_schema!({
+        "description": "\"[user@]host[:port]\", or several, the first one first; \"none\" for none.",
+        "anyOf": [
+            { "type": "string", "minLength": 1 },
+            { "type": "array", "items": { "type": "string", "minLength": 1 }, "minItems": 1 },
+        ],
+    });
+    ProxyCommand, "ProxyCommand", |_generator| json_schema!({
+        "type": "string",
+        "description": "A command for ssh's ProxyCommand, with places such as {id} that are filled for every host; a brace itself is written twice.",
+        "minLength": 1,
     });
     AddressKind, "AddressKind", |_generator| json_schema!({
         "description": "Which address of an instance; `tag:KEY` is the value of a tag.",
@@ -172,7 +197,7 @@ mod tests {
             .collect();
         assert_eq!(providers, ["aws", "gcp", "azure", "static"]);
         assert_eq!(schema["$defs"]["State"]["enum"][1], "running");
-        assert_eq!(schema["$defs"]["SshTable"]["properties"]["port"]["maximum"], 65535);
+        assert_eq!(schema["$defs"]["Port"]["anyOf"][0]["maximum"], 65535);
         assert_eq!(schema["$defs"]["TargetTable"]["properties"]["min_hosts"]["minimum"], 1);
         assert_eq!(schema["$defs"]["Regions"]["anyOf"][0]["const"], "all");
         assert!(schema["$defs"]["AppName"]["pattern"].is_string());

@@ -56,7 +56,7 @@ pub(super) trait Shorthand: Sized {
 }
 
 /// Reads either form.
-fn shorthand<'de, D: Deserializer<'de>, T: Shorthand>(deserializer: D) -> Result<T, D::Error> {
+pub(super) fn shorthand<'de, D: Deserializer<'de>, T: Shorthand>(deserializer: D) -> Result<T, D::Error> {
     struct Either<T>(PhantomData<T>);
 
     impl<'de, T: Shorthand> Visitor<'de> for Either<T> {

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     secret::SecretRef,
     values::{AddressKind, FailureLimit, HostKeys, OnLost, Unaddressed},
+    ways::{PortFrom, UserFrom, Way},
 };
 
 /// A named selector plus how to deploy to it: `[targets.web]`, every default filled in.
@@ -218,15 +219,15 @@ pub struct Exclude {
 #[derive(Clone, Debug)]
 pub struct Ssh {
     /// The login; else what `ssh` itself would use.
-    pub user: Option<String>,
+    pub user: Option<UserFrom>,
     /// The port; else what `ssh` itself would use.
-    pub port: Option<u16>,
+    pub port: Option<PortFrom>,
     /// Which address, in order of preference.
     pub address: Vec<AddressKind>,
     /// What to do with an instance that has none of them.
     pub unaddressed: Unaddressed,
-    /// The jump host (`ssh -J`).
-    pub jump: Option<String>,
+    /// Through what.
+    pub way: Way,
     /// The private key.
     pub identity_file: Option<PathBuf>,
     /// The `ssh_config` to read instead of the user's.

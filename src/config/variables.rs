@@ -65,6 +65,7 @@ pub const VARIABLES: &[Variable] = &[
         Ok(())
     }),
     variable("FLEETWIDE_JUMP", "`ssh.jump`", |o, text| one(&mut o.ssh.jump, text)),
+    variable("FLEETWIDE_PROXY_COMMAND", "`ssh.proxy_command`", |o, text| one(&mut o.ssh.proxy_command, text)),
     variable("FLEETWIDE_IDENTITY_FILE", "`ssh.identity_file`", |o, text| one(&mut o.ssh.identity_file, text)),
     variable("FLEETWIDE_SSH_CONFIG", "`ssh.config_file`", |o, text| one(&mut o.ssh.config_file, text)),
     variable("FLEETWIDE_HOST_KEYS", "`ssh.host_keys`", |o, text| one(&mut o.ssh.host_keys, text)),

@@ -2,21 +2,26 @@
 
 use provider_core::Instance;
 
-use super::host::SshAddress;
+use super::{
+    host::SshAddress,
+    login::{self, WayProblem},
+};
 use crate::config::{AddressKind, Ssh};
 
 /// The first address of `instance` that the target prefers; what the user wrote by hand for this
 /// host outranks the list. `None` when it has none of them.
-pub(super) fn choose(instance: &Instance, ssh: &Ssh) -> Option<SshAddress> {
-    if let Some(direct) = &instance.addresses.direct {
-        return Some(SshAddress {
-            host: direct.host.clone(),
-            port: direct.port.or(ssh.port),
-            user: direct.user.clone().or_else(|| ssh.user.clone()),
-        });
-    }
-    let host = ssh.address.iter().find_map(|kind| of_kind(instance, kind))?;
-    Some(SshAddress { host, port: ssh.port, user: ssh.user.clone() })
+///
+/// # Errors
+/// When what the instance says of its port or login is none.
+pub(super) fn choose(instance: &Instance, ssh: &Ssh) -> Result<Option<SshAddress>, WayProblem> {
+    let direct = instance.addresses.direct.as_ref();
+    let host = match direct {
+        Some(direct) => Some(direct.host.clone()),
+        None => ssh.address.iter().find_map(|kind| of_kind(instance, kind)),
+    };
+    let Some(host) = host else { return Ok(None) };
+    let (user, port) = (login::user(instance, direct, ssh)?, login::port(instance, direct, ssh)?);
+    Ok(Some(SshAddress { host, port, user }))
 }
 
 fn of_kind(instance: &Instance, kind: &AddressKind) -> Option<String> {
@@ -51,7 +56,7 @@ mod tests {
         let order = |kinds: &[&str]| {
             let mut ssh = ssh();
             ssh.address = kinds.iter().map(|kind| kind.parse().expect("kind")).collect();
-            choose(&machine, &ssh).map(|address| address.host)
+            choose(&machine, &ssh).expect("no tags").map(|address| address.host)
         };
         assert_eq!(order(&["private_ipv4", "public_ipv4"]).as_deref(), Some("10.0.0.1"));
         assert_eq!(order(&["public_ipv6", "public_ipv4"]).as_deref(), Some("192.0.2.7"));
@@ -65,6 +70,6 @@ mod tests {
         machine.tags.insert("address".into(), "a b".into());
         let mut ssh = ssh();
         ssh.address = vec![AddressKind::Tag("address".into()), AddressKind::Name];
-        assert_eq!(choose(&machine, &ssh), None);
+        assert_eq!(choose(&machine, &ssh), Ok(None));
     }
 }

@@ -13,6 +13,7 @@ use wildmatch::WildMatch;
 use super::{
     address,
     host::{Host, HostId, SshAddress},
+    login::{self, BadWay, SSH_PORT},
     providers::{NotBuiltIn, provider},
 };
 use crate::config::{Exclude, Select, Target, Unaddressed};
@@ -72,11 +73,17 @@ pub fn merge(target: &Target, answers: Vec<Result<Vec<Instance>, ProviderError>>
     }
 
     let mut without_address = Vec::new();
+    let mut bad_ways = Vec::new();
     for (id, instance) in instances {
         match address::choose(&instance, &target.ssh) {
-            Some(address) => inventory.hosts.push(Host { id, address, instance }),
-            None => without_address.push(instance),
+            Ok(Some(address)) => inventory.hosts.push(Host { id, address, instance }),
+            Ok(None) => without_address.push(instance),
+            Err(problem) => bad_ways.push(BadWay { host: id, name: instance.name, problem }),
         }
+    }
+    bad_ways.extend(login::bad_commands(&inventory.hosts, &target.ssh));
+    if !bad_ways.is_empty() {
+        return Err(InventoryError::Ways(bad_ways));
     }
     match target.ssh.unaddressed {
         Unaddressed::Skip => inventory.unaddressed = without_address,
@@ -156,9 +163,6 @@ fn refuse_shared_addresses(hosts: &[Host]) -> Result<(), InventoryError> {
     Ok(())
 }
 
-/// The port that a host without one is most likely reached by.
-const SSH_PORT: u16 = 22;
-
 /// One spelling for all that mean one address.
 fn spelled_alike(address: &str) -> String {
     match address.parse::<IpAddr>() {
@@ -188,6 +192,9 @@ pub enum InventoryError {
         /// The first few.
         names: String,
     },
+    /// Hosts cannot be reached as their target says.
+    #[error("{}", ways(.0))]
+    Ways(Vec<BadWay>),
     /// One id was given with two addresses.
     #[error("{id} was found with two different addresses")]
     TwoAddresses {
@@ -242,6 +249,19 @@ fn lines(failures: &[ScopeError]) -> String {
     }
 }
 
+fn ways(bad: &[BadWay]) -> String {
+    const SHOWN: usize = 5;
+    match bad {
+        [one] => format!("cannot log in as the target says: {one}"),
+        many => {
+            let first = many.iter().take(SHOWN).map(|way| format!("\n  {way}"));
+            let rest = many.len().saturating_sub(SHOWN);
+            let more = if rest > 0 { format!("\n  and {rest} more") } else { String::new() };
+            format!("cannot log in on {} hosts as the target says:{}{more}", many.len(), first.collect::<String>())
+        }
+    }
+}
+
 fn hosts(count: usize) -> String {
     match count {
         0 => "no host was".to_owned(),
@@ -258,7 +278,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::Source,
+        config::{PortFrom, Source, Way},
         inventory::testing::{instance, target},
     };
 
@@ -320,6 +340,36 @@ mod tests {
         target.ssh.unaddressed = Unaddressed::Skip;
         let found = merge(&target, answers()).expect("skipped");
         assert_eq!((found.hosts.len(), found.unaddressed.len()), (1, 1));
+    }
+
+    #[test]
+    fn hosts_whose_tags_are_no_login_are_named_with_tag_and_value() {
+        let mut target = target(vec![select(false)]);
+        target.ssh.port = Some(PortFrom::Tag { key: "ssh-port".into(), default: None });
+        let tagged = |last: u8, port: &str| {
+            let mut machine = at(&format!("i-{last}"), &format!("web{last}"), last);
+            machine.tags.insert("ssh-port".into(), port.into());
+            machine
+        };
+        let found = merge(&target, vec![Ok(vec![tagged(1, "2222")])]).expect("a port");
+        assert_eq!(found.hosts[0].address.port, Some(2222));
+        let error = merge(&target, vec![Ok(vec![tagged(1, "2222"), tagged(2, "ssh")])]).expect_err("no port");
+        assert_eq!(
+            error.to_string(),
+            "cannot log in as the target says: web2 (aws:i-2): its tag `ssh-port` is `ssh`, which is not a port (1 to 65535)"
+        );
+        let many = (1..9).map(|last| tagged(last, "0")).collect();
+        let error = merge(&target, vec![Ok(many)]).expect_err("no ports").to_string();
+        assert!(error.starts_with("cannot log in on 8 hosts") && error.ends_with("and 3 more"), "{error}");
+    }
+
+    #[test]
+    fn a_command_that_cannot_be_made_is_an_error_before_any_host_is_touched() {
+        let mut target = target(vec![select(false)]);
+        target.ssh.way = Way::Command("nc {name} 22".parse().expect("a command"));
+        assert!(merge(&target, vec![Ok(vec![at("i-1", "web1", 1)])]).is_ok());
+        let error = merge(&target, vec![Ok(vec![at("i-1", "$(touch pwned)", 1)])]).expect_err("hostile").to_string();
+        assert!(error.contains("$(touch pwned) (aws:i-1): its name `$(touch pwned)` is not safe"), "{error}");
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Selectors to hosts: ask the providers side by side, merge, refuse doubt.
 //!
 //! `providers` makes a provider of each selector, [`discover`] asks them all and merges their
-//! answers, `address` chooses how each host is reached, [`host`] is the result. A [`Narrowing`] chooses
-//! some of them.
+//! answers, `address` and `login` choose how each host is reached, [`host`] is the result. A [`Narrowing`]
+//! chooses some of them.
 //!
 //! Not in here: how a cloud is asked (that is the provider crates'), and what is done with hosts.
 
 mod address;
 mod discover;
 pub mod host;
+mod login;
 mod narrow;
 mod providers;
 #[cfg(test)]
@@ -16,5 +17,6 @@ pub(crate) mod testing;
 
 pub use discover::{Inventory, InventoryError, ask, discover, merge};
 pub use host::{Host, HostId, SshAddress};
+pub use login::{BadWay, WayProblem, proxy_command};
 pub use narrow::{NarrowError, Narrowed, Narrowing};
 pub use providers::{NotBuiltIn, provider};

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, num::NonZeroUsize, time::Duration};
 use provider_core::{Addresses, Instance, InstanceId, InstanceState, ProviderName};
 
 use super::host::{Host, HostId, SshAddress};
-use crate::config::{AddressKind, Deploy, FailureLimit, HostKeys, OnLost, Select, Ssh, Target, Unaddressed};
+use crate::config::{AddressKind, Deploy, FailureLimit, HostKeys, OnLost, Select, Ssh, Target, Unaddressed, Way};
 
 /// A running AWS instance at 10.0.0.1.
 pub(crate) fn instance(id: &str, name: &str) -> Instance {
@@ -19,6 +19,7 @@ pub(crate) fn instance(id: &str, name: &str) -> Instance {
         addresses: Addresses { private_ipv4: Some([10, 0, 0, 1].into()), ..Addresses::default() },
         state: InstanceState::Running,
         image: None,
+        resource_id: None,
         tag_keys: provider_core::TagKeys::Exact,
         launched: None,
         tags: BTreeMap::from([("role".into(), "web".into())]),
@@ -38,11 +39,11 @@ pub(crate) fn host(id: &str, name: &str) -> Host {
 /// Plain settings.
 pub(crate) fn ssh() -> Ssh {
     Ssh {
-        user: Some("deploy".into()),
+        user: "deploy".parse().ok(),
         port: None,
         address: vec![AddressKind::PrivateIpv4],
         unaddressed: Unaddressed::Fail,
-        jump: None,
+        way: Way::Ssh,
         identity_file: None,
         config_file: None,
         host_keys: HostKeys::AcceptNew,

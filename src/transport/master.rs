@@ -9,13 +9,14 @@ use std::{
     ffi::OsString,
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
     process::{ChildStderr, ChildStdout},
+    sync::Notify,
     task::JoinHandle,
     time::{Instant, sleep_until, timeout},
 };
@@ -23,7 +24,7 @@ use tokio::{
 use super::{
     ConnectError, ConnectFailure,
     process_group::ProcessGroup,
-    ssh_log::{Phase, SshLog},
+    ssh_log::{Carried, Diagnosis, Phase, SshLog, Standing},
 };
 
 /// The rest of the log is waited for so long, once `ssh` is gone.
@@ -46,8 +47,15 @@ pub(super) struct Clocks {
 pub(super) struct Master {
     group: ProcessGroup,
     socket: PathBuf,
-    log: Arc<Mutex<SshLog>>,
+    log: Arc<Log>,
     reader: JoinHandle<()>,
+}
+
+/// What a master says after its login.
+#[derive(Debug)]
+struct Log {
+    said: Mutex<SshLog>,
+    more: Notify,
 }
 
 /// A master, and how long its phases took.
@@ -58,6 +66,21 @@ pub(super) struct Started {
     pub(super) auth: Duration,
 }
 
+/// No master.
+#[derive(Debug)]
+pub(super) struct NotStarted {
+    /// Why.
+    pub(super) error: ConnectError,
+    /// It ended on the forward of another master, which knows more.
+    pub(super) carried: Option<Carried>,
+}
+
+impl From<ConnectError> for NotStarted {
+    fn from(error: ConnectError) -> Self {
+        Self { error, carried: None }
+    }
+}
+
 impl Master {
     /// Starts `ssh` with `args`, and waits until it is logged in and listens on `socket`.
     pub(super) async fn start(
@@ -66,7 +89,7 @@ impl Master {
         socket: PathBuf,
         log: SshLog,
         clocks: Clocks,
-    ) -> Result<Started, ConnectError> {
+    ) -> Result<Started, NotStarted> {
         let began = Instant::now();
         let (group, stdout, stderr) = ProcessGroup::spawn(ssh, args).map_err(|error| cannot_run(ssh, &error))?;
         let mut login = Login { lines: LogLines::new(stderr), log, began, authenticating: None };
@@ -75,7 +98,7 @@ impl Master {
                 let now = Instant::now();
                 let connected = login.authenticating.unwrap_or(now);
                 login.log.clear();
-                let log = Arc::new(Mutex::new(login.log));
+                let log = Arc::new(Log { said: Mutex::new(login.log), more: Notify::new() });
                 let reader = tokio::spawn(keep_reading(login.lines, Arc::clone(&log)));
                 let master = Self { group, socket, log, reader };
                 Ok(Started { master, connect: connected - began, auth: now - connected })
@@ -84,13 +107,13 @@ impl Master {
                 // The group first: a ProxyCommand may hold the log open.
                 group.end().await;
                 login.read_rest().await;
-                let found = login.log.diagnosis();
-                Err(ConnectError { kind: found.kind, message: found.message, hint: found.hint })
+                let Diagnosis { kind, message, hint } = login.log.diagnosis();
+                Err(NotStarted { error: ConnectError { kind, message, hint }, carried: login.log.carried() })
             }
             End::TimedOut => {
                 let error = login.too_slow(clocks);
                 group.end().await;
-                Err(error)
+                Err(error.into())
             }
         }
     }
@@ -106,12 +129,35 @@ impl Master {
         if !self.reader.is_finished() {
             let _ = timeout(LAST_WORDS, &mut self.reader).await;
         }
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).last_words().map(str::to_owned)
+        self.log.lock().last_words().map(str::to_owned)
+    }
+
+    /// Why it made no forward to `host:port`, which whoever asked for it has not been told.
+    pub(super) async fn refused_forward(&self, to: &str) -> Option<Diagnosis> {
+        let told = async {
+            loop {
+                let more = self.log.more.notified();
+                tokio::pin!(more);
+                // From here on nothing is missed.
+                more.as_mut().enable();
+                if let Some(found) = self.log.lock().refused_forward(to) {
+                    return found;
+                }
+                more.await;
+            }
+        };
+        timeout(LAST_WORDS, told).await.ok()
     }
 
     /// Logs out, and waits until no process is left.
     pub(super) async fn end(self) {
         self.group.end().await;
+    }
+}
+
+impl Log {
+    fn lock(&self) -> MutexGuard<'_, SshLog> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -179,13 +225,23 @@ impl Login {
     }
 
     fn too_slow(&self, clocks: Clocks) -> ConnectError {
-        let (doing, limit, hint) = match self.authenticating {
-            None => (
+        let (doing, limit, hint) = match (self.authenticating, self.log.where_it_stands()) {
+            (None, Standing::Connection) => (
                 "no connection",
                 clocks.connect,
                 "does a firewall or security group let this machine in, is the host overloaded, or is connect_timeout too short?",
             ),
-            Some(_) => (
+            (None, Standing::Banner) => (
+                "connected, but no SSH banner",
+                clocks.connect,
+                "is the host overloaded or out of memory, is this its SSH port, or is connect_timeout too short?",
+            ),
+            (None, Standing::KeyExchange) => (
+                "connected, but no end of the key exchange",
+                clocks.connect,
+                "is the host overloaded, or does the network lose large packets (the MTU of a VPN or tunnel)?",
+            ),
+            (Some(_), _) => (
                 "connected, but no login",
                 clocks.auth,
                 "is the host overloaded, does its directory service (LDAP, SSSD) or DNS hang, or does a key wait for a touch?",
@@ -201,9 +257,10 @@ impl Login {
 }
 
 /// Keeps the log's pipe from filling, and its last lines for whoever asks.
-async fn keep_reading(mut lines: LogLines, log: Arc<Mutex<SshLog>>) {
+async fn keep_reading(mut lines: LogLines, log: Arc<Log>) {
     while let Ok(Some(line)) = lines.next().await {
-        log.lock().unwrap_or_else(PoisonError::into_inner).push(&line);
+        log.lock().push(&line);
+        log.more.notify_waiters();
     }
 }
 

@@ -5,8 +5,9 @@
 //! run is decided above, in `rollout`.
 //!
 //! Reading order of the one over OpenSSH: `openssh` (the transport itself),
-//! `ssh_command` (the command line), `master` (the process and its phases) on its `process_group`,
-//! `ssh_log` (why a login failed), `known_hosts`; then `exchange`, the `conversation`
+//! `jump` (the hosts on the way), `gate` and `pacing` (when a handshake may begin), `ssh_command` (the command line),
+//! `master` (the process and its phases) on its `process_group`, `ssh_log` and `ssh_words` (why a login failed),
+//! `known_hosts`; then `exchange`, the `conversation`
 //! with the guard and its `listener`, which know nothing of SSH.
 //!
 //! Not in here: retries, budgets, outcomes.
@@ -15,14 +16,18 @@ mod conversation;
 mod exchange;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod gate;
+mod jump;
 mod known_hosts;
 mod limits;
 mod listener;
 mod master;
 mod openssh;
+mod pacing;
 mod process_group;
 mod ssh_command;
 mod ssh_log;
+mod ssh_words;
 #[cfg(test)]
 mod tests_sshd;
 
@@ -179,8 +184,16 @@ pub enum ConnectFailure {
     HostKeyUnknown,
     /// The login was refused.
     LoginRefused,
-    /// The host closed the connection before the login was over (too many at once, or a ban).
+    /// The host closed the connection before the login was over.
     ClosedEarly,
+    /// The host has too many logins under way (`MaxStartups`).
+    TooManyLogins,
+    /// The host turns this machine away for a while.
+    Banned,
+    /// The host allows no further session on one connection (`MaxSessions`).
+    TooManySessions,
+    /// The jump host forwards no connection.
+    ForwardingRefused,
     /// Client and host share no algorithm.
     NoCommonAlgorithm,
     /// `ssh` itself cannot be run, or its configuration is wrong.
@@ -193,8 +206,17 @@ impl ConnectFailure {
     /// True when another try may go better.
     pub const fn is_transient(self) -> bool {
         match self {
-            Self::Refused | Self::NoRoute | Self::TimedOut | Self::ClosedEarly | Self::Other => true,
-            Self::NameNotFound
+            Self::Refused
+            | Self::NoRoute
+            | Self::TimedOut
+            | Self::ClosedEarly
+            | Self::TooManyLogins
+            | Self::TooManySessions
+            | Self::Other => true,
+            // Knocking again makes a ban longer.
+            Self::Banned
+            | Self::ForwardingRefused
+            | Self::NameNotFound
             | Self::HostKeyChanged
             | Self::HostKeyUnknown
             | Self::LoginRefused
@@ -215,6 +237,10 @@ impl fmt::Display for ConnectFailure {
             Self::HostKeyUnknown => "host key unknown",
             Self::LoginRefused => "login refused",
             Self::ClosedEarly => "closed early",
+            Self::TooManyLogins => "too many logins at once",
+            Self::Banned => "banned",
+            Self::TooManySessions => "too many sessions",
+            Self::ForwardingRefused => "forwarding refused",
             Self::NoCommonAlgorithm => "no common algorithm",
             Self::LocalSsh => "local ssh",
             Self::Other => "connection failed",

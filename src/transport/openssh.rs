@@ -11,34 +11,30 @@ use std::{
     os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Path, PathBuf},
     process::{self, Command},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
 use async_trait::async_trait;
 use openssh::{Child, Error as MuxError, Session as Mux, Stdio};
 use tempfile::TempDir;
-use tokio::{
-    sync::{Semaphore, watch},
-    time::timeout,
-};
+use tokio::{sync::watch, time::timeout};
 
 use super::{
-    ConnectError, Connected, Job, Lost, OutputSink, RemoteExit, Session, Stop, Transport,
+    ConnectError, ConnectFailure, Connected, Job, Lost, OutputSink, RemoteExit, Session, Stop, Transport,
     conversation::{BrokenOff, Guard},
     exchange::{Streams, exchange, raised},
+    gate::Gate,
+    jump::{JumpMaster, Jumps, Starter},
     known_hosts::{KnownHosts, KnownHostsError, alias},
     master::{Clocks, Master, Started},
-    ssh_command::{Known, Login},
+    ssh_command::{Known, Login, Via},
     ssh_log::SshLog,
 };
 use crate::{
-    config::{HostKeys, Target},
+    config::{HostKeys, Target, Unfillable, Way},
     guard,
-    inventory::Host,
+    inventory::{Host, proxy_command},
 };
 
 /// The longest path that `ssh` can listen on while it adds a suffix of its own, on every system.
@@ -56,12 +52,8 @@ const WHERE_TO_LOOK: &str = "look at this user's login shell there and what it r
 /// How to log in on the hosts of a target.
 #[derive(Clone, Debug)]
 pub struct OpenSshConfig {
-    /// The login, where a host has none of its own; else what `ssh` itself would use.
-    pub user: Option<String>,
-    /// The port, likewise.
-    pub port: Option<u16>,
-    /// The jump hosts (`ssh -J`).
-    pub jump: Option<String>,
+    /// Through what.
+    pub way: Way,
     /// The private key; no other is offered then, but those of the user's configuration.
     pub identity_file: Option<PathBuf>,
     /// The `ssh_config` to read instead of the user's.
@@ -83,9 +75,7 @@ impl OpenSshConfig {
     pub fn of(target: &Target, known_hosts_dir: PathBuf) -> Self {
         let (ssh, deploy) = (&target.ssh, &target.deploy);
         Self {
-            user: ssh.user.clone(),
-            port: ssh.port,
-            jump: ssh.jump.clone(),
+            way: ssh.way.clone(),
             identity_file: ssh.identity_file.clone(),
             config_file: ssh.config_file.clone(),
             host_keys: ssh.host_keys,
@@ -128,13 +118,10 @@ pub enum OpenSshError {
 
 /// Opens sessions with the user's `ssh`.
 pub struct OpenSsh {
-    ssh: PathBuf,
-    login: Login,
-    clocks: Clocks,
-    handshakes: Semaphore,
-    /// Shared with every session, so that it is removed after the last one.
-    sockets: Arc<TempDir>,
-    next: AtomicU32,
+    starter: Starter,
+    way: Way,
+    jumps: Jumps,
+    gate: Gate,
 }
 
 impl OpenSsh {
@@ -152,50 +139,74 @@ impl OpenSsh {
             }
         }
         let ssh = find_ssh().ok_or(OpenSshError::NoSsh)?;
+        let login = Login {
+            identity_file: config.identity_file,
+            config_file: config.config_file,
+            host_keys: config.host_keys,
+            known_hosts: KnownHosts::open(&config.known_hosts_dir, config.host_keys)?,
+            connect_timeout: config.connect_timeout,
+            fork_after_authentication: knows(&ssh, "ForkAfterAuthentication=no"),
+        };
+        let clocks = Clocks { connect: config.connect_timeout, auth: config.auth_timeout };
+        let hops = match &config.way {
+            Way::Jump(jump) => jump.hops.as_slice(),
+            Way::Ssh | Way::Command(_) => &[],
+        };
         Ok(Self {
-            clocks: Clocks { connect: config.connect_timeout, auth: config.auth_timeout },
-            handshakes: Semaphore::new(config.handshakes.max(1)),
-            login: Login {
-                user: config.user,
-                port: config.port,
-                jump: config.jump,
-                identity_file: config.identity_file,
-                config_file: config.config_file,
-                host_keys: config.host_keys,
-                known_hosts: KnownHosts::open(&config.known_hosts_dir, config.host_keys)?,
-                connect_timeout: config.connect_timeout,
-                fork_after_authentication: knows(&ssh, "ForkAfterAuthentication=no"),
-            },
-            ssh,
-            sockets: Arc::new(socket_folder()?),
-            next: AtomicU32::new(0),
+            jumps: Jumps::new(hops),
+            gate: Gate::new(config.handshakes),
+            way: config.way,
+            starter: Starter::new(ssh, login, clocks, socket_folder()?),
         })
     }
 
     /// The file that remembers the key of `host`.
     pub fn known_hosts_file(&self, host: &Host) -> PathBuf {
-        self.login.known_hosts.file(&host.id)
+        self.starter.login.known_hosts.file(&host.id)
     }
 }
 
 impl fmt::Debug for OpenSsh {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenSsh").field("ssh", &self.ssh).field("login", &self.login).finish_non_exhaustive()
+        f.debug_struct("OpenSsh").field("starter", &self.starter).field("way", &self.way).finish_non_exhaustive()
     }
 }
 
 #[async_trait]
 impl Transport for OpenSsh {
     async fn connect(&self, host: &Host) -> Result<Connected, ConnectError> {
-        let socket = self.sockets.path().join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
-        let args = self.login.arguments(host, &socket)?;
-        let log = SshLog::new(&alias(&host.id));
-        // The clocks start when it is our turn. The semaphore is never closed.
-        let _turn = self.handshakes.acquire().await;
-        let Started { master, connect, auth } = Master::start(&self.ssh, &args, socket, log, self.clocks).await?;
-        let mux = Mux::resume_mux(master.socket().into(), None);
-        let session = OpenSshSession { mux, master, _sockets: Arc::clone(&self.sockets) };
-        Ok(Connected { session: Box::new(session), connect, auth })
+        let jump = self.jumps.last(&self.starter).await?;
+        let command = match &self.way {
+            Way::Command(command) => Some(proxy_command(command, host).map_err(|error| unfillable(&error))?),
+            Way::Ssh | Way::Jump(_) => None,
+        };
+        let alias = alias(&host.id);
+        let (via, log) = match (&jump, &command, &self.way) {
+            (Some(jump), _, _) => (Via::Master(jump.socket()), SshLog::behind_master(&alias)),
+            (None, Some(command), _) => (Via::Command(command), SshLog::new(&alias)),
+            (None, None, Way::Jump(_)) => (Via::Nothing, SshLog::new(&alias)),
+            (None, None, Way::Ssh | Way::Command(_)) => (Via::Ssh, SshLog::new(&alias)),
+        };
+        let Starter { ssh, login, clocks, .. } = &self.starter;
+        let socket = self.starter.socket();
+        let args = login.arguments(ssh, host, via, &socket)?;
+        // The clocks start when it is our turn.
+        let pass = self.gate.pass(host.address.user.as_deref()).await?;
+        match Master::start(ssh, &args, socket, log, *clocks).await {
+            Ok(Started { master, connect, auth }) => {
+                pass.logged_in(&host.address.host);
+                let mux = Mux::resume_mux(master.socket().into(), None);
+                let session = OpenSshSession { mux, master, _jump: jump, _sockets: self.starter.folder() };
+                Ok(Connected { session: Box::new(session), connect, auth })
+            }
+            Err(failed) => {
+                let error = match jump {
+                    Some(jump) => jump.explain(failed).await,
+                    None => failed.error,
+                };
+                Err(pass.failed(&host.address.host, error))
+            }
+        }
     }
 }
 
@@ -204,7 +215,15 @@ impl Transport for OpenSsh {
 struct OpenSshSession {
     mux: Mux,
     master: Master,
+    /// What carries it.
+    _jump: Option<Arc<JumpMaster>>,
     _sockets: Arc<TempDir>,
+}
+
+/// Found out before the run began, unless the host has changed since.
+fn unfillable(error: &Unfillable) -> ConnectError {
+    let message = format!("{error}, which `proxy_command` asks for");
+    ConnectError { kind: ConnectFailure::LocalSsh, message, hint: None }
 }
 
 #[async_trait]

@@ -9,7 +9,10 @@
 
 use std::{borrow::Cow, collections::VecDeque};
 
-use super::ConnectFailure;
+use super::{
+    ConnectFailure,
+    ssh_words::{Forwards, forwarded_to, hint_of, is_aftermath, is_refused_forward, recognise, refusal_in_banner},
+};
 
 /// Lines kept: a login behind two jump hosts is about 200.
 const LINES: usize = 500;
@@ -28,6 +31,37 @@ pub(super) enum Phase {
     LoggedIn,
 }
 
+/// A login that went over another master's forward, and ended before the host said a word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Carried {
+    /// Where to: `host:port`.
+    pub(super) to: String,
+    /// The master made no such forward; else it was closed.
+    pub(super) refused: bool,
+}
+
+/// What a login that has not come to its key exchange's end waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// The connection.
+    Connection,
+    /// The other end's first words.
+    Banner,
+    /// The end of the key exchange.
+    KeyExchange,
+}
+
+/// Whose login a log tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// A host's, reached as the user's configuration says.
+    Host,
+    /// A host's, reached over the forward of a master of ours.
+    HostBehindMaster,
+    /// A jump host's.
+    JumpHost,
+}
+
 /// Why no session could be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Diagnosis {
@@ -39,36 +73,62 @@ pub(super) struct Diagnosis {
 /// The log of one master, as it comes.
 #[derive(Debug)]
 pub(super) struct SshLog {
+    whose: Whose,
     /// `debug1: using hostkeyalias: …` with our alias: said by our own `ssh` only, never by that of
-    /// a jump host, whose log comes through the same pipe.
-    alias_line: String,
+    /// a jump host, whose log comes through the same pipe. A jump host of ours has no alias; there it is
+    /// what every `ssh` says at this moment.
+    reached_line: String,
     lines: VecDeque<String>,
     /// Our own `ssh` has the other end's version, and is about to exchange keys.
     reached: bool,
     /// What our own `ssh` said when it could not write down the key that it had just accepted.
     forgot: Option<String>,
     phase: Phase,
+    forwards: Forwards,
 }
 
 impl SshLog {
     /// An empty log of a master with this `HostKeyAlias`.
     pub(super) fn new(alias: &str) -> Self {
+        Self::of(Whose::Host, format!("debug1: using hostkeyalias: {alias}"))
+    }
+
+    /// The same of one that goes through a forward of another master.
+    pub(super) fn behind_master(alias: &str) -> Self {
+        Self { whose: Whose::HostBehindMaster, ..Self::new(alias) }
+    }
+
+    /// An empty log of a master to a jump host.
+    pub(super) fn of_jump_host() -> Self {
+        Self::of(Whose::JumpHost, "debug1: Authenticating to ".to_owned())
+    }
+
+    fn of(whose: Whose, reached_line: String) -> Self {
         Self {
-            alias_line: format!("debug1: using hostkeyalias: {alias}"),
+            whose,
+            reached_line,
             lines: VecDeque::new(),
             reached: false,
             forgot: None,
             phase: Phase::Connect,
+            forwards: Forwards::default(),
         }
     }
 
     /// Takes one line, and says how far the login has come.
     pub(super) fn push(&mut self, line: &str) -> Phase {
         let line: String = without_place(line.trim_end()).chars().filter(|c| !c.is_control()).collect();
-        self.reached |= line == self.alias_line;
+        self.reached |= match self.whose {
+            Whose::Host | Whose::HostBehindMaster => line == self.reached_line,
+            Whose::JumpHost => line.starts_with(&self.reached_line),
+        };
+        if self.phase == Phase::LoggedIn {
+            self.forwards.push(&line);
+        }
         if self.reached {
             // A banner comes later, so a host cannot say this.
-            if self.phase == Phase::Connect && line.starts_with(FORGOT) {
+            let ours = self.whose != Whose::JumpHost;
+            if ours && self.phase == Phase::Connect && line.starts_with(FORGOT) {
                 self.forgot.get_or_insert_with(|| line.clone());
             }
             self.phase = match self.phase {
@@ -99,6 +159,22 @@ impl SshLog {
         self.lines.clear();
     }
 
+    /// Takes out why this master could not make a forward, if it has said so yet.
+    pub(super) fn refused_forward(&mut self, to: &str) -> Option<Diagnosis> {
+        let line = self.forwards.take(to)?;
+        let kind = recognise(&line).unwrap_or(ConnectFailure::Other);
+        let reason = line.split_once(": open failed: ").map_or(line.as_str(), |(_, reason)| reason);
+        let message = reason.trim_start_matches("connect failed: ").to_owned();
+        Some(Diagnosis { kind, message, hint: hint_of(kind).map(str::to_owned) })
+    }
+
+    /// Whether it ended on the forward of another master, without a word of the host's.
+    pub(super) fn carried(&self) -> Option<Carried> {
+        let told = self.said().any(|line| recognise(line).is_some()) || self.banner().is_some();
+        let to = self.lines.iter().find_map(|line| forwarded_to(line)).filter(|_| !self.reached && !told)?;
+        Some(Carried { to, refused: self.said().any(is_refused_forward) })
+    }
+
     /// The last thing that `ssh` said to people, if it said anything.
     pub(super) fn last_words(&self) -> Option<&str> {
         self.said().next_back()
@@ -107,6 +183,17 @@ impl SshLog {
     /// Where a login that makes no progress stands: its latest line, chatter included.
     pub(super) fn standing(&self) -> Option<&str> {
         self.lines.back().map(|line| split_level(line).1)
+    }
+
+    /// What it waits for, before the login proper.
+    pub(super) fn where_it_stands(&self) -> Standing {
+        // What stands between us and a host, be it a jump host or a command, says nothing of its own connection.
+        let open = self.whose == Whose::HostBehindMaster || self.has("debug1: Connection established.");
+        match (self.reached, open && !self.on_the_way()) {
+            (true, _) => Standing::KeyExchange,
+            (false, true) => Standing::Banner,
+            (false, false) => Standing::Connection,
+        }
     }
 
     /// Why it failed, when it did.
@@ -133,6 +220,7 @@ impl SshLog {
             (ConnectFailure::Other, killed.as_str())
         };
         let kind = match kind {
+            kind if !self.reached && self.refusal().is_some() => self.refusal().unwrap_or(kind),
             ConnectFailure::HostKeyUnknown if self.has("REMOTE HOST IDENTIFICATION HAS CHANGED") => {
                 ConnectFailure::HostKeyChanged
             }
@@ -180,39 +268,45 @@ impl SshLog {
             | ConnectFailure::NameNotFound
             | ConnectFailure::LoginRefused
             | ConnectFailure::ClosedEarly
+            | ConnectFailure::TooManyLogins
+            | ConnectFailure::Banned
+            | ConnectFailure::TooManySessions
+            | ConnectFailure::ForwardingRefused
             | ConnectFailure::NoCommonAlgorithm
             | ConnectFailure::Other => None,
         }
     }
 
+    /// The kind of failure that sshd gave in place of its version.
+    fn refusal(&self) -> Option<ConnectFailure> {
+        self.banner().and_then(refusal_in_banner)
+    }
+
     fn hint(&self, kind: ConnectFailure) -> Option<String> {
         let hint = match kind {
-            ConnectFailure::Refused => "is sshd running there, and is this its port?",
-            ConnectFailure::NoRoute => "is the address right, and is the VPN, peering or jump host up?",
-            ConnectFailure::TimedOut => {
-                "does a firewall or security group let this machine in, and is the address the one to use from here?"
-            }
-            ConnectFailure::NameNotFound => "is the name right, and does this machine's resolver know it?",
             ConnectFailure::HostKeyChanged => return Some(self.changed_key_hint()),
-            ConnectFailure::HostKeyUnknown if self.on_the_way() => {
+            ConnectFailure::HostKeyUnknown if self.on_the_way() || self.whose == Whose::JumpHost => {
                 "log in to the jump host once by hand, or add its key to your known_hosts"
             }
             ConnectFailure::HostKeyUnknown => {
                 "add the host's key to its known_hosts file, or use host_keys = \"accept-new\""
             }
             ConnectFailure::LoginRefused => return Some(self.refused_login_hint()),
-            ConnectFailure::ClosedEarly if self.banner().is_some_and(|banner| !is_sshd_refusal(banner)) => {
+            ConnectFailure::ClosedEarly if self.banner().is_some() => {
                 "something other than an SSH server seems to answer at this port"
             }
-            ConnectFailure::ClosedEarly => {
-                "the host may limit logins at once (MaxStartups) or have banned this address for a while \
-                 (PerSourcePenalties, fail2ban): start fewer handshakes at once, or wait some minutes"
-            }
-            ConnectFailure::NoCommonAlgorithm => {
-                "update the older side, or allow an algorithm of the host's offer for it in ~/.ssh/config"
-            }
-            ConnectFailure::LocalSsh => "try the same login with `ssh` by hand: its own configuration stops it",
-            ConnectFailure::Other => return None,
+            ConnectFailure::Refused
+            | ConnectFailure::NoRoute
+            | ConnectFailure::TimedOut
+            | ConnectFailure::NameNotFound
+            | ConnectFailure::ClosedEarly
+            | ConnectFailure::TooManyLogins
+            | ConnectFailure::Banned
+            | ConnectFailure::TooManySessions
+            | ConnectFailure::ForwardingRefused
+            | ConnectFailure::NoCommonAlgorithm
+            | ConnectFailure::LocalSsh
+            | ConnectFailure::Other => hint_of(kind)?,
         };
         Some(hint.to_owned())
     }
@@ -231,7 +325,7 @@ impl SshLog {
             return line.trim_start_matches("Warning: ").to_owned();
         }
         let keys = |prefix| -> Vec<&str> {
-            let own = self.lines.iter().skip_while(|line| self.reached && **line != self.alias_line);
+            let own = self.lines.iter().skip_while(|line| self.reached && !line.starts_with(&self.reached_line));
             own.filter_map(|line| line.strip_prefix(prefix)).map(|key| key.trim_end_matches(" explicit")).collect()
         };
         // The host took the key, but no signature followed.
@@ -258,7 +352,8 @@ impl SshLog {
 
     /// It failed before our own `ssh` reached the host, which it does through something else.
     fn on_the_way(&self) -> bool {
-        !self.reached && self.has("debug1: Executing proxy command: ")
+        // Behind a master of ours, whatever is said comes from the host itself.
+        self.whose != Whose::HostBehindMaster && !self.reached && self.has("debug1: Executing proxy command: ")
     }
 
     fn tried(&self) -> bool {
@@ -302,48 +397,6 @@ fn without_place(line: &str) -> Cow<'_, str> {
 fn split_level(line: &str) -> (&str, &str) {
     let level = ["debug1: ", "debug2: ", "debug3: "].into_iter().find(|level| line.starts_with(level));
     line.split_at(level.map_or(0, str::len))
-}
-
-/// What sshd says in place of its version when it turns a client away.
-fn is_sshd_refusal(banner: &str) -> bool {
-    banner == "Exceeded MaxStartups" || banner == "Not allowed at this time"
-}
-
-/// What our own `ssh` says when its jump host or `ProxyCommand` has gone: the reason stands before.
-fn is_aftermath(line: &str) -> bool {
-    line.ends_with("UNKNOWN port 65535")
-        || line.trim_start_matches("kex_exchange_identification: ") == "Connection closed by remote host"
-        || line == "stdio forwarding failed"
-}
-
-/// The kind of failure that a line tells of.
-fn recognise(line: &str) -> Option<ConnectFailure> {
-    let connecting = line.starts_with("ssh: connect to host ") || line.contains("open failed: connect failed: ");
-    let has = |text: &str| line.contains(text);
-    Some(if connecting && has("Connection refused") {
-        ConnectFailure::Refused
-    } else if connecting && (has("No route to host") || has("is unreachable") || has("Host is down")) {
-        ConnectFailure::NoRoute
-    } else if connecting && has("timed out")
-        || has("during banner exchange")
-        || line.starts_with("Connection to ") && line.ends_with(" timed out")
-    {
-        ConnectFailure::TimedOut
-    } else if has("Temporary failure in name resolution") {
-        ConnectFailure::Other
-    } else if has("Could not resolve hostname ") || connecting && has("Name or service not known") {
-        ConnectFailure::NameNotFound
-    } else if has("Host key verification failed") {
-        ConnectFailure::HostKeyUnknown
-    } else if has(": Permission denied (") || has("Too many authentication failures") {
-        ConnectFailure::LoginRefused
-    } else if line.starts_with("Unable to negotiate with ") {
-        ConnectFailure::NoCommonAlgorithm
-    } else if line.starts_with("Connection closed by ") || line.starts_with("Connection reset by ") {
-        ConnectFailure::ClosedEarly
-    } else {
-        return None;
-    })
 }
 
 #[cfg(test)]

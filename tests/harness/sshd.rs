@@ -184,6 +184,11 @@ impl Sshd {
         self.log.wait_for(text);
     }
 
+    /// How often its log holds `text` so far.
+    pub(crate) fn count_in_log(&self, text: &str) -> usize {
+        self.log.text.lock().expect("the writer does not panic").matches(text).count()
+    }
+
     /// Cuts every connection, as a host that loses its power would, and leaves the scripts alone.
     pub(crate) fn cut_connections(&self) {
         for (pid, name) in self.servers.iter().flat_map(|server| descendants(server.id())) {

@@ -88,6 +88,7 @@ fn instance(
         addresses: addresses(described, id)?,
         state,
         image: described.image_id().map(str::to_owned),
+        resource_id: None,
         tag_keys: provider_core::TagKeys::Exact,
         launched: described.launch_time().and_then(timestamp),
         tags,

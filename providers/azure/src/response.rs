@@ -20,6 +20,7 @@ pub(crate) fn instance(machine: &Machine, state: InstanceState, account: &str) -
         name: machine.name.clone(),
         addresses: Addresses::default(),
         state,
+        resource_id: Some(machine.id.to_string()),
         tag_keys: TagKeys::IgnoreCase,
         image: properties.storage_profile.as_ref().and_then(|profile| image(profile.image_reference.as_ref()?)),
         launched: properties.time_created,
@@ -60,6 +61,8 @@ mod tests {
         );
         assert_eq!((instance.account.as_str(), instance.state), ("s", InstanceState::Running));
         assert_eq!(instance.image.as_deref(), Some("p:o:s:v"));
+        let path = "/subscriptions/s/resourcegroups/g/providers/microsoft.compute/virtualmachines/web-1";
+        assert_eq!(instance.resource_id.as_deref(), Some(path));
         assert_eq!(instance.launched.unwrap().as_second(), 1_714_979_289);
         let keys: Vec<_> = instance.tags.keys().collect();
         assert_eq!(keys, ["Role", "env"], "as Azure wrote them");

@@ -32,6 +32,9 @@ pub struct Instance {
     pub state: InstanceState,
     /// The image it was started from, where the cloud says so.
     pub image: Option<String>,
+    /// The path by which the cloud's own tools name it, where that is not the id (Azure's resource id).
+    #[serde(default)]
+    pub resource_id: Option<String>,
     /// When it was started (created, where the cloud keeps no start time).
     pub launched: Option<Timestamp>,
     /// The cloud's key=value tags (AWS tags, GCP labels, Azure tags). GCP's network tags have an empty value.

@@ -112,12 +112,12 @@ min_hosts = 0
 select = [{ provider = "aws" }]
 [targets.web.ssh]
 port = 70000
-"# => @r"
-    fleetwide.toml:4:8: `port`: expected a number from 1 to 65535, found integer `70000`
+"# => @r#"
+    fleetwide.toml:4:8: `port`: expected a number from 1 to 65535, or { tag = "KEY" }, found integer `70000`
        |
      4 | port = 70000
        |        ^^^^^
-    ";
+    "#;
 
     user_that_is_an_option: r#"[defaults.ssh]
 user = "-oProxyCommand=x"
@@ -126,6 +126,83 @@ user = "-oProxyCommand=x"
        |
      2 | user = "-oProxyCommand=x"
        |        ^^^^^^^^^^^^^^^^^^
+    "#;
+
+    port_of_no_tag: r#"[defaults.ssh]
+port = { tag = "" }
+"# => @r#"
+    fleetwide.toml:2:8: the tag is empty
+       |
+     2 | port = { tag = "" }
+       |        ^^^^^^^^^^^^
+    "#;
+
+    user_from_two_places: r#"[defaults.ssh]
+user = { tag = "ssh-user", image = { "*ubuntu*" = "ubuntu" } }
+"# => @r#"
+    fleetwide.toml:2:8: `tag` and `image` are both given: a login comes from one of them
+       |
+     2 | user = { tag = "ssh-user", image = { "*ubuntu*" = "ubuntu" } }
+       |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    "#;
+
+    user_from_nowhere: r#"[defaults.ssh]
+user = { default = "ubuntu" }
+"# => @r#"
+    fleetwide.toml:2:8: neither `tag` nor `image` is given: expected a login, { tag = "KEY" } or { image = { "GLOB" = "LOGIN" } }
+       |
+     2 | user = { default = "ubuntu" }
+       |        ^^^^^^^^^^^^^^^^^^^^^^
+    "#;
+
+    jump_that_is_an_option: r#"[defaults.ssh]
+jump = ["ops@outer", "-oProxyCommand=x"]
+"# => @r#"
+    fleetwide.toml:2:8: `-oProxyCommand=x` is not a jump host: expected [user@]host[:port], IPv6 with a port in brackets
+       |
+     2 | jump = ["ops@outer", "-oProxyCommand=x"]
+       |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    "#;
+
+    jump_through_nothing: r"[defaults.ssh]
+jump = []
+" => @r#"
+    fleetwide.toml:2:8: the list of jump hosts is empty: name one, or write "none"
+       |
+     2 | jump = []
+       |        ^^
+    "#;
+
+    jump_and_command: r#"[targets.web]
+select = [{ provider = "aws", tags = { role = "web" } }]
+[targets.web.ssh]
+jump = "bastion"
+proxy_command = "nc %h %p"
+"# => @r#"
+    fleetwide.toml:5:1: `jump` and `proxy_command` are both given
+       |
+     5 | proxy_command = "nc %h %p"
+       | ^^^^^^^^^^^^^
+    hint: a host is reached through one of them: take the other away
+    "#;
+
+    unknown_place_in_command: r#"[defaults.ssh]
+user = "deploy"
+proxy_command = "aws ssm start-session --target {instance}"
+"# => @r#"
+    fleetwide.toml:3:17: nothing is known as {instance} (known: {id} {resource_id} {name} {region} {zone} {project} {resource_group} {subscription} {address} {port} {user}; a brace itself is written twice)
+       |
+     3 | proxy_command = "aws ssm start-session --target {instance}"
+       |                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    "#;
+
+    loose_brace_in_command: r#"[defaults.ssh]
+proxy_command = "tunnel {id"
+"# => @r#"
+    fleetwide.toml:2:17: a brace without its other one; a brace itself is written twice, as {{ or }}
+       |
+     2 | proxy_command = "tunnel {id"
+       |                 ^^^^^^^^^^^^
     "#;
 
     percent_above_hundred: r#"[targets.web]

@@ -36,7 +36,7 @@ fn the_example_says_what_it_says() {
     assert!(target.select[5].allow_partial && target.select[5].states.contains(&InstanceState::Pending));
     assert_eq!(target.select[5].deadline, Duration::from_secs(30));
 
-    assert_eq!(target.ssh.user.as_deref(), Some("deploy"));
+    assert_eq!(target.ssh.user, "deploy".parse().ok());
     assert_eq!(target.ssh.address, [AddressKind::Tag("ssh".into()), AddressKind::PublicIpv4]);
     assert_eq!((target.ssh.host_keys, target.ssh.unaddressed), (HostKeys::Strict, Unaddressed::Skip));
     assert_eq!(target.ssh.identity_file, Some(fixture.places().home.expect("a home").join(".ssh/deploy")));

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::Fixture;
-use crate::config::{DeployTable, EnvValue, Overrides, SshTable, VARIABLES, Word, defaults, schema};
+use crate::config::{DeployTable, EnvValue, Overrides, SshTable, UserFrom, VARIABLES, Word, defaults, schema};
 
 const PROJECT: &str = r#"
 [defaults.ssh]
@@ -41,14 +41,17 @@ fn env(pairs: &[(&str, &str)]) -> Overrides {
 #[test]
 fn the_five_layers_are_peeled_off_one_by_one() {
     let user = |text: &str| Overrides {
-        ssh: SshTable { user: Some(word(text)), ..SshTable::default() },
+        ssh: SshTable { user: Some(word(text).into()), ..SshTable::default() },
         ..Overrides::default()
     };
     let both = Fixture::with_project(PROJECT);
     both.write("home/.config/fleetwide/config.toml", USER);
     let variables = env(&[("FLEETWIDE_USER", "variable")]);
     let bare = "[targets.web]\nselect = [{ provider = \"aws\", tags = { role = \"web\" } }]\n";
-    let login = |fixture: &Fixture, overrides: &Overrides| fixture.target(overrides).ssh.user;
+    let login = |fixture: &Fixture, overrides: &Overrides| match fixture.target(overrides).ssh.user {
+        Some(UserFrom::Fixed(user)) => Some(String::from(user)),
+        other => panic!("{other:?}"),
+    };
 
     assert_eq!(login(&both, &user("flag").over(variables.clone())).as_deref(), Some("flag"));
     assert_eq!(login(&both, &Overrides::default().over(variables)).as_deref(), Some("variable"));
@@ -84,7 +87,7 @@ fn tables_merge_key_by_key() {
         ..Overrides::default()
     };
     let target = fixture.target(&overrides);
-    assert_eq!((target.ssh.user.as_deref(), target.ssh.port), (Some("project"), Some(2222)));
+    assert_eq!((target.ssh.user, target.ssh.port), ("project".parse().ok(), "2222".parse().ok()));
     let key = fixture.root.path().join("home/.config/fleetwide/keys/id");
     assert_eq!(target.ssh.identity_file, Some(key), "relative to the file that names it");
     let env: Vec<_> = target.deploy.env.values().map(|value| format!("{value:?}")).collect();

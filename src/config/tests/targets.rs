@@ -35,7 +35,7 @@ fn flags_alone_make_a_target() {
     assert_eq!((target.name.as_str(), target.app.as_str()), ("adhoc", "adhoc"));
     let Source::Aws(aws) = &target.select[0].source else { panic!("{:?}", target.select) };
     assert_eq!(aws.regions, Regions::Listed(vec!["eu-west-1".into()]));
-    assert_eq!(target.ssh.user.as_deref(), Some("deploy"));
+    assert_eq!(target.ssh.user, "deploy".parse().ok());
     assert_eq!(target.deploy.script, Some(fixture.places().directory.join("deploy.sh")));
 }
 
@@ -44,7 +44,7 @@ fn flags_alone_keep_the_defaults_of_the_files() {
     let fixture = Fixture::with_project("[defaults.deploy]\ntimeout = \"1m\"\n");
     fixture.write("home/.config/fleetwide/config.toml", "[defaults.ssh]\nport = 2222\n");
     let target = target(&fixture, None, &flags()).expect("a target");
-    assert_eq!((target.ssh.port, target.deploy.timeout.as_secs()), (Some(2222), 60));
+    assert_eq!((target.ssh.port, target.deploy.timeout.as_secs()), ("2222".parse().ok(), 60));
 }
 
 #[test]

@@ -87,6 +87,7 @@ fn host(n: usize) -> Host {
         addresses: Addresses::default(),
         state: InstanceState::Running,
         image: None,
+        resource_id: None,
         tag_keys: provider_core::TagKeys::Exact,
         launched: None,
         tags: BTreeMap::from([("env".to_owned(), "prod".to_owned()), ("role".to_owned(), "web".to_owned())]),

@@ -2,8 +2,8 @@
 
 use super::*;
 use ConnectFailure::{
-    ClosedEarly, HostKeyChanged, HostKeyUnknown, LocalSsh, LoginRefused, NameNotFound, NoCommonAlgorithm, NoRoute,
-    Other, Refused, TimedOut,
+    Banned, ClosedEarly, HostKeyChanged, HostKeyUnknown, LocalSsh, LoginRefused, NameNotFound, NoCommonAlgorithm,
+    NoRoute, Other, Refused, TimedOut, TooManyLogins,
 };
 
 /// Real words of OpenSSH 9.2, with the kind, a part of the message and a part of the hint.
@@ -38,8 +38,8 @@ fn every_failure_of_openssh_9_2_is_recognised() {
         "encrypted-identity" => LoginRefused, "Permission denied", "it may have a passphrase";
         "closed-at-once" => ClosedEarly, "Connection reset by 127.0.77.2 port 1002", "MaxStartups";
         "closed-in-kex" => ClosedEarly, "Connection closed by 127.0.77.2", "PerSourcePenalties";
-        "max-startups" => ClosedEarly, "the host said: Exceeded MaxStartups", "MaxStartups";
-        "penalty" => ClosedEarly, "the host said: Not allowed at this time", "wait some minutes";
+        "max-startups" => TooManyLogins, "the host said: Exceeded MaxStartups", "MaxStartups";
+        "penalty" => Banned, "the host said: Not allowed at this time", "15 s to 10 min";
         "not-ssh" => ClosedEarly, "the host said: HTTP/1.1 400 Bad Request", "something other than an SSH server";
         "no-kex" => NoCommonAlgorithm, "no matching key exchange method found", "update the older side";
         "no-cipher" => NoCommonAlgorithm, "no matching cipher found", "update";

@@ -5,6 +5,7 @@ mod processes;
 mod scripts;
 #[path = "../../../tests/harness/sshd.rs"]
 mod sshd;
+mod ways;
 
 use std::{collections::BTreeMap, future::Future, path::Path, time::Duration};
 
@@ -16,24 +17,22 @@ use super::{
     Transport,
 };
 use crate::{
-    config::HostKeys,
+    config::{HostKeys, Way},
     guard::{GuardRequest, OnLost, Work},
     inventory::{Host, testing},
 };
 
 /// The transport as the tests use it: nothing of the user's own configuration.
 fn transport(sshd: &Sshd, change: impl FnOnce(&mut OpenSshConfig)) -> OpenSsh {
-    let mut config = config(sshd.dir(), sshd.port());
+    let mut config = config(sshd.dir());
     change(&mut config);
     OpenSsh::new(config).expect("ssh is installed")
 }
 
-/// For the server that has this folder and port.
-fn config(dir: &Path, port: u16) -> OpenSshConfig {
+/// For the server that has this folder.
+fn config(dir: &Path) -> OpenSshConfig {
     OpenSshConfig {
-        user: None,
-        port: Some(port),
-        jump: None,
+        way: Way::Ssh,
         identity_file: Some(dir.join("login")),
         config_file: Some(dir.join("ssh_config")),
         host_keys: HostKeys::AcceptNew,
@@ -48,6 +47,7 @@ fn config(dir: &Path, port: u16) -> OpenSshConfig {
 fn host(sshd: &Sshd, number: usize) -> Host {
     let mut host = testing::host(&format!("i-{number}"), &format!("web{number}"));
     host.address.host = sshd.addresses()[number].to_string();
+    host.address.port = Some(sshd.port());
     host.address.user = None;
     host
 }

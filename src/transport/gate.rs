@@ -1,0 +1,232 @@
+//! Where handshakes wait for their turn: the [`Pace`] with a clock and a queue, and what a string of closed doors means.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use tokio::{sync::Notify, time::sleep_until};
+
+use super::{
+    ConnectError, ConnectFailure,
+    pacing::{Ended, Pace, Turn},
+    ssh_words::BANNED_HINT,
+};
+
+/// How often a connection is closed before a word was said until that is taken for a ban.
+const CLOSED_DOORS: u32 = 3;
+
+/// The same of an address that has answered before.
+const CLOSED_AGAIN: u32 = 2;
+
+/// How often it must have answered before.
+const ANSWERED: u32 = 3;
+
+/// Lets handshakes begin at a pace that servers put up with.
+#[derive(Debug)]
+pub(super) struct Gate {
+    pace: Mutex<Pace>,
+    doors: Mutex<HashMap<String, Door>>,
+    changed: Notify,
+}
+
+/// What an address did so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Door {
+    answered: u32,
+    closed: u32,
+}
+
+/// A handshake that may begin. Dropped without a word, it was given up.
+#[derive(Debug)]
+pub(super) struct Pass<'a> {
+    gate: &'a Gate,
+    number: u64,
+    told: bool,
+}
+
+impl Gate {
+    /// At most so many at once.
+    pub(super) fn new(most: usize) -> Self {
+        Self { pace: Mutex::new(Pace::new(most)), doors: Mutex::default(), changed: Notify::new() }
+    }
+
+    /// Waits until a handshake with this login may begin.
+    ///
+    /// # Errors
+    /// When hosts enough have refused the login.
+    pub(super) async fn pass(&self, login: Option<&str>) -> Result<Pass<'_>, ConnectError> {
+        let name = login.unwrap_or_default();
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            // From here on nothing is missed.
+            changed.as_mut().enable();
+            let turn = lock(&self.pace).ask(name, Instant::now());
+            match turn {
+                Turn::Go(number) => return Ok(Pass { gate: self, number, told: false }),
+                Turn::GivenUp(refused, last) => return Err(given_up(login, refused, *last)),
+                Turn::Wait(None) => changed.await,
+                Turn::Wait(Some(until)) => tokio::select! {
+                    () = changed => {}
+                    () = sleep_until(until.into()) => {}
+                },
+            }
+        }
+    }
+
+    fn ended(&self, number: u64, end: Ended) {
+        lock(&self.pace).ended(number, end, Instant::now(), luck());
+        self.changed.notify_waiters();
+    }
+}
+
+impl Pass<'_> {
+    /// The login went well.
+    pub(super) fn logged_in(mut self, address: &str) {
+        self.told = true;
+        self.gate.ended(self.number, Ended::LoggedIn);
+        let mut doors = lock(&self.gate.doors);
+        let door = doors.entry(address.to_owned()).or_default();
+        *door = Door { answered: door.answered + 1, closed: 0 };
+    }
+
+    /// The login did not. Gives the error, made clearer by what is known of the address.
+    pub(super) fn failed(mut self, address: &str, error: ConnectError) -> ConnectError {
+        self.told = true;
+        let error = lock(&self.gate.doors).entry(address.to_owned()).or_default().judged(error);
+        self.gate.ended(self.number, meaning(&error));
+        error
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        if !self.told {
+            self.gate.ended(self.number, Ended::Otherwise);
+        }
+    }
+}
+
+impl Door {
+    /// A door that is closed again and again is closed to us: fail2ban and firewalls say no more than that.
+    fn judged(&mut self, error: ConnectError) -> ConnectError {
+        match error.kind {
+            ConnectFailure::ClosedEarly | ConnectFailure::Refused => self.closed += 1,
+            ConnectFailure::LoginRefused
+            | ConnectFailure::HostKeyChanged
+            | ConnectFailure::HostKeyUnknown
+            | ConnectFailure::NoCommonAlgorithm
+            | ConnectFailure::TooManyLogins
+            | ConnectFailure::TooManySessions => {
+                self.answered += 1;
+                self.closed = 0;
+            }
+            ConnectFailure::NoRoute
+            | ConnectFailure::TimedOut
+            | ConnectFailure::NameNotFound
+            | ConnectFailure::ForwardingRefused
+            | ConnectFailure::Banned
+            | ConnectFailure::LocalSsh
+            | ConnectFailure::Other => {}
+        }
+        let often = self.closed >= CLOSED_DOORS && error.kind == ConnectFailure::ClosedEarly;
+        let again = self.closed >= CLOSED_AGAIN && self.answered >= ANSWERED;
+        if !(often || again) {
+            return error;
+        }
+        let message = format!("{} times in a row, the last time: {}", self.closed, error.message);
+        ConnectError { kind: ConnectFailure::Banned, message, hint: Some(BANNED_HINT.to_owned()) }
+    }
+}
+
+/// What a failed handshake means for the pace of the others.
+fn meaning(error: &ConnectError) -> Ended {
+    match error.kind {
+        ConnectFailure::LoginRefused => Ended::Refused(Box::new(error.clone())),
+        ConnectFailure::ClosedEarly | ConnectFailure::TooManyLogins | ConnectFailure::Banned => Ended::Dropped,
+        ConnectFailure::Refused
+        | ConnectFailure::NoRoute
+        | ConnectFailure::TimedOut
+        | ConnectFailure::NameNotFound
+        | ConnectFailure::HostKeyChanged
+        | ConnectFailure::HostKeyUnknown
+        | ConnectFailure::NoCommonAlgorithm => Ended::Unheard,
+        ConnectFailure::TooManySessions
+        | ConnectFailure::ForwardingRefused
+        | ConnectFailure::LocalSsh
+        | ConnectFailure::Other => Ended::Otherwise,
+    }
+}
+
+fn given_up(login: Option<&str>, refused: u32, last: ConnectError) -> ConnectError {
+    let who = login.map(|login| format!(" as `{login}`")).unwrap_or_default();
+    let ConnectError { kind, message, hint } = last;
+    let message = format!(
+        "not tried, so that no account is locked: the first {refused} hosts tried refused the login{who}; the last said: {message}"
+    );
+    ConnectError { kind, message, hint }
+}
+
+/// A number from 0 to 1 that nobody can foresee: the standard library's hashers are seeded by the system.
+fn luck() -> f64 {
+    f64::from((RandomState::new().hash_one(()) >> 32) as u32) / f64::from(u32::MAX)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(kind: ConnectFailure) -> ConnectError {
+        ConnectError { kind, message: "x".into(), hint: None }
+    }
+
+    #[test]
+    fn a_door_that_closes_again_and_again_is_a_ban() {
+        use ConnectFailure::{Banned, ClosedEarly, LoginRefused, Refused, TimedOut, TooManyLogins};
+        for (story, end) in [
+            (vec![ClosedEarly, ClosedEarly, ClosedEarly], Banned),
+            (vec![ClosedEarly, ClosedEarly], ClosedEarly),
+            (vec![Refused, Refused, Refused, Refused], Refused),
+            (vec![ClosedEarly, TooManyLogins, ClosedEarly, ClosedEarly], ClosedEarly),
+            (vec![LoginRefused, LoginRefused, LoginRefused, Refused, Refused], Banned),
+            (vec![LoginRefused, LoginRefused, LoginRefused, Refused, TimedOut], TimedOut),
+        ] {
+            let mut door = Door::default();
+            let judged = story.iter().map(|kind| door.judged(error(*kind)).kind).last();
+            assert_eq!(judged, Some(end), "{story:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pass_that_is_dropped_lets_the_next_one_go() {
+        let gate = Gate::new(1);
+        drop(gate.pass(None).await.expect("the first"));
+        gate.pass(None).await.expect("the second").logged_in("a");
+        let held = gate.pass(None).await.expect("the third");
+        let (next, ()) = tokio::join!(gate.pass(None), async { held.logged_in("a") });
+        next.expect("was waiting").logged_in("b");
+    }
+
+    #[tokio::test]
+    async fn a_login_that_is_given_up_says_whose_words_it_was() {
+        let gate = Gate::new(4);
+        for _ in 0..3 {
+            gate.pass(Some("ops")).await.expect("tried").failed("a", error(ConnectFailure::LoginRefused));
+        }
+        let error = gate.pass(Some("ops")).await.expect_err("given up");
+        assert_eq!(error.kind, ConnectFailure::LoginRefused);
+        assert!(error.message.contains("the first 3 hosts tried refused the login as `ops`"), "{error}");
+    }
+
+    #[test]
+    fn luck_is_a_part_of_one() {
+        assert!((0..100).map(|_| luck()).all(|luck| (0.0..=1.0).contains(&luck)));
+    }
+}

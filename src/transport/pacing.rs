@@ -1,0 +1,190 @@
+//! How many handshakes may be under way, and with whom to begin: a pure state machine, with the clock as an input.
+//!
+//! Servers defend themselves. A login that is refused on a few hundred hosts at once locks the account; more handshakes
+//! than `MaxStartups` allows are dropped; whoever goes on is banned. So:
+//!
+//! - a login that nobody has accepted yet is tried on one host first, and given up when a few have refused it;
+//!   hosts that do not answer at all say nothing of the login, and so let others be tried;
+//! - when a connection is dropped, the limit halves and everybody waits a moment, longer each time; it recovers
+//!   handshake by handshake.
+//!
+//! Not in here: waiting (that is `gate`'s), and trying a host again (that is the dispatcher's).
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use super::ConnectError;
+
+/// Refusals after which a login is given up that was never accepted. Servers that lock accounts or ban clients begin
+/// at three (Linux-PAM's `pam_faillock`) to five (fail2ban).
+const REFUSALS: u32 = 3;
+
+/// A first host that takes longer is joined by another one.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The first wait after a dropped connection; each further one doubles it.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// The longest wait.
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+/// The pace of one target's handshakes.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// The limit at its highest.
+    most: usize,
+    limit: usize,
+    /// Handshakes that went well since the limit last changed.
+    credit: usize,
+    under_way: HashMap<u64, Handshake>,
+    next: u64,
+    logins: HashMap<String, Login>,
+    paused_until: Option<Instant>,
+    /// How many times in a row the limit was cut.
+    cuts: u32,
+    last_cut: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Handshake {
+    login: String,
+    since: Instant,
+}
+
+/// What is known of a login.
+#[derive(Debug, Default)]
+struct Login {
+    accepted: bool,
+    /// Hosts that refused it, while none has accepted it.
+    refused: u32,
+    /// Hosts that could not be asked.
+    unheard: usize,
+    /// What the last refusal said.
+    last: Option<ConnectError>,
+}
+
+/// Whether a handshake may begin.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// Yes. Its end is to be told under this number.
+    Go(u64),
+    /// Not before this moment, if there is one, or another handshake's end.
+    Wait(Option<Instant>),
+    /// No: so many hosts have refused the login, the last one with these words.
+    GivenUp(u32, Box<ConnectError>),
+}
+
+/// How a handshake ended, as far as the pace is concerned.
+#[derive(Clone, Debug)]
+pub(super) enum Ended {
+    /// Logged in.
+    LoggedIn,
+    /// The host refused the login.
+    Refused(Box<ConnectError>),
+    /// The host, or what stands before it, dropped the connection.
+    Dropped,
+    /// The host was not reached.
+    Unheard,
+    /// It was given up by us, or failed for a reason of its own.
+    Otherwise,
+}
+
+impl Pace {
+    /// At most so many handshakes at once.
+    pub(super) fn new(most: usize) -> Self {
+        let most = most.max(1);
+        Self {
+            most,
+            limit: most,
+            credit: 0,
+            under_way: HashMap::new(),
+            next: 0,
+            logins: HashMap::new(),
+            paused_until: None,
+            cuts: 0,
+            last_cut: None,
+        }
+    }
+
+    /// Asks whether a handshake with this login may begin now.
+    pub(super) fn ask(&mut self, name: &str, now: Instant) -> Turn {
+        let login = self.logins.entry(name.to_owned()).or_default();
+        if login.refused >= REFUSALS
+            && let Some(last) = &login.last
+        {
+            return Turn::GivenUp(login.refused, Box::new(last.clone()));
+        }
+        if self.under_way.len() >= self.limit {
+            return Turn::Wait(None);
+        }
+        if let Some(until) = self.paused_until.filter(|until| *until > now) {
+            return Turn::Wait(Some(until));
+        }
+        if !login.accepted {
+            let unheard = login.unheard;
+            let first = self.under_way.values().filter(|it| it.login == name).map(|it| it.since).min();
+            let asked = self.under_way.values().filter(|it| it.login == name).count();
+            let most = unheard + usize::try_from(REFUSALS - login.refused.min(REFUSALS)).unwrap_or(1);
+            if let Some(first) = first {
+                let waited = now.saturating_duration_since(first).as_millis() / PATIENCE.as_millis();
+                let allowed = 1 + unheard + usize::try_from(waited).unwrap_or(usize::MAX - unheard - 1);
+                if asked >= most {
+                    return Turn::Wait(None);
+                }
+                if asked >= allowed {
+                    let steps = u32::try_from(asked - unheard).unwrap_or(1);
+                    return Turn::Wait(Some(first + PATIENCE * steps));
+                }
+            }
+        }
+        let number = self.next;
+        self.next += 1;
+        self.under_way.insert(number, Handshake { login: name.to_owned(), since: now });
+        Turn::Go(number)
+    }
+
+    /// Hears how a handshake ended. `luck`, from 0 to 1, spreads the waits, so that those who were dropped together do
+    /// not come back together.
+    pub(super) fn ended(&mut self, number: u64, end: Ended, now: Instant, luck: f64) {
+        let Some(handshake) = self.under_way.remove(&number) else { return };
+        let login = self.logins.entry(handshake.login).or_default();
+        match end {
+            Ended::LoggedIn => {
+                *login = Login { accepted: true, ..Login::default() };
+                self.cuts = 0;
+                self.credit += 1;
+                if self.credit >= self.limit {
+                    self.credit = 0;
+                    self.limit = (self.limit + 1).min(self.most);
+                }
+            }
+            Ended::Refused(error) if !login.accepted => {
+                login.refused += 1;
+                login.unheard = 0;
+                login.last = Some(*error);
+            }
+            Ended::Dropped => {
+                // Those that began before the last cut were dropped under the old limit.
+                if self.last_cut.is_none_or(|cut| handshake.since >= cut) {
+                    self.cut(now, luck);
+                }
+            }
+            Ended::Unheard => login.unheard += 1,
+            Ended::Refused(_) | Ended::Otherwise => {}
+        }
+    }
+
+    fn cut(&mut self, now: Instant, luck: f64) {
+        self.limit = (self.limit / 2).max(1);
+        self.credit = 0;
+        self.last_cut = Some(now);
+        let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(self.cuts)).min(LONGEST_PAUSE);
+        self.cuts = self.cuts.saturating_add(1);
+        self.paused_until = Some(now + pause.mul_f64(0.5 + luck.clamp(0.0, 1.0) / 2.0));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! Tables on a clock that stands still until it is moved, and generated histories.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::transport::ConnectFailure;
+
+fn refusal() -> Ended {
+    let kind = ConnectFailure::LoginRefused;
+    Ended::Refused(Box::new(ConnectError { kind, message: "Permission denied".into(), hint: None }))
+}
+
+fn go(pace: &mut Pace, now: Instant) -> u64 {
+    match pace.ask("deploy", now) {
+        Turn::Go(number) => number,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn waits(pace: &mut Pace, now: Instant) -> Option<Instant> {
+    match pace.ask("deploy", now) {
+        Turn::Wait(until) => until,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A pace whose login was accepted.
+fn proven(most: usize, now: Instant) -> Pace {
+    let mut pace = Pace::new(most);
+    let first = go(&mut pace, now);
+    pace.ended(first, Ended::LoggedIn, now, 0.0);
+    pace
+}
+
+#[test]
+fn one_host_first_then_as_many_as_may() {
+    let (mut pace, now) = (Pace::new(16), Instant::now());
+    let first = go(&mut pace, now);
+    assert_eq!(waits(&mut pace, now), Some(now + PATIENCE), "nobody knows yet whether the login is any good");
+    pace.ended(first, Ended::LoggedIn, now, 0.0);
+    for _ in 0..16 {
+        go(&mut pace, now);
+    }
+    assert_eq!(waits(&mut pace, now), None);
+}
+
+#[test]
+fn a_wrong_key_costs_three_logins_and_not_five_hundred() {
+    let (mut pace, now) = (Pace::new(16), Instant::now());
+    let mut tried = 0;
+    for _ in 0..500 {
+        match pace.ask("deploy", now) {
+            Turn::Go(number) => {
+                tried += 1;
+                assert!(matches!(pace.ask("deploy", now), Turn::Wait(_)), "one at a time");
+                pace.ended(number, refusal(), now, 0.0);
+            }
+            Turn::GivenUp(refused, last) => {
+                assert_eq!((refused, last.kind), (3, ConnectFailure::LoginRefused));
+            }
+            Turn::Wait(_) => panic!("nothing is under way"),
+        }
+    }
+    assert_eq!(tried, 3);
+    assert!(matches!(pace.ask("admin", now), Turn::Go(_)), "another login is another matter");
+}
+
+#[test]
+fn one_host_that_refuses_a_good_login_stops_nobody() {
+    let (now, mut pace) = (Instant::now(), proven(4, Instant::now()));
+    for _ in 0..10 {
+        let number = go(&mut pace, now);
+        pace.ended(number, refusal(), now, 0.0);
+    }
+    for _ in 0..4 {
+        go(&mut pace, now);
+    }
+}
+
+#[test]
+fn hosts_that_do_not_answer_do_not_hold_the_others_up() {
+    let (mut pace, mut now) = (Pace::new(16), Instant::now());
+    let mut dead = vec![go(&mut pace, now)];
+    // While the first one is silent, another is asked each second, up to three in all.
+    for _ in 0..2 {
+        now = waits(&mut pace, now).expect("a moment");
+        dead.push(go(&mut pace, now));
+    }
+    assert_eq!(waits(&mut pace, now + PATIENCE * 100), None, "three refusals at once are the most to be risked");
+    for number in dead {
+        pace.ended(number, Ended::Unheard, now, 0.0);
+    }
+    let next: Vec<_> = (0..4).map(|_| go(&mut pace, now)).collect();
+    assert!(matches!(pace.ask("deploy", now), Turn::Wait(_)));
+    pace.ended(next[0], refusal(), now, 0.0);
+    assert!(matches!(pace.ask("deploy", now), Turn::Wait(_)), "and slowly again, once one has refused");
+}
+
+#[test]
+fn drops_halve_the_limit_once_for_all_that_were_under_way() {
+    let now = Instant::now();
+    let mut pace = proven(16, now);
+    let numbers: Vec<_> = (0..16).map(|_| go(&mut pace, now)).collect();
+    let later = now + Duration::from_millis(10);
+    for number in numbers {
+        pace.ended(number, Ended::Dropped, later, 1.0);
+    }
+    assert_eq!(pace.limit, 8);
+    assert_eq!(waits(&mut pace, later), Some(later + FIRST_PAUSE));
+    let again = later + FIRST_PAUSE;
+    let second = go(&mut pace, again);
+    pace.ended(second, Ended::Dropped, again, 0.0);
+    assert_eq!((pace.limit, waits(&mut pace, again)), (4, Some(again + FIRST_PAUSE)), "twice as long, by half");
+}
+
+#[test]
+fn the_limit_recovers_and_the_pauses_begin_anew() {
+    let mut now = Instant::now();
+    let mut pace = proven(4, now);
+    for _ in 0..10 {
+        let number = go(&mut pace, now);
+        pace.ended(number, Ended::Dropped, now, 1.0);
+        let until = waits(&mut pace, now).expect("a pause");
+        assert!(until - now <= LONGEST_PAUSE);
+        now = until;
+    }
+    assert_eq!(pace.limit, 1);
+    for _ in 0..6 {
+        let number = go(&mut pace, now);
+        pace.ended(number, Ended::LoggedIn, now, 0.0);
+    }
+    assert_eq!((pace.limit, pace.cuts), (4, 0));
+}
+
+proptest! {
+    /// Whatever happens: never more than the limit, never more refusals than three where nothing else was learned,
+    /// and whoever waits with nothing under way has a moment to wait for.
+    #[test]
+    fn it_never_exceeds_its_limits_nor_gets_stuck(
+        most in 1_usize..20,
+        steps in prop::collection::vec((0_u8..8, 0_u64..3000, 0.0..1.0_f64), 1..200),
+    ) {
+        let mut pace = Pace::new(most);
+        let mut now = Instant::now();
+        let mut open: Vec<u64> = Vec::new();
+        for (step, millis, luck) in steps {
+            now += Duration::from_millis(millis);
+            let end = match step {
+                0..=2 => None,
+                3 => Some(Ended::LoggedIn),
+                4 => Some(refusal()),
+                5 => Some(Ended::Dropped),
+                6 => Some(Ended::Unheard),
+                _ => Some(Ended::Otherwise),
+            };
+            match end {
+                None => match pace.ask("deploy", now) {
+                    Turn::Go(number) => open.push(number),
+                    Turn::Wait(until) => {
+                        prop_assert!(!open.is_empty() || until.is_some_and(|until| until > now));
+                    }
+                    Turn::GivenUp(refused, _) => prop_assert!(refused >= REFUSALS),
+                },
+                Some(end) => {
+                    if let Some(number) = open.pop() {
+                        pace.ended(number, end, now, luck);
+                    }
+                }
+            }
+            prop_assert!(open.len() <= most && pace.limit >= 1 && pace.limit <= most);
+            prop_assert_eq!(open.len(), pace.under_way.len());
+        }
+    }
+}
