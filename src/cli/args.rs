@@ -176,6 +176,9 @@ pub(super) struct RecordArgs {
     /// Write the report of every host, as JSON
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) report: Option<PathBuf>,
+    /// Write a JUnit file, one test case a host, for pipelines that show such files
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) junit: Option<PathBuf>,
     /// Write each host's whole output to a file of its own in a folder here
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) log_dir: Option<PathBuf>,

@@ -2,6 +2,7 @@
 //!
 //! Its JSON is a promise: a changed or removed field is a new [`SCHEMA`]. A host whose `outcome` is
 //! `null` has not ended: it was being worked on when `started` is set, and not yet touched when not.
+//! A run whose `finished` is `null` has not ended either; its `status` is `running`, or why it is being ended.
 //! Writing it to a file is `record_file`'s work.
 
 use std::{collections::HashMap, time::Duration};
@@ -14,7 +15,8 @@ use crate::{
     inventory::{Host, HostId},
     plan::{Plan, Revision, RunId},
     rollout::{
-        EventKind, FailureCause, HostResult, Killed, Outcome, Phases, RunStatus, SCHEMA, Summary, UnreachableCause,
+        EventKind, FailureCause, HostResult, Killed, Outcome, Phases, RunStatus, SCHEMA, StopReason, Summary,
+        UnreachableCause,
     },
     transport::ConnectFailure,
 };
@@ -36,7 +38,7 @@ pub struct Record {
     /// How many hosts the target has, when only some of them were chosen.
     #[serde(default)]
     pub narrowed_from: Option<usize>,
-    /// How far it got.
+    /// How far it got; while it is being ended, already why.
     pub status: Status,
     /// The exit code; `null` while it goes on.
     pub exit_code: Option<u8>,
@@ -316,7 +318,10 @@ impl Places {
                 record.exit_code = Some(status.exit_code());
                 record.finished = Some(at);
             }
-            EventKind::Output { .. } | EventKind::Stopping { .. } => return false,
+            // Said now: whoever asks us to end may not let us live to say more.
+            EventKind::Stopping { reason: StopReason::Interrupt, .. } => record.status = Status::Interrupted,
+            EventKind::Stopping { reason: StopReason::Terminate, .. } => record.status = Status::Terminated,
+            EventKind::Output { .. } | EventKind::Stopping { reason: StopReason::Budget, .. } => return false,
         }
         true
     }

@@ -1,8 +1,9 @@
-//! `--report FILE`: the record on disk, always whole, never more than a moment behind.
+//! `--report FILE` and `--junit FILE`: the record on disk, always whole, never more than a moment behind.
 //!
-//! Each save writes a file beside the old one and renames it, so a reader and a killed run both
+//! The first save is made before any host is touched. Each save writes a file beside the old one and renames it, so a reader and a killed run both
 //! find a whole record. Saves are made by a thread of their own: a large fleet's record takes
-//! a while to write, and no host should wait for that.
+//! a while to write, and no host should wait for that. Once somebody has asked us to
+//! end, saves follow each other quickly: the next thing may be SIGKILL.
 
 use std::{
     fs, io,
@@ -22,6 +23,12 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Of all time, saving takes no more than one part in this.
 const SHARE: u32 = 10;
 
+/// The least time between two saves once the run is being ended.
+const SHORT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What of a record a file holds.
+pub(super) type Form = fn(&Record) -> io::Result<Vec<u8>>;
+
 /// A record that is saved to a file whenever it changes.
 #[derive(Debug)]
 pub(super) struct RecordFile {
@@ -32,6 +39,7 @@ pub(super) struct RecordFile {
 #[derive(Debug)]
 struct Shared {
     path: PathBuf,
+    form: Form,
     record: Arc<Mutex<Record>>,
     wish: Mutex<Wish>,
     wished: Condvar,
@@ -41,12 +49,23 @@ struct Shared {
 struct Wish {
     /// The record has changed since the last save began.
     dirty: bool,
-    /// It is to be saved now, whatever the last save cost.
-    urgent: bool,
+    haste: Haste,
     /// Nothing more will come.
     last: bool,
     /// Why the latest save failed.
     failure: Option<io::Error>,
+}
+
+/// How soon a change is to be on disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Haste {
+    /// When its turn has come.
+    #[default]
+    None,
+    /// At once, whatever the last save cost.
+    Now,
+    /// Very soon, for we may be killed at any moment.
+    Soon,
 }
 
 impl RecordFile {
@@ -54,10 +73,9 @@ impl RecordFile {
     ///
     /// # Errors
     /// When it cannot be saved: then nothing should be started that it was to tell of.
-    pub(super) fn create(path: &Path, record: &Arc<Mutex<Record>>) -> io::Result<Self> {
-        let path = destination(path)?;
-        let shared =
-            Arc::new(Shared { path, record: Arc::clone(record), wish: Mutex::default(), wished: Condvar::new() });
+    pub(super) fn create(path: &Path, form: Form, record: &Arc<Mutex<Record>>) -> io::Result<Self> {
+        let (path, record) = (destination(path)?, Arc::clone(record));
+        let shared = Arc::new(Shared { path, form, record, wish: Mutex::default(), wished: Condvar::new() });
         shared.save()?;
         let saver = thread::Builder::new().name("record".to_owned()).spawn({
             let shared = Arc::clone(&shared);
@@ -72,12 +90,13 @@ impl RecordFile {
         self.shared.wished.notify_one();
     }
 
-    /// The record has changed in a way that must be on disk if the next signal kills us.
+    /// The record has changed in a way that must be on disk if the next signal kills us; so must all
+    /// that changes from now on.
     pub(super) fn changed_gravely(&self) {
         {
             let mut wish = lock(&self.shared.wish);
             wish.dirty = true;
-            wish.urgent = true;
+            wish.haste = Haste::Now;
         }
         self.shared.wished.notify_one();
     }
@@ -117,21 +136,27 @@ impl Shared {
                 wish = self.wished.wait(wish).unwrap_or_else(PoisonError::into_inner);
             }
             wish.dirty = false;
-            wish.urgent = false;
+            if wish.haste == Haste::Now {
+                wish.haste = Haste::Soon;
+            }
             let last = wish.last;
             drop(wish);
 
             let began = Instant::now();
             let failure = self.save().err();
-            let pause = PAUSE.max(began.elapsed() * SHARE);
+            let cost = began.elapsed();
 
             let mut wish = lock(&self.wish);
             wish.failure = failure;
             if last {
                 return;
             }
+            let pause = match wish.haste {
+                Haste::None => PAUSE.max(cost * SHARE),
+                Haste::Now | Haste::Soon => SHORT_PAUSE,
+            };
             let until = Instant::now() + pause;
-            while !wish.urgent && !wish.last {
+            while wish.haste != Haste::Now && !wish.last {
                 let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
                     break;
                 };
@@ -143,7 +168,7 @@ impl Shared {
     fn save(&self) -> io::Result<()> {
         let (bytes, finished) = {
             let record = lock(&self.record);
-            (serde_json::to_vec_pretty(&*record)?, record.finished.is_some())
+            ((self.form)(&record)?, record.finished.is_some())
         };
         let mut file = tempfile::Builder::new()
             .prefix(".fleetwide-report-")
@@ -151,13 +176,22 @@ impl Shared {
             .permissions(fs::Permissions::from_mode(0o666))
             .tempfile_in(folder(&self.path))?;
         file.write_all(&bytes)?;
-        file.write_all(b"\n")?;
         if finished {
             file.as_file().sync_all()?;
         }
         file.persist(&self.path)?;
         Ok(())
     }
+}
+
+/// The record as `--report FILE` holds it.
+///
+/// # Errors
+/// When it cannot be put into JSON.
+pub(super) fn json(record: &Record) -> io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(record)?;
+    bytes.push(b'\n');
+    Ok(bytes)
 }
 
 fn folder(path: &Path) -> &Path {

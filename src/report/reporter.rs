@@ -19,13 +19,14 @@ use super::{
     hosts::{self, HostJson},
     human::{Clock, Human, Stage, warning},
     json::Json,
+    junit,
     live::{Live, LiveWidth},
     lock,
     log_dir::LogDir,
     outlet::{Outlet, Wait},
     plan::{self, PlanResultJson},
     record::{Gaps, Record},
-    record_file::RecordFile,
+    record_file::{self, Form, RecordFile},
     run::{ReportError, RunReporter, View},
     screen::Screen,
 };
@@ -73,6 +74,7 @@ pub struct Builder {
     stage: Stage,
     format: Format,
     report: Option<PathBuf>,
+    junit: Option<PathBuf>,
     log_dir: Option<PathBuf>,
     rerun: Option<String>,
 }
@@ -96,6 +98,13 @@ impl Builder {
     #[must_use]
     pub fn report(mut self, file: impl Into<Option<PathBuf>>) -> Self {
         self.report = file.into();
+        self
+    }
+
+    /// `--junit FILE`.
+    #[must_use]
+    pub fn junit(mut self, file: impl Into<Option<PathBuf>>) -> Self {
+        self.junit = file.into();
         self
     }
 
@@ -129,9 +138,9 @@ impl Builder {
 
     /// The reporter.
     pub fn build(self) -> Reporter {
-        let Self { stage, format, report, log_dir, rerun } = self;
+        let Self { stage, format, report, junit, log_dir, rerun } = self;
         let discovery = Arc::default();
-        Reporter { stage, format, report, log_dir, rerun, discovery, display: Mutex::default() }
+        Reporter { stage, format, report, junit, log_dir, rerun, discovery, display: Mutex::default() }
     }
 }
 
@@ -141,6 +150,7 @@ pub struct Reporter {
     stage: Stage,
     format: Format,
     report: Option<PathBuf>,
+    junit: Option<PathBuf>,
     log_dir: Option<PathBuf>,
     rerun: Option<String>,
     discovery: Arc<Mutex<Discovery>>,
@@ -164,7 +174,7 @@ impl Reporter {
             clock,
             live_width,
         };
-        Builder { stage, format: Format::default(), report: None, log_dir: None, rerun: None }
+        Builder { stage, format: Format::default(), report: None, junit: None, log_dir: None, rerun: None }
     }
 
     /// Discovery is over, well or not: takes its display away and says what it cost.
@@ -217,7 +227,7 @@ impl Reporter {
         self.flush();
     }
 
-    /// Opens the record and the log folder of a run that is about to begin.
+    /// Opens the record's files and the log folder of a run that is about to begin.
     ///
     /// # Errors
     /// When one of them cannot be written: nothing may be started then, for nothing could be told of it.
@@ -232,13 +242,13 @@ impl Reporter {
             }
             None => None,
         };
-        let file = match &self.report {
-            Some(path) => {
-                let failed = |source| ReportError::Record { path: path.clone(), source };
-                Some(RecordFile::create(path, &record).map_err(failed)?)
-            }
-            None => None,
-        };
+        let wanted: [(&Option<PathBuf>, Form); 2] = [(&self.report, record_file::json), (&self.junit, junit::xml)];
+        let mut files = Vec::new();
+        for (path, form) in wanted {
+            let Some(path) = path else { continue };
+            let failed = |source| ReportError::Record { path: path.clone(), source };
+            files.push(RecordFile::create(path, form, &record).map_err(failed)?);
+        }
         let view = match self.format {
             Format::Human => {
                 View::Human(Box::new(Human::new(self.stage.clone(), plan, &lock(&record), self.rerun.clone())))
@@ -248,7 +258,7 @@ impl Reporter {
                 View::Json { json: Json::new(out.clone()), out, err }
             }
         };
-        Ok(RunReporter::new(record, file, logs, view))
+        Ok(RunReporter::new(record, files, logs, view))
     }
 
     /// A result is waited for until somebody has read it, as any program does: nothing else goes on.

@@ -37,7 +37,8 @@ pub struct RunReporter {
 struct Books {
     record: Arc<Mutex<Record>>,
     places: Places,
-    file: Option<RecordFile>,
+    /// The report and the like.
+    files: Vec<RecordFile>,
     logs: Option<LogDir>,
     /// What of all this could not be written.
     troubles: Vec<String>,
@@ -72,10 +73,10 @@ pub enum ReportError {
 }
 
 impl RunReporter {
-    pub(super) fn new(record: Arc<Mutex<Record>>, file: Option<RecordFile>, logs: Option<LogDir>, view: View) -> Self {
+    pub(super) fn new(record: Arc<Mutex<Record>>, files: Vec<RecordFile>, logs: Option<LogDir>, view: View) -> Self {
         let places = Places::of(&lock(&record));
         let outlets = view.outlets();
-        let books = Mutex::new(Books { record, places, file, logs, troubles: Vec::new() });
+        let books = Mutex::new(Books { record, places, files, logs, troubles: Vec::new() });
         Self { books, view: Mutex::new(view), outlets }
     }
 
@@ -116,15 +117,15 @@ impl Books {
         // A flood of output must not wait for the record, which may be being saved.
         let changed = !matches!(event.kind, EventKind::Output { .. })
             && self.places.enter(&mut lock(&self.record), &event.kind, event.at);
-        match (&event.kind, &self.file) {
-            (EventKind::Stopping { .. }, Some(file)) => file.changed_gravely(),
-            (_, Some(file)) if changed => file.changed(),
-            (_, Some(_) | None) => {}
+        match event.kind {
+            EventKind::Stopping { .. } => self.files.iter().for_each(RecordFile::changed_gravely),
+            _ if changed => self.files.iter().for_each(RecordFile::changed),
+            _ => {}
         }
         if let EventKind::RunFinished { .. } = event.kind {
             let logs = self.logs.as_ref().and_then(LogDir::trouble);
-            let record = self.file.as_mut().and_then(RecordFile::finish);
-            self.troubles = logs.into_iter().chain(record).collect();
+            let files = self.files.iter_mut().filter_map(RecordFile::finish);
+            self.troubles = logs.into_iter().chain(files).collect();
         }
         let host = finished(&event.kind).and_then(|id| self.places.host(&mut lock(&self.record), id).cloned());
         (Arc::clone(&self.record), host)

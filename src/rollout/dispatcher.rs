@@ -189,10 +189,13 @@ impl Dispatcher {
         commands.push(command);
     }
 
-    /// Starts nothing new from here on. The gravest reason is kept.
+    /// Starts nothing new from here on. A signal is a graver reason than the budget; of several
+    /// signals the first is kept, for those that follow only insist.
     fn halt(&mut self, reason: StopReason, commands: &mut Vec<Command>) {
-        if self.stopped.is_some_and(|known| known >= reason) {
-            return;
+        match (self.stopped, reason) {
+            (None, _) | (Some(StopReason::Budget), StopReason::Interrupt | StopReason::Terminate) => {}
+            (Some(StopReason::Budget), StopReason::Budget)
+            | (Some(StopReason::Interrupt | StopReason::Terminate), _) => return,
         }
         self.stopped = Some(reason);
         commands.push(Command::Halt(reason));
@@ -319,6 +322,17 @@ mod tests {
         let last = dispatcher.handle(end);
         assert!(started(&last).is_empty(), "nothing is retried while stopping");
         assert!(matches!(last.last(), Some(Command::Finish { status: RunStatus::Interrupted, .. })));
+    }
+
+    /// What a pipeline does that is cancelled.
+    #[test]
+    fn of_two_signals_the_first_says_how_the_run_ended() {
+        let mut dispatcher = Dispatcher::new(1, rules(1, 0, 0));
+        dispatcher.handle(Input::Begin);
+        dispatcher.handle(Input::Cancel(StopReason::Interrupt));
+        assert_eq!(dispatcher.handle(Input::Cancel(StopReason::Terminate)), [Command::Kill]);
+        let last = dispatcher.handle(ended(0, Outcome::Failed));
+        assert!(matches!(last.last(), Some(Command::Finish { status: RunStatus::Interrupted, .. })), "{last:?}");
     }
 
     #[test]

@@ -156,8 +156,8 @@ pub struct Phases {
     pub script: Option<Duration>,
 }
 
-/// Why nothing new is started any more. Later ones are graver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// Why nothing new is started any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StopReason {
     /// More hosts failed than may.

@@ -25,6 +25,7 @@ use crate::{
 
 mod files;
 mod human;
+mod junit;
 mod machines;
 mod readers;
 

@@ -1,0 +1,158 @@
+//! In a pipeline: what it reads, and what is left when it kills us.
+
+use std::{process::Command, thread, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::{
+    project::{Project, Running, eventually, processes_with},
+    ssh_fleet::SshFleet,
+};
+
+/// From SIGINT to SIGTERM, and from there to SIGKILL, when a job of GitHub Actions is cancelled.
+const TO_TERM: Duration = Duration::from_millis(7_500);
+const TO_KILL: Duration = Duration::from_millis(2_500);
+
+/// Ends at once on hosts with a tag `quick`; elsewhere only when it is killed.
+const STUBBORN: &str = "#!/bin/sh\ntrap '' TERM\necho begun\n[ -z \"$FLEETWIDE_TAG_QUICK\" ] || exit 0\n\
+                        while :; do sleep 1; done\n";
+
+const DEPLOY: [&str; 8] = ["deploy", "web", "--revision", "v1", "--report", "report.json", "--junit", "junit.xml"];
+
+fn fleet() -> SshFleet {
+    let tags = |number| if number == 0 { vec![("quick", "yes".to_owned())] } else { Vec::new() };
+    let hosts: Vec<_> = (0..4).map(|number| (format!("web-{number}"), tags(number))).collect();
+    let fleet = SshFleet::start(&hosts, "kill_grace = \"10m\"\n");
+    fleet.project.write("deploy.sh", STUBBORN);
+    fleet
+}
+
+/// A deploy in which one host has succeeded, and the others' scripts ignore TERM by now.
+fn started(fleet: &SshFleet) -> Running {
+    let mut deploy = fleet.project.start(&DEPLOY);
+    deploy.await_events("output", 4);
+    eventually(
+        Duration::from_secs(30),
+        || (host(&fleet.project.report("report.json"), "web-0")["outcome"] == "succeeded").then_some(()),
+        || fleet.project.read("report.json"),
+    );
+    deploy
+}
+
+fn host<'r>(report: &'r Value, name: &str) -> &'r Value {
+    let hosts = report["hosts"].as_array().expect("hosts");
+    hosts.iter().find(|host| host["name"] == name).expect("every host is in the report")
+}
+
+/// The times are the pipeline's own: nothing is waited for that could be seen.
+#[test]
+fn a_cancelled_job_ends_scripts_that_ignore_term_before_it_is_killed_itself() {
+    let fleet = fleet();
+    let deploy = started(&fleet);
+    deploy.signal("INT");
+    thread::sleep(TO_TERM);
+    let report = fleet.project.report("report.json");
+    assert_eq!((&report["status"], &report["exit_code"]), (&json!("interrupted"), &json!(null)));
+    deploy.signal("TERM");
+    deploy.finish().expect(130);
+
+    let report = fleet.project.report("report.json");
+    assert_eq!((&report["status"], &report["exit_code"]), (&json!("interrupted"), &json!(130)));
+    assert_eq!(host(&report, "web-0")["outcome"], "succeeded");
+    for name in ["web-1", "web-2", "web-3"] {
+        let host = host(&report, name);
+        assert_eq!((&host["signal"], &host["killed"]), (&json!("KILL"), &json!("confirmed")), "{host:#}");
+    }
+}
+
+#[test]
+fn killed_in_the_end_it_leaves_a_true_report() {
+    let fleet = fleet();
+    let deploy = started(&fleet);
+    // One host hangs, so that nothing can be heard from it any more, not even that it obeyed.
+    let frozen = Frozen::of(&fleet, "web-3");
+    deploy.signal("INT");
+    thread::sleep(TO_TERM);
+    deploy.signal("TERM");
+    thread::sleep(TO_KILL);
+    deploy.signal("KILL");
+    assert_eq!(deploy.finish().code, None, "killed by a signal");
+
+    let report = fleet.project.report("report.json");
+    assert_eq!((&report["status"], &report["exit_code"]), (&json!("interrupted"), &json!(null)));
+    assert_eq!(report["finished"], json!(null));
+    assert_eq!(host(&report, "web-0")["outcome"], "succeeded");
+    for name in ["web-1", "web-2"] {
+        assert_eq!(host(&report, name)["killed"], "confirmed", "{:#}", host(&report, name));
+    }
+    let hung = host(&report, "web-3");
+    assert_eq!((&hung["outcome"], &hung["killed"]), (&json!(null), &json!(null)), "{hung:#}");
+    let group = hung["group"].as_u64().expect("its process group is named");
+    assert!(!hung["started"].is_null());
+    let running = frozen.processes();
+    assert!(running.iter().any(|process| process.starts_with(&format!("{group} "))), "{group} of {running:#?}");
+
+    let junit = fleet.project.read("junit.xml");
+    assert!(junit.ends_with("</testsuites>\n"), "{junit}");
+    assert!(junit.contains("<property name=\"status\" value=\"interrupted\"/>"), "{junit}");
+    assert!(junit.contains(&format!("process group {group}")), "{junit}");
+    drop(frozen);
+}
+
+#[test]
+fn one_file_cannot_be_both_report_and_junit() {
+    let project =
+        Project::with_config("[targets.web]\nselect = [ { provider = \"static\", hosts = [\"127.0.0.9\"] } ]\n");
+    let run = ["run", "web", "--report", "same", "--junit", "same", "--", "true"];
+    project.run(&run).expect(2).says("name the same file").says("hint: one is JSON");
+    assert!(!project.path("same").exists());
+}
+
+/// A host that hangs; gone when this is dropped.
+struct Frozen<'f> {
+    fleet: &'f SshFleet,
+    name: &'static str,
+}
+
+impl<'f> Frozen<'f> {
+    fn of(fleet: &'f SshFleet, name: &'static str) -> Self {
+        let frozen = Self { fleet, name };
+        frozen.send_until("STOP", |processes| processes.iter().all(|process| is_stopped(pid(process))));
+        frozen
+    }
+
+    fn processes(&self) -> Vec<String> {
+        processes_with(self.fleet.state(self.name).parent().expect("a folder of the host's own"))
+    }
+
+    /// Sends a signal to all, again and again, for processes begin and end meanwhile.
+    fn send_until(&self, signal: &str, done: impl Fn(&[String]) -> bool) {
+        eventually(
+            Duration::from_secs(10),
+            || {
+                for process in self.processes() {
+                    // One that has just ended needs no signal.
+                    let _ = Command::new("kill").args(["-s", signal, pid(&process)]).output();
+                }
+                done(&self.processes()).then_some(())
+            },
+            || format!("not yet {signal}: {:#?}", self.processes()),
+        );
+    }
+}
+
+fn pid(process: &str) -> &str {
+    process.split(' ').next().unwrap_or_default()
+}
+
+/// True when a process is stopped, or gone (proc(5), the third field of `stat`).
+fn is_stopped(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with('T') || rest.is_empty())
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.send_until("KILL", <[String]>::is_empty);
+    }
+}
