@@ -8,7 +8,7 @@ use std::{
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use provider_core::{StaticHost, TagMatch};
 
-use super::{check, completions, demo, deploy, hosts, init, narrow::NarrowArgs, numbers, plan, run};
+use super::{check, completions, demo, deploy, error::CliError, hosts, init, narrow::NarrowArgs, numbers, plan, run};
 use crate::config::{
     AddressKind, DeployTable, EnvValue, FailureLimit, HostKeys, HumanDuration, Jump, OnLost, Overrides, PortFrom,
     ProxyCommand, SshTable, UserFrom, Word, parse_tag,
@@ -55,7 +55,7 @@ pub(super) struct GlobalArgs {
     /// The configuration file [default: fleetwide.toml here or in a folder above]
     #[arg(long, value_name = "FILE", global = true, env = "FLEETWIDE_CONFIG", value_hint = ValueHint::FilePath)]
     pub(super) config: Option<PathBuf>,
-    /// What is printed: for people, one JSON value, or (deploy, run) one JSON event a line
+    /// What is printed, and for whom; `stream` is for verbs that run something
     #[arg(long, value_name = "KIND", global = true, default_value = "human")]
     pub(super) output: Output,
     /// Say less: failures and the closing line
@@ -69,10 +69,32 @@ pub(super) struct GlobalArgs {
 /// What is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Output {
-    /// Tables and sentences.
+    /// For people: how it goes, failures in full, tables
     Human,
-    /// JSON.
+    /// Every line that servers print, as it comes, behind the server's name
+    Stream,
+    /// For programs: one JSON value, or (deploy, run) one JSON event a line
     Json,
+}
+
+impl Output {
+    /// Refuses what `verb` cannot print.
+    pub(super) fn suits(self, verb: &Verb) -> Result<(), CliError> {
+        let kinds: &[Self] = match verb {
+            Verb::Deploy(_) | Verb::Run(_) | Verb::Demo(_) => &[Self::Human, Self::Stream, Self::Json],
+            Verb::Hosts(_) | Verb::Plan(_) | Verb::Check(_) => &[Self::Human, Self::Json],
+            Verb::Schema => &[Self::Human, Self::Json],
+            Verb::Init(_) | Verb::Completions(_) => &[Self::Human],
+        };
+        if kinds.contains(&self) {
+            return Ok(());
+        }
+        let word = |kind: &Self| kind.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        Err(CliError::Usage {
+            message: format!("this verb cannot print `--output {}`", word(&self)),
+            hint: Some(format!("it prints: {}", kinds.iter().map(word).collect::<Vec<_>>().join(", "))),
+        })
+    }
 }
 
 /// Which target, or which servers without one.

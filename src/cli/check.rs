@@ -107,6 +107,11 @@ impl List {
                     None => self.skipped("login", "there is no host"),
                 }
             }
+            // Each selector's own line has told it already.
+            Err(CliError::Deploy(DeployError::Inventory(InventoryError::Discovery { .. }))) => {
+                self.skipped("hosts", "not every selector gave an answer");
+                self.skipped("login", "there is no host to log in on");
+            }
             Err(error) => {
                 self.failed("hosts", &error);
                 self.skipped("login", "there is no host to log in on");

@@ -62,6 +62,7 @@ fn start(cli: &Cli) -> Result<u8, CliError> {
 
 async fn run(cli: &Cli) -> Result<u8, CliError> {
     let global = &cli.global;
+    global.output.suits(&cli.verb)?;
     let mut session = Session::begin(global)?;
     match &cli.verb {
         Verb::Hosts(args) => hosts::run(args, global, &mut session).await,

@@ -69,6 +69,7 @@ pub(super) fn reporter(global: &GlobalArgs) -> Builder {
     };
     let format = match global.output {
         Output::Human => Format::Human,
+        Output::Stream => Format::Stream,
         Output::Json => Format::Json,
     };
     Reporter::builder(stdout, stderr).detail(detail).format(format).live_width(|| columns(io::stderr()).unwrap_or(80))

@@ -1,6 +1,7 @@
 //! Asking every selector's provider side by side, and making one list of hosts of the answers.
 
 use std::{
+    cmp::Ordering,
     collections::{BTreeMap, btree_map::Entry},
     net::IpAddr,
     num::NonZeroUsize,
@@ -14,6 +15,7 @@ use super::{
     address,
     host::{Host, HostId, SshAddress},
     login::{self, BadWay, SSH_PORT},
+    natural,
     providers::{NotBuiltIn, provider},
 };
 use crate::config::{Exclude, Select, Target, Unaddressed};
@@ -21,7 +23,7 @@ use crate::config::{Exclude, Select, Target, Unaddressed};
 /// The hosts that a target's selectors gave, at a moment.
 #[derive(Clone, Debug, Default)]
 pub struct Inventory {
-    /// The hosts, sorted by provider, region, zone, name and id.
+    /// The hosts, sorted by provider, region, zone, name and id, names as [`natural`] has it.
     pub hosts: Vec<Host>,
     /// Scopes that failed and that the user allowed to: the list may lack hosts.
     pub missing: Vec<ScopeError>,
@@ -95,13 +97,20 @@ pub fn merge(target: &Target, answers: Vec<Result<Vec<Instance>, ProviderError>>
     if inventory.hosts.len() < target.min_hosts.get() {
         return Err(InventoryError::TooFew { found: inventory.hosts.len(), wanted: target.min_hosts });
     }
-    inventory.hosts.sort_by(|a, b| order(a).cmp(&order(b)));
+    inventory.hosts.sort_by(order);
     Ok(inventory)
 }
 
-fn order(host: &Host) -> (&str, &str, &str, &str, &HostId) {
-    let Instance { provider, region, zone, name, .. } = &host.instance;
-    (provider.as_str(), region, zone, name, &host.id)
+fn order(a: &Host, b: &Host) -> Ordering {
+    place(a)
+        .cmp(&place(b))
+        .then_with(|| natural(&a.instance.name, &b.instance.name))
+        .then_with(|| natural(a.id.as_str(), b.id.as_str()))
+}
+
+fn place(host: &Host) -> (&str, &str, &str) {
+    let Instance { provider, region, zone, .. } = &host.instance;
+    (provider.as_str(), region, zone)
 }
 
 /// One id with two addresses is two machines that share a name, or a machine that has just moved:

@@ -2,7 +2,7 @@
 //!
 //! `providers` makes a provider of each selector, [`discover`] asks them all and merges their
 //! answers, `address` and `login` choose how each host is reached, [`host`] is the result. A [`Narrowing`]
-//! chooses some of them.
+//! chooses some of them; [`natural()`] is the order of their names.
 //!
 //! Not in here: how a cloud is asked (that is the provider crates'), and what is done with hosts.
 
@@ -11,6 +11,7 @@ mod discover;
 pub mod host;
 mod login;
 mod narrow;
+mod natural;
 mod providers;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -19,4 +20,5 @@ pub use discover::{Inventory, InventoryError, ask, discover, merge};
 pub use host::{Host, HostId, SshAddress};
 pub use login::{BadWay, WayProblem, proxy_command};
 pub use narrow::{NarrowError, Narrowed, Narrowing};
+pub use natural::natural;
 pub use providers::{NotBuiltIn, provider};

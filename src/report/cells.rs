@@ -71,8 +71,15 @@ pub(super) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
         for c in word.chars() {
             let cells = c.width().unwrap_or(0);
             if cells > room && lines.last().is_some_and(|line| !line.is_empty()) {
-                lines.push(String::new());
-                room = rest;
+                // No line begins with a colon in the middle of a word: a pipeline's runner would obey
+                // what follows (see [`crate::report::neutral`]).
+                let mut moved = String::new();
+                while (c == ':' && moved.is_empty()) || moved.starts_with(':') {
+                    let Some(before) = lines.last_mut().and_then(String::pop) else { break };
+                    moved.insert(0, before);
+                }
+                room = rest.saturating_sub(width(&moved));
+                lines.push(moved);
             }
             if let Some(line) = lines.last_mut() {
                 line.push(c);
@@ -128,6 +135,9 @@ mod tests {
         assert_eq!(wrap("one two three", 8, 20), ["one two", "three"]);
         assert_eq!(wrap("one two three", 2, 9), ["", "one two", "three"]);
         assert_eq!(wrap("a /very/long/path b", 6, 6), ["a", "/very/", "long/p", "ath b"]);
+        assert_eq!(wrap("std::error::x", 3, 9), ["st", "d::erro", "r::x"]);
+        assert_eq!(wrap("abcdefg::x", 7, 7), ["abcdef", "g::x"]);
+        assert_eq!(wrap("abcdef::x", 7, 7), ["abcde", "f::x"]);
         assert_eq!(wrap("", 5, 5), [""]);
         assert_eq!(fold("ab  cdef", 3), ["ab ", " cd", "ef"]);
         assert_eq!(fold("", 3), [""]);

@@ -1,11 +1,11 @@
-//! `--output human`: a run as a person or a pipeline's log sees it.
+//! A run as a person or a pipeline's log sees it.
 //!
-//! Results go to standard output: what the scripts print (with `--verbose`, and for `run`), and the
-//! last screen. How things go, and each failure at once, goes to standard error. So
-//! `fleetwide … > file` keeps the results, and the person still sees the progress.
+//! How things go, and each failure at once, goes to standard error; results go to standard output. The
+//! result is the last screen, after what the scripts print (with `--verbose`, and for `run`). With
+//! `--output stream` and `group` it is what the scripts print and nothing else, and the last screen goes
+//! to standard error. So `fleetwide … > file` keeps the results, and the person still sees the progress.
 
 use std::{
-    collections::HashMap,
     fmt,
     sync::{Arc, Mutex},
     time::Duration,
@@ -14,25 +14,24 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
+    display::Display,
     failures,
     heartbeat::Heartbeat,
     labels::Labels,
-    lines::Lines,
     live::{Live, LiveWidth},
     lock, neutral,
     outlet::{Outlet, Wait},
     plan,
     progress::{self, FEW, Progress},
     record::{HostRecord, Record},
-    reporter::Detail,
+    reporter::{Detail, Format},
     screen::{Ink, Screen},
+    stream::Streamed,
     summary, words,
 };
 use crate::{
-    inventory::HostId,
     plan::{Plan, Work},
     rollout::{Event, EventKind, Outcome, StopReason},
-    transport::Stream,
 };
 
 /// Without a terminal, the longest time without a word.
@@ -65,40 +64,40 @@ pub(super) struct Human {
     stage: Stage,
     labels: Arc<Labels>,
     progress: Arc<Mutex<Progress>>,
-    display: Display,
-    /// The unfinished lines of hosts whose output is shown.
-    lines: HashMap<(HostId, Stream), Lines>,
-    /// What hosts print is shown as it comes.
-    shows_output: bool,
+    display: Arc<Display>,
+    output: Output,
+    /// What hosts print is the only result: the last screen is none.
+    output_is_result: bool,
     total: usize,
     rerun: Option<String>,
 }
 
-/// What shows that the run goes on.
+/// How what hosts print is shown.
 #[derive(Debug)]
-enum Display {
-    Live(Live),
-    Log { _heartbeat: Heartbeat },
-    None,
+enum Output {
+    Hidden,
+    /// As it comes; shown since the run has started.
+    Streamed(Option<Streamed>),
 }
 
 impl Human {
     /// Gets ready to show a run of `plan`.
-    pub(super) fn new(stage: Stage, plan: &Plan, record: &Record, rerun: Option<String>) -> Self {
+    pub(super) fn new(stage: Stage, format: Format, plan: &Plan, record: &Record, rerun: Option<String>) -> Self {
         let ad_hoc = matches!(plan.work, Work::Command(_));
-        let shows_output = match stage.detail {
-            Detail::Quiet => false,
+        let output = match (format, stage.detail) {
+            (Format::Stream, _) => Output::Streamed(None),
             // The output of an ad hoc command is what it was run for.
-            Detail::Normal => ad_hoc,
-            Detail::Verbose => true,
+            (Format::Human | Format::Json, Detail::Normal) if ad_hoc => Output::Streamed(None),
+            (Format::Human | Format::Json, Detail::Verbose) => Output::Streamed(None),
+            (Format::Human | Format::Json, Detail::Quiet | Detail::Normal) => Output::Hidden,
         };
         let total = record.hosts.len();
         Self {
             labels: Arc::new(Labels::of(record)),
             progress: Arc::new(Mutex::new(Progress::new(plan::title(plan), total, record.started))),
-            display: Display::None,
-            lines: HashMap::new(),
-            shows_output,
+            display: Arc::new(Display::None),
+            output,
+            output_is_result: format == Format::Stream,
             total,
             rerun,
             stage,
@@ -127,9 +126,15 @@ impl Human {
                 let (label, message, wait) = (self.labels.get(host), neutral::line(message), words::duration(wait));
                 self.say(&format!("{label}: {message}; attempt {attempt} in {wait}"));
             }
-            EventKind::Output { host, stream, bytes } if self.shows_output => self.output(host, stream, bytes),
+            EventKind::Output { host, stream, bytes } => match &mut self.output {
+                Output::Streamed(Some(streamed)) => streamed.output(host, stream, bytes),
+                Output::Streamed(None) | Output::Hidden => {}
+            },
             EventKind::HostFinished { result } => {
-                self.finish_lines(&result.host);
+                match &mut self.output {
+                    Output::Streamed(Some(streamed)) => streamed.end(&result.host),
+                    Output::Streamed(None) | Output::Hidden => {}
+                }
                 if let Some(host) = host {
                     self.host_finished(host, event.at);
                 }
@@ -138,14 +143,15 @@ impl Human {
             EventKind::HostConnecting { .. }
             | EventKind::ScriptStarted { .. }
             | EventKind::HostRetrying { .. }
-            | EventKind::Output { .. }
             | EventKind::RunFinished { .. } => {}
         }
     }
 
     /// Shows the end of the run, and what went wrong with reporting it.
     pub(super) fn finish(&mut self, record: &Record, troubles: &[String], wait: Wait) {
-        self.display = Display::None;
+        // What shows output holds on to the display.
+        self.output = Output::Hidden;
+        self.display = Arc::new(Display::None);
         let Stage { out, err, out_screen, err_screen, detail, .. } = &self.stage;
         for (outlet, screen) in [(out, out_screen), (err, err_screen)] {
             let gap = outlet.take_gap();
@@ -153,7 +159,8 @@ impl Human {
                 outlet.print(&left_out(gap, screen));
             }
         }
-        out.print(&summary::screenful(record, out_screen, *detail, self.rerun.as_deref()));
+        let (last, last_screen) = if self.output_is_result { (err, err_screen) } else { (out, out_screen) };
+        last.print(&summary::screenful(record, last_screen, *detail, self.rerun.as_deref()));
         out.finish(wait);
         for trouble in troubles {
             err.line(&warning(trouble, err_screen));
@@ -165,10 +172,18 @@ impl Human {
     }
 
     fn start(&mut self, plan: &Plan) {
-        let Stage { err, err_screen, detail, clock, live_width, .. } = self.stage.clone();
-        if detail == Detail::Quiet {
-            return;
+        if self.stage.detail != Detail::Quiet {
+            self.introduce(plan);
+            self.display = Arc::new(self.display());
         }
+        if let Output::Streamed(streamed) = &mut self.output {
+            let (labels, display) = (Arc::clone(&self.labels), Arc::clone(&self.display));
+            *streamed = Some(Streamed::start(self.stage.clone(), labels, display));
+        }
+    }
+
+    fn introduce(&self, plan: &Plan) {
+        let Stage { err_screen, .. } = &self.stage;
         let dot = err_screen.signs().dot;
         let title = err_screen.paint(Ink::Strong, &plan::title(plan));
         let hosts = words::chosen(self.total, plan.narrowed_from);
@@ -176,8 +191,13 @@ impl Human {
         let allowed = words::allowed(plan.policy.max_failures);
         let terms = format!("  {} at once {dot} {allowed} {dot} run {}", plan.policy.concurrency, plan.run);
         self.say(&err_screen.paint(Ink::Faint, &terms));
+    }
+
+    /// What shows from now on that the run goes on.
+    fn display(&self) -> Display {
+        let Stage { err, err_screen, clock, live_width, .. } = self.stage.clone();
         let (progress, labels) = (Arc::clone(&self.progress), Arc::clone(&self.labels));
-        self.display = if err_screen.live {
+        if err_screen.live {
             let draw = move |width: usize| {
                 lock(&progress).lines(clock(), width, &err_screen, |host| labels.get(host).to_owned())
             };
@@ -188,14 +208,18 @@ impl Human {
                 err.line(&line);
             };
             Display::Log { _heartbeat: Heartbeat::start(HEARTBEAT, beat) }
-        };
+        }
     }
 
     fn host_finished(&self, host: &HostRecord, now: Timestamp) {
         let Stage { err_screen, detail, .. } = &self.stage;
+        if *detail == Detail::Quiet {
+            // The last screen tells of each failure, and once is enough for who wants little.
+            return;
+        }
         let label = self.labels.get(&host.id);
         let time = host.duration_ms.map(|ms| words::duration(Duration::from_millis(ms))).unwrap_or_default();
-        let in_a_log = matches!(self.display, Display::Log { .. });
+        let in_a_log = self.display.is_log();
         if failures::wants_telling(host) {
             self.say(&failures::headline(host, label, err_screen));
         } else if *detail == Detail::Verbose || in_a_log && self.total <= FEW {
@@ -235,47 +259,14 @@ impl Human {
         self.say(&self.stage.err_screen.paint(Ink::Warning, &text));
     }
 
-    fn output(&mut self, host: &HostId, stream: Stream, bytes: &[u8]) {
-        let finished = self.lines.entry((host.clone(), stream)).or_default().push(bytes);
-        self.show(host, stream, &finished);
-    }
-
-    fn finish_lines(&mut self, host: &HostId) {
-        for stream in [Stream::Stdout, Stream::Stderr] {
-            let rest = self.lines.remove(&(host.clone(), stream)).and_then(|mut lines| lines.finish());
-            self.show(host, stream, rest.as_slice());
-        }
-    }
-
-    /// Shows lines that a host printed, each with the host's name, on the same stream here.
-    fn show(&self, host: &HostId, stream: Stream, lines: &[String]) {
-        if lines.is_empty() {
-            return;
-        }
-        let (outlet, screen) = match stream {
-            Stream::Stdout => (&self.stage.out, &self.stage.out_screen),
-            Stream::Stderr => (&self.stage.err, &self.stage.err_screen),
-        };
-        let prefix = screen.paint(Ink::Faint, &format!("{}:", self.labels.get(host)));
-        let text: String = lines.iter().flat_map(|line| [&prefix, " ", line, "\n"]).collect();
-        self.above(|| outlet.flood(&text, |bytes| left_out(bytes, screen)));
-    }
-
     /// Says something about how things go.
     fn say(&self, line: &str) {
-        self.above(|| self.stage.err.line(line));
-    }
-
-    fn above(&self, print: impl FnOnce()) {
-        match &self.display {
-            Display::Live(live) => live.above(print),
-            Display::Log { .. } | Display::None => print(),
-        }
+        self.display.above(|| self.stage.err.line(line));
     }
 }
 
 /// What stands for output that nobody read in time.
-fn left_out(bytes: usize, screen: &Screen) -> String {
+pub(super) fn left_out(bytes: usize, screen: &Screen) -> String {
     let text = format!("{} {} not shown", screen.signs().ellipsis, words::count(bytes, "byte"));
     format!("{}\n", screen.paint(Ink::Warning, &text))
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    lock,
+    lock, neutral,
     outlet::Outlet,
     plan::PlanJson,
     record::{HostRecord, MissingScope, Record, SkippedInstance, Status, ms},
@@ -95,7 +95,7 @@ impl Json {
         match serde_json::to_string(&line) {
             Ok(text) => match event.kind {
                 EventKind::Output { .. } => {
-                    self.out.flood(&format!("{text}\n"), |_| String::new());
+                    self.out.flood(&format!("{}\n", harmless(text)), |_| String::new());
                 }
                 EventKind::RunStarted { .. }
                 | EventKind::HostConnecting { .. }
@@ -103,7 +103,7 @@ impl Json {
                 | EventKind::HostRetrying { .. }
                 | EventKind::HostFinished { .. }
                 | EventKind::Stopping { .. }
-                | EventKind::RunFinished { .. } => self.out.line(&text),
+                | EventKind::RunFinished { .. } => self.out.line(&harmless(text)),
             },
             Err(error) => {
                 self.unwritten.get_or_insert_with(|| format!("cannot write event {} as JSON: {error}", event.seq));
@@ -133,6 +133,31 @@ impl Json {
     }
 }
 
+/// The same JSON, in which nothing moves a terminal, reorders letters, ends a line for a reader who
+/// heeds Unicode's line ends, or gives a pipeline's runner an order (see [`neutral`]).
+pub(super) fn harmless(json: String) -> String {
+    let special = |c: char| {
+        let shows = !(neutral::is_bidi_control(c) || neutral::is_invisible(c) || neutral::is_line_end(c));
+        !shows || c.is_control() && c != '\n'
+    };
+    if !json.contains("##") && !json.contains(special) {
+        return json;
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    let mut before = ' ';
+    for c in json.chars() {
+        // Outside of strings JSON has neither.
+        if special(c) || c == '#' && before == '#' {
+            let units = c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+            out.push_str(&units);
+        } else {
+            out.push(c);
+        }
+        before = c;
+    }
+    out
+}
+
 /// How many bytes the UTF-8 character has that begins with `first`.
 const fn character_length(first: u8) -> usize {
     match first {
@@ -146,6 +171,16 @@ const fn character_length(first: u8) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hostile_text_is_escaped_and_reads_the_same() {
+        let evil = "##[error]x ###[a] \u{85}\u{2028}\u{9b}31m\u{7f}\u{202e}\u{e0041}\u{200b}\0 é 🚀 #";
+        let json = serde_json::to_string_pretty(&[evil, "plain"]).expect("text");
+        let shown = harmless(json);
+        assert!(!shown.contains("##") && !shown.contains(|c: char| c.is_control() && c != '\n'), "{shown}");
+        assert!(!shown.contains(['\u{2028}', '\u{202e}']) && shown.contains("é 🚀 #"), "{shown}");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&shown).expect("JSON"), [evil, "plain"]);
+    }
 
     #[test]
     fn a_character_in_two_pieces_is_one_character() {

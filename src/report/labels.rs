@@ -28,6 +28,11 @@ impl Labels {
         Self(names.iter().map(label).collect())
     }
 
+    /// All of them, in no order.
+    pub(super) fn all(&self) -> impl Iterator<Item = &str> {
+        self.0.values().map(String::as_str)
+    }
+
     /// What `host` is called.
     pub(super) fn get<'a>(&'a self, host: &'a HostId) -> &'a str {
         self.0.get(host).map_or_else(|| host.as_str(), String::as_str)

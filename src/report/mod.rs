@@ -22,6 +22,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 mod cells;
 mod check;
 mod discovery;
+mod display;
 mod failures;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
@@ -43,6 +44,7 @@ mod record_file;
 mod reporter;
 mod run;
 mod screen;
+mod stream;
 mod summary;
 mod table;
 mod words;

@@ -6,6 +6,11 @@
 //! honest colours; what has no business in text becomes `U+FFFD`, so that a reader sees that
 //! something was there.
 //!
+//! A pipeline's runner obeys text as well: GitHub Actions takes `::error::…` at a line's beginning and
+//! `##[error]…` anywhere in it (`ActionCommand.cs` of actions/runner), Azure Pipelines `##vso[…]`,
+//! `TeamCity` `##teamcity[…]`. A blank in their signs takes the power from them, on every screen: nobody
+//! knows where a pipe ends.
+//!
 //! Log files and JSON do not pass through here: the first keeps the raw bytes, the second escapes.
 
 use unicode_width::UnicodeWidthChar;
@@ -20,6 +25,12 @@ const MARKS_PER_LETTER: u8 = 4;
 ///
 /// A line that was written over with carriage returns, as progress bars do, is left in its last state.
 pub fn block(text: &str) -> String {
+    // Most text is, and a flood of it must not be slow.
+    if text.len() <= LONGEST_LINE && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        let mut plain = text.to_owned();
+        disarm(&mut plain, 0);
+        return plain;
+    }
     let mut cleaner = Cleaner { out: String::with_capacity(text.len()), ..Cleaner::default() };
     for c in text.chars() {
         cleaner.take(c);
@@ -118,7 +129,7 @@ impl Cleaner {
             '\0' | '\u{7}' => {}
             _ if is_invisible(c) => {}
             '\t' => self.push('\t'),
-            '\u{2028}' | '\u{2029}' => self.push(' '),
+            _ if is_line_end(c) => self.push(' '),
             _ if c.is_control() || is_bidi_control(c) => self.push(char::REPLACEMENT_CHARACTER),
             _ => self.push(c),
         }
@@ -143,6 +154,7 @@ impl Cleaner {
     fn end_line(&mut self) {
         self.returned = false;
         self.marks = 0;
+        disarm(&mut self.out, self.line_start);
         let line = &self.out[self.line_start..];
         // Bytes are at least as many as characters, and far cheaper to count.
         if line.len() <= LONGEST_LINE {
@@ -156,17 +168,46 @@ impl Cleaner {
     }
 }
 
+/// Takes the power over a pipeline's runner from the line that begins at `start`.
+fn disarm(out: &mut String, start: usize) {
+    let mut from = start;
+    while let Some(at) = out[from..].find("##").map(|at| from + at) {
+        let word = out[at + 2..].trim_start_matches(|c: char| c.is_ascii_alphanumeric());
+        if word.starts_with('[') {
+            out.insert(at + 1, ' ');
+        }
+        from = at + 1;
+    }
+    let mut from = start;
+    while let Some(at) = out[from..].find("::").map(|at| from + at) {
+        let begins = out[start..at].chars().next_back().is_none_or(char::is_whitespace);
+        let rest = &out[at + 2..];
+        if begins && rest.starts_with(|c: char| c.is_ascii_alphabetic()) && rest.contains("::") {
+            out.insert(at + 1, ' ');
+        }
+        from = at + 1;
+    }
+}
+
 /// Characters that change the order in which others are shown (Unicode TR9).
 pub(super) const fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Characters that end a line for those who heed Unicode.
+pub(super) const fn is_line_end(c: char) -> bool {
+    matches!(c, '\u{2028}' | '\u{2029}')
+}
+
 /// Characters that show nothing and make two different names look the same.
-const fn is_invisible(c: char) -> bool {
+pub(super) const fn is_invisible(c: char) -> bool {
     matches!(
         c,
         '\u{ad}' | '\u{34f}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}'
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}'
+            // Fillers and control letters of single scripts, of shorthand and of music.
+            | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}'
+            | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
     )
 }
 
@@ -216,6 +257,27 @@ mod tests {
     }
 
     #[test]
+    fn a_pipelines_runner_is_given_no_orders() {
+        let cases = [
+            ("::error file=a,line=1::boo", ": :error file=a,line=1::boo"),
+            ("ok\n \t::ADD-MASK::x", "ok\n \t: :ADD-MASK::x"),
+            ("done ::stop-commands::t", "done : :stop-commands::t"),
+            ("it said ##[group]x ###[endgroup]", "it said # #[group]x ## #[endgroup]"),
+            ("##vso[task.complete result=Succeeded;]", "# #vso[task.complete result=Succeeded;]"),
+            ("##teamcity[buildStop]", "# #teamcity[buildStop]"),
+            ("\u{200b}::er\x1b[0mror::x", ": :error::x"),
+            ("#\x08##\u{feff}[error]x", "# #[error]x"),
+            ("50%\r::error::x", ": :error::x"),
+            ("section_start:1:a[collapsed=true]\r\x1b[0Kgone", "gone"),
+        ];
+        for (text, harmless) in cases {
+            assert_eq!(block(text), harmless, "{text:?}");
+        }
+        let innocent = "::1 localhost\nstd::error::Error\n## [heading] ## a\nC::b::c ::";
+        assert_eq!(block(innocent), innocent);
+    }
+
+    #[test]
     fn a_name_stays_on_one_line() {
         assert_eq!(line("web\n\x1b[2Jroot\t#"), "web root #");
     }
@@ -226,11 +288,21 @@ mod tests {
             any::<char>().prop_map(String::from),
             proptest::sample::select(vec![
                 "\x1b", "\x1b[", "\x1b]", "\x1bP", "\x1b\\", "\u{9b}", "\u{9c}", "\u{9d}", "\x07", "\r", "\n", "\x08",
-                "\0", "31m", ";", "\u{202e}", "\u{2069}", "\u{200b}", "\u{301}", "text", "\t", "\u{85}",
+                "::", "##", "[", "error", " ", "\0", "31m", ";", "\u{202e}", "\u{2069}", "\u{200b}", "\u{301}", "text",
+                "\t", "\u{85}",
             ])
             .prop_map(String::from),
         ];
         proptest::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+    }
+
+    /// True when a runner would take the line for an order: its own rules, not ours.
+    fn obeyed(line: &str) -> bool {
+        let legacy = line.find("##[").is_some_and(|at| line[at..].contains(']'));
+        let begun = line.trim_start().strip_prefix("::");
+        let command = begun.and_then(|rest| rest.split_once("::")).map(|(command, _)| command);
+        let named = command.is_some_and(|command| command.starts_with(|c: char| c.is_ascii_alphabetic()));
+        legacy || named || line.contains("##vso[")
     }
 
     proptest! {
@@ -241,6 +313,8 @@ mod tests {
             prop_assert!(!clean.chars().any(is_bidi_control), "{clean:?}");
             prop_assert!(!clean.chars().any(is_invisible), "{clean:?}");
             prop_assert!(!line(&text).contains(['\n', '\t']));
+            prop_assert!(!clean.lines().any(obeyed), "{clean:?}");
+            prop_assert!(!obeyed(&line(&text)), "{clean:?}");
             prop_assert_eq!(block(&clean), clean.clone());
         }
 
@@ -250,7 +324,7 @@ mod tests {
         }
 
         #[test]
-        fn plain_text_is_left_alone(text in "[a-zäöü0-9 .,:\n\t]{0,200}") {
+        fn plain_text_is_left_alone(text in "[a-zäöü0-9 .,#\n\t]{0,200}") {
             prop_assert_eq!(block(&text), text);
         }
     }

@@ -18,7 +18,7 @@ use super::{
     discovery::Discovery,
     hosts::{self, HostJson},
     human::{Clock, Human, Stage, warning},
-    json::Json,
+    json::{Json, harmless},
     junit,
     live::{Live, LiveWidth},
     lock,
@@ -35,9 +35,11 @@ use crate::{inventory::Host, plan::Plan};
 /// Who reads it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// People.
+    /// People: how it goes, and the last screen.
     #[default]
     Human,
+    /// People: every line that hosts print, as it comes.
+    Stream,
     /// Programs: results and events as JSON on standard output.
     Json,
 }
@@ -199,7 +201,7 @@ impl Reporter {
         self.end_discovery();
         let hosts = || found.iter().map(|host| &**host);
         match self.format {
-            Format::Human => self.stage.out.print(&hosts::screenful(hosts(), &self.stage.out_screen)),
+            Format::Human | Format::Stream => self.stage.out.print(&hosts::screenful(hosts(), &self.stage.out_screen)),
             Format::Json => self.print_json(&hosts().map(HostJson::from).collect::<Vec<_>>()),
         }
         self.stage.err.print(&hosts::gaps(gaps, &self.stage.err_screen));
@@ -210,7 +212,7 @@ impl Reporter {
     pub fn show_plan(&self, plan: &Plan, gaps: Gaps<'_>) {
         self.end_discovery();
         match self.format {
-            Format::Human => self.stage.out.print(&plan::screenful(plan, &self.stage.out_screen)),
+            Format::Human | Format::Stream => self.stage.out.print(&plan::screenful(plan, &self.stage.out_screen)),
             Format::Json => self.print_json(&PlanResultJson::new(plan, gaps)),
         }
         self.stage.err.print(&hosts::gaps(gaps, &self.stage.err_screen));
@@ -221,7 +223,7 @@ impl Reporter {
     pub fn show_checks(&self, checks: &[Check]) {
         self.end_discovery();
         match self.format {
-            Format::Human => self.stage.out.print(&check::screenful(checks, &self.stage.out_screen)),
+            Format::Human | Format::Stream => self.stage.out.print(&check::screenful(checks, &self.stage.out_screen)),
             Format::Json => self.print_json(checks),
         }
         self.flush();
@@ -250,8 +252,9 @@ impl Reporter {
             files.push(RecordFile::create(path, form, &record).map_err(failed)?);
         }
         let view = match self.format {
-            Format::Human => {
-                View::Human(Box::new(Human::new(self.stage.clone(), plan, &lock(&record), self.rerun.clone())))
+            Format::Human | Format::Stream => {
+                let human = Human::new(self.stage.clone(), self.format, plan, &lock(&record), self.rerun.clone());
+                View::Human(Box::new(human))
             }
             Format::Json => {
                 let Stage { out, err, .. } = self.stage.clone();
@@ -268,7 +271,7 @@ impl Reporter {
     }
 
     fn shows_progress(&self) -> bool {
-        self.format == Format::Human && self.stage.detail != Detail::Quiet
+        self.format != Format::Json && self.stage.detail != Detail::Quiet
     }
 
     /// Writes to standard error, above the display of the discovery where there is one.
@@ -281,7 +284,7 @@ impl Reporter {
 
     fn print_json(&self, value: &(impl Serialize + ?Sized)) {
         match serde_json::to_string_pretty(value) {
-            Ok(text) => self.stage.out.line(&text),
+            Ok(text) => self.stage.out.line(&harmless(text)),
             Err(error) => self.warn(&format!("cannot write the result as JSON: {error}")),
         }
     }

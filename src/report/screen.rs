@@ -1,6 +1,9 @@
 //! What is known of the place that text goes to: terminal or not, how wide, which colours and letters.
 
-use anstyle::{AnsiColor, Style};
+use anstyle::{Ansi256Color, AnsiColor, Style};
+use sha2::{Digest, Sha256};
+
+use crate::inventory::HostId;
 
 /// What one output stream can show. Facts, found by the caller, so that tests can state them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +64,8 @@ impl Screen {
     }
 }
 
-/// What a piece of text means. The sixteen basic colours only: they suit light and dark terminals alike.
+/// What a piece of text means. Of the sixteen basic colours, which suit light and dark terminals alike;
+/// only hosts, of which there are many, have colours of their own.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Ink {
     Good,
@@ -69,16 +73,27 @@ pub(super) enum Ink {
     Warning,
     Strong,
     Faint,
+    /// One of the colours that tell hosts apart.
+    Host(usize),
 }
 
+/// Colours of the 256 (the cube of xterm) that are neither red nor grey and can be read on black and on white.
+const HOST_COLOURS: [u8; 10] = [31, 64, 97, 130, 133, 29, 67, 136, 132, 69];
+
 impl Ink {
-    const fn style(self) -> Style {
+    /// The colour of `host`, the same in every run.
+    pub(super) fn of_host(host: &HostId) -> Self {
+        Self::Host(usize::from(Sha256::digest(host.as_str())[0]) % HOST_COLOURS.len())
+    }
+
+    fn style(self) -> Style {
         match self {
             Self::Good => AnsiColor::Green.on_default(),
             Self::Bad => AnsiColor::Red.on_default().bold(),
             Self::Warning => AnsiColor::Yellow.on_default().bold(),
             Self::Strong => Style::new().bold(),
             Self::Faint => Style::new().dimmed(),
+            Self::Host(n) => Ansi256Color(HOST_COLOURS[n % HOST_COLOURS.len()]).on_default(),
         }
     }
 }
@@ -112,6 +127,32 @@ mod tests {
         Screen::detect(terminal, columns, |name| {
             env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         })
+    }
+
+    /// The contrast of two colours by WCAG 2: 3 is enough for large or bold text, 1 is none.
+    fn contrast(a: [u8; 3], b: [u8; 3]) -> f64 {
+        let luminance = |[r, g, b]: [u8; 3]| {
+            let linear = |part: u8| {
+                let part = f64::from(part) / 255.0;
+                if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+            };
+            0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
+        };
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn the_colours_of_hosts_can_be_read_on_light_and_dark() {
+        let level = |n: u8| if n == 0 { 0 } else { 55 + 40 * n };
+        for colour in HOST_COLOURS {
+            let n = colour - 16;
+            let rgb = [level(n / 36), level(n / 6 % 6), level(n % 6)];
+            for (name, background) in [("black", [0; 3]), ("white", [255; 3])] {
+                let contrast = contrast(rgb, background);
+                assert!(contrast >= 3.0, "{colour} on {name}: {contrast:.1}");
+            }
+        }
     }
 
     #[test]

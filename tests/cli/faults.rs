@@ -154,6 +154,16 @@ async fn a_right_that_is_missing() {
 }
 
 #[tokio::test]
+async fn check_tells_of_a_cloud_that_fails_once() {
+    let stage = Stage::new(Cloud::Aws, 2).await;
+    stage.server.state.order(Fault::Denied);
+    let mut command = stage.project.command(&["check", "web"]);
+    let run = tokio::task::spawn_blocking(move || command.output().expect("the binary runs"));
+    let run = Finished::from(run.await.expect("no panic")).expect(3);
+    assert_eq!(run.stdout.matches("permission denied").count(), 1, "{}", run.stdout);
+}
+
+#[tokio::test]
 async fn one_scope_that_fails_fails_all_unless_it_may() {
     let stage = Stage::new(Cloud::Aws, 2).await;
     let config = |allow: bool| {

@@ -13,6 +13,7 @@ mod faults;
 mod interrupts;
 mod killed;
 mod narrowing;
+mod output;
 mod pipeline;
 mod project;
 mod ssh_fleet;

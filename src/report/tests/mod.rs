@@ -27,7 +27,9 @@ mod files;
 mod human;
 mod junit;
 mod machines;
+mod output;
 mod readers;
+mod tables;
 
 /// A stream that a test can read.
 #[derive(Clone, Debug, Default)]

@@ -1,0 +1,125 @@
+//! What hosts print, as it is shown: on real `sshd`s, hostile output included.
+
+use serde_json::Value;
+
+use super::{
+    project::{Finished, Project},
+    ssh_fleet::SshFleet,
+};
+
+/// A script that prints everything that a terminal, a pipeline's runner or a parser might obey.
+const HOSTILE: &str = r"#!/bin/sh
+printf '\033]0;owned\007title\n'
+printf '\033]52;c;b3duZWQ=\007clipboard\n'
+printf '\033]8;;http://evil\033\\link\033]8;;\033\\\n'
+printf '\033[2J\033[31mred\033[0m\n'
+printf '\302\2332Jc1\n'
+printf '\233raw\n'
+printf 'right\342\200\256tfel\n'
+printf 'wi\342\200\213de\n'
+printf 'n\000u\000l\n'
+printf 'bad \377\376 bytes\n'
+printf '::error::told by a host\n'
+printf 'x ##[error]told by a host\n'
+printf '##vso[task.complete result=Succeeded;]\n'
+printf '10%%\r50%%\r100%%\n'
+head -c 1000000 /dev/zero | tr '\000' y
+printf '\n'
+printf '\033]0;owned\007no end' >&2
+";
+
+fn names(count: usize) -> Vec<(String, Vec<(&'static str, String)>)> {
+    (1..=count).map(|n| (format!("web-{n}"), Vec::new())).collect()
+}
+
+/// Runs a script on `count` hosts with `--output` as given.
+fn deploy(count: usize, script: &str, output: &str, more: &[&str]) -> (SshFleet, Finished) {
+    let fleet = SshFleet::start(&names(count), "");
+    fleet.project.write("deploy.sh", script);
+    let finished = fleet.project.run(&[&["deploy", "web", "--revision", "v1", "--output", output], more].concat());
+    (fleet, finished)
+}
+
+/// Nothing that a terminal obeys, and nothing that a pipeline's runner does.
+#[track_caller]
+fn assert_harmless(text: &str) {
+    let bad = |c: char| {
+        c.is_control() && c != '\n' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}')
+    };
+    for line in text.lines() {
+        assert!(!line.contains(bad), "{line:?}");
+        assert!(!line.trim_start().starts_with("::") && !line.contains("##[") && !line.contains("##vso["), "{line:?}");
+    }
+}
+
+#[test]
+fn a_stream_of_hostile_lines_is_harmless_and_the_log_has_them_raw() {
+    let (fleet, run) = deploy(2, HOSTILE, "stream", &["--log-dir", "logs"]);
+    let run = run.expect(0);
+    assert_harmless(&run.stdout);
+    assert_harmless(&run.stderr);
+    let of = |host: &str| {
+        let prefix = format!("{host} | ");
+        run.stdout.lines().filter_map(|line| line.strip_prefix(&prefix)).map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    let expected = [
+        "title",
+        "clipboard",
+        "link",
+        "red",
+        "c1",
+        "\u{fffd}raw",
+        "right\u{fffd}tfel",
+        "wide",
+        "nul",
+        "bad \u{fffd}\u{fffd} bytes",
+        ": :error::told by a host",
+        "x # #[error]told by a host",
+        "# #vso[task.complete result=Succeeded;]",
+        "100%",
+    ];
+    let lines = of("web-1");
+    assert_eq!(lines[..expected.len()], expected);
+    assert!(lines[expected.len()].ends_with("y [... 999,000 more bytes]"), "{}", lines[expected.len()]);
+    assert_eq!(lines, of("web-2"));
+    assert_eq!(run.stdout.lines().count(), 2 * lines.len(), "the output and nothing else");
+    assert!(run.stderr.contains("web-1 ! no end\n") && run.stderr.contains("succeeded: all 2 hosts"), "{}", run.stderr);
+    assert!(fleet.logs("logs").contains("10%\r50%\r100%\n"));
+}
+
+#[test]
+fn hostile_output_stays_one_json_event_a_line() {
+    let (_fleet, run) = deploy(1, HOSTILE, "json", &[]);
+    let run = run.expect(0);
+    assert_harmless(&run.stdout);
+    let events: Vec<Value> =
+        run.stdout.lines().map(|line| serde_json::from_str(line).expect("one event a line")).collect();
+    let text = |stream: &str| -> String {
+        let outputs = events.iter().filter(|event| event["type"] == "output" && event["stream"] == stream);
+        outputs.map(|event| event["text"].as_str().expect("text")).collect()
+    };
+    let stdout = text("stdout");
+    assert!(stdout.starts_with("\u{1b}]0;owned\u{7}title\n") && stdout.contains("n\0u\0l\n"), "{stdout:.99}");
+    assert!(stdout.contains("bad \u{fffd}\u{fffd} bytes") && stdout.contains("##[error]told"));
+    assert!(stdout.contains(&"y".repeat(1_000_000)));
+    assert_eq!(text("stderr"), "\u{1b}]0;owned\u{7}no end");
+}
+
+#[test]
+fn a_kind_of_output_that_a_verb_does_not_have_is_refused() {
+    let project = Project::new();
+    for (verb, others) in
+        [("hosts", "human"), ("plan", "human"), ("check", "human"), ("init", "human"), ("schema", "json")]
+    {
+        project.run(&[verb, "--output", "stream"]).expect(2).says("`--output stream`").says(others);
+    }
+    project.run(&["hosts", "--output", "yaml"]).expect(2).says("yaml").says("stream");
+}
+
+#[test]
+fn a_report_names_the_command() {
+    let fleet = SshFleet::start(&names(1), "");
+    fleet.project.run(&["run", "web", "--report", "r.json", "--", "echo", "a b"]).expect(0);
+    let report = fleet.project.report("r.json");
+    assert_eq!((&report["command"], &report["revision"]), (&"echo 'a b'".into(), &Value::Null));
+}
