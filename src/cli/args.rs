@@ -58,6 +58,9 @@ pub(super) struct GlobalArgs {
     /// What is printed, and for whom; `stream` is for verbs that run something
     #[arg(long, value_name = "KIND", global = true, default_value = "human")]
     pub(super) output: Output,
+    /// Which pipeline reads the log, and is given annotations, folded logs and a summary
+    #[arg(long, value_name = "KIND", global = true, default_value = "auto", env = "FLEETWIDE_PIPELINE")]
+    pub(super) pipeline: PipelineKind,
     /// Say less: failures and the closing line
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
@@ -95,6 +98,23 @@ impl Output {
             hint: Some(format!("it prints: {}", kinds.iter().map(word).collect::<Vec<_>>().join(", "))),
         })
     }
+}
+
+/// Which pipeline runs us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum PipelineKind {
+    /// What the environment says.
+    Auto,
+    /// GitHub Actions, Gitea, Forgejo.
+    #[value(name = "github")]
+    GitHub,
+    /// GitLab CI.
+    #[value(name = "gitlab")]
+    GitLab,
+    /// Azure Pipelines.
+    Azure,
+    /// None: a log like any other.
+    None,
 }
 
 /// Which target, or which servers without one.

@@ -8,7 +8,7 @@ use crate::{
     deploy::DeployError,
     inventory::{InventoryError, NarrowError},
     plan::BadRevision,
-    report::{ReportError, neutral},
+    report::{Pipeline, ReportError, neutral},
     rollout::StopReason,
 };
 
@@ -73,6 +73,13 @@ impl CliError {
             let _ = writeln!(text, "hint: {hint}");
         }
         neutral::block(&text)
+    }
+
+    /// The error as shown to people, and to the pipeline that runs us.
+    pub(super) fn shown_in(&self, pipeline: Option<Pipeline>) -> String {
+        let text = self.render();
+        let Some(pipeline) = pipeline else { return text };
+        text + &pipeline.error(&self.with_causes()).unwrap_or_default()
     }
 
     /// The error, and what caused it, a line each.

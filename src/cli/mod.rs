@@ -46,7 +46,7 @@ pub fn main() -> u8 {
         Ok(code) => code,
         Err(error) => {
             // Nobody is left to be told when even this cannot be written.
-            let _ = io::stderr().write_all(error.render().as_bytes());
+            let _ = io::stderr().write_all(error.shown_in(session::pipeline(&cli.global)).as_bytes());
             error.exit_code()
         }
     }

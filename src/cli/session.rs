@@ -9,14 +9,14 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{
-    args::{GlobalArgs, Output},
+    args::{GlobalArgs, Output, PipelineKind},
     error::CliError,
     exit_code, signals,
 };
 use crate::{
     config::Places,
     plan::quoted,
-    report::{Builder, Destination, Detail, Format, Reporter, Screen},
+    report::{Builder, Destination, Detail, Format, Pipeline, Reporter, Screen},
     rollout::StopReason,
 };
 
@@ -72,7 +72,22 @@ pub(super) fn reporter(global: &GlobalArgs) -> Builder {
         Output::Stream => Format::Stream,
         Output::Json => Format::Json,
     };
-    Reporter::builder(stdout, stderr).detail(detail).format(format).live_width(|| columns(io::stderr()).unwrap_or(80))
+    Reporter::builder(stdout, stderr)
+        .detail(detail)
+        .format(format)
+        .pipeline(pipeline(global), env)
+        .live_width(|| columns(io::stderr()).unwrap_or(80))
+}
+
+/// The pipeline that runs us, if one does.
+pub(super) fn pipeline(global: &GlobalArgs) -> Option<Pipeline> {
+    match global.pipeline {
+        PipelineKind::Auto => Pipeline::detect(env),
+        PipelineKind::GitHub => Some(Pipeline::GitHub),
+        PipelineKind::GitLab => Some(Pipeline::GitLab),
+        PipelineKind::Azure => Some(Pipeline::Azure),
+        PipelineKind::None => None,
+    }
 }
 
 /// One variable of the environment; none when it is not text.

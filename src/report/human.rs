@@ -109,6 +109,11 @@ impl Human {
         [self.stage.out.clone(), self.stage.err.clone()]
     }
 
+    /// True when the reader wants to know how things go, but has not seen what hosts printed.
+    pub(super) fn leaves_logs_out(&self) -> bool {
+        matches!(self.output, Output::Hidden) && self.stage.detail != Detail::Quiet
+    }
+
     /// Shows one event. `host` is the record of the host that it is about.
     pub(super) fn event(&mut self, event: &Event<'_>, host: Option<&HostRecord>) {
         lock(&self.progress).enter(&event.kind, event.at);

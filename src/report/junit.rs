@@ -11,7 +11,7 @@ use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, Te
 use super::{
     labels::Labels,
     neutral,
-    record::{HostRecord, Record, Status},
+    record::{HostRecord, Record},
     words,
 };
 use crate::{plan::Revision, rollout::Outcome};
@@ -26,7 +26,7 @@ pub(super) fn xml(record: &Record) -> io::Result<Vec<u8>> {
     let properties = [
         ("run", record.run.to_string()),
         ("revision", record.revision.as_ref().map(Revision::to_string).unwrap_or_default()),
-        ("status", status(record.status).to_owned()),
+        ("status", record.status.as_str().to_owned()),
         ("started", record.started.to_string()),
     ];
     suite.add_properties(properties.map(|(name, value)| Property::new(name, text(&value))));
@@ -97,16 +97,4 @@ fn explanation(host: &HostRecord, why: String) -> String {
 /// `text` in characters that XML 1.0 has, and that do no harm where they are shown.
 fn text(text: &str) -> String {
     neutral::block(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
-}
-
-/// As in the report.
-const fn status(status: Status) -> &'static str {
-    match status {
-        Status::Running => "running",
-        Status::Succeeded => "succeeded",
-        Status::FinishedWithFailures => "finished-with-failures",
-        Status::Failed => "failed",
-        Status::Interrupted => "interrupted",
-        Status::Terminated => "terminated",
-    }
 }

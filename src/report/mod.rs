@@ -37,6 +37,7 @@ mod live;
 mod log_dir;
 pub mod neutral;
 mod outlet;
+mod pipeline;
 mod plan;
 mod progress;
 pub mod record;
@@ -53,6 +54,7 @@ mod words;
 mod tests;
 
 pub use check::{Check, Finding};
+pub use pipeline::Pipeline;
 pub use record::{Gaps, HostRecord, Record, Status};
 pub use reporter::{Builder, Destination, Detail, Format, Reporter};
 pub use run::{ReportError, RunReporter};

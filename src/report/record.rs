@@ -74,6 +74,20 @@ pub enum Status {
     Terminated,
 }
 
+impl Status {
+    /// The status as written in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::FinishedWithFailures => "finished-with-failures",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+            Self::Terminated => "terminated",
+        }
+    }
+}
+
 impl From<RunStatus> for Status {
     fn from(status: RunStatus) -> Self {
         match status {

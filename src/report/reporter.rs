@@ -24,6 +24,7 @@ use super::{
     lock,
     log_dir::LogDir,
     outlet::{Outlet, Wait},
+    pipeline::{Pipeline, Teller},
     plan::{self, PlanResultJson},
     record::{Gaps, Record},
     record_file::{self, Form, RecordFile},
@@ -79,6 +80,7 @@ pub struct Builder {
     junit: Option<PathBuf>,
     log_dir: Option<PathBuf>,
     rerun: Option<String>,
+    teller: Option<Teller>,
 }
 
 impl Builder {
@@ -107,6 +109,13 @@ impl Builder {
     #[must_use]
     pub fn junit(mut self, file: impl Into<Option<PathBuf>>) -> Self {
         self.junit = file.into();
+        self
+    }
+
+    /// The pipeline that reads what is written, if one does; its files stand in the environment.
+    #[must_use]
+    pub fn pipeline(mut self, pipeline: Option<Pipeline>, env: impl Fn(&str) -> Option<String>) -> Self {
+        self.teller = pipeline.map(|pipeline| Teller::new(pipeline, env));
         self
     }
 
@@ -140,9 +149,9 @@ impl Builder {
 
     /// The reporter.
     pub fn build(self) -> Reporter {
-        let Self { stage, format, report, junit, log_dir, rerun } = self;
+        let Self { stage, format, report, junit, log_dir, rerun, teller } = self;
         let discovery = Arc::default();
-        Reporter { stage, format, report, junit, log_dir, rerun, discovery, display: Mutex::default() }
+        Reporter { stage, format, report, junit, log_dir, rerun, teller, discovery, display: Mutex::default() }
     }
 }
 
@@ -155,6 +164,7 @@ pub struct Reporter {
     junit: Option<PathBuf>,
     log_dir: Option<PathBuf>,
     rerun: Option<String>,
+    teller: Option<Teller>,
     discovery: Arc<Mutex<Discovery>>,
     /// The display of the discovery, while there is one.
     display: Mutex<Option<Live>>,
@@ -176,7 +186,15 @@ impl Reporter {
             clock,
             live_width,
         };
-        Builder { stage, format: Format::default(), report: None, junit: None, log_dir: None, rerun: None }
+        Builder {
+            stage,
+            format: Format::default(),
+            report: None,
+            junit: None,
+            log_dir: None,
+            rerun: None,
+            teller: None,
+        }
     }
 
     /// Discovery is over, well or not: takes its display away and says what it cost.
@@ -261,7 +279,13 @@ impl Reporter {
                 View::Json { json: Json::new(out.clone()), out, err }
             }
         };
-        Ok(RunReporter::new(record, files, logs, view))
+        Ok(RunReporter::new(
+            record,
+            files,
+            logs,
+            view,
+            self.teller.clone().map(|teller| teller.of(self.report.as_deref())),
+        ))
     }
 
     /// A result is waited for until somebody has read it, as any program does: nothing else goes on.

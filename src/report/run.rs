@@ -12,6 +12,7 @@ use super::{
     lock,
     log_dir::LogDir,
     outlet::{Outlet, Shortfall, Wait},
+    pipeline::Teller,
     record::{HostRecord, Places, Record},
     record_file::RecordFile,
 };
@@ -30,6 +31,8 @@ pub struct RunReporter {
     view: Mutex<View>,
     /// The streams on which the run is shown.
     outlets: [Outlet; 2],
+    /// Tells the pipeline that runs us.
+    teller: Option<Teller>,
 }
 
 /// What is kept of the run.
@@ -73,11 +76,17 @@ pub enum ReportError {
 }
 
 impl RunReporter {
-    pub(super) fn new(record: Arc<Mutex<Record>>, files: Vec<RecordFile>, logs: Option<LogDir>, view: View) -> Self {
+    pub(super) fn new(
+        record: Arc<Mutex<Record>>,
+        files: Vec<RecordFile>,
+        logs: Option<LogDir>,
+        view: View,
+        teller: Option<Teller>,
+    ) -> Self {
         let places = Places::of(&lock(&record));
         let outlets = view.outlets();
         let books = Mutex::new(Books { record, places, files, logs, troubles: Vec::new() });
-        Self { books, view: Mutex::new(view), outlets }
+        Self { books, view: Mutex::new(view), outlets, teller }
     }
 
     /// The record as it stands.
@@ -104,7 +113,11 @@ impl EventSink for RunReporter {
         let mut view = lock(&self.view);
         view.event(event, &record, host.as_ref());
         if let EventKind::RunFinished { status, .. } = event.kind {
-            let troubles = lock(&self.books).troubles.clone();
+            let mut troubles = lock(&self.books).troubles.clone();
+            if let Some(teller) = &self.teller {
+                let [_, err] = &self.outlets;
+                troubles.extend(teller.finish(&lock(&record), err, view.leaves_logs_out()));
+            }
             view.finish(&record, &troubles, patience(status));
         }
     }
@@ -176,6 +189,14 @@ impl View {
                 troubles.iter().chain(&shortfall).for_each(|trouble| err.line(&format!("warning: {trouble}")));
                 err.finish(wait);
             }
+        }
+    }
+
+    /// True when people read it who have not seen all that failed hosts printed.
+    fn leaves_logs_out(&self) -> bool {
+        match self {
+            Self::Human(human) => human.leaves_logs_out(),
+            Self::Json { .. } => false,
         }
     }
 

@@ -154,7 +154,7 @@ fn gaps(record: &Record, screen: &Screen) -> String {
 }
 
 /// One line: what became of the run, its exit code, and in what state the fleet is.
-fn closing(record: &Record, screen: &Screen) -> String {
+pub(super) fn closing(record: &Record, screen: &Screen) -> String {
     let summary = record.summary();
     let signs = screen.signs();
     let mixed = match (&record.revision, record.hosts.iter().any(|host| host.group.is_some())) {

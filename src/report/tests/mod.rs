@@ -28,6 +28,7 @@ mod human;
 mod junit;
 mod machines;
 mod output;
+mod pipelines;
 mod readers;
 mod tables;
 
