@@ -162,7 +162,7 @@ impl Dispatcher {
             AttemptEnd::Retryable(outcome) if self.stopped.is_none() && attempt <= self.rules.retries => {
                 let next = attempt + 1;
                 self.hosts[host.0] = HostState::Active { attempt: next, before: Some(outcome) };
-                commands.push(Command::Start { host, attempt: next, after: back_off(attempt) });
+                commands.push(Command::Start { host, attempt: next, after: back_off(host, attempt) });
                 return;
             }
             AttemptEnd::Retryable(outcome) => outcome,
@@ -229,11 +229,16 @@ impl Dispatcher {
     }
 }
 
-/// One second, doubled each time, at most half a minute.
-fn back_off(attempt: u32) -> Duration {
+/// About one second, doubled each time, at most half a minute. Hosts that failed together do not come back together: each
+/// has a part of its own of the upper half, the same in every run.
+fn back_off(host: HostIndex, attempt: u32) -> Duration {
     const FIRST: Duration = Duration::from_secs(1);
     const MOST: Duration = Duration::from_secs(30);
-    FIRST.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1))).min(MOST)
+    /// The golden ratio's part of a circle: its multiples are spread evenly, however many there are.
+    const GOLDEN: f64 = 0.618_033_988_749_895;
+    let whole = FIRST.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1))).min(MOST);
+    let place = u32::try_from(host.0).unwrap_or(u32::MAX);
+    whole.mul_f64(0.5 + (f64::from(place) * GOLDEN).fract() / 2.0)
 }
 
 #[cfg(test)]
@@ -336,10 +341,16 @@ mod tests {
     }
 
     #[test]
-    fn back_off_doubles_and_is_bounded() {
-        assert_eq!(back_off(1), Duration::from_secs(1));
-        assert_eq!(back_off(3), Duration::from_secs(4));
-        assert_eq!(back_off(u32::MAX), Duration::from_secs(30));
+    fn back_off_doubles_is_bounded_and_differs_from_host_to_host() {
+        for host in (0..1000).map(HostIndex) {
+            for (attempt, most) in [(1, 1), (2, 2), (3, 4), (6, 30), (u32::MAX, 30)] {
+                let wait = back_off(host, attempt);
+                assert!(wait >= Duration::from_secs(most) / 2 && wait <= Duration::from_secs(most), "{wait:?}");
+            }
+        }
+        let mut waits: Vec<_> = (0..50).map(|host| back_off(HostIndex(host), 1)).collect();
+        waits.sort();
+        assert!(waits.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(1)), "{waits:?}");
     }
 
     /// One random step of a history.

@@ -30,7 +30,7 @@ const ADDRESSES: usize = 16;
 #[derive(Debug)]
 pub(crate) struct SshdBuilder {
     hosts: u8,
-    max_startups: u16,
+    max_startups: String,
     options: Vec<String>,
 }
 
@@ -42,8 +42,8 @@ impl SshdBuilder {
     }
 
     /// How many logins may be under way at once; 200, unless told.
-    pub(crate) fn max_startups(mut self, logins: u16) -> Self {
-        self.max_startups = logins;
+    pub(crate) fn max_startups(mut self, logins: impl ToString) -> Self {
+        self.max_startups = logins.to_string();
         self
     }
 
@@ -131,7 +131,7 @@ pub(crate) struct Sshd {
 impl Sshd {
     /// A server with one address and nothing special.
     pub(crate) fn builder() -> SshdBuilder {
-        SshdBuilder { hosts: 1, max_startups: 200, options: Vec::new() }
+        SshdBuilder { hosts: 1, max_startups: "200".to_owned(), options: Vec::new() }
     }
 
     /// Where it listens.
