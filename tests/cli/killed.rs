@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     project::{eventually, processes_with},
     ssh_fleet::SshFleet,
+    sshd::Sshd,
 };
 
 const HOSTS: usize = 5;
@@ -62,6 +63,26 @@ fn with_finish_each_goes_on_to_its_end_and_a_second_deploy_is_refused_meanwhile(
 
     // Killed, it could not finish its own report; what is there is true as far as it goes.
     assert_eq!(fleet.project.report("report.json")["status"], "running");
+}
+
+#[test]
+fn the_logins_on_jump_hosts_go_with_us() {
+    let fleet = fleet("#!/bin/sh\nsleep 1000\n", "on_lost = \"kill\"\nkill_grace = \"2s\"\n");
+    let jump = Sshd::builder().start();
+    let (address, key) = (jump.addresses()[0], jump.login_key());
+    let (hop, key) = (format!("{address}:{}", jump.port()), key.display());
+    let trust =
+        format!("Host {address}\n  IdentityFile {key}\n  UserKnownHostsFile /dev/null\n  StrictHostKeyChecking no\n");
+    std::fs::write(fleet.client_config(), trust).expect("writes");
+    let mut deploy = fleet.project.start(&["deploy", "web", "--revision", "v1", "--jump", &hop]);
+    deploy.await_events("script-started", HOSTS);
+    // Ours, its leash, and one `ssh` for each host's forward and one for each host, with a leash.
+    let ours = processes_with(&fleet.project.home());
+    assert_eq!(ours.len(), 1 + 2 + 3 * HOSTS, "{ours:#?}");
+    deploy.signal("KILL");
+    assert_eq!(deploy.finish().code, None, "killed by a signal");
+    no_master_remains(&fleet);
+    gone(&fleet, Duration::from_mins(1));
 }
 
 fn gone(fleet: &SshFleet, limit: Duration) {

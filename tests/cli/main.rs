@@ -21,3 +21,4 @@ mod project;
 mod ssh_fleet;
 mod statuses;
 mod verbs;
+mod ways;

@@ -1,7 +1,7 @@
 //! A page of the API in the words of `provider-core`. Pure.
 
 use google_cloud_compute_v1::model::{
-    Instance as Vm, InstanceAggregatedList, NetworkInterface, instance::Status,
+    AttachedDisk, Instance as Vm, InstanceAggregatedList, NetworkInterface, instance::Status,
     instance_aggregated_list::warning::Code as ListCode, instances_scoped_list::warning::Code as ZoneCode,
 };
 use jiff::Timestamp;
@@ -140,6 +140,9 @@ fn essential_vm(place: &str, vm: &Value) -> Result<Vm, Failure> {
     if let Some(tags) = vm.get("tags") {
         essential.insert("tags".to_owned(), within(tags, |tags| only(tags, &["items"])));
     }
+    if let Some(Value::Array(disks)) = vm.get("disks") {
+        essential.insert("disks".to_owned(), Value::Array(disks.iter().filter_map(essential_disk).collect()));
+    }
     if let Some(Value::Array(interfaces)) = vm.get("networkInterfaces") {
         let interfaces = interfaces.iter().map(|interface| within(interface, essential_interface)).collect();
         essential.insert("networkInterfaces".to_owned(), Value::Array(interfaces));
@@ -150,6 +153,13 @@ fn essential_vm(place: &str, vm: &Value) -> Result<Vm, Failure> {
         Failure::bad_answer(format!("the description of instance {name} in {place} cannot be read: {why}"))
             .with_hint("look at it with `gcloud compute instances describe`, or leave its zone out of the selector")
     })
+}
+
+/// The licences of a boot disk; no other disk, and no nonsense, for these are optional to us.
+fn essential_disk(disk: &Value) -> Option<Value> {
+    let licenses = disk.get("licenses")?.as_array().filter(|_| disk.get("boot") == Some(&Value::Bool(true)))?;
+    let licenses: Vec<_> = licenses.iter().filter(|license| license.is_string()).collect();
+    Some(serde_json::json!({ "boot": true, "licenses": licenses }))
 }
 
 fn essential_interface(interface: &Value) -> Map<String, Value> {
@@ -205,7 +215,7 @@ fn machine(project: &str, place: &str, vm: Vm) -> Result<Machine, Failure> {
         zone,
         name,
         state: vm.status.as_ref().map_or(InstanceState::Unknown, state),
-        image: None,
+        image: image(&vm.disks),
         resource_id: None,
         tag_keys: provider_core::TagKeys::Exact,
         launched: launched(vm.last_start_timestamp.as_deref(), vm.creation_timestamp.as_deref()),
@@ -213,6 +223,13 @@ fn machine(project: &str, place: &str, vm: Vm) -> Result<Machine, Failure> {
         tags: network_tags.into_iter().map(|tag| (tag, String::new())).chain(vm.labels).collect(),
     };
     Ok(Machine { instance, status, networks })
+}
+
+/// The operating system by the licence of the boot disk (`ubuntu-2204-lts`): the list of instances does not name the
+/// image itself, and every public one carries a licence.
+fn image(disks: &[AttachedDisk]) -> Option<String> {
+    let boot = disks.iter().find(|disk| disk.boot == Some(true))?;
+    boot.licenses.first().map(|license| last_segment(license).to_owned())
 }
 
 /// The addresses of the first interface, which is the one that the instance's own name leads to.
@@ -279,6 +296,10 @@ mod tests {
                   "ipv6AccessConfigs": [{ "externalIpv6": "2600:1900::7" }] },
                 { "network": "https://x/projects/shop/global/networks/admin", "networkIP": "10.9.0.7" },
             ],
+            "disks": [
+                { "boot": false, "licenses": ["https://x/projects/other/global/licenses/data"] },
+                { "boot": true, "licenses": ["https://x/projects/debian-cloud/global/licenses/debian-12-bookworm"] },
+            ],
         })
     }
 
@@ -311,6 +332,7 @@ mod tests {
         assert_eq!(found.private_dns.as_deref(), Some("web-1.europe-west1-b.c.shop.internal"));
         assert_eq!(found.public_dns.as_deref(), Some("web-1.example.com"));
         assert_eq!(instance.launched, "2024-05-01T07:00:00Z".parse().ok());
+        assert_eq!(instance.image.as_deref(), Some("debian-12-bookworm"));
     }
 
     #[test]
@@ -340,13 +362,15 @@ mod tests {
     fn nonsense_in_fields_that_are_not_used_is_passed_over() {
         let mut odd = vm();
         odd["canIpForward"] = json!("False");
-        odd["disks"] = json!("none");
+        odd["disks"] = json!([7, { "boot": true, "licenses": [7, "x/licenses/rocky-linux-9"], "diskSizeGb": [] }]);
         odd["tags"]["fingerprint"] = json!(7);
         odd["networkInterfaces"][0]["queueCount"] = json!("many");
         odd["lastStartTimestamp"] = json!(0);
         let body = page_of(&json!({ "instances": [odd, vm()] }));
         assert!(serde_json::from_str::<InstanceAggregatedList>(&body).is_err(), "the models would refuse the page");
-        assert_eq!(read(&body).expect("both").machines.len(), 2);
+        let machines = read(&body).expect("both").machines;
+        assert_eq!(machines.len(), 2);
+        assert_eq!(machines[0].instance.image.as_deref(), Some("rocky-linux-9"));
     }
 
     #[test]
