@@ -229,8 +229,8 @@ impl Dispatcher {
     }
 }
 
-/// About one second, doubled each time, at most half a minute. Hosts that failed together do not come back together: each
-/// has a part of its own of the upper half, the same in every run.
+/// One second, doubled each time, at most half a minute; and up to half as long again, for hosts that failed together
+/// are not to come back together. Each has a part of its own, the same in every run.
 fn back_off(host: HostIndex, attempt: u32) -> Duration {
     const FIRST: Duration = Duration::from_secs(1);
     const MOST: Duration = Duration::from_secs(30);
@@ -238,7 +238,7 @@ fn back_off(host: HostIndex, attempt: u32) -> Duration {
     const GOLDEN: f64 = 0.618_033_988_749_895;
     let whole = FIRST.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1))).min(MOST);
     let place = u32::try_from(host.0).unwrap_or(u32::MAX);
-    whole.mul_f64(0.5 + (f64::from(place) * GOLDEN).fract() / 2.0)
+    whole.mul_f64(1.0 + (f64::from(place) * GOLDEN).fract() / 2.0)
 }
 
 #[cfg(test)]
@@ -343,14 +343,14 @@ mod tests {
     #[test]
     fn back_off_doubles_is_bounded_and_differs_from_host_to_host() {
         for host in (0..1000).map(HostIndex) {
-            for (attempt, most) in [(1, 1), (2, 2), (3, 4), (6, 30), (u32::MAX, 30)] {
-                let wait = back_off(host, attempt);
-                assert!(wait >= Duration::from_secs(most) / 2 && wait <= Duration::from_secs(most), "{wait:?}");
+            for (attempt, least) in [(1, 1), (2, 2), (3, 4), (6, 30), (u32::MAX, 30)] {
+                let (wait, least) = (back_off(host, attempt), Duration::from_secs(least));
+                assert!(wait >= least && wait <= least + least / 2, "{wait:?}");
             }
         }
         let mut waits: Vec<_> = (0..50).map(|host| back_off(HostIndex(host), 1)).collect();
         waits.sort();
-        assert!(waits.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(1)), "{waits:?}");
+        assert!(waits.windows(2).all(|pair| pair[1].saturating_sub(pair[0]) >= Duration::from_millis(1)), "{waits:?}");
     }
 
     /// One random step of a history.

@@ -154,6 +154,8 @@ impl Login {
                 let mut option = OsString::from("ProxyCommand=");
                 option.push(forward(ssh, master));
                 add("-o", &option);
+                // `ssh -W` passes bytes and no descriptor, whatever the user's own command does.
+                add("-o", &"ProxyUseFdpass=no");
             }
             Via::Command(command) => add("-o", &format!("ProxyCommand={command}")),
         }

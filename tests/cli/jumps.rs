@@ -4,7 +4,7 @@ use std::fs;
 
 use super::{project::Project, sshd::Sshd};
 
-const HOSTS: usize = 100;
+const HOSTS: u8 = 100;
 
 /// What `sshd` drops at: by chance from ten logins under way, for certain from sixty.
 const MAX_STARTUPS: &str = "10:30:60";
@@ -16,8 +16,8 @@ const ACCEPTED: &str = "Accepted publickey for ";
 
 #[test]
 fn a_hundred_hosts_behind_two_jump_hosts_cost_one_login_on_each() {
-    let start = |hosts: u8| Sshd::builder().hosts(hosts).max_startups(MAX_STARTUPS).option(KEY_EXCHANGE).start();
-    let (outer, inner, hosts) = (start(1), start(1), start(HOSTS as u8));
+    let start = |hosts: u8| Sshd::builder().hosts(hosts).max_startups_rule(MAX_STARTUPS).option(KEY_EXCHANGE).start();
+    let (outer, inner, hosts) = (start(1), start(1), start(HOSTS));
     let jumps = [&outer, &inner];
     // As a user's own configuration: which key, and that a jump host never seen is trusted.
     let block = |jump: &&Sshd| {
@@ -51,14 +51,14 @@ fn a_hundred_hosts_behind_two_jump_hosts_cost_one_login_on_each() {
     project.run(&["deploy", "web", "--revision", "r1", "--report", "report.json"]).expect(0);
     let report = project.report("report.json");
     let results = report["hosts"].as_array().expect("hosts");
-    assert_eq!(results.len(), HOSTS);
+    assert_eq!(results.len(), usize::from(HOSTS));
     for result in results {
         assert_eq!(result["outcome"], "succeeded", "{result:#}");
         let said = result["stdout_tail"].as_str().expect("text");
         assert_eq!(said.trim(), result["name"], "each its own");
     }
     assert_eq!((outer.count_in_log(ACCEPTED), inner.count_in_log(ACCEPTED)), (1, 1), "one login on each jump host");
-    assert_eq!(hosts.count_in_log(ACCEPTED), HOSTS);
+    assert_eq!(hosts.count_in_log(ACCEPTED), usize::from(HOSTS));
     let attempts: u64 = results.iter().map(|result| result["attempts"].as_u64().expect("a number")).sum();
     println!("{HOSTS} hosts, {attempts} attempts, {} dropped by MaxStartups", hosts.count_in_log("drop connection"));
 }

@@ -42,8 +42,13 @@ impl SshdBuilder {
     }
 
     /// How many logins may be under way at once; 200, unless told.
-    pub(crate) fn max_startups(mut self, logins: impl ToString) -> Self {
-        self.max_startups = logins.to_string();
+    pub(crate) fn max_startups(self, logins: u16) -> Self {
+        self.max_startups_rule(&logins.to_string())
+    }
+
+    /// The same as `sshd` has it: `start:rate:full`.
+    pub(crate) fn max_startups_rule(mut self, rule: &str) -> Self {
+        rule.clone_into(&mut self.max_startups);
         self
     }
 

@@ -120,6 +120,51 @@ fn the_login_at_a_jump_host_is_not_taken_for_ours() {
 }
 
 #[test]
+fn a_host_behind_a_master_of_ours_speaks_for_itself() {
+    let proxy = "debug1: Executing proxy command: exec '/usr/bin/ssh' -F none -S '/tmp/fw/0' -W '[10.0.0.7]:22' jump\n";
+    let closed =
+        "kex_exchange_identification: Connection closed by remote host\nConnection closed by UNKNOWN port 65535\n";
+    let refused = "Stdio forwarding request failed: Session open refused by peer\n";
+    let banner = |said: &str| format!("debug1: kex_exchange_identification: banner line 0: {said}\n");
+    let read = |text: String| {
+        let mut log = SshLog::behind_master("static+db1");
+        text.lines().for_each(|line| _ = log.push(line));
+        log
+    };
+    for (said, kind) in [("Not allowed at this time", Banned), ("Exceeded MaxStartups", TooManyLogins)] {
+        let log = read(format!("{proxy}{}{closed}", banner(said)));
+        let found = log.diagnosis();
+        assert_eq!((found.kind, log.carried()), (kind, None));
+        assert!(!found.message.contains("on the way") && found.message.contains(said), "{found:?}");
+    }
+    let carried = |refused| Some(Carried { to: "10.0.0.7:22".into(), refused });
+    assert_eq!(read(format!("{proxy}{closed}")).carried(), carried(false));
+    assert_eq!(read(format!("{proxy}{refused}{closed}")).carried(), carried(true));
+    // A command of the user's own that says as much is no master of ours, and is on the way.
+    let mut own = SshLog::new("static+db1");
+    format!("debug1: Executing proxy command: exec nc 10.0.0.7 22\n{closed}")
+        .lines()
+        .for_each(|line| _ = own.push(line));
+    assert!(own.carried().is_none() && own.diagnosis().message.starts_with("on the way"));
+}
+
+#[test]
+fn a_login_that_stands_still_is_told_apart_by_what_it_waits_for() {
+    let connected = "debug1: Connecting to h [h] port 22.\ndebug1: Connection established.\n";
+    let reached =
+        "debug1: Remote protocol version 2.0, remote software version x\ndebug1: using hostkeyalias: static+db1\n";
+    for (text, standing) in [
+        (String::from("debug1: Connecting to h [h] port 22.\n"), Standing::Connection),
+        (connected.to_owned(), Standing::Banner),
+        (format!("{connected}{reached}"), Standing::KeyExchange),
+        // What the jump host of the user's own configuration has come to is not the host's.
+        (format!("debug1: Executing proxy command: exec ssh -W '[h]:22' j\n{connected}"), Standing::Connection),
+    ] {
+        assert_eq!(read(&text).0.where_it_stands(), standing, "{text}");
+    }
+}
+
+#[test]
 fn a_banner_cannot_pose_as_an_error() {
     let (log, _) = read(
         "debug1: Connecting to h [h] port 22.\nh: Permission denied (publickey).\n\

@@ -175,6 +175,43 @@ async fn a_client_that_logs_where_it_logs_from_is_understood() {
 }
 
 #[tokio::test]
+async fn drops_slow_everybody_down_until_all_are_in() {
+    // Some more than one, for the server notices the end of a login a little later than we do.
+    let sshd = Sshd::builder().hosts(12).max_startups(3).option("KexAlgorithms curve25519-sha256").start();
+    let transport = transport(&sshd, |config| config.handshakes = 12);
+    let hosts: Vec<_> = (0..12).map(|number| host(&sshd, number)).collect();
+    let patient = async |host| loop {
+        match transport.connect(host).await {
+            Ok(connected) => return connected,
+            Err(error) => assert_eq!(error.kind, ConnectFailure::TooManyLogins, "{error:?}"),
+        }
+    };
+    for connected in in_time(join_all(hosts.iter().map(patient))).await {
+        connected.session.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_door_that_is_closed_three_times_is_taken_for_a_ban() {
+    let sshd = Sshd::builder().start();
+    let firewall = TcpListener::bind((sshd.addresses()[0], 0)).expect("listens");
+    let mut host = host(&sshd, 0);
+    host.address.port = firewall.local_addr().ok().map(|address| address.port());
+    std::thread::spawn(move || firewall.incoming().take(3).for_each(drop));
+    let transport = transport(&sshd, |_| {});
+    let mut kinds = Vec::new();
+    let mut last = None;
+    for _ in 0..3 {
+        let error = refusal(&transport, &host).await;
+        kinds.push(error.kind);
+        last = error.hint;
+    }
+    assert_eq!(kinds, [ConnectFailure::ClosedEarly, ConnectFailure::ClosedEarly, ConnectFailure::Banned]);
+    assert!(last.expect("a hint").contains("15 s to 10 min"));
+    assert!(!ConnectFailure::Banned.is_transient(), "knocking again makes it longer");
+}
+
+#[tokio::test]
 async fn no_more_handshakes_are_under_way_than_may_be() {
     // Somewhat more than one, for the server notices the end of a login a little later than we do.
     let sshd = Sshd::builder().hosts(12).max_startups(3).start();
