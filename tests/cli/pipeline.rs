@@ -5,7 +5,7 @@ use std::{process::Command, thread, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
-    project::{Project, Running, eventually, processes_with},
+    project::{Finished, Project, Running, eventually, processes_with},
     ssh_fleet::SshFleet,
 };
 
@@ -97,6 +97,58 @@ fn killed_in_the_end_it_leaves_a_true_report() {
     assert!(junit.contains("<property name=\"status\" value=\"interrupted\"/>"), "{junit}");
     assert!(junit.contains(&format!("process group {group}")), "{junit}");
     drop(frozen);
+}
+
+/// Every way in which GitHub's runner, or its page, would listen to a server.
+const HOSTILE: &str =
+    "#!/bin/sh\nseq 1 50\necho '::add-mask::a'\nprintf 'x ##[error]b\\n````\\n</details>\\n' >&2\nexit 3\n";
+
+#[test]
+fn github_is_told_once_of_each_kind_of_failure_and_obeys_no_server() {
+    let hosts: Vec<_> = (0..3).map(|number| (format!("web-{number}"), Vec::new())).collect();
+    let fleet = SshFleet::start(&hosts, "max_failures = \"100%\"\n");
+    fleet.project.write("deploy.sh", HOSTILE);
+    for file in ["summary", "outputs"] {
+        fleet.project.write(file, "");
+    }
+    let deploy = ["deploy", "web", "--revision", "v1", "--log-dir", "logs"];
+    let run = |output| {
+        let mut command = fleet.project.command(&deploy);
+        command.args(["--output", output]).env("GITHUB_ACTIONS", "true").env("CI", "true");
+        command.env("GITHUB_STEP_SUMMARY", fleet.project.path("summary"));
+        command.env("GITHUB_OUTPUT", fleet.project.path("outputs"));
+        Finished::from(command.output().expect("the binary runs")).expect(7)
+    };
+    for output in ["human", "stream", "json"] {
+        let run = run(output);
+        let log = run.stdout.clone() + &run.stderr;
+        assert!(!log.contains("##["), "{log}");
+        let commands: Vec<_> = log.lines().filter(|line| line.trim_start().starts_with("::")).collect();
+        let (errors, groups): (Vec<_>, Vec<_>) = commands.into_iter().partition(|line| line.starts_with("::error "));
+        assert_eq!(errors.len(), 1, "{log}");
+        assert!(errors[0].starts_with("::error title=web%3A 3 hosts failed%3A exit status 3::"), "{log}");
+        let folded = if output == "human" { 6 } else { 0 };
+        assert_eq!(groups.len(), folded, "{log}");
+    }
+    let page = fleet.project.read("summary");
+    assert_eq!(page.matches("\n`````text\n").count(), 3, "a longer fence than any in the output: {page}");
+    let outputs = fleet.project.read("outputs");
+    assert_eq!(outputs.matches("status=finished-with-failures\nexit_code=7\nrun=").count(), 3, "{outputs}");
+}
+
+#[test]
+fn an_error_before_the_run_is_an_annotation_too() {
+    let project = Project::new();
+    let mut command = project.command(&["deploy", "nosuch"]);
+    let run = Finished::from(command.env("GITHUB_ACTIONS", "true").output().expect("the binary runs")).expect(2);
+    assert!(
+        run.stderr.lines().any(|line| line.starts_with("::error title=fleetwide::there is no target")),
+        "{}",
+        run.stderr
+    );
+    let mut command = project.command(&["deploy", "nosuch", "--pipeline", "none"]);
+    let run = Finished::from(command.env("GITHUB_ACTIONS", "true").output().expect("the binary runs")).expect(2);
+    assert!(!run.stderr.contains("::error"), "{}", run.stderr);
 }
 
 #[test]

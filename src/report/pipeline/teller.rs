@@ -120,7 +120,7 @@ impl Teller {
             ("run", record.run.to_string()),
             ("report", report),
         ];
-        let safe = values.into_iter().filter(|(_, value)| !value.contains(['\n', '\r']));
+        let safe = values.into_iter().filter(|(_, value)| !value.is_empty() && !value.contains(['\n', '\r']));
         safe.map(|(name, value)| format!("{name}={value}\n")).collect()
     }
 }
