@@ -10,6 +10,7 @@
 //! `known_hosts`, and the target's `identity_file` is offered besides.
 
 use std::{
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -171,7 +172,11 @@ impl JumpMaster {
 
     /// Whether it still listens.
     async fn lives(&self) -> bool {
-        UnixStream::connect(self.socket()).await.is_ok()
+        match UnixStream::connect(self.socket()).await {
+            Ok(_) => true,
+            // It listens, with more waiting than it takes at once.
+            Err(error) => error.kind() == ErrorKind::WouldBlock,
+        }
     }
 
     /// Adds what this jump host knows to the failure of a login that went through it.

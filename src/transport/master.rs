@@ -236,6 +236,11 @@ impl Login {
                 clocks.connect,
                 "is the host overloaded or out of memory, is this its SSH port, or is connect_timeout too short?",
             ),
+            (None, Standing::BannerThroughJump) => (
+                "no SSH banner came through the jump host",
+                clocks.connect,
+                "does the host let the jump host in, is the address one that the jump host reaches, or is the host overloaded?",
+            ),
             (None, Standing::KeyExchange) => (
                 "connected, but no end of the key exchange",
                 clocks.connect,

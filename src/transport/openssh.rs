@@ -30,6 +30,7 @@ use super::{
     master::{Clocks, Master, Started},
     ssh_command::{Known, Login, Via},
     ssh_log::SshLog,
+    ssh_words::{hint_of, recognise},
 };
 use crate::{
     config::{HostKeys, Target, Unfillable, Way},
@@ -324,8 +325,10 @@ fn explained(broken_off: BrokenOff, end: CommandEnd, last_words: Option<String>)
 
 fn why_not_opened(error: &MuxError, last_words: Option<String>) -> String {
     let source = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+    let reason = last_words.as_deref().and_then(recognise).and_then(hint_of);
+    let reason = reason.map(|reason| format!("; {reason}")).unwrap_or_default();
     let words = last_words.map(|words| format!(" ({words})")).unwrap_or_default();
-    format!("logged in, but no command could be started: {error}{source}{words}")
+    format!("logged in, but no command could be started: {error}{source}{words}{reason}")
 }
 
 /// `ssh` in `PATH`.

@@ -47,6 +47,8 @@ pub(super) enum Standing {
     Connection,
     /// The other end's first words.
     Banner,
+    /// The same, over a jump host of ours, which tells neither of a connection nor of its want.
+    BannerThroughJump,
     /// The end of the key exchange.
     KeyExchange,
 }
@@ -188,11 +190,12 @@ impl SshLog {
     /// What it waits for, before the login proper.
     pub(super) fn where_it_stands(&self) -> Standing {
         // What stands between us and a host, be it a jump host or a command, says nothing of its own connection.
-        let open = self.whose == Whose::HostBehindMaster || self.has("debug1: Connection established.");
-        match (self.reached, open && !self.on_the_way()) {
-            (true, _) => Standing::KeyExchange,
-            (false, true) => Standing::Banner,
-            (false, false) => Standing::Connection,
+        let open = self.has("debug1: Connection established.") && !self.on_the_way();
+        match (self.reached, self.whose, open) {
+            (true, _, _) => Standing::KeyExchange,
+            (false, Whose::HostBehindMaster, _) => Standing::BannerThroughJump,
+            (false, _, true) => Standing::Banner,
+            (false, _, false) => Standing::Connection,
         }
     }
 

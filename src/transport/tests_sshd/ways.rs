@@ -1,12 +1,12 @@
 //! Ways in: jump hosts, a command for each host, IPv6; and what is said when there is no way.
 
-use std::{fs, path::Path};
+use std::{fs, net::TcpListener, path::Path, time::Duration};
 
 use futures::future::join_all;
 
 use super::{
     super::{ConnectFailure, OpenSsh, Transport},
-    host, in_time, job, refusal, run,
+    host, in_time, job, refusal, run, session,
     sshd::Sshd,
     transport,
 };
@@ -120,6 +120,34 @@ async fn a_jump_host_that_forwards_nothing_says_so() {
     let error = refusal(&through(&sshd, &[&jump]), &host(&sshd, 0)).await;
     assert_eq!(error.kind, ConnectFailure::ForwardingRefused, "{error:?}");
     assert!(error.hint.expect("a hint").contains("AllowTcpForwarding"));
+}
+
+#[tokio::test]
+async fn a_host_that_says_nothing_behind_a_jump_host_is_given_up() {
+    let [sshd, jump] = [Sshd::builder().start(), Sshd::builder().start()];
+    trust(&sshd, &[&jump], "accept-new");
+    let transport = through(&sshd, &[&jump]);
+    // The jump host is logged in on with time enough.
+    in_time(transport.connect(&host(&sshd, 0))).await.expect("logs in").session.close().await;
+    let mute = TcpListener::bind((sshd.addresses()[0], 0)).expect("listens");
+    let mut silent = host(&sshd, 0);
+    silent.address.port = mute.local_addr().ok().map(|address| address.port());
+    let hops = format!("{}:{}", jump.addresses()[0], jump.port()).parse().expect("a jump host");
+    let transport = super::transport(&sshd, |config| {
+        config.way = Way::Jump(hops);
+        config.connect_timeout = Duration::from_secs(5);
+    });
+    let error = refusal(&transport, &silent).await;
+    assert_eq!(error.kind, ConnectFailure::TimedOut, "{error:?}");
+    assert!(error.message.contains("no SSH banner came through the jump host within 5s"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_host_that_allows_no_session_says_which_setting_that_is() {
+    let sshd = Sshd::builder().option("MaxSessions 0").start();
+    let mut session = session(&sshd).await;
+    let lost = run(session.as_mut(), &job("true")).await.0.expect_err("no session");
+    assert!(!lost.sent && lost.message.contains("MaxSessions"), "{lost:?}");
 }
 
 #[tokio::test]
