@@ -2,11 +2,16 @@
 
 use std::{collections::HashSet, future::Future, pin::pin, time::Duration};
 
-use aws_sdk_ec2::operation::{
-    describe_instances::{DescribeInstancesError, DescribeInstancesOutput},
-    describe_regions::DescribeRegionsError,
+use aws_sdk_ec2::{
+    error::ProvideErrorMetadata,
+    operation::{
+        describe_instances::{DescribeInstancesError, DescribeInstancesOutput},
+        describe_regions::DescribeRegionsError,
+        get_console_output::GetConsoleOutputError,
+    },
 };
-use provider_core::{Instance, Progress, Scope, ScopeError, Selector, Step};
+use aws_smithy_types::base64;
+use provider_core::{FailureKind, Instance, Progress, Scope, ScopeError, Selector, Step};
 use tokio::{sync::mpsc::UnboundedReceiver, time::sleep};
 
 use crate::{
@@ -28,6 +33,24 @@ pub(crate) struct Place<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) deadline: Duration,
     pub(crate) progress: &'a dyn Progress,
+}
+
+/// Of when a console is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// As it was kept some minutes after the last boot: every instance has that, for an hour at least.
+    LastBoot,
+    /// As it is now. Only instances on Nitro have that; for others it is empty.
+    Now,
+}
+
+/// An instance's console.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Console {
+    /// The last 64 KiB of it.
+    Text(String),
+    /// EC2 does not know the instance (any more).
+    NoInstance,
 }
 
 impl Place<'_> {
@@ -82,6 +105,43 @@ impl Place<'_> {
         let work = async {
             let listed = request.send().await.map_err(|error| explain(&listener, &error))?;
             response::regions(listed.regions()).map_err(|error| listener.request().bad_answer(&error.to_string()))
+        };
+        self.within_deadline(&listener, heard, work).await
+    }
+
+    /// What an instance wrote to its console.
+    pub(crate) async fn console(&self, instance: &str, moment: Moment) -> Result<Console, ScopeError> {
+        let (listener, heard) = self.listen::<GetConsoleOutputError>("GetConsoleOutput");
+        let latest = match moment {
+            Moment::LastBoot => None,
+            Moment::Now => Some(true),
+        };
+        let request =
+            self.session.client(self.region, &listener).get_console_output().instance_id(instance).set_latest(latest);
+        let work = async {
+            let answer = match request.send().await {
+                Ok(answer) => answer,
+                Err(error) if error.code().is_some_and(|code| code.starts_with("InvalidInstanceID")) => {
+                    return Ok(Console::NoInstance);
+                }
+                Err(error) => {
+                    let failure = explain(&listener, &error);
+                    return match (moment, failure.kind) {
+                        // EC2 says by an error of its own that the instance is not on Nitro.
+                        (Moment::Now, FailureKind::Configuration) => Ok(Console::Text(String::new())),
+                        (Moment::Now | Moment::LastBoot, _) => Err(failure),
+                    };
+                }
+            };
+            if answer.instance_id() != Some(instance) {
+                return Err(listener.request().bad_answer("the console of another instance was answered"));
+            }
+            // EC2 breaks the lines of long base64.
+            let mut text = answer.output.unwrap_or_default();
+            text.retain(|c| !c.is_ascii_whitespace());
+            let bytes = base64::decode(text)
+                .map_err(|error| listener.request().bad_answer(&format!("the console is no base64: {error}")))?;
+            Ok(Console::Text(String::from_utf8_lossy(&bytes).into_owned()))
         };
         self.within_deadline(&listener, heard, work).await
     }

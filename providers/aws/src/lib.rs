@@ -2,11 +2,12 @@
 //!
 //! One question is: settle who asks (`session`), list the regions if all are meant, ask the regions
 //! side by side, a thousand instances a call (`client`), and translate (`response`). No call is
-//! made per instance.
+//! made per instance to find it.
 //!
 //! Reading order: `config`, `session` (with `loopback`, for stand-ins), `client`, `attempts` (retries, made audible), `wire` (what an
 //! answer must have before it is believed), `filter` and `response` (there and back, both pure),
-//! `failure` (errors into words).
+//! `failure` (errors into words); then `host_keys` on `console`, what the instances print of their SSH keys:
+//! the one thing that EC2 can only be asked instance by instance.
 //!
 //! Not in here: which address of an instance is used, whether an empty answer is an error, anything
 //! of another cloud.
@@ -14,10 +15,12 @@
 mod attempts;
 mod client;
 mod config;
+mod console;
 mod failure;
 mod filter;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod host_keys;
 mod loopback;
 mod response;
 mod session;

@@ -12,7 +12,7 @@ use std::{
 
 use heard::{Heard, Kind};
 use provider_aws::{Aws, AwsConfig, Regions};
-use provider_core::{InstanceState, Provider, Selector, Silent};
+use provider_core::{HostKeySource, InstanceState, Provider, Published, Selector, Silent};
 
 /// Tagged and running, by region: 2,500 in all.
 const WEB: [(&str, usize); 3] = [("eu-west-1", 1_500), ("us-east-1", 600), ("ap-south-1", 400)];
@@ -24,6 +24,15 @@ const OTHERS: [(&str, usize, &str, bool); 4] = [
     ("ap-south-1", 100, r#"{"role": "web"}"#, true),
     ("eu-north-1", 50, r#"{"role": "web"}"#, false),
 ];
+
+const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEzJyQyn3Lvhs6L3SaqPRtNUdJHJR7EpxQAAPaEU69bL";
+
+/// What every instance prints at its start, as JSON holds it.
+const CONSOLE: &str = concat!(
+    r"[    0.000000] Linux version 6.1\r\n-----BEGIN SSH HOST KEY KEYS-----\r\n",
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEzJyQyn3Lvhs6L3SaqPRtNUdJHJR7EpxQAAPaEU69bL",
+    r" root@web\r\n-----END SSH HOST KEY KEYS-----\r\nlogin: ",
+);
 
 /// A running emulator; killed by its own process id when dropped.
 struct Moto {
@@ -54,7 +63,7 @@ impl Moto {
             .collect();
         // Its standard input stays open in `process`: it ends when that closes, even if this test is killed.
         let input = process.stdin.as_mut().expect("piped");
-        writeln!(input, r#"{{"instances": [{}]}}"#, groups.join(", ")).expect("it listens");
+        writeln!(input, r#"{{"console": "{CONSOLE}", "instances": [{}]}}"#, groups.join(", ")).expect("it listens");
         let mut line = String::new();
         BufReader::new(process.stdout.take().expect("piped")).read_line(&mut line).expect("it answers");
         let port = line.trim().parse().unwrap_or_else(|_| panic!("moto did not say its port but {line:?}"));
@@ -116,4 +125,10 @@ async fn finds_just_the_tagged_ones_in_pages_of_a_thousand() {
         let found = Aws::new(config.clone()).instances(&selector, &Silent).await.expect("instances");
         assert_eq!(found.len(), expected, "{value} in {config:?}");
     }
+
+    // What every instance there prints to its console.
+    let wanted: Vec<_> = found.iter().take(20).collect();
+    let answers = Aws::new(moto.config()).host_keys(&wanted, Selector::DEFAULT_DEADLINE, &Silent).await.expect("keys");
+    let key = Published::Keys(vec![KEY.parse().expect("a key")]);
+    assert!(answers.len() == 20 && answers.iter().all(|answer| *answer == key), "{answers:?}");
 }

@@ -6,7 +6,8 @@
 //!
 //! Reading order: [`instance`] (what a cloud describes), [`tags`] and [`selector`] (which ones),
 //! [`provider`] (the trait), [`error`] (what goes wrong, per scope), [`gather()`] (asking many scopes
-//! side by side), [`endpoint`] (where a cloud's API is), [`static_hosts`] (the provider without a cloud).
+//! side by side), [`host_key`] and [`host_key_source`] (what some clouds know beside), [`endpoint`] (where
+//! a cloud's API is), [`static_hosts`] (the provider without a cloud).
 //!
 //! Not in here: any SDK, any cloud's vocabulary, any decision about hosts.
 
@@ -14,6 +15,8 @@ pub mod conformance;
 pub mod endpoint;
 pub mod error;
 pub mod gather;
+pub mod host_key;
+pub mod host_key_source;
 pub mod instance;
 pub mod progress;
 pub mod provider;
@@ -25,6 +28,8 @@ pub mod tags;
 pub use endpoint::Endpoint;
 pub use error::{FailureKind, ProviderError, ScopeError};
 pub use gather::gather;
+pub use host_key::{BadHostKey, HostKey};
+pub use host_key_source::{HostKeySource, Published};
 pub use instance::{Addresses, DirectAddress, Instance, InstanceId, InstanceState, ProviderName, TagKeys};
 pub use progress::{Progress, Silent, Step};
 pub use provider::Provider;

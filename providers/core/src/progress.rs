@@ -31,6 +31,13 @@ pub enum Step<'a> {
         /// How long is waited first.
         wait: Duration,
     },
+    /// Another instance has been asked for its host keys.
+    HostKeys {
+        /// How many have been asked, this one included.
+        read: usize,
+        /// How many are to be.
+        of: usize,
+    },
     /// The scope is complete.
     Done {
         /// How many instances matched.

@@ -1,4 +1,4 @@
-//! One page of `instances.aggregatedList`.
+//! One page of `instances.aggregatedList`, and one instance's guest attributes.
 //!
 //! The SDK gives the credentials and the models, and not the transport: its client follows redirects
 //! to any host and takes what it finds there for the project's list, sends calls to loopback through
@@ -10,10 +10,11 @@ use std::error::Error;
 use bytes::{Bytes, BytesMut};
 use google_cloud_auth::credentials::{CacheableResource, Credentials};
 use http::{Extensions, HeaderMap, StatusCode};
-use provider_core::Endpoint;
-use reqwest::{Response, redirect::Policy};
+use provider_core::{Endpoint, Instance};
+use reqwest::{RequestBuilder, Response, redirect::Policy};
 
 use crate::{
+    checked_project,
     config::{Environment, GcpConfig},
     credentials,
     failure::{Failure, status_of},
@@ -45,6 +46,17 @@ pub(crate) struct PageQuery<'a> {
     pub token: Option<&'a str>,
 }
 
+/// What the API says of an instance's guest attributes in one namespace.
+#[derive(Clone, Debug)]
+pub(crate) enum Attributes {
+    /// The answer's body.
+    Found(Bytes),
+    /// Nothing was ever written there.
+    None,
+    /// There is no such instance (any more).
+    NoInstance,
+}
+
 impl Client {
     /// Finds credentials; asks nothing yet, except (on a Google machine) the metadata server.
     pub(crate) async fn new(config: &GcpConfig, environment: &Environment) -> Result<Self, Failure> {
@@ -70,12 +82,51 @@ impl Client {
     /// One page, in one attempt.
     pub(crate) async fn page(&self, query: &PageQuery<'_>) -> Result<Page, Failure> {
         let url = format!("{}/compute/v1/projects/{}/aggregated/instances", self.endpoint, query.project);
-        let answer = self
+        let request = self
             .http
             .get(url)
             .query(&[("maxResults", PAGE_SIZE)])
             .query(&query.filter.map(|filter| [("filter", filter)]))
-            .query(&query.token.map(|token| [("pageToken", token)]))
+            .query(&query.token.map(|token| [("pageToken", token)]));
+        let (status, body) = self.send(request).await?;
+        if status == StatusCode::OK {
+            Page::from_json(query.project, &body)
+        } else if status.is_success() {
+            Err(Failure::bad_answer(format!("HTTP {status} where a list of instances was asked for")))
+        } else {
+            Err(Failure::of_answer(status.as_u16(), &status_of(&body)))
+        }
+    }
+
+    /// The answer of `getGuestAttributes`, in one attempt.
+    pub(crate) async fn guest_attributes(&self, instance: &Instance, namespace: &str) -> Result<Attributes, Failure> {
+        let Instance { account, zone, id, .. } = instance;
+        let word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if !word(zone) || !word(id.as_str()) {
+            return Err(Failure::bad_answer(format!("`{id}` in `{zone}` is no instance that could be asked for")));
+        }
+        let project = checked_project(account)?;
+        let path = format!("compute/v1/projects/{project}/zones/{zone}/instances/{id}/getGuestAttributes");
+        let request =
+            self.http.get(format!("{}/{path}", self.endpoint)).query(&[("queryPath", format!("{namespace}/"))]);
+        let (status, body) = self.send(request).await?;
+        let answer = status_of(&body);
+        match status {
+            StatusCode::OK => Ok(Attributes::Found(body)),
+            // "The resource 'hostkeys/' of type 'Guest Attribute' was not found."
+            StatusCode::NOT_FOUND if answer.message.contains("'Guest Attribute'") => Ok(Attributes::None),
+            // "The resource 'projects/…/zones/…/instances/…' was not found."
+            StatusCode::NOT_FOUND if answer.message.contains("/instances/") => Ok(Attributes::NoInstance),
+            status if status.is_success() => {
+                Err(Failure::bad_answer(format!("HTTP {status} where guest attributes were asked for")))
+            }
+            status => Err(Failure::of_answer(status.as_u16(), &answer)),
+        }
+    }
+
+    /// Sends a request as whom the credentials say, and reads the answer of the endpoint and of nobody else.
+    async fn send(&self, request: RequestBuilder) -> Result<(StatusCode, Bytes), Failure> {
+        let answer = request
             .headers(self.credential_headers().await?)
             .send()
             .await
@@ -85,14 +136,7 @@ impl Client {
             return Err(Failure::bad_answer(format!("{} answers with a redirect (HTTP {status})", self.endpoint))
                 .with_hint("redirects are not followed: check `endpoint` if you set one, and the proxy settings"));
         }
-        let body = self.body(answer).await?;
-        if status == StatusCode::OK {
-            Page::from_json(query.project, &body)
-        } else if status.is_success() {
-            Err(Failure::bad_answer(format!("HTTP {status} where a list of instances was asked for")))
-        } else {
-            Err(Failure::of_answer(status.as_u16(), &status_of(&body)))
-        }
+        Ok((status, self.body(answer).await?))
     }
 
     /// The body, as far as it is no longer than any answer of the API can be.

@@ -5,7 +5,8 @@
 //!
 //! Reading order: [`config`] (what the user chose), `credentials` (who we are), `filter` (what the
 //! server is told), `client` (one page), `retry` (until the deadline), `response` (a page in the
-//! words of `provider-core`), `failure` (what went wrong, in those words too).
+//! words of `provider-core`), `failure` (what went wrong, in those words too),
+//! `host_keys` (what single instances publish of their SSH keys).
 //!
 //! GCP's key=value tags are its labels. Its network tags have no value: they match as `tag = ""`.
 //! Not in here: managed instance groups as such (their members are ordinary instances), and images,
@@ -18,6 +19,7 @@ mod failure;
 mod filter;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod host_keys;
 mod response;
 mod retry;
 
@@ -44,7 +46,7 @@ pub use config::GcpConfig;
 /// The provider's name in configuration.
 pub const NAME: ProviderName = ProviderName::new("gcp");
 
-/// The API's name of the one operation that is called.
+/// The API's name of the operation that finds instances.
 const OPERATION: &str = "aggregatedList";
 
 /// The Compute Engine instances of one selector's projects.

@@ -10,6 +10,7 @@ pub(crate) enum Kind {
     Calling,
     Page,
     Retrying,
+    HostKeys,
     Done,
 }
 
@@ -31,7 +32,7 @@ impl Progress for Heard {
     fn step(&self, scope: &Scope, step: Step<'_>) {
         let kind = match step {
             Step::Calling { operation } => {
-                assert!(operation.starts_with("Describe"), "{operation}");
+                assert!(operation.starts_with("Describe") || operation == "GetConsoleOutput", "{operation}");
                 Kind::Calling
             }
             Step::Page { .. } => Kind::Page,
@@ -39,6 +40,7 @@ impl Progress for Heard {
                 assert!(!reason.is_empty());
                 Kind::Retrying
             }
+            Step::HostKeys { .. } => Kind::HostKeys,
             Step::Done { .. } => Kind::Done,
             other => panic!("a step that this test does not know: {other:?}"),
         };
