@@ -3,6 +3,8 @@
 //! The one place where all parts are put together. The command line builds a request and calls
 //! this; whatever else will start a run (a webhook, a schedule) does the same.
 
+mod host_keys;
+
 use std::{
     collections::BTreeMap,
     fs, io,
@@ -17,11 +19,13 @@ use tokio::sync::mpsc;
 
 use crate::{
     config::{EnvValue, Secret, SecretError, Target},
-    inventory::{self, HostId, Inventory, InventoryError, NarrowError, Narrowed, Narrowing},
+    inventory::{self, HostId, HostKeysError, Inventory, InventoryError, NarrowError, Narrowed, Narrowing},
     plan::{Assignment, Plan, Revision, RunId, Script, Work},
     rollout::{self, EventSink, Rollout, StopReason},
-    transport::{OpenFiles, OpenSsh, OpenSshConfig, OpenSshError, Transport, raise_nofile_limit},
+    transport::{OpenFiles, OpenSsh, OpenSshConfig, OpenSshError, Transport, Vouched, raise_nofile_limit},
 };
+
+pub use host_keys::pin_host_keys;
 
 /// A wish to run something on every host of a target.
 #[derive(Clone, Debug)]
@@ -61,6 +65,8 @@ pub struct Prepared {
     /// The concurrency that was asked for, when the limit of open files allows only what the plan says.
     pub lowered_from: Option<NonZeroUsize>,
     transport: Arc<dyn Transport>,
+    target: Target,
+    known_hosts: PathBuf,
 }
 
 /// What a run came to.
@@ -85,11 +91,11 @@ pub async fn prepare(
     let run = RunId::new();
     let lowered_from = keep_within_open_files(&mut target, raise_nofile_limit());
     let assignment = assign(&target, task, args, env)?;
-    let transport = transport(&target, known_hosts)?;
+    let transport = transport(&target, known_hosts.clone())?;
     let Inventory { hosts, missing, unaddressed } = inventory::discover(&target, progress).await?;
     let Narrowed { hosts, of, vanished } = narrowing.choose(hosts)?;
     let plan = Arc::new(Plan::new(run, &target, assignment, hosts).narrowed_from(of));
-    Ok(Prepared { plan, missing, unaddressed, vanished, lowered_from, transport })
+    Ok(Prepared { plan, missing, unaddressed, vanished, lowered_from, transport, target, known_hosts })
 }
 
 /// The way to a target's hosts.
@@ -115,6 +121,22 @@ fn keep_within_open_files(target: &mut Target, limit: OpenFiles) -> Option<NonZe
     let asked = target.deploy.concurrency;
     target.deploy.concurrency = asked.min(allowed);
     (asked > allowed).then_some(asked)
+}
+
+impl Prepared {
+    /// Pins the keys of hosts that are to be connected to for the first time, where the target says that the clouds
+    /// know them. Whoever plans only needs none; a host that is run on without one is refused.
+    ///
+    /// # Errors
+    /// When the keys cannot be asked for, or not be written down: nothing was touched.
+    pub async fn pin_host_keys(&mut self, progress: &dyn Progress) -> Result<(), DeployError> {
+        let hosts = self.plan.hosts().map(|host| &**host);
+        let without = pin_host_keys(&self.target, hosts, &self.known_hosts, progress).await?;
+        if !without.is_empty() {
+            self.transport = Arc::new(Vouched::new(Arc::clone(&self.transport), without));
+        }
+        Ok(())
+    }
 }
 
 /// Runs a prepared plan to its end.
@@ -243,6 +265,9 @@ pub enum DeployError {
     /// SSH cannot be used on this machine.
     #[error(transparent)]
     Ssh(#[from] OpenSshError),
+    /// No host keys from the clouds.
+    #[error(transparent)]
+    HostKeys(#[from] HostKeysError),
     /// No list of hosts that could be trusted.
     #[error(transparent)]
     Inventory(#[from] InventoryError),

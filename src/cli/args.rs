@@ -8,7 +8,9 @@ use std::{
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use provider_core::{StaticHost, TagMatch};
 
-use super::{check, completions, demo, deploy, error::CliError, hosts, init, narrow::NarrowArgs, numbers, plan, run};
+use super::{
+    check, completions, demo, deploy, error::CliError, host_keys, hosts, init, narrow::NarrowArgs, numbers, plan, run,
+};
 use crate::config::{
     AddressKind, DeployTable, EnvValue, FailureLimit, HostKeys, HumanDuration, Jump, OnLost, Overrides, PortFrom,
     ProxyCommand, SshTable, UserFrom, Word, parse_tag,
@@ -42,6 +44,7 @@ pub(super) enum Verb {
     Deploy(deploy::DeployArgs),
     Run(run::RunArgs),
     Check(check::CheckArgs),
+    HostKeys(host_keys::HostKeysArgs),
     Init(init::InitArgs),
     Demo(demo::DemoArgs),
     /// Print the JSON Schema of fleetwide.toml
@@ -175,7 +178,7 @@ pub(super) struct SelectArgs {
     /// The `ssh_config` to read instead of your own
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     ssh_config: Option<PathBuf>,
-    /// How unknown host keys are treated: accept-new or strict
+    /// How unknown host keys are treated: accept-new, strict or cloud
     #[arg(long, value_name = "HOW")]
     host_keys: Option<HostKeys>,
     /// Which address, in order of preference: `private_ipv4`, `public_ipv4`, `public_ipv6`,

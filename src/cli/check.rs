@@ -16,6 +16,7 @@ use crate::{
     deploy::{self, DeployError},
     inventory::{self, Host, InventoryError, Narrowed, Narrowing},
     report::{Check, Finding, Reporter},
+    transport::NoKey,
 };
 
 /// Look whether a deploy would get as far as its first script
@@ -103,7 +104,7 @@ impl List {
                 let chosen = if count < of { format!("{count} of {of}") } else { count.to_string() };
                 self.ok("hosts", format!("{chosen} to deploy to, at least {} needed", target.min_hosts));
                 match hosts.first() {
-                    Some(host) => self.login(target, host, count).await?,
+                    Some(host) => self.login(target, host, count, reporter).await?,
                     None => self.skipped("login", "there is no host"),
                 }
             }
@@ -135,7 +136,7 @@ impl List {
         }
     }
 
-    async fn login(&mut self, target: &Target, host: &Host, of: usize) -> Result<(), CliError> {
+    async fn login(&mut self, target: &Target, host: &Host, of: usize, reporter: &Reporter) -> Result<(), CliError> {
         let label = format!("login on {}", host.instance.name);
         let transport = match deploy::transport(target, session::known_hosts()?) {
             Ok(transport) => transport,
@@ -144,6 +145,18 @@ impl List {
                 return Ok(());
             }
         };
+        match deploy::pin_host_keys(target, [host], &session::known_hosts()?, reporter).await {
+            Ok(mut without) => {
+                if let Some(NoKey { reason, hint }) = without.remove(&host.id) {
+                    self.fail(label, reason, Some(hint), exit_code::GATE);
+                    return Ok(());
+                }
+            }
+            Err(error) => {
+                self.failed(label, &error.into());
+                return Ok(());
+            }
+        }
         match transport.connect(host).await {
             Ok(connected) => {
                 let took = connected.connect + connected.auth;

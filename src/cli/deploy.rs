@@ -111,7 +111,7 @@ pub(super) async fn carry_out(
     let reporter = session::reporter(global).report(report).junit(junit).log_dir(log_dir).rerun(rerun).build();
     let prepared = session.unless_interrupted(deploy::prepare(request, &env, &reporter)).await;
     reporter.end_discovery();
-    let prepared = prepared??;
+    let mut prepared = prepared??;
     target::say_vanished(&prepared.vanished, &reporter);
     if let Some(asked) = prepared.lowered_from {
         let allowed = prepared.plan.policy.concurrency;
@@ -119,11 +119,15 @@ pub(super) async fn carry_out(
             "the limit of open files allows {allowed} hosts at once, not {asked}; raise it with `ulimit -n` or LimitNOFILE="
         ));
     }
-    let gaps = Gaps { missing_scopes: &prepared.missing, unaddressed: &prepared.unaddressed };
     if dry_run {
+        let gaps = Gaps { missing_scopes: &prepared.missing, unaddressed: &prepared.unaddressed };
         reporter.show_plan(&prepared.plan, gaps);
         return Ok(exit_code::SUCCESS);
     }
+    let pinned = session.unless_interrupted(prepared.pin_host_keys(&reporter)).await;
+    reporter.end_discovery();
+    pinned??;
+    let gaps = Gaps { missing_scopes: &prepared.missing, unaddressed: &prepared.unaddressed };
     let told = Arc::new(reporter.start(&prepared.plan, gaps)?);
     let sink: Arc<dyn EventSink> = Arc::<RunReporter>::clone(&told);
     let code = deploy::execute(prepared, sink, &mut session.cancel).await.rollout.status.exit_code();

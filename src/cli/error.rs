@@ -6,7 +6,7 @@ use super::exit_code;
 use crate::{
     config::ConfigError,
     deploy::DeployError,
-    inventory::{InventoryError, NarrowError},
+    inventory::{HostKeysError, InventoryError, NarrowError},
     plan::BadRevision,
     report::{Pipeline, ReportError, neutral},
     rollout::StopReason,
@@ -138,6 +138,18 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
         DeployError::Narrow(NarrowError::NoSuchHost { .. } | NarrowError::NoneLeft { .. } | NarrowError::NoneNamed) => {
             one("no host was touched; `fleetwide hosts` lists all that there are")
         }
+        DeployError::HostKeys(error) => match error {
+            HostKeysError::Unpublished { .. } => one(
+                "no host was touched; have their keys remembered first (`fleetwide host-keys --help`), or give them a \
+                 target of their own with host_keys = \"strict\" or \"accept-new\"",
+            ),
+            HostKeysError::Clouds(failures) => {
+                let mut hints: Vec<String> = failures.iter().filter_map(|failure| failure.hint.clone()).collect();
+                hints.push("no host was touched".to_owned());
+                hints
+            }
+            HostKeysError::NotBuiltIn(error) => vec![format!("build it with `--features {}`", error.provider)],
+        },
         DeployError::Inventory(error) => match error {
             InventoryError::Discovery { failures, found } => {
                 let mut hints: Vec<String> = failures.iter().filter_map(|failure| failure.hint.clone()).collect();

@@ -5,7 +5,7 @@ use provider_core::FailureKind;
 use crate::{
     cli::error::CliError,
     deploy::DeployError,
-    inventory::{InventoryError, NarrowError},
+    inventory::{HostKeysError, InventoryError, NarrowError},
     rollout::{RunStatus, StopReason},
 };
 
@@ -41,6 +41,10 @@ pub(super) fn of(error: &CliError) -> u8 {
             | DeployError::TooLong { .. }
             | DeployError::Secret { .. }
             | DeployError::Ssh(_) => USAGE,
+            DeployError::HostKeys(error) => match error {
+                HostKeysError::Unpublished { .. } | HostKeysError::NotBuiltIn(_) => USAGE,
+                HostKeysError::Clouds(_) => DISCOVERY,
+            },
             DeployError::Inventory(error) => match error {
                 InventoryError::NotBuiltIn(_) => USAGE,
                 // What a person wrote cannot be used; no cloud is at fault.

@@ -11,6 +11,7 @@ mod demo;
 mod deploy;
 mod error;
 pub mod exit_code;
+mod host_keys;
 mod hosts;
 mod init;
 mod narrow;
@@ -69,6 +70,7 @@ async fn run(cli: &Cli) -> Result<u8, CliError> {
         Verb::Plan(args) => plan::run(args, global, &mut session).await,
         Verb::Deploy(args) => deploy::run(args, global, &mut session).await,
         Verb::Run(args) => run::run(args, global, &mut session).await,
+        Verb::HostKeys(args) => host_keys::run(args, global, &mut session).await,
         Verb::Check(args) => check::run(args, global, &mut session).await,
         Verb::Demo(args) => demo::run(args, global, &mut session).await,
         Verb::Init(args) => init::run(args, &session),

@@ -84,6 +84,7 @@ impl Config {
         let own_name = || name.parse::<AppName>().map_err(|bad| Problem::new(Vec::new(), bad.to_string()).of_flags());
         Ok(Target {
             name: name.to_owned(),
+            words: name.to_owned(),
             app: overrides.app.clone().or(said.app).map_or_else(own_name, Ok)?,
             min_hosts: overrides.min_hosts.or(said.min_hosts).unwrap_or(defaults::MIN_HOSTS),
             select: said.select.unwrap_or_default(),

@@ -23,6 +23,8 @@ use super::{
 pub struct Target {
     /// The name in the file; `adhoc` when there is no file.
     pub name: String,
+    /// What means this target on a command line: its name, and the flags that make it what it is.
+    pub words: String,
     /// The application: it names the state folder and the lock on every host.
     pub app: AppName,
     /// Fewer hosts than this is exit 4.

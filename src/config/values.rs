@@ -78,6 +78,8 @@ pub enum HostKeys {
     AcceptNew,
     /// Refused: it must be known already.
     Strict,
+    /// Asked from the instance's cloud before the first connection, and refused if the cloud does not know it.
+    Cloud,
 }
 
 /// What happens to an instance without any of the wanted addresses.
@@ -247,7 +249,7 @@ mod tests {
         assert_eq!("skip".parse(), Ok(Unaddressed::Skip));
         assert_eq!("kill".parse(), Ok(OnLost::Kill));
         let error = "off".parse::<HostKeys>().expect_err("never off").to_string();
-        assert!(error.contains("`accept-new` or `strict`"), "{error}");
+        assert!(error.contains("`accept-new`, `strict`, `cloud`"), "{error}");
     }
 
     #[test]

@@ -58,15 +58,15 @@ pub fn merge(target: &Target, answers: Vec<Result<Vec<Instance>, ProviderError>>
     let mut failures = Vec::new();
     let mut instances = BTreeMap::new();
     let found = answers.iter().map(|answer| answer.as_ref().map_or_else(|error| error.found.len(), Vec::len)).sum();
-    for (select, answer) in target.select.iter().zip(answers) {
+    for (selector, (select, answer)) in target.select.iter().zip(answers).enumerate() {
         for instance in accept(select, answer, &mut inventory.missing, &mut failures) {
             let id = HostId::new(&instance.provider, &instance.id);
             if target.exclude.iter().any(|exclude| excludes(exclude, &id, &instance)) {
                 continue;
             }
             match instances.entry(id) {
-                Entry::Vacant(free) => _ = free.insert(instance),
-                Entry::Occupied(known) => same_machine(known.key(), known.get(), &instance)?,
+                Entry::Vacant(free) => _ = free.insert((selector, instance)),
+                Entry::Occupied(known) => same_machine(known.key(), &known.get().1, &instance)?,
             }
         }
     }
@@ -76,9 +76,9 @@ pub fn merge(target: &Target, answers: Vec<Result<Vec<Instance>, ProviderError>>
 
     let mut without_address = Vec::new();
     let mut bad_ways = Vec::new();
-    for (id, instance) in instances {
+    for (id, (selector, instance)) in instances {
         match address::choose(&instance, &target.ssh) {
-            Ok(Some(address)) => inventory.hosts.push(Host { id, address, instance }),
+            Ok(Some(address)) => inventory.hosts.push(Host { id, address, instance, selector }),
             Ok(None) => without_address.push(instance),
             Err(problem) => bad_ways.push(BadWay { host: id, name: instance.name, problem }),
         }

@@ -14,6 +14,8 @@ pub struct Host {
     pub address: SshAddress,
     /// The instance as its cloud describes it.
     pub instance: Instance,
+    /// Which of the target's selectors found it: the first of them, counted from 0.
+    pub selector: usize,
 }
 
 /// An instance's identity across clouds: `aws:i-0abc`, `gcp:1234567890`, `static:db1`.

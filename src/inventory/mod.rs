@@ -1,14 +1,15 @@
 //! Selectors to hosts: ask the providers side by side, merge, refuse doubt.
 //!
 //! `providers` makes a provider of each selector, [`discover`] asks them all and merges their
-//! answers, `address` and `login` choose how each host is reached, [`host`] is the result. A [`Narrowing`]
-//! chooses some of them; [`natural()`] is the order of their names.
+//! answers, `address` and `login` choose how each host is reached, [`host`] is the result; `host_keys` asks what the
+//! clouds know of their keys. A [`Narrowing`] chooses some of them; [`natural()`] is the order of their names.
 //!
 //! Not in here: how a cloud is asked (that is the provider crates'), and what is done with hosts.
 
 mod address;
 mod discover;
 pub mod host;
+mod host_keys;
 mod login;
 mod narrow;
 mod natural;
@@ -18,6 +19,7 @@ pub(crate) mod testing;
 
 pub use discover::{Inventory, InventoryError, ask, discover, merge};
 pub use host::{Host, HostId, SshAddress};
+pub use host_keys::{HostKeysError, host_keys};
 pub use login::{BadWay, WayProblem, proxy_command};
 pub use narrow::{NarrowError, Narrowed, Narrowing};
 pub use natural::natural;

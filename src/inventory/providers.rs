@@ -1,6 +1,6 @@
 //! A provider for each selector: the one place that knows which clouds this build has.
 
-use provider_core::{Provider, ProviderName};
+use provider_core::{HostKeySource, Provider, ProviderName};
 
 use crate::config::{Select, Source};
 
@@ -18,6 +18,22 @@ pub fn provider(select: &Select) -> Result<Box<dyn Provider>, NotBuiltIn> {
         #[cfg(feature = "azure")]
         Source::Azure(source) => Ok(Box::new(azure(source))),
         #[cfg(not(all(feature = "aws", feature = "gcp", feature = "azure")))]
+        other => Err(NotBuiltIn { provider: other.provider() }),
+    }
+}
+
+/// Who knows the host keys of the instances that `select` finds; nobody, where they are published nowhere.
+///
+/// # Errors
+/// When this build was made without that cloud.
+pub(super) fn host_key_source(select: &Select) -> Result<Option<Box<dyn HostKeySource>>, NotBuiltIn> {
+    match &select.source {
+        Source::Static(_) | Source::Azure(_) => Ok(None),
+        #[cfg(feature = "aws")]
+        Source::Aws(source) => Ok(Some(Box::new(aws(source)))),
+        #[cfg(feature = "gcp")]
+        Source::Gcp(source) => Ok(Some(Box::new(gcp(source)))),
+        #[cfg(not(all(feature = "aws", feature = "gcp")))]
         other => Err(NotBuiltIn { provider: other.provider() }),
     }
 }

@@ -33,6 +33,7 @@ pub(crate) fn host(id: &str, name: &str) -> Host {
         id: HostId::new(&instance.provider, &instance.id),
         address: SshAddress { host: "10.0.0.1".into(), port: None, user: Some("deploy".into()) },
         instance,
+        selector: 0,
     }
 }
 
@@ -55,6 +56,7 @@ pub(crate) fn target(select: Vec<Select>) -> Target {
     let one = NonZeroUsize::MIN;
     Target {
         name: "web".into(),
+        words: "web".into(),
         app: "shop".parse().expect("app"),
         min_hosts: one,
         select,

@@ -31,6 +31,8 @@ struct ScopeCount {
     waiting: Option<String>,
     /// A request was tried again.
     waited: bool,
+    /// How many instances have been asked for their host keys, and how many are to be.
+    keys: (usize, usize),
 }
 
 impl Discovery {
@@ -55,6 +57,10 @@ impl Discovery {
                 let said = mem::replace(&mut count.waited, true);
                 return (!said).then_some(line);
             }
+            Step::HostKeys { read, of } => {
+                count.keys = (count.keys.0.max(read), of);
+                count.waiting = None;
+            }
             Step::Done { matched } => {
                 *count.matched.get_or_insert(0) += matched;
                 count.waiting = None;
@@ -67,6 +73,10 @@ impl Discovery {
 
     /// The display as it stands at `now`.
     pub(super) fn lines(&self, now: Timestamp, width: usize, screen: &Screen) -> Vec<String> {
+        if let Some((read, of)) = self.keys() {
+            let head = format!("host keys  {} of {}", words::number(read), words::number(of));
+            return vec![cells::cut(&head, width, screen.signs().ellipsis)];
+        }
         let done = self.scopes.values().filter(|count| count.matched.is_some()).count();
         let read: usize = self.scopes.values().map(|count| count.read).sum();
         let head = format!(
@@ -95,8 +105,25 @@ impl Discovery {
         lines
     }
 
+    /// How many instances have been asked for their host keys, and how many are to be; `None` before any.
+    fn keys(&self) -> Option<(usize, usize)> {
+        // A provider counts all of its scopes together.
+        let mut by_provider = BTreeMap::<&str, (usize, usize)>::new();
+        for (scope, count) in &self.scopes {
+            let provider = scope.as_str().split(' ').next().unwrap_or_default();
+            let (read, of) = by_provider.entry(provider).or_default();
+            (*read, *of) = ((*read).max(count.keys.0), (*of).max(count.keys.1));
+        }
+        let all = by_provider.values().fold((0, 0), |(read, of), keys| (read + keys.0, of + keys.1));
+        (all.1 > 0).then_some(all)
+    }
+
     /// What it gave and cost, in a line.
     pub(super) fn conclusion(&self, now: Timestamp) -> String {
+        if let Some((read, of)) = self.keys() {
+            let elapsed = words::duration(self.elapsed(now));
+            return format!("asked for the host keys of {read} of {}, {elapsed}", words::count(of, "host"));
+        }
         let matched: usize = self.scopes.values().filter_map(|count| count.matched).sum();
         let calls: usize = self.scopes.values().map(|count| count.calls).sum();
         let mut by_provider = BTreeMap::<&str, usize>::new();

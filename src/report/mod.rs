@@ -27,6 +27,7 @@ mod failures;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod heartbeat;
+mod host_keys;
 mod hosts;
 mod human;
 mod json;
@@ -55,6 +56,7 @@ mod tests;
 
 pub use check::{Check, Finding};
 pub use pipeline::Pipeline;
+pub use host_keys::HostKeyRow;
 pub use record::{Gaps, HostRecord, Record, Status};
 pub use reporter::{Builder, Destination, Detail, Format, Reporter};
 pub use run::{ReportError, RunReporter};

@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::{
     check::{self, Check},
     discovery::Discovery,
+    host_keys::{self, HostKeyJson, HostKeyRow},
     hosts::{self, HostJson},
     human::{Clock, Human, Stage, warning},
     json::{Json, harmless},
@@ -223,6 +224,16 @@ impl Reporter {
             Format::Json => self.print_json(&hosts().map(HostJson::from).collect::<Vec<_>>()),
         }
         self.stage.err.print(&hosts::gaps(gaps, &self.stage.err_screen));
+        self.flush();
+    }
+
+    /// The result of `host-keys`.
+    pub fn show_host_keys(&self, rows: &[HostKeyRow]) {
+        self.end_discovery();
+        match self.format {
+            Format::Human => self.stage.out.print(&host_keys::screenful(rows, &self.stage.out_screen)),
+            Format::Json => self.print_json(&rows.iter().map(HostKeyJson::from).collect::<Vec<_>>()),
+        }
         self.flush();
     }
 

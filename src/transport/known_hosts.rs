@@ -15,12 +15,14 @@
 
 use std::{
     fmt::Write as _,
-    fs::DirBuilder,
+    fs::{self, DirBuilder},
     io::{self, Write as _},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
+use jiff::Timestamp;
+use provider_core::HostKey;
 use sha2::{Digest, Sha256};
 
 use crate::{config::HostKeys, inventory::HostId};
@@ -30,7 +32,7 @@ const LONGEST: usize = 200;
 
 /// The folder of known host keys.
 #[derive(Clone, Debug)]
-pub(super) struct KnownHosts {
+pub struct KnownHosts {
     folder: PathBuf,
     /// As the value of `UserKnownHostsFile`.
     option: String,
@@ -65,7 +67,10 @@ pub enum KnownHostsError {
 
 impl KnownHosts {
     /// The folder, created if need be, and fit to be written in if `trust` needs that.
-    pub(super) fn open(folder: &Path, trust: HostKeys) -> Result<Self, KnownHostsError> {
+    ///
+    /// # Errors
+    /// When it cannot be made or written in, or not be told to `ssh`.
+    pub fn open(folder: &Path, trust: HostKeys) -> Result<Self, KnownHostsError> {
         // `ssh` splits the value at blanks unless it is quoted, and expands `%`, `${…}` and a first `~` in it.
         let folder = std::path::absolute(folder)
             .map_err(|source| KnownHostsError::Create { folder: folder.to_owned(), source })?;
@@ -80,7 +85,7 @@ impl KnownHosts {
             .create(&folder)
             .map_err(|source| KnownHostsError::Create { folder: folder.clone(), source })?;
         match trust {
-            HostKeys::AcceptNew => {
+            HostKeys::AcceptNew | HostKeys::Cloud => {
                 try_to_write(&folder).map_err(|source| KnownHostsError::Write { folder: folder.clone(), source })?;
             }
             // Nothing is ever added: keys that came with a read-only image will do.
@@ -96,9 +101,66 @@ impl KnownHosts {
     }
 
     /// The file of one host.
-    pub(super) fn file(&self, id: &HostId) -> PathBuf {
+    pub fn file(&self, id: &HostId) -> PathBuf {
         self.folder.join(alias(id))
     }
+}
+
+/// Keys as they stand in one host's file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// Every plain key, in the file's order.
+    pub keys: Vec<HostKey>,
+    /// When the file was written last.
+    pub since: Option<Timestamp>,
+}
+
+impl KnownHosts {
+    /// What the file of one host holds; nothing, where it cannot be read, which `ssh` will say.
+    pub fn remembered(&self, id: &HostId) -> Remembered {
+        let file = self.file(id);
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        let since = fs::metadata(&file).and_then(|it| it.modified()).ok().and_then(|time| time.try_into().ok());
+        let key = |line: &str| line.split_once(' ').and_then(|(_, key)| key.parse().ok());
+        Remembered { keys: lines(&text).filter_map(key).collect(), since }
+    }
+
+    /// Whether anything stands in the file of one host that `ssh` could check its key by.
+    pub fn holds_a_key(&self, id: &HostId) -> bool {
+        fs::read_to_string(self.file(id)).is_ok_and(|text| lines(&text).next().is_some())
+    }
+
+    /// Makes these the keys of one host, in place of what its file held.
+    ///
+    /// # Errors
+    /// When they cannot be written down.
+    pub fn remember(&self, id: &HostId, keys: &[HostKey]) -> Result<(), KnownHostsError> {
+        let failed = |source| KnownHostsError::Write { folder: self.folder.clone(), source };
+        let alias = alias(id);
+        let text: String = keys.iter().map(|key| format!("{alias} {key}\n")).collect();
+        // Whole or not at all, for an `ssh` may read it just now.
+        let mut file = tempfile::Builder::new().prefix(".new").tempfile_in(&self.folder).map_err(failed)?;
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        file.persist(self.file(id)).map_err(|error| failed(error.error))?;
+        Ok(())
+    }
+
+    /// Forgets the keys of one host, and says whether there were any.
+    ///
+    /// # Errors
+    /// When its file cannot be removed.
+    pub fn forget(&self, id: &HostId) -> Result<bool, KnownHostsError> {
+        match fs::remove_file(self.file(id)) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(KnownHostsError::Write { folder: self.folder.clone(), source }),
+        }
+    }
+}
+
+/// The lines that say something.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
 /// Makes a file and removes it. It holds something, for a full disk still takes empty ones.

@@ -7,7 +7,7 @@
 //! Reading order of the one over OpenSSH: `openssh` (the transport itself),
 //! `jump` (the hosts on the way), `gate` and `pacing` (when a handshake may begin), `ssh_command` (the command line),
 //! `master` (the process and its phases) on its `process_group`, `ssh_log` and `ssh_words` (why a login failed),
-//! `known_hosts`; then `exchange`, the `conversation`
+//! `known_hosts` and `host_key_facts`, `vouched` (who is not connected to); then `exchange`, the `conversation`
 //! with the guard and its `listener`, which know nothing of SSH.
 //!
 //! Not in here: retries, budgets, outcomes.
@@ -17,6 +17,7 @@ mod exchange;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod gate;
+mod host_key_facts;
 mod jump;
 mod known_hosts;
 mod limits;
@@ -30,6 +31,7 @@ mod ssh_log;
 mod ssh_words;
 #[cfg(test)]
 mod tests_sshd;
+mod vouched;
 
 use std::{fmt, time::Duration};
 
@@ -42,9 +44,10 @@ use crate::{
 };
 
 pub use self::{
-    known_hosts::KnownHostsError,
+    known_hosts::{KnownHosts, KnownHostsError},
     limits::{OpenFiles, raise_nofile_limit},
-    openssh::{OpenSsh, OpenSshConfig, OpenSshError},
+    openssh::{OfferedKey, OpenSsh, OpenSshConfig, OpenSshError},
+    vouched::{NoKey, Vouched},
 };
 
 /// Opens sessions to hosts.

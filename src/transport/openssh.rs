@@ -17,6 +17,7 @@ use std::{
 
 use async_trait::async_trait;
 use openssh::{Child, Error as MuxError, Session as Mux, Stdio};
+use provider_core::HostKey;
 use tempfile::TempDir;
 use tokio::{sync::watch, time::timeout};
 
@@ -25,8 +26,9 @@ use super::{
     conversation::{BrokenOff, Guard},
     exchange::{Streams, exchange, raised},
     gate::Gate,
+    host_key_facts::HostKeyFacts,
     jump::{JumpMaster, Jumps, Starter},
-    known_hosts::{KnownHosts, KnownHostsError, alias},
+    known_hosts::{KnownHosts, KnownHostsError, Remembered, alias},
     master::{Clocks, Master, Started},
     ssh_command::{Known, Login, Via},
     ssh_log::SshLog,
@@ -36,6 +38,7 @@ use crate::{
     config::{HostKeys, Target, Unfillable, Way},
     guard,
     inventory::{Host, proxy_command},
+    plan::quoted,
 };
 
 /// The longest path that `ssh` can listen on while it adds a suffix of its own, on every system.
@@ -63,6 +66,8 @@ pub struct OpenSshConfig {
     pub host_keys: HostKeys,
     /// The folder that remembers host keys, one file an instance.
     pub known_hosts_dir: PathBuf,
+    /// The words that mean the target on a command line, for the command that accepts a changed key.
+    pub target_words: String,
     /// How long the connection may take, up to the end of the key exchange, jump hosts included.
     pub connect_timeout: Duration,
     /// How long the login may take after that.
@@ -81,6 +86,7 @@ impl OpenSshConfig {
             config_file: ssh.config_file.clone(),
             host_keys: ssh.host_keys,
             known_hosts_dir,
+            target_words: target.words.clone(),
             connect_timeout: deploy.connect_timeout,
             auth_timeout: deploy.auth_timeout,
             handshakes: deploy.handshakes.get(),
@@ -123,6 +129,7 @@ pub struct OpenSsh {
     way: Way,
     jumps: Jumps,
     gate: Gate,
+    target_words: String,
 }
 
 impl OpenSsh {
@@ -145,6 +152,7 @@ impl OpenSsh {
             config_file: config.config_file,
             host_keys: config.host_keys,
             known_hosts: KnownHosts::open(&config.known_hosts_dir, config.host_keys)?,
+            prefer: None,
             connect_timeout: config.connect_timeout,
             fork_after_authentication: knows(&ssh, "ForkAfterAuthentication=no"),
         };
@@ -157,6 +165,7 @@ impl OpenSsh {
             jumps: Jumps::new(hops),
             gate: Gate::new(config.handshakes),
             way: config.way,
+            target_words: config.target_words,
             starter: Starter::new(ssh, login, clocks, socket_folder()?),
         })
     }
@@ -164,6 +173,65 @@ impl OpenSsh {
     /// The file that remembers the key of `host`.
     pub fn known_hosts_file(&self, host: &Host) -> PathBuf {
         self.starter.login.known_hosts.file(&host.id)
+    }
+}
+
+/// The key that a host shows to whoever connects.
+#[derive(Debug)]
+pub enum OfferedKey {
+    /// This.
+    Key(HostKey),
+    /// None was shown.
+    None(ConnectError),
+}
+
+impl OpenSsh {
+    /// Goes to `host` as a login would, and tells which key it shows. What is remembered is neither relied on nor
+    /// changed, but a key of the same type is asked for.
+    ///
+    /// # Errors
+    /// When that cannot be tried on this machine.
+    pub async fn offered_key(mut config: OpenSshConfig, host: &Host) -> Result<OfferedKey, OpenSshError> {
+        let Remembered { keys, .. } = KnownHosts::open(&config.known_hosts_dir, HostKeys::Strict)?.remembered(&host.id);
+        let scratch = socket_folder()?;
+        config.known_hosts_dir = scratch.path().join("known_hosts");
+        config.host_keys = HostKeys::AcceptNew;
+        let mut prober = Self::new(config)?;
+        prober.starter.login.prefer = keys.first().map(HostKey::kind);
+        let end = prober.connect(host).await;
+        // Whether the login went well or not: `ssh` writes the key down before that.
+        let shown = prober.starter.login.known_hosts.remembered(&host.id).keys.pop();
+        Ok(match (shown, end) {
+            (Some(key), Ok(connected)) => {
+                connected.session.close().await;
+                OfferedKey::Key(key)
+            }
+            (Some(key), Err(_)) => OfferedKey::Key(key),
+            (None, Err(error)) => OfferedKey::None(error),
+            (None, Ok(connected)) => {
+                connected.session.close().await;
+                OfferedKey::None(ConnectError {
+                    kind: ConnectFailure::Other,
+                    message:
+                        "it was logged in on without showing a plain key: does a certificate authority vouch for it?"
+                            .to_owned(),
+                    hint: None,
+                })
+            }
+        })
+    }
+
+    fn facts(&self, host: &Host, alias: String) -> HostKeyFacts {
+        let known_hosts = &self.starter.login.known_hosts;
+        let Remembered { keys, since } = known_hosts.remembered(&host.id);
+        HostKeyFacts {
+            alias,
+            file: known_hosts.file(&host.id),
+            remembered: keys,
+            since,
+            launched: host.instance.launched,
+            accept: format!("fleetwide host-keys {} --hosts {} --accept", self.target_words, quoted(host.id.as_str())),
+        }
     }
 }
 
@@ -188,6 +256,7 @@ impl Transport for OpenSsh {
             (None, None, Way::Jump(_)) => (Via::Nothing, SshLog::new(&alias)),
             (None, None, Way::Ssh | Way::Command(_)) => (Via::Ssh, SshLog::new(&alias)),
         };
+        let log = log.knowing(self.facts(host, alias));
         let Starter { ssh, login, clocks, .. } = &self.starter;
         let socket = self.starter.socket();
         let args = login.arguments(ssh, host, via, &socket)?;

@@ -28,6 +28,8 @@ pub(super) struct Login {
     pub(super) config_file: Option<PathBuf>,
     pub(super) host_keys: HostKeys,
     pub(super) known_hosts: KnownHosts,
+    /// The type of host key to be shown, of those that a host has.
+    pub(super) prefer: Option<&'static str>,
     pub(super) connect_timeout: Duration,
     /// Whether this `ssh` knows the option.
     pub(super) fork_after_authentication: Known,
@@ -89,9 +91,15 @@ impl Login {
         }
         let trust = match self.host_keys {
             HostKeys::AcceptNew => "accept-new",
-            HostKeys::Strict => "yes",
+            HostKeys::Strict | HostKeys::Cloud => "yes",
         };
         add("-o", &format!("StrictHostKeyChecking={trust}"));
+        match self.prefer {
+            // Its signatures have names of their own.
+            Some("ssh-rsa") => add("-o", &"HostKeyAlgorithms=^rsa-sha2-512,rsa-sha2-256"),
+            Some(kind) => add("-o", &format!("HostKeyAlgorithms=^{kind}")),
+            None => {}
+        }
         add("-o", &format!("HostKeyAlias={}", alias(&host.id)));
         add("-o", &format!("UserKnownHostsFile={}", self.known_hosts.option()));
         if let Some(file) = &self.identity_file {

@@ -11,6 +11,7 @@ use std::{borrow::Cow, collections::VecDeque};
 
 use super::{
     ConnectFailure,
+    host_key_facts::{HostKeyFacts, Offered},
     ssh_words::{Forwards, forwarded_to, hint_of, is_aftermath, is_refused_forward, recognise, refusal_in_banner},
 };
 
@@ -87,6 +88,8 @@ pub(super) struct SshLog {
     forgot: Option<String>,
     phase: Phase,
     forwards: Forwards,
+    /// What is known of the host's key.
+    facts: Option<HostKeyFacts>,
 }
 
 impl SshLog {
@@ -114,7 +117,13 @@ impl SshLog {
             forgot: None,
             phase: Phase::Connect,
             forwards: Forwards::default(),
+            facts: None,
         }
+    }
+
+    /// The same, by somebody who knows this of the host's key.
+    pub(super) fn knowing(self, facts: HostKeyFacts) -> Self {
+        Self { facts: Some(facts), ..self }
     }
 
     /// Takes one line, and says how far the login has come.
@@ -236,6 +245,9 @@ impl SshLog {
         if let Some(banner) = self.banner() {
             message = format!("{message}; the host said: {banner}");
         }
+        if let (ConnectFailure::HostKeyChanged, Some((message, hint))) = (kind, self.changed_key()) {
+            return Diagnosis { kind, message, hint: Some(hint) };
+        }
         if self.on_the_way() {
             message = format!("on the way to the host (jump host or ProxyCommand): {message}");
         }
@@ -292,7 +304,10 @@ impl SshLog {
                 "log in to the jump host once by hand, or add its key to your known_hosts"
             }
             ConnectFailure::HostKeyUnknown => {
-                "add the host's key to its known_hosts file, or use host_keys = \"accept-new\""
+                return Some(match &self.facts {
+                    Some(facts) => facts.unknown(self.offered()),
+                    None => "add the host's key to its known_hosts file, or use host_keys = \"accept-new\"".to_owned(),
+                });
             }
             ConnectFailure::LoginRefused => return Some(self.refused_login_hint()),
             ConnectFailure::ClosedEarly if self.banner().is_some() => {
@@ -312,6 +327,19 @@ impl SshLog {
             | ConnectFailure::Other => hint_of(kind)?,
         };
         Some(hint.to_owned())
+    }
+
+    /// What is said of the host's own key where it is known what it was before.
+    fn changed_key(&self) -> Option<(String, String)> {
+        self.facts.as_ref()?.changed(self.offered()?)
+    }
+
+    /// The key that the host itself showed.
+    fn offered(&self) -> Option<Offered<'_>> {
+        const SHOWN: &str = "debug1: Server host key: ";
+        // The jump hosts on the way to it showed theirs earlier.
+        let shown = self.lines.iter().rev().find_map(|line| line.strip_prefix(SHOWN))?;
+        if self.reached { Offered::parse(shown) } else { None }
     }
 
     fn changed_key_hint(&self) -> String {

@@ -11,6 +11,7 @@ mod demo;
 mod errors;
 mod faults;
 mod hangs;
+mod host_keys;
 mod interrupts;
 mod jumps;
 mod killed;

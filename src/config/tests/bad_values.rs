@@ -54,7 +54,7 @@ host_keys = "off"
        |
      4 | host_keys = "off"
        |             ^^^^^
-    hint: known: accept-new, strict
+    hint: known: accept-new, strict, cloud
     "#;
 
     no_select: r#"[targets.web]

@@ -98,7 +98,7 @@ fn host(n: usize) -> Host {
     };
     let address =
         SshAddress { host: format!("10.0.{}.{}", n / 250, n % 250), port: None, user: Some("deploy".to_owned()) };
-    Host { id: HostId::new(&provider, &instance.id), address, instance }
+    Host { id: HostId::new(&provider, &instance.id), address, instance, selector: 0 }
 }
 
 /// A deploy to these hosts: ten at once, no failure allowed.

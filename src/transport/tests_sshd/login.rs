@@ -8,6 +8,7 @@ use std::{
 };
 
 use futures::future::join_all;
+use provider_core::HostKey;
 
 use super::{
     super::{ConnectFailure, OpenSsh, OpenSshError, Transport},
@@ -54,8 +55,11 @@ async fn a_changed_host_key_is_refused_in_both_modes() {
         remember(&sshd, &transport, &sshd.wrong_host_key());
         let error = refusal(&transport, &host(&sshd, 0)).await;
         assert_eq!(error.kind, ConnectFailure::HostKeyChanged, "{error:?}");
-        let file = transport.known_hosts_file(&host(&sshd, 0));
-        assert!(error.hint.expect("a hint").contains(&*file.to_string_lossy()));
+        for key in [sshd.host_key(), sshd.wrong_host_key()] {
+            let fingerprint = key.parse::<HostKey>().expect("a key").fingerprint();
+            assert!(error.message.contains(&fingerprint), "{error:?}");
+        }
+        assert!(error.hint.expect("a hint").contains("fleetwide host-keys web --hosts "));
     }
 }
 

@@ -37,6 +37,7 @@ fn config(dir: &Path) -> OpenSshConfig {
         config_file: Some(dir.join("ssh_config")),
         host_keys: HostKeys::AcceptNew,
         known_hosts_dir: dir.join("known_hosts"),
+        target_words: "web".into(),
         connect_timeout: Duration::from_mins(1),
         auth_timeout: Duration::from_mins(1),
         handshakes: 10,

@@ -1,0 +1,45 @@
+//! Host keys from the clouds: asked for and written down before a host is connected to for the first time.
+
+use std::{collections::BTreeMap, path::Path};
+
+use provider_core::{Progress, Published};
+
+use super::DeployError;
+use crate::{
+    config::{HostKeys, Target},
+    inventory::{self, Host, HostId},
+    plan::quoted,
+    transport::{KnownHosts, NoKey, OpenSshError},
+};
+
+/// Writes down what the clouds know of the keys of those `hosts` that have none in the folder `known_hosts`, and gives
+/// the hosts that are still without one. Does nothing unless the target says `host_keys = "cloud"`.
+///
+/// # Errors
+/// When a cloud cannot be asked, or knows no host keys at all; when nothing can be written down.
+pub async fn pin_host_keys(
+    target: &Target,
+    hosts: impl IntoIterator<Item = &Host>,
+    known_hosts: &Path,
+    progress: &dyn Progress,
+) -> Result<BTreeMap<HostId, NoKey>, DeployError> {
+    let mut without = BTreeMap::new();
+    match target.ssh.host_keys {
+        HostKeys::AcceptNew | HostKeys::Strict => return Ok(without),
+        HostKeys::Cloud => {}
+    }
+    let folder = KnownHosts::open(known_hosts, HostKeys::Cloud).map_err(OpenSshError::from)?;
+    let new: Vec<&Host> = hosts.into_iter().filter(|host| !folder.holds_a_key(&host.id)).collect();
+    for (id, published) in inventory::host_keys(target, &new, progress).await? {
+        match published {
+            Published::Keys(keys) => folder.remember(&id, &keys).map_err(OpenSshError::from)?,
+            Published::Nothing { reason, hint } => {
+                let accept =
+                    format!("fleetwide host-keys {} --hosts {} --accept SHA256:…", target.words, quoted(id.as_str()));
+                let by_hand = format!("or, if you know the key's fingerprint, `{accept}`");
+                without.insert(id, NoKey { reason, hint: format!("{hint}; {by_hand}") });
+            }
+        }
+    }
+    Ok(without)
+}
