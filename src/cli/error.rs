@@ -148,7 +148,6 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
                 hints.push("no host was touched".to_owned());
                 hints
             }
-            HostKeysError::NotBuiltIn(error) => vec![format!("build it with `--features {}`", error.provider)],
         },
         DeployError::Inventory(error) => match error {
             InventoryError::Discovery { failures, found } => {

@@ -42,7 +42,7 @@ pub(super) fn of(error: &CliError) -> u8 {
             | DeployError::Secret { .. }
             | DeployError::Ssh(_) => USAGE,
             DeployError::HostKeys(error) => match error {
-                HostKeysError::Unpublished { .. } | HostKeysError::NotBuiltIn(_) => USAGE,
+                HostKeysError::Unpublished { .. } => USAGE,
                 HostKeysError::Clouds(_) => DISCOVERY,
             },
             DeployError::Inventory(error) => match error {

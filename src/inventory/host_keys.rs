@@ -7,7 +7,7 @@ use provider_core::{Instance, Progress, Published, ScopeError};
 
 use super::{
     host::{Host, HostId},
-    providers::{NotBuiltIn, host_key_source},
+    providers::host_key_source,
 };
 use crate::config::Target;
 
@@ -30,7 +30,7 @@ pub async fn host_keys(
     let mut questions = Vec::new();
     let mut unpublished = Vec::new();
     for (select, hosts) in by_selector.into_iter().filter_map(|(at, hosts)| Some((target.select.get(at)?, hosts))) {
-        match host_key_source(select)? {
+        match host_key_source(select) {
             Some(source) => questions.push((source, select.deadline, hosts)),
             None => unpublished.extend(hosts),
         }
@@ -63,9 +63,6 @@ pub enum HostKeysError {
     /// A cloud could not be asked.
     #[error("the host keys could not be had: {}", lines(.0))]
     Clouds(Vec<ScopeError>),
-    /// A cloud that this build lacks.
-    #[error(transparent)]
-    NotBuiltIn(#[from] NotBuiltIn),
 }
 
 impl HostKeysError {

@@ -204,7 +204,7 @@ async fn what_is_published_nowhere_is_no_connection() {
         let stage = Stage::new(cloud, 1, |_| PublishedKeys::default()).await;
         let refused = stage.deploy().await.expect(8).says("host key unknown");
         let said = stage.said(&refused);
-        insta::assert_snapshot!(format!("nothing published, {cloud:?}"), lines(&said, &["host key unknown", "hint"]));
+        insta::assert_snapshot!(format!("nothing_published_{cloud:?}"), lines(&said, &["host key unknown", "hint"]));
         stage.run(&["check", "web"]).await.expect(6).says("--accept SHA256:…");
         assert!(!stage.file().exists());
     }
