@@ -88,7 +88,7 @@ impl Output {
     pub(super) fn suits(self, verb: &Verb) -> Result<(), CliError> {
         let kinds: &[Self] = match verb {
             Verb::Deploy(_) | Verb::Run(_) | Verb::Demo(_) => &[Self::Human, Self::Stream, Self::Json],
-            Verb::Hosts(_) | Verb::Plan(_) | Verb::Check(_) => &[Self::Human, Self::Json],
+            Verb::Hosts(_) | Verb::HostKeys(_) | Verb::Plan(_) | Verb::Check(_) => &[Self::Human, Self::Json],
             Verb::Schema => &[Self::Human, Self::Json],
             Verb::Init(_) | Verb::Completions(_) => &[Self::Human],
         };

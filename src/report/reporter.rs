@@ -231,7 +231,7 @@ impl Reporter {
     pub fn show_host_keys(&self, rows: &[HostKeyRow]) {
         self.end_discovery();
         match self.format {
-            Format::Human => self.stage.out.print(&host_keys::screenful(rows, &self.stage.out_screen)),
+            Format::Human | Format::Stream => self.stage.out.print(&host_keys::screenful(rows, &self.stage.out_screen)),
             Format::Json => self.print_json(&rows.iter().map(HostKeyJson::from).collect::<Vec<_>>()),
         }
         self.flush();
