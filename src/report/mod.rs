@@ -55,8 +55,8 @@ mod words;
 mod tests;
 
 pub use check::{Check, Finding};
-pub use pipeline::Pipeline;
 pub use host_keys::HostKeyRow;
+pub use pipeline::Pipeline;
 pub use record::{Gaps, HostRecord, Record, Status};
 pub use reporter::{Builder, Destination, Detail, Format, Reporter};
 pub use run::{ReportError, RunReporter};
