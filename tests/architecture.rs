@@ -21,9 +21,10 @@ const FLOORS: [&[&str]; 10] = [
 ];
 
 /// Words that only these places may hold.
-const CONFINED: [(&str, &[&str]); 9] = [
+const CONFINED: [(&str, &[&str]); 10] = [
     ("clap::", &["src/cli/"]),
     ("clap_complete::", &["src/cli/"]),
+    ("clap_mangen::", &["src/cli/"]),
     ("openssh::", &["src/transport/openssh.rs"]),
     ("aws_sdk_ec2", &["providers/aws/"]),
     ("aws_config", &["providers/aws/"]),

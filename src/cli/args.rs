@@ -6,10 +6,12 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::engine::ArgValueCandidates;
 use provider_core::{StaticHost, TagMatch};
 
 use super::{
-    check, completions, demo, deploy, error::CliError, host_keys, hosts, init, narrow::NarrowArgs, numbers, plan, run,
+    check, completions, demo, deploy, error::CliError, host_keys, hosts, init, man, narrow::NarrowArgs, numbers, plan,
+    run,
 };
 use crate::config::{
     AddressKind, DeployTable, EnvValue, FailureLimit, HostKeys, HumanDuration, Jump, OnLost, Overrides, PortFrom,
@@ -50,6 +52,7 @@ pub(super) enum Verb {
     /// Print the JSON Schema of fleetwide.toml
     Schema,
     Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 /// Options of every verb.
@@ -90,7 +93,7 @@ impl Output {
             Verb::Deploy(_) | Verb::Run(_) | Verb::Demo(_) => &[Self::Human, Self::Stream, Self::Json],
             Verb::Hosts(_) | Verb::HostKeys(_) | Verb::Plan(_) | Verb::Check(_) => &[Self::Human, Self::Json],
             Verb::Schema => &[Self::Human, Self::Json],
-            Verb::Init(_) | Verb::Completions(_) => &[Self::Human],
+            Verb::Init(_) | Verb::Completions(_) | Verb::Man(_) => &[Self::Human],
         };
         if kinds.contains(&self) {
             return Ok(());
@@ -124,7 +127,7 @@ pub(super) enum PipelineKind {
 #[derive(Debug, Args)]
 pub(super) struct TargetArgs {
     /// The target in fleetwide.toml; needed when there are several, unless flags say where to look
-    #[arg(value_name = "TARGET")]
+    #[arg(value_name = "TARGET", add = ArgValueCandidates::new(completions::targets))]
     pub(super) target: Option<String>,
     #[command(flatten)]
     pub(super) select: SelectArgs,

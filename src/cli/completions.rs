@@ -1,16 +1,41 @@
-//! `completions`: a script that teaches a shell our words.
+//! `completions`: a script that teaches a shell our words, and what that script asks on TAB.
+//!
+//! The script calls the program itself with [`VARIABLE`] set, so that the targets of the project's
+//! file complete as well as verbs and flags, and the hosts that files list. No cloud is ever asked on TAB.
 
-use clap::{Args, CommandFactory};
-use clap_complete::Shell;
+use std::{
+    collections::BTreeSet,
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+};
 
-use super::args::Cli;
+use clap::{Args, CommandFactory, ValueEnum};
+use clap_complete::{CompleteEnv, Shell, engine::CompletionCandidate, env::Shells};
 
-/// Print a completion script for your shell
+use provider_core::Silent;
+use tokio::runtime;
+
+use super::{args::Cli, session::env};
+use crate::{
+    config::{Config, Overrides, Places, Source},
+    inventory,
+};
+
+/// The variable by which a shell's script asks for words.
+const VARIABLE: &str = "FLEETWIDE_COMPLETE";
+
+/// Print a completion script for your shell: verbs, flags, targets and listed hosts
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  fleetwide completions bash > /etc/bash_completion.d/fleetwide
-  fleetwide completions fish > ~/.config/fish/completions/fleetwide.fish")]
+  source <(fleetwide completions bash)                 in ~/.bashrc
+  source <(fleetwide completions zsh)                  in ~/.zshrc, after compinit
+  fleetwide completions fish | source                  in ~/.config/fish/config.fish
+  eval (fleetwide completions elvish | slurp)          in ~/.config/elvish/rc.elv
+  fleetwide completions powershell | Out-String | Invoke-Expression
+
+The script asks the program itself on every TAB; print it anew after an upgrade.")]
 pub(super) struct CompletionsArgs {
     /// Which shell
     #[arg(value_name = "SHELL")]
@@ -18,8 +43,87 @@ pub(super) struct CompletionsArgs {
 }
 
 /// The completion script.
-pub(super) fn script(args: &CompletionsArgs) -> Vec<u8> {
+pub(super) fn script(args: &CompletionsArgs) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "fleetwide", &mut text);
-    text
+    let name = args.shell.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+    if let Some(shell) = Shells::builtins().completer(&name) {
+        shell.write_registration(VARIABLE, "fleetwide", "fleetwide", "fleetwide", &mut text)?;
+    }
+    Ok(text)
+}
+
+/// Answers a shell that asks for words; false when none does.
+pub(super) fn answer() -> Result<bool, clap::Error> {
+    let here = std::env::current_dir().ok();
+    CompleteEnv::with_factory(Cli::command).var(VARIABLE).try_complete(std::env::args_os(), here.as_deref())
+}
+
+/// The targets of the configuration that the line so far means; none where it cannot be read, for a
+/// shell that completes has no place for an error.
+pub(super) fn targets() -> Vec<CompletionCandidate> {
+    configuration()
+        .map(|config| config.target_names())
+        .unwrap_or_default()
+        .into_iter()
+        .map(CompletionCandidate::new)
+        .collect()
+}
+
+/// The hosts that files list, of the targets that the line names or else of all. Those that only a
+/// cloud knows are not asked for: somebody waits with a finger on TAB.
+pub(super) fn hosts() -> Vec<CompletionCandidate> {
+    let (Some(config), Ok(runtime)) = (configuration(), runtime::Builder::new_current_thread().enable_all().build())
+    else {
+        return Vec::new();
+    };
+    let line = line();
+    let all = config.target_names();
+    let named: Vec<_> = all.iter().filter(|name| line.iter().any(|word| *word == name.as_str())).collect();
+    let targets = if named.is_empty() { all.iter().collect() } else { named };
+    let found = targets.into_iter().filter_map(|name| config.target(Some(name), &Overrides::default()).ok());
+    let listed = found.flat_map(|target| target.select).filter(|select| matches!(select.source, Source::Static(_)));
+    let known: BTreeSet<_> = listed
+        .filter_map(|select| runtime.block_on(inventory::ask(&select, &Silent)).ok()?.ok())
+        .flatten()
+        .map(|instance| instance.name)
+        .collect();
+    known.into_iter().map(CompletionCandidate::new).collect()
+}
+
+/// The line that is being completed.
+fn line() -> Vec<OsString> {
+    std::env::args_os().collect()
+}
+
+fn configuration() -> Option<Config> {
+    let named = config_flag(&line()).or_else(|| env("FLEETWIDE_CONFIG").map(PathBuf::from));
+    Config::load(&Places::new(named, std::env::current_dir().ok()?, &env)).ok()
+}
+
+/// The file that a line names with `--config`.
+fn config_flag(line: &[OsString]) -> Option<PathBuf> {
+    let mut words = line.iter();
+    while let Some(word) = words.next() {
+        if word == "--config" {
+            return words.next().map(PathBuf::from);
+        }
+        if let Some(file) = word.to_str().and_then(|word| word.strip_prefix("--config=")) {
+            return Some(Path::new(file).to_owned());
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_that_a_line_names_is_found() {
+        let line = |words: &str| words.split(' ').map(OsString::from).collect::<Vec<_>>();
+        assert_eq!(config_flag(&line("fleetwide deploy")), None);
+        assert_eq!(config_flag(&line("fleetwide --config a.toml deploy")), Some("a.toml".into()));
+        assert_eq!(config_flag(&line("fleetwide deploy --config=b.toml")), Some("b.toml".into()));
+        assert_eq!(config_flag(&line("fleetwide deploy --config")), None);
+    }
 }

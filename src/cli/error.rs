@@ -4,12 +4,13 @@ use std::{error::Error, fmt::Write as _, io, path::PathBuf, process::ExitStatus}
 
 use super::exit_code;
 use crate::{
-    config::ConfigError,
+    config::{ConfigError, SecretError},
     deploy::DeployError,
     inventory::{HostKeysError, InventoryError, NarrowError},
     plan::BadRevision,
     report::{Pipeline, ReportError, neutral},
     rollout::StopReason,
+    transport::OpenSshError,
 };
 
 /// A verb could not do its work.
@@ -105,8 +106,13 @@ impl CliError {
             }
             Self::Revision(RevisionError::Git(_)) => one("give the revision with --revision"),
             Self::Deploy(error) => deploy_hints(error),
+            Self::Report(ReportError::LogDir { source, .. } | ReportError::Record { source, .. }) => {
+                one(match source.kind() {
+                    io::ErrorKind::NotFound => "no host was touched; make the folder first (`mkdir -p`)",
+                    _ => "no host was touched; name a place that this user may write to",
+                })
+            }
             Self::Revision(RevisionError::Bad(_))
-            | Self::Report(_)
             | Self::Interrupted(_)
             | Self::Demo(_)
             | Self::Runtime(_)
@@ -130,8 +136,18 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
         }
         DeployError::MarkedScript(_) => one("save it as UTF-8 without a byte order mark"),
         DeployError::TooLong { .. } => one("put it in a file on the servers, or let the script fetch it"),
-        DeployError::Secret { .. } => Vec::new(),
-        DeployError::Ssh(_) => Vec::new(),
+        DeployError::Secret { source: SecretError::NoVariable(name), .. } => {
+            vec![format!("set {name} where Fleetwide runs; in a pipeline, hand this job the secret of that name")]
+        }
+        DeployError::Secret { source: SecretError::NoFile { .. }, .. } => {
+            one("the path is relative to the file that names it; let this user read it")
+        }
+        DeployError::Ssh(OpenSshError::Unreadable { .. }) => one(
+            "no host was touched; a path in fleetwide.toml is relative to that file, one of a flag or variable to here",
+        ),
+        DeployError::Ssh(OpenSshError::NoSsh | OpenSshError::KnownHosts(_) | OpenSshError::NoSockets { .. }) => {
+            Vec::new()
+        }
         DeployError::Narrow(NarrowError::NoSuchHost { near, known, .. }) if near.is_empty() => {
             vec![format!("no host was touched; there are {}, …: `fleetwide hosts` lists all", known.join(", "))]
         }
@@ -174,7 +190,7 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
                 "they are one machine found twice (exclude one), or in networks that overlap (reach one by another kind of `address`, or deploy to them apart)",
             ),
             InventoryError::TooFew { found: 0, .. } => one(
-                "no host was touched; see what the selector finds with `fleetwide hosts`, and check tags, scope and states",
+                "no host was touched; is a tag misspelt, does another region or account have them, are they stopped, or left out by `exclude`?",
             ),
             InventoryError::TooFew { .. } => {
                 one("no host was touched; `min_hosts` in the target says how few are too few")

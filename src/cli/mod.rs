@@ -14,6 +14,7 @@ pub mod exit_code;
 mod host_keys;
 mod hosts;
 mod init;
+mod man;
 mod narrow;
 mod numbers;
 mod plan;
@@ -22,6 +23,7 @@ mod run;
 mod session;
 mod signals;
 mod target;
+mod usage;
 
 use std::io::{self, Write};
 
@@ -35,13 +37,14 @@ use self::{
 
 /// Runs the program and gives its exit code.
 pub fn main() -> u8 {
+    match completions::answer() {
+        Ok(false) => {}
+        Ok(true) => return exit_code::SUCCESS,
+        Err(error) => return refuse(&error),
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(asked) => {
-            // Help and version are answers; anything else is a mistake in the usage.
-            let _ = asked.print();
-            return u8::try_from(asked.exit_code()).unwrap_or(exit_code::USAGE);
-        }
+        Err(asked) => return refuse(&asked),
     };
     match start(&cli) {
         Ok(code) => code,
@@ -51,6 +54,23 @@ pub fn main() -> u8 {
             error.exit_code()
         }
     }
+}
+
+/// Prints what clap has to say. Help and version are answers; anything else is a mistake in the usage.
+fn refuse(asked: &clap::Error) -> u8 {
+    use clap::error::ErrorKind;
+
+    // Nobody is left to be told when even this cannot be written.
+    let _ = match asked.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            asked.print()
+        }
+        _ => {
+            let line: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+            io::stderr().write_all(usage::render(asked, &line).as_bytes())
+        }
+    };
+    u8::try_from(asked.exit_code()).unwrap_or(exit_code::USAGE)
 }
 
 fn start(cli: &Cli) -> Result<u8, CliError> {
@@ -78,6 +98,7 @@ async fn run(cli: &Cli) -> Result<u8, CliError> {
             let schema = serde_json::to_string_pretty(&crate::config::schema()).map_err(io::Error::other);
             session::print(format!("{}\n", schema.map_err(CliError::Output)?).as_bytes())
         }
-        Verb::Completions(args) => session::print(&completions::script(args)),
+        Verb::Completions(args) => session::print(&completions::script(args).map_err(CliError::Output)?),
+        Verb::Man(args) => man::run(args),
     }
 }

@@ -3,8 +3,9 @@
 use std::{collections::BTreeSet, fs, num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, ValueHint};
+use clap_complete::engine::ArgValueCandidates;
 
-use super::{error::CliError, numbers};
+use super::{completions, error::CliError, numbers};
 use crate::{
     config::Target,
     inventory::{HostId, Narrowing},
@@ -17,7 +18,7 @@ use crate::{
 #[command(next_help_heading = "Some of the servers that are found")]
 pub(super) struct NarrowArgs {
     /// Only these, by name, id or address; `*` and `?` are wildcards (repeat, or commas)
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', add = ArgValueCandidates::new(completions::hosts))]
     hosts: Vec<String>,
     /// Only the hosts that did not succeed in the run of this report
     #[arg(long, value_name = "REPORT", value_hint = ValueHint::FilePath)]

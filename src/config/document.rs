@@ -91,7 +91,14 @@ impl Document {
         let span = error.span().unwrap_or_default();
         let line = Position::of(&self.text, span.start).bytes;
         let shown = if self.may_hide(&line) { Shown::Nothing } else { Shown::Line };
-        self.located(&span, Explained { message: error.message().to_owned(), hint: None }, shown)
+        let hint = if error.message().ends_with("expected `\"`") {
+            "a text begins and ends with a double quote, on one line"
+        } else if error.message() == "duplicate key" {
+            "it stands in this table twice: keep one of them"
+        } else {
+            "the file is TOML: a text stands in quotes, a list in [ ], a table in { } or below its [header]"
+        };
+        self.located(&span, Explained { message: error.message().to_owned(), hint: Some(hint.to_owned()) }, shown)
     }
 
     /// It is TOML, but not what the tables hold.

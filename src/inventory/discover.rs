@@ -18,7 +18,7 @@ use super::{
     natural,
     providers::{NotBuiltIn, provider},
 };
-use crate::config::{Exclude, Select, Target, Unaddressed};
+use crate::config::{Exclude, Regions, Select, Source, Target, Unaddressed};
 
 /// The hosts that a target's selectors gave, at a moment.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +57,8 @@ pub fn merge(target: &Target, answers: Vec<Result<Vec<Instance>, ProviderError>>
     let mut inventory = Inventory::default();
     let mut failures = Vec::new();
     let mut instances = BTreeMap::new();
-    let found = answers.iter().map(|answer| answer.as_ref().map_or_else(|error| error.found.len(), Vec::len)).sum();
+    let counts: Vec<usize> =
+        answers.iter().map(|answer| answer.as_ref().map_or_else(|error| error.found.len(), Vec::len)).collect();
     for (selector, (select, answer)) in target.select.iter().zip(answers).enumerate() {
         for instance in accept(select, answer, &mut inventory.missing, &mut failures) {
             let id = HostId::new(&instance.provider, &instance.id);
@@ -71,7 +72,7 @@ pub fn merge(target: &Target, answers: Vec<Result<Vec<Instance>, ProviderError>>
         }
     }
     if !failures.is_empty() {
-        return Err(InventoryError::Discovery { failures, found });
+        return Err(InventoryError::Discovery { failures, found: counts.iter().sum() });
     }
 
     let mut without_address = Vec::new();
@@ -95,7 +96,8 @@ pub fn merge(target: &Target, answers: Vec<Result<Vec<Instance>, ProviderError>>
 
     refuse_shared_addresses(&inventory.hosts)?;
     if inventory.hosts.len() < target.min_hosts.get() {
-        return Err(InventoryError::TooFew { found: inventory.hosts.len(), wanted: target.min_hosts });
+        let asked = target.select.iter().zip(counts).map(|(select, found)| asked(select, found)).collect();
+        return Err(InventoryError::TooFew { found: inventory.hosts.len(), wanted: target.min_hosts, asked });
     }
     inventory.hosts.sort_by(order);
     Ok(inventory)
@@ -221,12 +223,14 @@ pub enum InventoryError {
         second: HostId,
     },
     /// Fewer hosts than the target needs.
-    #[error("{} found, and the target needs at least {wanted}", hosts(*found))]
+    #[error("{} found, and the target needs at least {wanted}{}", hosts(*found), below(asked))]
     TooFew {
         /// How many were found.
         found: usize,
         /// How many are needed.
         wanted: NonZeroUsize,
+        /// Each selector, and how many instances it gave before anything was left out.
+        asked: Vec<String>,
     },
     /// A cloud that this build lacks.
     #[error(transparent)]
@@ -271,6 +275,29 @@ fn ways(bad: &[BadWay]) -> String {
     }
 }
 
+/// What was asked and what it gave, for a person who wonders why it was so little.
+fn asked(select: &Select, found: usize) -> String {
+    let within = match &select.source {
+        Source::Aws(aws) => match &aws.regions {
+            Regions::FromChain => String::new(),
+            Regions::All => "all regions".to_owned(),
+            Regions::Listed(regions) => regions.join(", "),
+        },
+        Source::Gcp(gcp) => gcp.projects.join(", "),
+        Source::Azure(azure) => azure.subscriptions.join(", "),
+        Source::Static(_) => String::new(),
+    };
+    let tags: Vec<String> = select.tags.iter().map(|(key, accepted)| format!("{key}={accepted}")).collect();
+    let states: Vec<_> = select.states.iter().map(|state| state.as_str()).collect();
+    let parts = [within, tags.join(" "), states.join(" or ")];
+    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    format!("{} ({}): {found}", select.source.provider(), parts.join("; "))
+}
+
+fn below(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("\n  {line}")).collect()
+}
+
 fn hosts(count: usize) -> String {
     match count {
         0 => "no host was".to_owned(),
@@ -287,7 +314,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::{PortFrom, Source, Way},
+        config::{PortFrom, Way},
         inventory::testing::{instance, target},
     };
 
@@ -335,7 +362,7 @@ mod tests {
     #[test]
     fn no_host_is_an_error() {
         let error = merge(&target(vec![select(false)]), vec![Ok(Vec::new())]).expect_err("none");
-        assert_eq!(error.to_string(), "no host was found, and the target needs at least 1");
+        assert_eq!(error.to_string(), "no host was found, and the target needs at least 1\n  static (running): 0");
     }
 
     #[test]

@@ -352,7 +352,11 @@ impl SshLog {
     }
 
     fn refused_login_hint(&self) -> String {
-        if let Some(line) = self.find("bad permissions").or_else(|| self.find("not accessible: ")) {
+        if let Some(line) = self.find("bad permissions") {
+            let key = line.split('"').nth(1).unwrap_or("the private key");
+            return format!("others can read {key}, so ssh does not use it: chmod 600 {key}");
+        }
+        if let Some(line) = self.find("not accessible: ") {
             return line.trim_start_matches("Warning: ").to_owned();
         }
         let keys = |prefix| -> Vec<&str> {

@@ -6,6 +6,7 @@
 #[path = "../harness/sshd.rs"]
 mod sshd;
 
+mod completions;
 mod data;
 mod demo;
 mod errors;
@@ -15,12 +16,12 @@ mod host_keys;
 mod interrupts;
 mod jumps;
 mod killed;
+mod man;
 mod narrowing;
 mod output;
 mod pipeline;
 mod project;
 mod ssh_fleet;
 mod statuses;
-mod strange_hosts;
 mod verbs;
 mod ways;

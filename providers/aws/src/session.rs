@@ -230,6 +230,8 @@ fn no_credentials(profile: Option<&str>, why: &str) -> Failure {
                 .to_owned(),
         ),
     };
+    // The SDK's own words for "none" name its types and not the places.
+    let why = if why.contains("no credentials found in chain") { "none found" } else { why };
     Failure::new(FailureKind::Credentials, format!("{why}; tried: {tried}"), hint)
 }
 

@@ -53,6 +53,7 @@ select = [{ provider = "aws" }
        |
      3 | [targets.web.ssh]
        | ^
+    hint: the file is TOML: a text stands in quotes, a list in [ ], a table in { } or below its [header]
     ";
 
     unclosed_text: r#"[targets.web]
@@ -62,6 +63,7 @@ app = "shop
        |
      2 | app = "shop
        |            ^
+    hint: a text begins and ends with a double quote, on one line
     "#;
 
     unclosed_secret: r#"[targets.web]
@@ -70,6 +72,7 @@ select = [{ provider = "aws" }]
 TOKEN = "hunter2
 "# => @r#"
     fleetwide.toml:4:17: invalid basic string, expected `"`
+    hint: a text begins and ends with a double quote, on one line
     "#;
 
     unclosed_inline_secret: r#"[targets.web]
@@ -78,6 +81,7 @@ select = [{ provider = "aws" }]
 env = { TOKEN = "hunter2 }
 "# => @r"
     fleetwide.toml:4:27: unclosed inline table, expected `}`
+    hint: the file is TOML: a text stands in quotes, a list in [ ], a table in { } or below its [header]
     ";
 
     unclosed_argument: r#"[targets.web]
@@ -88,6 +92,7 @@ args = [
 ]
 "# => @r#"
     fleetwide.toml:5:20: invalid basic string, expected `"`
+    hint: a text begins and ends with a double quote, on one line
     "#;
 
     key_twice: r#"[targets.web]
@@ -98,6 +103,7 @@ app = "b"
        |
      3 | app = "b"
        | ^^^
+    hint: it stands in this table twice: keep one of them
     "#;
 
     table_twice: r#"[targets.web]
@@ -108,6 +114,7 @@ select = [{ provider = "aws" }]
        |
      3 | [targets.web]
        |          ^^^
+    hint: it stands in this table twice: keep one of them
     ";
 
     control_characters: "[targets.web]\napp = \"\u{1b}[2J\"\n" => @r#"
@@ -115,5 +122,6 @@ select = [{ provider = "aws" }]
        |
      2 | app = "�[2J"
        |        ^
+    hint: the file is TOML: a text stands in quotes, a list in [ ], a table in { } or below its [header]
     "#;
 }

@@ -1,25 +1,32 @@
-//! The README's reference says what the code does: every key, every variable, every default.
+//! The references, the README's and the book's, name every key and every variable.
 
 use crate::config::{VARIABLES, schema};
 
-const README: &str = include_str!("../../../README.md");
+const REFERENCES: [(&str, &str); 2] = [
+    ("the README", include_str!("../../../README.md")),
+    ("the book", include_str!("../../../docs/src/configuration.md")),
+];
 
 #[test]
-fn it_names_every_variable() {
+fn they_name_every_variable() {
     for variable in VARIABLES {
-        assert!(README.contains(&format!("`{}`", variable.name)), "the README does not name {}", variable.name);
+        for (place, text) in REFERENCES {
+            assert!(text.contains(&format!("`{}`", variable.name)), "{place} does not name {}", variable.name);
+        }
     }
 }
 
 #[test]
-fn it_names_every_key() {
+fn they_name_every_key() {
     let schema = schema();
     let tables = schema["$defs"].as_object().expect("tables");
     for (table, definition) in tables {
         let Some(properties) = definition["properties"].as_object() else { continue };
         for key in properties.keys() {
-            let named = README.contains(&format!("`{key}`")) || README.contains(&format!("{key} = "));
-            assert!(named, "the README does not name `{key}` of {table}");
+            for (place, text) in REFERENCES {
+                let named = text.contains(&format!("`{key}`")) || text.contains(&format!("{key} = "));
+                assert!(named, "{place} does not name `{key}` of {table}");
+            }
         }
     }
 }

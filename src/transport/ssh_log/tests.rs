@@ -34,7 +34,7 @@ fn every_failure_of_openssh_9_2_is_recognised() {
         "login-refused" => LoginRefused, "root@127.0.77.1: Permission denied (publickey).", "user2 ED25519 SHA256:0b54qyBq";
         "too-many-failures" => LoginRefused, "Too many authentication failures", "user2 ED25519";
         "missing-identity" => LoginRefused, "Permission denied", "Identity file /home/ops/nope not accessible";
-        "open-identity" => LoginRefused, "Permission denied", "Load key \"/home/ops/user-open\": bad permissions";
+        "open-identity" => LoginRefused, "Permission denied", "chmod 600 /home/ops/user-open";
         "encrypted-identity" => LoginRefused, "Permission denied", "it may have a passphrase";
         "closed-at-once" => ClosedEarly, "Connection reset by 127.0.77.2 port 1002", "MaxStartups";
         "closed-in-kex" => ClosedEarly, "Connection closed by 127.0.77.2", "PerSourcePenalties";
