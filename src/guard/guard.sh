@@ -15,6 +15,8 @@
 #   { lifeline & deadline & awk -> launcher, later the script } | supervise, with the pump as its child
 # Everything that happens is a line in that pipe, and `supervise` is the only one that acts on it.
 
+# bash takes these from SHELLOPTS.
+set +aCefuvx
 nl='
 '
 letters=ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_
@@ -29,6 +31,12 @@ refuse() {
   exit 1
 }
 bad() { refuse bad-request "$*"; }
+# What a tool says is read here, so it must not be in another language.
+words() {
+  LC_ALL=C
+  export LC_ALL
+  "$@"
+}
 
 # What the request says is checked again here: the far end may be older, newer, or not us.
 name() {
@@ -66,7 +74,7 @@ request() {
     *) exit 1 ;;
   esac
   [ "$version" = 1 ] || bad "this guard speaks version 1, not $version"
-  mode='' app='' run='' attempt='' fence='' deadline='' grace='' lost='' revision=- skip1=0 skip2=0 size='' text=''
+  mode='' app='' run='' attempt='' fence='' deadline='' grace='' lost='' revision=- skip1=0 skip2=0 size='' text='' host='' direct=''
   while read -r key a b; do
     case $key in
       mode) mode=$a ;;
@@ -84,11 +92,26 @@ request() {
       resume) skip1=$a skip2=$b ;;
       arg)
         value arg "$a"
+        word=''
         launch 'set -- "$@" @' "$a"
         ;;
       # Where the script's own path belongs, which only this host knows.
-      self) text="$text${nl}set -- \"\$@\" \"\$fw_self\"" ;;
+      # With no word in front of it, it is a program by itself.
+      self)
+        direct=$word
+        text="$text${nl}set -- \"\$@\" \"\$fw_self\""
+        ;;
+      needs)
+        value needs "$a"
+        e=$(printf %b. "$a")
+        e=${e%.}
+        case $e in
+          */*) [ -f "$e" ] && [ -x "$e" ] ;;
+          *) command -v "$e" ;;
+        esac || refuse no-tool "this host has no program $a, which the script's first line asks for"
+        ;;
       env)
+        [ "$a" = FLEETWIDE_HOST_ID ] && host=$b
         case $a in
           '' | [0-9]* | *[!$letters]*) bad "env has a bad name: $a" ;;
         esac
@@ -119,8 +142,13 @@ request() {
 }
 
 tools() {
-  for t in awk head; do
-    command -v $t >/dev/null || refuse no-tool "this host has no $t"
+  # Each keeps its descriptors from what it starts, or does not hand on every byte.
+  t=${ZSH_VERSION:+zsh}${KSH_VERSION:+ksh}${YASH_VERSION:+yash}
+  [ -z "$t" ] || refuse no-tool "this host's sh is $t; the guard knows dash, bash and busybox ash"
+  e=''
+  [ "$skip1$skip2" = 00 ] || e='dd'
+  for t in awk cat chmod head mkdir mv rm sleep wc $e; do
+    command -v "$t" >/dev/null || refuse no-tool "this host has no $t"
   done
   # awk forks the launcher, so it is no group leader, and each of these becomes one without a fork of its own.
   if command -v setsid >/dev/null; then leader='setsid sh'
@@ -219,7 +247,7 @@ keepers() {
 }
 
 # Runs the launcher and says how it ended. A shell cannot tell `exit 143` from a death by TERM; awk can, but not all
-# in one way: 256 + signal from system(), or the raw wait status from close(), or that divided by 256.
+# in one way: 256 + signal from system(), or the raw wait status, or that divided by 256.
 spawn() {
   printf '%s\n' "$text" | {
     exec 8<&0 </dev/null
@@ -231,6 +259,7 @@ spawn() {
         died = system(probe)
         if (died == 265) r = system(run)
         else if (died * 256 == 9) r = raw(system(run) * 256)
+        else if (died == 9 && system("exit 1") == 256) r = raw(system(run))
         else if ((died = piped(probe)) == 265) r = piped(run)
         else if (died == 9) r = raw(piped(run))
         else r = "untold"
@@ -407,6 +436,10 @@ attach() {
     [ $n -gt 0 ] || refuse never-started "an earlier guard of $run-$attempt died before it started the script; try the next attempt"
     sleep $tick
   done
+  e=$host
+  recall "$dir/host" e
+  [ "$e" = "$host" ] || [ -z "$host" ] ||
+    refuse no-home "$dir is ${e}'s, which shares this home folder"
   head -c "$size" >/dev/null
   previous=-
   recall "$dir/previous" previous

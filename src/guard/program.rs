@@ -30,6 +30,24 @@ impl<'a> Program<'a> {
         };
         Self { interpreter }
     }
+
+    /// The programs that the host must have for the first line to do anything: the interpreter, and what `env` is to find.
+    pub(super) fn needs(&self) -> Vec<&'a [u8]> {
+        let [interpreter, argument @ ..] = &self.interpreter[..] else { return Vec::new() };
+        let mut needs = vec![*interpreter];
+        if interpreter.rsplit(|&byte| byte == b'/').next() == Some(b"env")
+            && let [argument] = argument
+        {
+            // With -S, `env` takes its only argument apart; without, it is one word.
+            let words: Vec<&[u8]> = match argument.strip_prefix(b"-S") {
+                Some(rest) => rest.split(|&byte| is_blank(byte)).filter(|word| !word.is_empty()).collect(),
+                None => vec![argument],
+            };
+            let program = words.into_iter().find(|word| !word.contains(&b'='));
+            needs.extend(program.filter(|word| !word.starts_with(b"-") && !word.contains(&b'\\')));
+        }
+        needs
+    }
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -46,6 +64,26 @@ fn trim(mut line: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::Program;
+
+    #[test]
+    fn what_env_is_to_find_is_needed_too() {
+        let needs = |script: &'static str| -> Vec<String> {
+            Program::of(script.as_bytes())
+                .needs()
+                .into_iter()
+                .map(|word| String::from_utf8_lossy(word).into_owned())
+                .collect()
+        };
+        assert_eq!(needs("#!/bin/sh -e\n"), ["/bin/sh"]);
+        assert_eq!(needs("echo"), ["sh"]);
+        assert_eq!(needs("\u{7f}ELF..."), Vec::<String>::new());
+        assert_eq!(needs("#!/usr/bin/env node\n"), ["/usr/bin/env", "node"]);
+        assert_eq!(needs("#!/usr/bin/env -S A=1  python3 -u\n"), ["/usr/bin/env", "python3"]);
+        assert_eq!(needs("#!env -Snode\n"), ["env", "node"]);
+        for untold in ["#!/usr/bin/env\n", "#!/usr/bin/env -i\n", "#!/usr/bin/env -S -i sh\n", "#!/usr/bin/env A=1\n"] {
+            assert_eq!(needs(untold), ["/usr/bin/env"], "{untold}");
+        }
+    }
 
     #[test]
     fn the_first_line_is_read_as_the_kernel_reads_it() {

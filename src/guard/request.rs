@@ -144,7 +144,7 @@ impl GuardRequest {
             header.variable(name, value)?;
         }
         let script = match &self.work {
-            Work::Deploy(deploy) => header.deploy(deploy)?,
+            Work::Deploy(deploy) => header.deploy(deploy, self.env.contains_key("PATH"))?,
             Work::Run { command } => {
                 header.line("mode", "run");
                 for word in ["sh", "-c", command, "sh"] {
@@ -199,7 +199,8 @@ impl Header {
     }
 
     /// Says what a deploy needs, the words before the script's arguments last; gives the bytes of the script.
-    fn deploy<'a>(&mut self, deploy: &'a Deploy) -> Result<&'a [u8], RequestError> {
+    /// Where programs are to be found by `env` is not known on the host if the script is given a `PATH`.
+    fn deploy<'a>(&mut self, deploy: &'a Deploy, own_path: bool) -> Result<&'a [u8], RequestError> {
         check_name("the app", &deploy.app)?;
         check_name("the run", &deploy.run)?;
         if deploy.fence >= 10_u64.pow(15) {
@@ -216,7 +217,11 @@ impl Header {
             Some("") => return Err(RequestError::EmptyRevision),
             Some(revision) => self.line("revision", escape(revision.as_bytes())),
         }
-        for word in Program::of(&deploy.script).interpreter {
+        let program = Program::of(&deploy.script);
+        for word in program.needs().into_iter().filter(|word| !own_path || word.contains(&b'/')) {
+            self.line("needs", escape(word));
+        }
+        for word in program.interpreter {
             self.argument("the script's first line", word)?;
         }
         self.0.push_str("self\n");
@@ -284,7 +289,7 @@ mod tests {
     fn a_deploy_says_everything_and_then_the_script() {
         let expected =
             b"deadline 2\ngrace 3\nlost kill\nenv A x\\0040\\0047y\\0047\\0012\nmode deploy\napp shop\nrun 01JRUN\n\
-            attempt 2\nfence 1700000000000\nresume 5 6\nrevision v1\narg /usr/bin/env\narg bash\\0040-e\nself\n\
+            attempt 2\nfence 1700000000000\nresume 5 6\nrevision v1\nneeds /usr/bin/env\nneeds bash\\0040-e\narg /usr/bin/env\narg bash\\0040-e\nself\n\
             arg \\0055-flag\narg \nscript 25\ngo\n#!/usr/bin/env bash -e\n\0\xff";
         let sent = header(&request(Work::Deploy(deploy())));
         assert_eq!(String::from_utf8_lossy(&sent), String::from_utf8_lossy(expected));

@@ -42,33 +42,43 @@ no_write() {
 }
 busy() { refuse busy "run $1 of $app is still under way on this host"; }
 
-# flock is let go by the kernel whatever happens to us. Without it, a symbolic link is made, which is atomic, and
+# flock is let go by the kernel whatever happens to us. Without it, or on a file system without locks, a symbolic link is made, which is atomic, and
 # whose target names its owner; one whose owner is dead is taken over.
 lock() {
   holder=''
   if command -v flock >/dev/null; then
     exec 9>>"$state/lock"
-    flock -n 9 || { recall "$state/lock" holder; busy "${holder:-(unknown)}"; }
-    locked=flock
-    echo "$run-$attempt" >"$state/lock"
-  else
-    birth $$
-    me="$boot $$ $b $run-$attempt"
-    tries=0
-    until ln -s "$me" "$state/owner"; do
-      tries=$((tries + 1))
-      [ $tries -lt 9 ] || no_write "cannot make $state/owner"
-      them=$(readlink "$state/owner") || continue
-      # shellcheck disable=SC2086
-      set -- $them
-      [ "$1" = "$boot" ] && alive "$2" "$3" && busy "$4"
-      # Two may find it stale; what was moved away decides whether it was.
-      mv "$state/owner" "$state/owner.$$" || continue
-      [ "$(readlink "$state/owner.$$")" = "$them" ] || { mv "$state/owner.$$" "$state/owner"; busy '(unknown)'; }
-      rm -f "$state/owner.$$"
-    done
-    locked=symlink
+    e=$(words flock -n 9 2>&1)
+    case $?$e in
+      0*)
+        locked=flock
+        echo "$run-$attempt" >"$state/lock"
+        return
+        ;;
+      # The file system has no locks (NFS): util-linux exits with 71 or 65 then, busybox says so.
+      71* | 65* | *'No locks'* | *'ot supported'* | *'ot implemented'*) ;;
+      *)
+        recall "$state/lock" holder
+        busy "${holder:-(unknown)}"
+        ;;
+    esac
   fi
+  birth $$
+  me="$boot $$ $b $run-$attempt"
+  tries=0
+  until ln -s "$me" "$state/owner"; do
+    tries=$((tries + 1))
+    [ $tries -lt 9 ] || no_write "cannot make $state/owner"
+    them=$(readlink "$state/owner") || continue
+    # shellcheck disable=SC2086
+    set -- $them
+    [ "$1" = "$boot" ] && alive "$2" "$3" && busy "$4"
+    # Two may find it stale; what was moved away decides whether it was.
+    mv "$state/owner" "$state/owner.$$" || continue
+    [ "$(readlink "$state/owner.$$")" = "$them" ] || { mv "$state/owner.$$" "$state/owner"; busy '(unknown)'; }
+    rm -f "$state/owner.$$"
+  done
+  locked=symlink
 }
 unlock() {
   case $locked in
@@ -91,9 +101,9 @@ prepare() {
   umask 077
   boot=-
   recall /proc/sys/kernel/random/boot_id boot || boot=$(sysctl -n kern.boottime)
-  e=$( (LC_ALL=C mkdir -p "$state/runs" && : >>"$state/lock") 2>&1) || no_write "$e"
+  e=$( (words mkdir -p "$state/runs" && : >>"$state/lock") 2>&1) || no_write "$e"
   format=1
-  recall "$state/format" format || e=$(record "$state/format" 1 2>&1) || no_write "$state/format: $e"
+  recall "$state/format" format || e=$(words record "$state/format" 1 2>&1) || no_write "$state/format: $e"
   case $format in
     1) ;;
     *[!0123456789]*) bad "$state/format is damaged: remove it" ;;
@@ -120,18 +130,23 @@ prepare() {
   previous=-
   recall "$state/revision" previous
   value "$state/revision is damaged: remove it; it" "$previous"
-  e=$(LC_ALL=C mkdir "$dir" 2>&1) || { [ -d "$dir" ] && attach; no_write "$e"; }
+  e=$(words mkdir "$dir" 2>&1) || { [ -d "$dir" ] && attach; no_write "$e"; }
   birth $$
   store "$dir/script" || {
     rm -rf "$dir"
     no_write "the script could not be stored whole: $e"
+  }
+  [ -z "$direct" ] || [ -x "$dir/script" ] || {
+    rm -rf "$dir"
+    refuse read-only "no program can be started in $dir: it is mounted noexec"
   }
 }
 # The run directory and the fence; what the tools say goes to e.
 store() {
   e=$(
     {
-      printf '%s\n' "$boot" "$$ $b" >"$dir/process" && head -c "$size" >"$1" && chmod 700 "$1" && printf '%s\n' "$previous" >"$dir/previous" &&
+      words :
+      printf '%s\n' "$boot" "$$ $b" >"$dir/process" && printf '%s\n' "$host" >"$dir/host" && head -c "$size" >"$1" && chmod 700 "$1" && printf '%s\n' "$previous" >"$dir/previous" &&
         printf '%s\n' "$revision" >"$dir/revision" && : >"$dir/stdout" && : >"$dir/stderr" && reserve "$dir/end" && reserve "$dir/cause" &&
         printf '%s\n' "$revision" >"$state/revision.new" && { [ "$fence" = "$seen" ] || record "$state/fence" "$fence"; }
     } 2>&1

@@ -306,6 +306,9 @@ impl<'a> Conversation<'a> {
     }
 
     fn reproach(&self) -> String {
+        if !self.order_sent {
+            return "the script never started: the connection ended before it was sent".to_owned();
+        }
         if !self.open.stdout {
             return "the connection ended before the host said how the script ended".to_owned();
         }

@@ -4,7 +4,7 @@
 use super::{OutputSink, RemoteExit, Stream};
 use crate::guard::{Control, Mark, Nonce, Parsed, ProtocolError, StderrParser, StdoutParser};
 
-/// So much of what is not the script's is kept: the beginning of a login shell's complaint.
+/// So much of the beginning and of the end of what is not the script's is kept: a login shell may greet, and then complain.
 const REMARK: usize = 300;
 
 /// What a stretch of a stream held; the gravest, if several things.
@@ -129,8 +129,13 @@ impl Listener {
         if let Some(error) = &self.stray.error {
             return Some(error.to_string());
         }
-        let text = String::from_utf8_lossy(&self.stray.noise);
-        let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+        let text = [String::from_utf8_lossy(&self.stray.noise), String::from_utf8_lossy(&self.stray.late_noise)];
+        let mut lines = text.iter().flat_map(|it| it.lines()).map(str::trim).filter(|line| !line.is_empty());
+        let first = lines.next()?;
+        let line = match lines.next_back() {
+            Some(last) if last != first => format!("{first} … {last}"),
+            Some(_) | None => first.to_owned(),
+        };
         Some(line.chars().filter(|c| !c.is_control()).collect())
     }
 }
@@ -148,13 +153,18 @@ fn drop_control<'a, L>(parsed: &Parsed<'a, L>) -> Option<&'a [u8]> {
 struct Stray {
     /// The beginning of what came before the guard's first word.
     noise: Vec<u8>,
+    /// The end of what came after that.
+    late_noise: Vec<u8>,
     /// The first thing that the guard should not have said.
     error: Option<ProtocolError>,
 }
 
 impl Stray {
     fn noise(&mut self, bytes: &[u8]) -> Heard {
-        self.noise.extend_from_slice(&bytes[..bytes.len().min(REMARK - self.noise.len())]);
+        let (early, late) = bytes.split_at(bytes.len().min(REMARK - self.noise.len()));
+        self.noise.extend_from_slice(early);
+        self.late_noise.extend_from_slice(&late[late.len().saturating_sub(REMARK)..]);
+        self.late_noise.drain(..self.late_noise.len().saturating_sub(REMARK));
         Heard::Noise
     }
 

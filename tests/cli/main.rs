@@ -23,5 +23,6 @@ mod pipeline;
 mod project;
 mod ssh_fleet;
 mod statuses;
+mod strange_hosts;
 mod verbs;
 mod ways;

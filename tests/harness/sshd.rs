@@ -32,6 +32,7 @@ pub(crate) struct SshdBuilder {
     hosts: u8,
     max_startups: String,
     options: Vec<String>,
+    world: Option<String>,
 }
 
 impl SshdBuilder {
@@ -52,9 +53,17 @@ impl SshdBuilder {
         self
     }
 
-    /// A further line of its configuration.
+    /// A further line of its configuration, where `$DIR` is the server's folder.
     pub(crate) fn option(mut self, line: &str) -> Self {
         self.options.push(line.to_owned());
+        self
+    }
+
+    /// Lines for `sh`, run as root before the server starts, in a mount namespace that it has to itself and that ends
+    /// with it: so it can see other accounts, file systems and tools than the rest of this machine. `$DIR` is its
+    /// folder. Such a server plays one host, whose state is in its home folder.
+    pub(crate) fn within(mut self, setup: &str) -> Self {
+        self.world = Some(setup.to_owned());
         self
     }
 
@@ -81,7 +90,8 @@ impl SshdBuilder {
         let start = |(number, addresses): (usize, &[Ipv4Addr])| {
             let config = dir.path().join(format!("sshd_config-{number}"));
             fs::write(&config, self.config(dir.path(), addresses, port)).expect("writes");
-            let mut server = Command::new(sshd)
+            let mut server = self
+                .command(sshd, dir.path())
                 .args(["-D", "-e", "-f"])
                 .arg(&config)
                 .stdin(Stdio::null())
@@ -99,6 +109,14 @@ impl SshdBuilder {
         sshd
     }
 
+    fn command(&self, sshd: &str, dir: &Path) -> Command {
+        let Some(setup) = &self.world else { return Command::new(sshd) };
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private", "sh", "-euc"]);
+        command.arg(format!("{setup}\nexec \"$@\"")).args(["sh", sshd]).env("DIR", dir);
+        command
+    }
+
     fn config(&self, dir: &Path, addresses: &[Ipv4Addr], port: u16) -> String {
         let home = dir.display();
         let mut lines = vec![
@@ -114,8 +132,9 @@ impl SshdBuilder {
             format!("MaxStartups {}", self.max_startups),
         ];
         lines.extend(addresses.iter().map(|address| format!("ListenAddress {address}")));
-        lines.extend(self.options.iter().cloned());
-        for address in addresses {
+        lines.extend(self.options.iter().map(|line| line.replace("$DIR", &home.to_string())));
+        // What Match sets would outweigh what the options say of the environment.
+        for address in addresses.iter().filter(|_| self.world.is_none()) {
             lines.push(format!("Match LocalAddress {address}"));
             lines.push(format!("  SetEnv XDG_STATE_HOME={home}/state-{address}"));
         }
@@ -136,7 +155,7 @@ pub(crate) struct Sshd {
 impl Sshd {
     /// A server with one address and nothing special.
     pub(crate) fn builder() -> SshdBuilder {
-        SshdBuilder { hosts: 1, max_startups: "200".to_owned(), options: Vec::new() }
+        SshdBuilder { hosts: 1, max_startups: "200".to_owned(), options: Vec::new(), world: None }
     }
 
     /// Where it listens.

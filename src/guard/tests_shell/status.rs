@@ -4,14 +4,15 @@ use super::{
     host::{Host, Shell, deploy, run},
     on_every_shell,
 };
-use crate::guard::{Cause, GroupState, ScriptStatus};
+use crate::guard::{Cause, GroupState, Refusal, ScriptStatus};
 
 on_every_shell!(
     the_shell_is_the_one_meant,
     every_exit_status_is_exact,
     every_signal_is_named,
     every_awk_tells_the_same,
-    a_missing_command_is_127
+    a_missing_command_is_127,
+    a_missing_interpreter_is_told_before_the_start
 );
 
 const STATUSES: [u8; 14] = [0, 1, 2, 126, 127, 128, 129, 130, 137, 143, 194, 200, 254, 255];
@@ -76,7 +77,17 @@ fn every_awk_tells_the_same(shell: Shell) {
 fn a_missing_command_is_127(shell: Shell) {
     let host = Host::new(shell);
     assert_eq!(host.status(&run("no-such-command")), ScriptStatus::Exited(127));
-    let seen = host.finish(&deploy("#!/no/such/interpreter\n"));
-    assert_eq!(seen.trailer().status, ScriptStatus::Exited(127));
-    assert!(String::from_utf8_lossy(&seen.stderr).contains("/no/such/interpreter"), "{seen:?}");
+    assert_eq!(host.status(&deploy("no-such-command")), ScriptStatus::Exited(127));
+}
+
+/// Which is not the script's own 127.
+fn a_missing_interpreter_is_told_before_the_start(shell: Shell) {
+    let host = Host::new(shell);
+    for line in ["#!/no/such/interpreter", "#!/usr/bin/env no-such-interpreter"] {
+        let seen = host.finish(&deploy(format!("{line}\n")));
+        let (reason, text) = seen.refusal();
+        assert_eq!(reason, Refusal::NoTool);
+        assert!(text.contains(line.rsplit(['!', ' ']).next().unwrap()), "{text}");
+    }
+    assert!(!host.state().exists());
 }

@@ -3,6 +3,7 @@
 mod login;
 mod processes;
 mod scripts;
+#[expect(dead_code, reason = "the tests of the whole program use the rest of it")]
 #[path = "../../../tests/harness/sshd.rs"]
 mod sshd;
 mod ways;

@@ -1,0 +1,270 @@
+//! One strange host, and what becomes of a deploy to it.
+
+use std::{fs, thread, time::Duration};
+
+use serde_json::{Value, json};
+
+use crate::{
+    project::{Finished, Project, eventually, processes_with},
+    sshd::Sshd,
+};
+
+/// The only argument of the script: what a shell would make something of.
+const ARGUMENT: &str = "it's \"$HOME\" `id` \\ !x ü";
+
+/// Succeeds for `v1`, and ends for all others with a status that looks like a signal.
+pub(super) const SCRIPT: &str = r#"#!/bin/sh
+echo ran >>"$PROOF"
+printf '%s\n' "to $FLEETWIDE_REVISION from $FLEETWIDE_PREVIOUS_REVISION with $1"
+echo loud >&2
+[ "$FLEETWIDE_REVISION" = v1 ] || exit 143
+"#;
+
+/// What is to become of a host.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fate {
+    /// Both the script that succeeds and the one that fails run once, and are reported as they were.
+    Works,
+    /// The script never starts, and the message holds these words.
+    Unreachable(&'static str),
+    /// The same; and what hangs there in place of the script is left to hang.
+    Hangs(&'static str),
+}
+
+/// A host to be: what is said of it here is done when it starts.
+#[derive(Clone, Debug)]
+pub(super) struct StrangeHost {
+    shell: String,
+    user: u32,
+    home: String,
+    path: String,
+    environment: Vec<String>,
+    setup: String,
+    options: Vec<String>,
+    files: Vec<(String, String)>,
+}
+
+impl StrangeHost {
+    /// A host with nothing strange about it.
+    pub(super) fn new() -> Self {
+        Self {
+            shell: "/bin/bash".to_owned(),
+            user: 0,
+            home: "$DIR/home".to_owned(),
+            path: "/usr/bin:/bin".to_owned(),
+            environment: Vec::new(),
+            setup: String::new(),
+            options: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+
+    /// The login shell.
+    pub(super) fn shell(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.shell);
+        self
+    }
+
+    /// Whom the account belongs to; root, unless told.
+    pub(super) fn user(mut self, id: u32) -> Self {
+        self.user = id;
+        self
+    }
+
+    /// The account's home folder, which is not made then.
+    pub(super) fn home(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.home);
+        self
+    }
+
+    /// The `PATH` of a login. `$DIR` is the host's own folder.
+    pub(super) fn path(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.path);
+        self
+    }
+
+    /// `NAME=value` in the environment of a login.
+    pub(super) fn env(mut self, variable: &str) -> Self {
+        self.environment.push(variable.to_owned());
+        self
+    }
+
+    /// Lines for `sh`, run as root where only this host can see what they do.
+    pub(super) fn setup(mut self, lines: &str) -> Self {
+        self.setup.push_str(lines);
+        self.setup.push('\n');
+        self
+    }
+
+    /// A line of the server's configuration.
+    pub(super) fn option(mut self, line: &str) -> Self {
+        self.options.push(line.to_owned());
+        self
+    }
+
+    /// A file in the home folder.
+    pub(super) fn file(mut self, name: &str, text: &str) -> Self {
+        self.files.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
+    /// These tools of this machine, and no others. `name=program` is a program under another name.
+    pub(super) fn only(self, tools: &[&str]) -> Self {
+        let mut links = "mkdir -p $DIR/bin\n".to_owned();
+        for tool in tools {
+            let (name, program) = tool.split_once('=').unwrap_or((tool, tool));
+            links.push_str(&format!("ln -s \"$(command -v {program})\" $DIR/bin/{name}\n"));
+        }
+        self.setup(&links).path("$DIR/bin")
+    }
+
+    /// A tool that is not what its name says, found before all others.
+    pub(super) fn shim(self, name: &str, script: &str) -> Self {
+        let path = self.path.clone();
+        let quoted = format!("#!/bin/sh\n{script}\n").replace('\'', "'\\''");
+        let made =
+            format!("mkdir -p $DIR/shims\nprintf '%s' '{quoted}' >$DIR/shims/{name}\nchmod 755 $DIR/shims/{name}");
+        let host = self.setup(&made);
+        if path.starts_with("$DIR/shims:") { host } else { host.path(&format!("$DIR/shims:{path}")) }
+    }
+
+    /// Starts it, with a project that deploys to it.
+    pub(super) fn start(&self) -> Stage {
+        assert!(rustix::process::getuid().is_root(), "strange hosts are made with mounts: run these tests as root");
+        let account = format!(
+            "cp /etc/passwd $DIR/passwd; echo \"strange:x:{0}:{0}::{1}:{2}\" >>$DIR/passwd\n\
+             mount --bind $DIR/passwd /etc/passwd; chmod 755 $DIR; touch $DIR/proof; chmod 666 $DIR/proof\n",
+            self.user, self.home, self.shell
+        );
+        let mut world = account;
+        if self.home == "$DIR/home" {
+            world.push_str(&format!("mkdir $DIR/home; chown {} $DIR/home\n", self.user));
+        }
+        for (name, text) in &self.files {
+            let quoted = text.replace('\'', "'\\''");
+            world.push_str(&format!(
+                "mkdir -p \"$(dirname $DIR/home/{name})\"; printf '%s\\n' '{quoted}' >$DIR/home/{name}\n"
+            ));
+        }
+        world.push_str(&self.setup);
+        let variables: Vec<_> = self.environment.iter().map(|it| format!("\"{it}\"")).collect();
+        // One line, for sshd obeys the first one only.
+        let environment = format!("SetEnv \"PATH={}\" {}", self.path, variables.join(" "));
+        // The second address is for those that have a twin.
+        let mut builder = Sshd::builder().hosts(2).within(&world).option(&environment);
+        for option in &self.options {
+            builder = builder.option(option);
+        }
+        Stage::new(builder.start())
+    }
+}
+
+/// A strange host at work, and a project whose only host it is.
+#[derive(Debug)]
+pub(super) struct Stage {
+    pub(super) sshd: Sshd,
+    pub(super) project: Project,
+}
+
+impl Stage {
+    fn new(sshd: Sshd) -> Self {
+        let project = Project::with_config(&format!(
+            "[targets.web]\napp = \"shop\"\n\
+             select = [ {{ provider = \"static\", hosts = [ {{ name = \"strange\", address = \"{}\" }} ] }} ]\n\
+             [targets.web.ssh]\nuser = \"strange\"\nport = {}\nidentity_file = \"{}\"\nconfig_file = \"{}\"\n\
+             [targets.web.deploy]\nscript = \"deploy.sh\"\nargs = [ {} ]\nenv = {{ PROOF = \"{}\" }}\n\
+             retries = 0\ntimeout = \"2m\"\nkill_grace = \"2s\"\nmax_failures = \"100%\"\n",
+            sshd.addresses()[0],
+            sshd.port(),
+            sshd.login_key().display(),
+            sshd.client_config().display(),
+            json!(ARGUMENT),
+            sshd.dir().join("proof").display(),
+        ));
+        project.write("deploy.sh", SCRIPT);
+        Self { sshd, project }
+    }
+
+    /// Deploys a revision; what the report says of the host.
+    pub(super) fn deploy(&self, revision: &str) -> Value {
+        let Finished { code, stdout, stderr } =
+            self.project.run(&["deploy", "web", "--revision", revision, "--report", "report.json"]);
+        assert!(matches!(code, Some(0 | 7)), "exit code {code:?}\n-- stdout\n{stdout}\n-- stderr\n{stderr}");
+        self.project.report("report.json")["hosts"][0].clone()
+    }
+
+    /// Deploys this script instead.
+    pub(super) fn deploy_script(&self, script: impl AsRef<[u8]>) -> Value {
+        fs::write(self.project.path("deploy.sh"), script).expect("a script");
+        self.deploy("v1")
+    }
+
+    /// How often a script has run.
+    pub(super) fn runs(&self) -> usize {
+        fs::read_to_string(self.sshd.dir().join("proof")).expect("the proof").lines().count()
+    }
+
+    /// Waits until nothing of ours runs on the host.
+    pub(super) fn await_silence(&self) {
+        let mark = self.sshd.dir().join("home");
+        eventually(
+            Duration::from_secs(30),
+            || processes_with(&mark).is_empty().then_some(()),
+            || format!("still running: {:#?}", processes_with(&mark)),
+        );
+    }
+
+    /// Checks that the host comes to this.
+    pub(super) fn meets(&self, fate: Fate) {
+        let first = self.deploy("v1");
+        match fate {
+            Fate::Works => {
+                ran(&first, "succeeded", 0, &format!("to v1 from  with {ARGUMENT}"));
+                let second = self.deploy("v2");
+                ran(&second, "failed", 143, &format!("to v2 from v1 with {ARGUMENT}"));
+                assert_eq!(self.runs(), 2, "each attempt runs once");
+            }
+            Fate::Unreachable(reason) | Fate::Hangs(reason) => {
+                unreachable(&first, reason);
+                assert_eq!(self.runs(), 0, "what is unreachable has not run: {first:#}");
+            }
+        }
+        if !matches!(fate, Fate::Hangs(_)) {
+            self.await_silence();
+        }
+    }
+}
+
+/// Checks the true end of a script that ran.
+pub(super) fn ran(host: &Value, outcome: &str, status: u8, stdout: &str) {
+    assert_eq!((&host["outcome"], &host["exit_status"]), (&json!(outcome), &json!(status)), "{host:#}");
+    assert_eq!(host["stdout_tail"], stdout, "{host:#}");
+    assert_eq!(host["stderr_tail"], "loud", "{host:#}");
+}
+
+/// Checks that nothing started, and that the one reason for it is this.
+pub(super) fn unreachable(host: &Value, reason: &str) {
+    assert_eq!(host["outcome"], "unreachable", "{host:#}");
+    let message = host["message"].as_str().expect("a reason");
+    assert!(message.contains(reason), "not for {reason:?}: {host:#}");
+    assert_eq!(message.lines().count(), 1, "{host:#}");
+}
+
+/// Tries every host, some at a time, and fails with the names of those that did not meet their fate.
+pub(super) fn all(rows: &[(&'static str, StrangeHost, Fate)]) {
+    let mut failed = Vec::new();
+    for some in rows.chunks(4) {
+        thread::scope(|scope| {
+            let running: Vec<_> = some
+                .iter()
+                .map(|(name, host, fate)| {
+                    let meets = move || host.start().meets(*fate);
+                    let named = thread::Builder::new().name((*name).to_owned());
+                    (name, named.spawn_scoped(scope, meets).expect("a thread"))
+                })
+                .collect();
+            failed.extend(running.into_iter().filter_map(|(name, row)| row.join().is_err().then_some(*name)));
+        });
+    }
+    assert!(failed.is_empty(), "these hosts did not meet their fate, for the reasons above: {failed:#?}");
+}
