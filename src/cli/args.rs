@@ -212,6 +212,9 @@ pub(super) struct PolicyArgs {
     /// What a running script does when contact is lost: finish or kill
     #[arg(long, value_name = "WHAT")]
     on_lost: Option<OnLost>,
+    /// Run it as root on the servers, by `sudo -n`
+    #[arg(long)]
+    sudo: bool,
     /// A variable for the script (repeat); for a secret, use the file's `{ env = "NAME" }`
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_variable)]
     env: Vec<(String, String)>,
@@ -254,6 +257,7 @@ impl SelectArgs {
                 identity_file: self.identity_file.clone(),
                 config_file: self.ssh_config.clone(),
                 host_keys: self.host_keys,
+                keepalive: None,
             },
             deploy: DeployTable { connect_timeout: self.connect_timeout, ..DeployTable::default() },
             ..Overrides::default()
@@ -270,6 +274,7 @@ impl PolicyArgs {
         deploy.timeout = self.timeout;
         deploy.idle_timeout = self.idle_timeout;
         deploy.on_lost = self.on_lost;
+        deploy.sudo = self.sudo.then_some(true);
         deploy.env.extend(self.env.iter().map(|(name, value)| (name.clone(), EnvValue::Plain(value.clone()))));
     }
 }

@@ -34,6 +34,9 @@ pub const AUTH_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time between TERM and KILL: what Docker and most init scripts give a process to put things in order.
 pub const KILL_GRACE: Duration = Duration::from_secs(10);
 
+/// Four of these without a word from a host, and it is taken for gone: within a minute.
+pub const KEEPALIVE: Duration = Duration::from_secs(15);
+
 /// Tries again where the script never started. Two outlast a reboot of a switch or one dropped handshake, and a
 /// third failed login in a row is where servers begin to ban clients.
 pub const RETRIES: u32 = 2;
@@ -49,7 +52,7 @@ pub const ADDRESS: [AddressKind; 2] = [AddressKind::PrivateIpv4, AddressKind::Pu
 
 /// Fills in what no layer said.
 pub(super) fn ssh(said: SshTable, unaddressed: Option<Unaddressed>) -> Ssh {
-    let SshTable { user, port, address, jump, proxy_command, identity_file, config_file, host_keys } = said;
+    let SshTable { user, port, address, jump, proxy_command, identity_file, config_file, host_keys, keepalive } = said;
     Ssh {
         user,
         port,
@@ -64,6 +67,7 @@ pub(super) fn ssh(said: SshTable, unaddressed: Option<Unaddressed>) -> Ssh {
         identity_file,
         config_file,
         host_keys: host_keys.unwrap_or_default(),
+        keepalive: keepalive.map_or(KEEPALIVE, Into::into),
     }
 }
 
@@ -82,6 +86,7 @@ pub(super) fn deploy(said: DeployTable) -> Deploy {
         concurrency: said.concurrency.unwrap_or(CONCURRENCY),
         handshakes: said.handshakes.unwrap_or(HANDSHAKES),
         retries: said.retries.unwrap_or(RETRIES),
+        sudo: said.sudo.unwrap_or(false),
         idempotent: said.idempotent.unwrap_or(false),
         max_failures: said.max_failures.unwrap_or(MAX_FAILURES),
     }

@@ -99,6 +99,9 @@ pub struct SshTable {
     pub config_file: Option<PathBuf>,
     /// A host key never seen before: "accept-new" (the default) or "strict". A changed one is always refused.
     pub host_keys: Option<HostKeys>,
+    /// How often a silent host is asked whether it is still there; after four questions without an answer it is
+    /// looked for again. Whole seconds. Default: "15s".
+    pub keepalive: Option<HumanDuration>,
 }
 
 /// What is run on the servers, and how.
@@ -130,6 +133,8 @@ pub struct DeployTable {
     pub handshakes: Option<NonZeroUsize>,
     /// How often a host is tried again whose script never started. Default: 2.
     pub retries: Option<u32>,
+    /// The script runs as root, by `sudo -n`, and is watched and ended as root. Default: false.
+    pub sudo: Option<bool>,
     /// The script may be started again on a host with which contact was lost. Default: false.
     pub idempotent: Option<bool>,
     /// How many hosts may fail before no further one is started: a number, or a percentage such as "5%". Default: 0.

@@ -174,6 +174,7 @@ impl SshTable {
             identity_file: self.identity_file.or(weaker.identity_file),
             config_file: self.config_file.or(weaker.config_file),
             host_keys: self.host_keys.or(weaker.host_keys),
+            keepalive: self.keepalive.or(weaker.keepalive),
         }
     }
 
@@ -214,6 +215,7 @@ impl DeployTable {
             concurrency: self.concurrency.or(weaker.concurrency),
             handshakes: self.handshakes.or(weaker.handshakes),
             retries: self.retries.or(weaker.retries),
+            sudo: self.sudo.or(weaker.sudo),
             idempotent: self.idempotent.or(weaker.idempotent),
             max_failures: self.max_failures.or(weaker.max_failures),
         }

@@ -236,6 +236,8 @@ pub struct Ssh {
     pub config_file: Option<PathBuf>,
     /// How host keys are trusted.
     pub host_keys: HostKeys,
+    /// How often a silent host is asked whether it is still there.
+    pub keepalive: Duration,
 }
 
 /// What is run on the hosts, and how.
@@ -265,6 +267,8 @@ pub struct Deploy {
     pub handshakes: NonZeroUsize,
     /// How many times a host is tried again whose script never started.
     pub retries: u32,
+    /// The script runs as root.
+    pub sudo: bool,
     /// The script may be started again after a lost connection.
     pub idempotent: bool,
     /// How many hosts may fail before nothing new is started.

@@ -69,6 +69,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("FLEETWIDE_IDENTITY_FILE", "`ssh.identity_file`", |o, text| one(&mut o.ssh.identity_file, text)),
     variable("FLEETWIDE_SSH_CONFIG", "`ssh.config_file`", |o, text| one(&mut o.ssh.config_file, text)),
     variable("FLEETWIDE_HOST_KEYS", "`ssh.host_keys`", |o, text| one(&mut o.ssh.host_keys, text)),
+    variable("FLEETWIDE_KEEPALIVE", "`ssh.keepalive`", |o, text| one(&mut o.ssh.keepalive, text)),
     variable("FLEETWIDE_SCRIPT", "`deploy.script`", |o, text| one(&mut o.deploy.script, text)),
     variable("FLEETWIDE_TIMEOUT", "`deploy.timeout`", |o, text| one(&mut o.deploy.timeout, text)),
     variable("FLEETWIDE_CONNECT_TIMEOUT", "`deploy.connect_timeout`", |o, text| {
@@ -81,6 +82,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("FLEETWIDE_CONCURRENCY", "`deploy.concurrency`", |o, text| one(&mut o.deploy.concurrency, text)),
     variable("FLEETWIDE_HANDSHAKES", "`deploy.handshakes`", |o, text| one(&mut o.deploy.handshakes, text)),
     variable("FLEETWIDE_RETRIES", "`deploy.retries`", |o, text| one(&mut o.deploy.retries, text)),
+    variable("FLEETWIDE_SUDO", "`deploy.sudo`", |o, text| one(&mut o.deploy.sudo, text)),
     variable("FLEETWIDE_IDEMPOTENT", "`deploy.idempotent`", |o, text| one(&mut o.deploy.idempotent, text)),
     variable("FLEETWIDE_MAX_FAILURES", "`deploy.max_failures`", |o, text| one(&mut o.deploy.max_failures, text)),
 ];

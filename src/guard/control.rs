@@ -54,10 +54,14 @@ pub enum Refusal {
     Full,
     /// The host lacks a tool that the guard needs.
     NoTool,
-    /// An earlier guard of this attempt died before it started the script.
+    /// This attempt has not started the script, and will not: its guard died before it could, or the request never came.
     NeverStarted,
+    /// A file of the host's record holds what no guard writes; the text is its path.
+    Damaged,
     /// The request does not follow the protocol.
     BadRequest,
+    /// The guard was to run as root, and `sudo` did not let it. No guard says this, for none came to run.
+    NoSudo,
 }
 
 /// How a script came to its end.
@@ -93,8 +97,10 @@ pub enum ScriptStatus {
     Exited(u8),
     /// A signal killed it.
     Signaled(Signal),
-    /// Nobody saw its end: its guard was killed, or the host went down. Or it could not be killed.
+    /// Nobody saw its end: its guard was killed. Or it could not be killed.
     Unknown,
+    /// Nobody saw its end, for the host went down before it.
+    Rebooted,
 }
 
 /// A signal's name on that host, without `SIG`: numbers differ between systems. A number where the host had no name.
@@ -119,13 +125,15 @@ pub enum Cause {
     Idle,
 }
 
-/// What is left of a script's process group.
+/// What is left of a script's process group, and, after anything but a natural end, of processes that left it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GroupState {
     /// No process.
     Gone,
     /// At least one process. After anything but a natural end: it could not be killed.
     Alive,
+    /// Only processes of another user, which the guard may not signal: `sudo` inside the script started them.
+    Denied,
 }
 
 impl Signal {
@@ -149,6 +157,7 @@ impl fmt::Display for ScriptStatus {
             Self::Exited(code) => write!(f, "exit status {code}"),
             Self::Signaled(signal) => write!(f, "killed by {signal}"),
             Self::Unknown => f.write_str("unknown end"),
+            Self::Rebooted => f.write_str("unknown end before a reboot"),
         }
     }
 }
@@ -215,6 +224,7 @@ fn refusal(word: &str) -> Option<Refusal> {
         "full" => Refusal::Full,
         "no-tool" => Refusal::NoTool,
         "never-started" => Refusal::NeverStarted,
+        "damaged" => Refusal::Damaged,
         "bad-request" => Refusal::BadRequest,
         _ => return None,
     })
@@ -231,6 +241,7 @@ fn trailer(words: &str) -> Option<Trailer> {
     let status = match kind {
         "exit" => ScriptStatus::Exited(value.parse().ok()?),
         "signal" => ScriptStatus::Signaled(Signal::named(value)?),
+        "unknown" if value == "reboot" => ScriptStatus::Rebooted,
         "unknown" => ScriptStatus::Unknown,
         _ => return None,
     };
@@ -245,6 +256,7 @@ fn trailer(words: &str) -> Option<Trailer> {
     let group = match group {
         "gone" => GroupState::Gone,
         "alive" => GroupState::Alive,
+        "denied" => GroupState::Denied,
         _ => return None,
     };
     Some(Trailer { status, cause, group, stdout: count(stdout)?, stderr: count(stderr)?, record })
@@ -279,6 +291,8 @@ mod tests {
             record: Record::Kept,
         };
         assert_eq!(Control::parse("end signal RTMIN+3 timeout alive - 9"), Ok(Control::Ended(trailer.clone())));
+        let rebooted = Trailer { status: ScriptStatus::Rebooted, group: GroupState::Denied, ..trailer.clone() };
+        assert_eq!(Control::parse("end unknown reboot timeout denied - 9"), Ok(Control::Ended(rebooted)));
         let lost = Trailer { record: Record::Lost, ..trailer };
         assert_eq!(Control::parse("end signal RTMIN+3 timeout alive - 9 unrecorded"), Ok(Control::Ended(lost)));
         assert_eq!(Mark::parse("started"), Ok(Mark::Started));

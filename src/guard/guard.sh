@@ -52,11 +52,8 @@ number() {
   [ ${#2} -le 15 ] || bad "$1 is too big: $2"
 }
 # A value is printable ASCII with every other byte as \0ooo: it can stand between single quotes.
-value() {
-  case $2 in
-    *[!$letters\\./:=@%+,-]*) bad "$1 is not escaped" ;;
-  esac
-}
+escaped() { case $1 in *[!$letters\\./:=@%+,-]*) return 1 ;; esac; }
+value() { escaped "$2" || bad "$1 is not escaped"; }
 
 # Appends to the launch text what gives the escaped value $2 back; $1 is how it is used, with `@` for the value.
 launch() {
@@ -74,7 +71,7 @@ request() {
     *) exit 1 ;;
   esac
   [ "$version" = 1 ] || bad "this guard speaks version 1, not $version"
-  mode='' app='' run='' attempt='' fence='' deadline='' grace='' lost='' revision=- skip1=0 skip2=0 size='' text='' host='' direct=''
+  mode='' only='' app='' run='' attempt='' fence='' deadline='' grace='' lost='' revision=- skip1=0 skip2=0 size='' text='' host='' direct=''
   while read -r key a b; do
     case $key in
       mode) mode=$a ;;
@@ -130,6 +127,8 @@ request() {
   number script "$size"
   case $mode/$lost in
     deploy/finish | deploy/kill | run/finish | run/kill) ;;
+    # Of a deploy that was sent before: it is told how that goes on, and nothing is started.
+    attach/finish | attach/kill) mode=deploy only=1 ;;
     *) bad "mode $mode, lost $lost" ;;
   esac
   [ "$mode" = run ] && return
@@ -172,6 +171,8 @@ birth() {
     # shellcheck disable=SC2086
     set -- ${b##*) }
     b=${20-}
+    # Nobody has asked yet how it ended.
+    case $1 in [ZX]) b='' ;; esac
   else
     b=$(ps -o lstart= -p "$1")
   fi
@@ -191,10 +192,43 @@ group_alive() {
     $3 == group && $1 !~ /[ZX]/ { found = 1 }
     END { exit !found }'
 }
+# The group of an earlier boot may be another's by now.
+script_left() { if [ "$attached" ]; then script_alive; else group_alive "$group"; fi; }
+
+# Which of the folders $@ of /proc belong to processes that left the group, in p: their environment tells, where there
+# is a /proc. `read` drops the NULs. Those that overwrote it, or are not ours to look at, are not found.
+marked() {
+  p=''
+  for d; do
+    while IFS= read -r l || [ "$l" ]; do
+      case $l in
+        *"FLEETWIDE_GUARD=$mark."*)
+          read -r b <"$d/stat"
+          # shellcheck disable=SC2086
+          set -- ${b##*) }
+          [ "$3" = "$group" ] || p="$p $d"
+          break
+          ;;
+      esac
+    done <"$d/environ"
+  done
+  [ "$p" ]
+}
 strike() {
+  last=$1 strays=''
+  marked /proc/[0-9]*
   # The second one because a stopped process would sleep through its TERM.
   # shellcheck disable=SC2086
-  for t in "$1" CONT; do kill -s "$t" $minus "-$group"; done
+  for t in "$1" CONT; do
+    script_left && kill -s "$t" $minus "-$group"
+    for d in $p; do kill -s "$t" "${d#/proc/}"; done
+  done
+  strays=$p
+}
+# Is anything left of a script that was struck? All of /proc is looked at only when no other is known.
+struck_left() {
+  # shellcheck disable=SC2086
+  script_left || marked $strays || { marked /proc/[0-9]* && strike "$last"; }
 }
 
 # --- What happens while the script runs: each says so in a line on stdout, the pipe to `supervise` ---
@@ -231,11 +265,17 @@ lifeline() {
 }
 watch_clock() {
   # `wait` is left at once when the trap fires, so that no long sleep stays behind.
+  trap '' PIPE
   # KILL, because a child that is not yet `sleep` would take a TERM with our own handler.
   trap 'kill -s KILL $!; exit' TERM
   sleep "$deadline" &
   wait $!
-  echo timeout
+  # Should there be no `supervise` any more.
+  echo timeout || {
+    process "$dir"
+    script_alive && strike KILL
+    exit
+  }
   patience "$grace"
 }
 keepers() {
@@ -313,6 +353,8 @@ pump() {
 # How a script that another guard started comes to its end.
 follow() {
   echo "pid $group"
+  a=-
+  [ "$p_boot" = "$boot" ] || a=reboot
   until [ -e "$dir/end" ]; do
     if ! guard_alive && ! script_alive; then
       # Parts of that guard may have outlived the one we know of, and be writing the end just now.
@@ -321,7 +363,13 @@ follow() {
     fi
     sleep $tick
   done
-  echo 'end unknown -'
+  echo "end unknown $a"
+}
+
+# Before anything is struck: another guard may record the end, and must know by then who brought it about.
+blame() {
+  cause=$1
+  [ "$attached" ] && record "$dir/cause" "$1"
 }
 
 supervise() {
@@ -340,33 +388,32 @@ supervise() {
             birth "$group"
             echo "$b" >>"$dir/process"
           fi
-          pump 3<&- 9>&- &
+          # It must not keep the pipe open: that nobody reads it any more has to be seen.
+          pump </dev/null 3<&- 9>&- &
           pump=$!
         fi
         # We may have been cut off while it was starting.
         [ "$cause" = none ] || strike TERM
         ;;
       stop | lost | timeout)
-        [ "$cause" = none ] && cause=$word
+        [ "$cause" = none ] && blame "$word"
         strike TERM
         ;;
       kill)
-        cause=$word
+        blame kill
         strike KILL
         ;;
       grace) [ "$cause" = none ] || strike KILL ;;
       end) [ "$status" ] || status="$a $b" ;;
       giveup | full | untold) break ;;
     esac
-    # Another guard records the end; it must know who brought it about.
-    [ "$attached" ] && [ "$cause" != none ] && record "$dir/cause" "$cause"
     # The end of one that was killed is the end of its whole group; what a script leaves behind by itself is its own affair.
     # So is the end of one whose end nobody saw, but for what its leader leaves behind.
     case $status/$cause/$attached in
       /*) ;;
       'unknown -/none/') { group_alive "$group" && alive "$group" ''; } || break ;;
       */none/*) break ;;
-      *) group_alive "$group" || break ;;
+      *) struck_left || break ;;
     esac
   done
   # shellcheck disable=SC2086
@@ -388,7 +435,11 @@ size() { n=$(wc -c <"$1") && n=$((n)) || n=-; }
 ended() {
   size1=- size2=- kept=''
   left=gone
-  group_alive "$group" && left=alive
+  if [ "$cause" = none ]; then script_left; else struck_left; fi && {
+    left=alive
+    # It is root's, say.
+    case $e in *ermitted*) left=denied ;; esac
+  }
   case $status in
     signal*)
       b=$(kill -l "${status#* }") && status="signal ${b#SIG}"
@@ -425,21 +476,36 @@ ended() {
   say "end $status $cause $left $size1 $size2$kept"
 }
 
+# Nothing will be started from the run directory: where the script would be is a folder. Unless it was started before.
+void() {
+  for n in 1 2 3; do
+    [ -d "$dir/script" ] && break
+    rm -f "$dir/script"
+    e=$(words mkdir "$dir/script" 2>&1)
+  done
+  process "$dir"
+  [ "$group" ] && return
+  [ -d "$dir/script" ] || no_write "$e"
+  guard_alive && kill -s KILL "$p_guard"
+  refuse never-started "no guard of $run-$attempt has started the script on this host, and none will"
+}
 # The run directory is there: this attempt was started before, and is not started again.
 attach() {
   attached=1
   unlock
-  n=$((2 * ticks))
-  until process "$dir"; [ "$group" ]; do
-    # Whoever made it is about to start the script, or died before it could.
-    guard_alive || n=$((n - 1))
-    [ $n -gt 0 ] || refuse never-started "an earlier guard of $run-$attempt died before it started the script; try the next attempt"
-    sleep $tick
-  done
   e=$host
   recall "$dir/host" e
   [ "$e" = "$host" ] || [ -z "$host" ] ||
     refuse no-home "$dir is ${e}'s, which shares this home folder"
+  n=$((10 * ticks))
+  until process "$dir"; [ "$group" ]; do
+    # Whoever made it is about to start the script, or died before it could, or waits in vain for the rest of it.
+    guard_alive || n=$((n - 4))
+    n=$((n - 1))
+    if [ $n -le 0 ] || [ -d "$dir/script" ]; then void; fi
+    sleep $tick
+  done
+  mark=$p_guard.$p_gbirth
   head -c "$size" >/dev/null
   previous=-
   recall "$dir/previous" previous
@@ -457,7 +523,7 @@ attach() {
 
 # Our own tools' complaints are no output of the script; where they matter they are caught and told.
 exec 4>&1 5>&2 >/dev/null 2>&1
-locked='' attached='' dir='' previous=- pidfile=/dev/null umask=$(umask)
+locked='' attached='' strays='' dir='' previous=- pidfile=/dev/null umask=$(umask)
 request
 tools
 # A login shell that keeps our words to itself, or never came to us, must not start what nobody hears of.
@@ -473,6 +539,9 @@ if [ "$mode" = deploy ]; then
     *) launch 'FLEETWIDE_PREVIOUS_REVISION=@; export FLEETWIDE_PREVIOUS_REVISION' "$previous" ;;
   esac
 fi
+birth $$
+mark=$$.$b
+text="$text${nl}FLEETWIDE_GUARD='$mark.'; export FLEETWIDE_GUARD"
 launcher
 exec 3<&0 </dev/null
 # Caught, not ignored: the script would inherit that. A cut connection or a stray TERM must not end us before our duty is done.

@@ -28,6 +28,9 @@ pub struct GuardRequest {
 pub enum Work {
     /// A script, at most once per attempt, under the app's lock, and recorded on the host.
     Deploy(Deploy),
+    /// To be told how a deploy that was sent before goes on. Nothing is started, now or, should the first request still
+    /// be on its way, later: a host that has not started it then never will.
+    Attach(Attach),
     /// A line for the host's `sh`: no lock, no fence, no file.
     Run {
         /// The text for `sh -c`.
@@ -50,7 +53,18 @@ pub struct Deploy {
     pub revision: Option<String>,
     /// The file: a script with or without `#!`, or an ELF program.
     pub script: Vec<u8>,
-    /// When attaching: the output that we have already.
+}
+
+/// A deploy that was sent before.
+#[derive(Clone, Debug)]
+pub struct Attach {
+    /// Its app.
+    pub app: String,
+    /// Its run.
+    pub run: String,
+    /// Its attempt.
+    pub attempt: u32,
+    /// The output that we have already.
     pub resume: Offsets,
 }
 
@@ -125,6 +139,22 @@ pub struct EncodedRequest {
 }
 
 impl GuardRequest {
+    /// Whether sending it can start anything on the host.
+    pub const fn may_start(&self) -> bool {
+        match self.work {
+            Work::Deploy(_) | Work::Run { .. } => true,
+            Work::Attach(_) => false,
+        }
+    }
+
+    /// Whether the host keeps a record of it, its output included, so that it can be found again.
+    pub const fn is_recorded(&self) -> bool {
+        match self.work {
+            Work::Deploy(_) | Work::Attach(_) => true,
+            Work::Run { .. } => false,
+        }
+    }
+
     /// The bytes for the guard's stdin. `nonce` must be new for each start, and given to both parsers.
     ///
     /// # Errors
@@ -145,6 +175,12 @@ impl GuardRequest {
         }
         let script = match &self.work {
             Work::Deploy(deploy) => header.deploy(deploy, self.env.contains_key("PATH"))?,
+            Work::Attach(attach) => {
+                header.attempt("attach", &attach.app, &attach.run, attach.attempt)?;
+                header.line("fence", 0);
+                header.line("resume", format_args!("{} {}", attach.resume.stdout, attach.resume.stderr));
+                &[]
+            }
             Work::Run { command } => {
                 header.line("mode", "run");
                 for word in ["sh", "-c", command, "sh"] {
@@ -198,20 +234,25 @@ impl Header {
         Ok(())
     }
 
+    /// Says which attempt is meant.
+    fn attempt(&mut self, mode: &str, app: &str, run: &str, attempt: u32) -> Result<(), RequestError> {
+        check_name("the app", app)?;
+        check_name("the run", run)?;
+        self.line("mode", mode);
+        self.line("app", app);
+        self.line("run", run);
+        self.line("attempt", attempt);
+        Ok(())
+    }
+
     /// Says what a deploy needs, the words before the script's arguments last; gives the bytes of the script.
     /// Where programs are to be found by `env` is not known on the host if the script is given a `PATH`.
     fn deploy<'a>(&mut self, deploy: &'a Deploy, own_path: bool) -> Result<&'a [u8], RequestError> {
-        check_name("the app", &deploy.app)?;
-        check_name("the run", &deploy.run)?;
+        self.attempt("deploy", &deploy.app, &deploy.run, deploy.attempt)?;
         if deploy.fence >= 10_u64.pow(15) {
             return Err(RequestError::Fence(deploy.fence));
         }
-        self.line("mode", "deploy");
-        self.line("app", &deploy.app);
-        self.line("run", &deploy.run);
-        self.line("attempt", deploy.attempt);
         self.line("fence", deploy.fence);
-        self.line("resume", format_args!("{} {}", deploy.resume.stdout, deploy.resume.stderr));
         match deploy.revision.as_deref() {
             None => {}
             Some("") => return Err(RequestError::EmptyRevision),
@@ -230,7 +271,7 @@ impl Header {
 }
 
 /// What bash or dash refuses to set, and what the guard sets itself.
-const RESERVED: [&str; 10] = [
+const RESERVED: [&str; 11] = [
     "UID",
     "EUID",
     "PPID",
@@ -239,6 +280,7 @@ const RESERVED: [&str; 10] = [
     "BASH_VERSINFO",
     "OPTIND",
     "FLEETWIDE_PREVIOUS_REVISION",
+    "FLEETWIDE_GUARD",
     "fw",
     "fw_self",
 ];
@@ -273,7 +315,6 @@ mod tests {
             fence: 1_700_000_000_000,
             revision: Some("v1".to_owned()),
             script: b"#!/usr/bin/env bash -e\n\0\xff".to_vec(),
-            resume: Offsets { stdout: 5, stderr: 6 },
         }
     }
 
@@ -289,10 +330,21 @@ mod tests {
     fn a_deploy_says_everything_and_then_the_script() {
         let expected =
             b"deadline 2\ngrace 3\nlost kill\nenv A x\\0040\\0047y\\0047\\0012\nmode deploy\napp shop\nrun 01JRUN\n\
-            attempt 2\nfence 1700000000000\nresume 5 6\nrevision v1\nneeds /usr/bin/env\nneeds bash\\0040-e\narg /usr/bin/env\narg bash\\0040-e\nself\n\
+            attempt 2\nfence 1700000000000\nrevision v1\nneeds /usr/bin/env\nneeds bash\\0040-e\narg /usr/bin/env\narg bash\\0040-e\nself\n\
             arg \\0055-flag\narg \nscript 25\ngo\n#!/usr/bin/env bash -e\n\0\xff";
         let sent = header(&request(Work::Deploy(deploy())));
         assert_eq!(String::from_utf8_lossy(&sent), String::from_utf8_lossy(expected));
+    }
+
+    #[test]
+    fn an_attach_says_which_attempt_and_brings_no_script() {
+        let resume = Offsets { stdout: 5, stderr: 6 };
+        let attach = Attach { app: "shop".to_owned(), run: "01JRUN".to_owned(), attempt: 2, resume };
+        let mut request = request(Work::Attach(attach));
+        (request.env, request.args) = (BTreeMap::new(), Vec::new());
+        let expected = "deadline 2\ngrace 3\nlost kill\nmode attach\napp shop\nrun 01JRUN\nattempt 2\nfence 0\n\
+            resume 5 6\nscript 0\ngo\n";
+        assert_eq!(String::from_utf8_lossy(&header(&request)), expected);
     }
 
     #[test]

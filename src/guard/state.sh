@@ -11,6 +11,7 @@ process() {
     read -r group
     read -r p_birth
   } <"$1/process"
+  case $group in *[!0123456789]*) group='' ;; esac
 }
 # Is the group that `process` read still that group? Its number is not given away while one member lives.
 script_alive() {
@@ -106,10 +107,15 @@ prepare() {
   recall "$state/format" format || e=$(words record "$state/format" 1 2>&1) || no_write "$state/format: $e"
   case $format in
     1) ;;
-    *[!0123456789]*) bad "$state/format is damaged: remove it" ;;
+    *[!0123456789]*) refuse damaged "$state/format" ;;
     *) bad "$state has format $format; this guard knows 1" ;;
   esac
   [ -d "$dir" ] && attach
+  if [ "$only" ]; then
+    e=$(words mkdir "$dir" 2>&1) && void
+    [ -d "$dir" ] && attach
+    no_write "$e"
+  fi
   lock
   for d in "$state"/runs/*/; do
     process "$d"
@@ -124,12 +130,12 @@ prepare() {
   seen=0
   recall "$state/fence" seen
   case $seen in
-    *[!0123456789]* | ????????????????*) bad "$state/fence is damaged: remove it" ;;
+    *[!0123456789]* | ????????????????*) refuse damaged "$state/fence" ;;
   esac
   [ "$fence" -ge "$seen" ] || refuse fence "this host has seen fence $seen; $fence is older"
   previous=-
   recall "$state/revision" previous
-  value "$state/revision is damaged: remove it; it" "$previous"
+  escaped "$previous" || refuse damaged "$state/revision"
   e=$(words mkdir "$dir" 2>&1) || { [ -d "$dir" ] && attach; no_write "$e"; }
   birth $$
   store "$dir/script" || {
@@ -144,6 +150,8 @@ prepare() {
 # The run directory and the fence; what the tools say goes to e.
 store() {
   e=$(
+    # It may wait in vain for the rest of the script, and must not keep the lock when we are gone.
+    exec 9>&-
     {
       words :
       printf '%s\n' "$boot" "$$ $b" >"$dir/process" && printf '%s\n' "$host" >"$dir/host" && head -c "$size" >"$1" && chmod 700 "$1" && printf '%s\n' "$previous" >"$dir/previous" &&

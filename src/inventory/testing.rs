@@ -48,6 +48,7 @@ pub(crate) fn ssh() -> Ssh {
         identity_file: None,
         config_file: None,
         host_keys: HostKeys::AcceptNew,
+        keepalive: Duration::from_secs(15),
     }
 }
 
@@ -75,6 +76,7 @@ pub(crate) fn target(select: Vec<Select>) -> Target {
             concurrency: one,
             handshakes: one,
             retries: 2,
+            sudo: false,
             idempotent: false,
             max_failures: FailureLimit::Hosts(0),
         },

@@ -43,6 +43,7 @@ impl Plan {
                 handshakes: deploy.handshakes,
                 max_failures,
                 retries: deploy.retries,
+                sudo: deploy.sudo,
                 idempotent: deploy.idempotent,
                 on_lost: deploy.on_lost,
                 limits: Limits { script: deploy.timeout, idle: deploy.idle_timeout, kill_grace: deploy.kill_grace },

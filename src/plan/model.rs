@@ -127,6 +127,8 @@ pub struct Policy {
     pub max_failures: usize,
     /// How many times a host is tried again whose script never started.
     pub retries: u32,
+    /// Whether the script runs as root.
+    pub sudo: bool,
     /// The script may be started again after a lost connection.
     pub idempotent: bool,
     /// What the script does when contact is lost.

@@ -127,6 +127,16 @@ impl Human {
             EventKind::ScriptStarted { host, group } if verbose => {
                 self.say(&format!("{}: script started (process group {group})", self.labels.get(host)));
             }
+            EventKind::HostLost { host, message } if verbose => {
+                self.say(&format!("{}: {}; looking for it again", self.labels.get(host), neutral::line(message)));
+            }
+            EventKind::HostReattaching { host, tries, wait } if verbose => {
+                let (label, wait) = (self.labels.get(host), words::duration(wait));
+                self.say(&format!("{label}: re-attaching in {wait} (try {tries})"));
+            }
+            EventKind::HostReattached { host, group } if verbose => {
+                self.say(&format!("{}: heard again (process group {group})", self.labels.get(host)));
+            }
             EventKind::HostRetrying { host, attempt, message, wait } if verbose => {
                 let (label, message, wait) = (self.labels.get(host), neutral::line(message), words::duration(wait));
                 self.say(&format!("{label}: {message}; attempt {attempt} in {wait}"));
@@ -147,6 +157,9 @@ impl Human {
             EventKind::Stopping { reason, running } => self.stopping(reason, running),
             EventKind::HostConnecting { .. }
             | EventKind::ScriptStarted { .. }
+            | EventKind::HostLost { .. }
+            | EventKind::HostReattaching { .. }
+            | EventKind::HostReattached { .. }
             | EventKind::HostRetrying { .. }
             | EventKind::RunFinished { .. } => {}
         }

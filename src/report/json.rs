@@ -40,6 +40,9 @@ enum Body<'a> {
     HostConnecting { host: &'a HostId, attempt: u32 },
     ScriptStarted { host: &'a HostId, group: u32 },
     Output { host: &'a HostId, stream: Stream, text: String },
+    HostLost { host: &'a HostId, message: &'a str },
+    HostReattaching { host: &'a HostId, tries: u32, wait_ms: u64 },
+    HostReattached { host: &'a HostId, group: u32 },
     HostRetrying { host: &'a HostId, attempt: u32, message: &'a str, wait_ms: u64 },
     HostFinished { host: &'a HostId, result: Option<&'a HostRecord> },
     Stopping { reason: StopReason, running: usize },
@@ -77,6 +80,11 @@ impl Json {
             EventKind::Output { host, stream, bytes } => {
                 Body::Output { host, stream, text: self.text(host, stream, bytes) }
             }
+            EventKind::HostLost { host, message } => Body::HostLost { host, message },
+            EventKind::HostReattaching { host, tries, wait } => {
+                Body::HostReattaching { host, tries, wait_ms: ms(wait) }
+            }
+            EventKind::HostReattached { host, group } => Body::HostReattached { host, group },
             EventKind::HostRetrying { host, attempt, message, wait } => {
                 Body::HostRetrying { host, attempt, message, wait_ms: ms(wait) }
             }
@@ -100,6 +108,9 @@ impl Json {
                 EventKind::RunStarted { .. }
                 | EventKind::HostConnecting { .. }
                 | EventKind::ScriptStarted { .. }
+                | EventKind::HostLost { .. }
+                | EventKind::HostReattaching { .. }
+                | EventKind::HostReattached { .. }
                 | EventKind::HostRetrying { .. }
                 | EventKind::HostFinished { .. }
                 | EventKind::Stopping { .. }

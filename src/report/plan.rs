@@ -37,6 +37,7 @@ pub(super) struct PlanJson<'a> {
     max_failures: usize,
     worst_case: usize,
     retries: u32,
+    sudo: bool,
     idempotent: bool,
     on_lost: OnLost,
     limits: LimitsJson,
@@ -110,6 +111,7 @@ impl<'a> From<&'a Plan> for PlanJson<'a> {
             max_failures: policy.max_failures,
             worst_case: plan.worst_case(),
             retries: policy.retries,
+            sudo: policy.sudo,
             idempotent: policy.idempotent,
             on_lost: policy.on_lost,
             limits: LimitsJson {
@@ -216,5 +218,8 @@ fn facts(plan: &Plan) -> Vec<(&'static str, String)> {
         OnLost::Kill => "the script is ended",
     };
     facts.push(("if cut off", lost.to_owned()));
+    if policy.sudo {
+        facts.push(("runs as", "root, by sudo".to_owned()));
+    }
     facts
 }

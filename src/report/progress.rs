@@ -1,6 +1,9 @@
 //! How far a run is. Pure: events and a clock in, lines out.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
@@ -30,6 +33,8 @@ pub(super) struct Progress {
     ended: Summary,
     /// The hosts being worked on, and since when.
     running: HashMap<HostId, Timestamp>,
+    /// Those of them that contact was lost with.
+    lost: HashSet<HostId>,
     stopping: Option<StopReason>,
     /// How many had ended when a heartbeat was last given.
     told: usize,
@@ -37,7 +42,16 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(title: String, total: usize, began: Timestamp) -> Self {
-        Self { title, total, began, ended: Summary::default(), running: HashMap::new(), stopping: None, told: 0 }
+        Self {
+            title,
+            total,
+            began,
+            ended: Summary::default(),
+            running: HashMap::new(),
+            lost: HashSet::new(),
+            stopping: None,
+            told: 0,
+        }
     }
 
     pub(super) fn enter(&mut self, kind: &EventKind<'_>, at: Timestamp) {
@@ -47,6 +61,7 @@ impl Progress {
             }
             EventKind::HostFinished { result } => {
                 self.running.remove(&result.host);
+                self.lost.remove(&result.host);
                 let ended = &mut self.ended;
                 ended.total += 1;
                 *match result.outcome {
@@ -57,11 +72,15 @@ impl Progress {
                     Outcome::Skipped => &mut ended.skipped,
                 } += 1;
             }
+            EventKind::HostLost { host, .. } => _ = self.lost.insert((*host).clone()),
+            EventKind::HostReattached { host, .. } | EventKind::HostRetrying { host, .. } => {
+                _ = self.lost.remove(*host);
+            }
             EventKind::Stopping { reason, .. } => self.stopping = Some(*reason),
             EventKind::RunStarted { .. }
             | EventKind::ScriptStarted { .. }
             | EventKind::Output { .. }
-            | EventKind::HostRetrying { .. }
+            | EventKind::HostReattaching { .. }
             | EventKind::RunFinished { .. } => {}
         }
     }
@@ -107,11 +126,12 @@ impl Progress {
     /// How many hosts are where, those that are nowhere left out.
     fn counts(&self) -> Vec<(String, Ink)> {
         let Summary { total: ended, succeeded, failed, unreachable, unknown, skipped } = self.ended;
-        let running = self.running.len();
+        let (lost, running) = (self.lost.len(), self.running.len());
         let to_go = self.total.saturating_sub(ended + running);
         let counts = [
             (succeeded, "done", Ink::Good),
-            (running, "running", Ink::Strong),
+            (running - lost.min(running), "running", Ink::Strong),
+            (lost, "re-attaching", Ink::Warning),
             (failed, "failed", Ink::Bad),
             (unreachable, "unreachable", Ink::Bad),
             (unknown, "unknown", Ink::Bad),

@@ -135,6 +135,9 @@ pub struct HostRecord {
     pub previous_revision: Option<String>,
     /// How many times it was tried.
     pub attempts: u32,
+    /// How many times contact with the running script was lost and had back.
+    #[serde(default)]
+    pub reattached: u32,
     /// When the first attempt began.
     pub started: Option<Timestamp>,
     /// From the first attempt's beginning to the end.
@@ -244,6 +247,7 @@ impl HostRecord {
             killed: None,
             previous_revision: None,
             attempts: 0,
+            reattached: 0,
             started: None,
             duration_ms: None,
             phases: PhasesRecord::default(),
@@ -283,6 +287,7 @@ impl HostRecord {
         self.killed = result.killed;
         self.previous_revision.clone_from(&result.previous_revision);
         self.attempts = result.attempts;
+        self.reattached = result.reattached;
         self.started = result.started;
         self.duration_ms = Some(ms(result.duration));
         self.phases = result.phases.into();
@@ -319,6 +324,15 @@ impl Places {
                 let Some(host) = self.host(record, host) else { return false };
                 host.group = Some(*group);
             }
+            EventKind::HostLost { host, message } => {
+                let Some(host) = self.host(record, host) else { return false };
+                host.message = Some((*message).to_owned());
+            }
+            EventKind::HostReattached { host, .. } => {
+                let Some(host) = self.host(record, host) else { return false };
+                host.message = None;
+                host.reattached += 1;
+            }
             EventKind::HostRetrying { host, message, .. } => {
                 let Some(host) = self.host(record, host) else { return false };
                 host.message = Some((*message).to_owned());
@@ -335,7 +349,9 @@ impl Places {
             // Said now: whoever asks us to end may not let us live to say more.
             EventKind::Stopping { reason: StopReason::Interrupt, .. } => record.status = Status::Interrupted,
             EventKind::Stopping { reason: StopReason::Terminate, .. } => record.status = Status::Terminated,
-            EventKind::Output { .. } | EventKind::Stopping { reason: StopReason::Budget, .. } => return false,
+            EventKind::Output { .. }
+            | EventKind::HostReattaching { .. }
+            | EventKind::Stopping { reason: StopReason::Budget, .. } => return false,
         }
         true
     }

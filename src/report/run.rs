@@ -152,6 +152,9 @@ impl Books {
             EventKind::HostFinished { result } => return logs.close(&result.host),
             EventKind::RunStarted { .. }
             | EventKind::HostConnecting { .. }
+            | EventKind::HostLost { .. }
+            | EventKind::HostReattaching { .. }
+            | EventKind::HostReattached { .. }
             | EventKind::HostRetrying { .. }
             | EventKind::Stopping { .. }
             | EventKind::RunFinished { .. } => return,
@@ -233,6 +236,9 @@ fn finished<'a>(kind: &EventKind<'a>) -> Option<&'a HostId> {
         | EventKind::HostConnecting { .. }
         | EventKind::ScriptStarted { .. }
         | EventKind::Output { .. }
+        | EventKind::HostLost { .. }
+        | EventKind::HostReattaching { .. }
+        | EventKind::HostReattached { .. }
         | EventKind::HostRetrying { .. }
         | EventKind::Stopping { .. }
         | EventKind::RunFinished { .. } => None,

@@ -58,6 +58,29 @@ pub enum EventKind<'a> {
         /// Raw bytes, cut anywhere; data from elsewhere: neutralise before showing.
         bytes: &'a [u8],
     },
+    /// Contact with a host was lost when its script ran, or may have been running. It will be looked for.
+    HostLost {
+        /// Which.
+        host: &'a HostId,
+        /// What was seen.
+        message: &'a str,
+    },
+    /// A host that was lost will be connected to again, to hear how its script goes on. Nothing is started by that.
+    HostReattaching {
+        /// Which.
+        host: &'a HostId,
+        /// Counted from 1 since contact was lost.
+        tries: u32,
+        /// How long is waited first.
+        wait: Duration,
+    },
+    /// A host that was lost is heard again, its script from where it was.
+    HostReattached {
+        /// Which.
+        host: &'a HostId,
+        /// The script's process group there.
+        group: u32,
+    },
     /// A host whose script never started will be tried again.
     HostRetrying {
         /// Which.

@@ -2,10 +2,7 @@
 //! that touches the world, through the transport's traits.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -18,16 +15,17 @@ use tokio::{
 use super::{
     dispatcher::AttemptEnd,
     event::EventKind,
+    host_output::HostOutput,
     job::job,
     outcome::{HostResult, Phases},
+    reattach::Search,
     recorder::Recorder,
     verdict,
 };
 use crate::{
-    inventory::{Host, HostId},
+    inventory::Host,
     plan::Plan,
-    rollout::tail::Tail,
-    transport::{Connected, OutputSink, Stop, Stream, Transport},
+    transport::{Connected, Session, Stop, Transport},
 };
 
 /// How long a handshake that is under way when the run stops may still take. Cutting it off looks
@@ -84,28 +82,56 @@ impl Executor {
             answer = self.transport.connect(host) => Some(answer),
             () = patience(&mut self.halted, &mut self.stop) => None,
         };
-        let Connected { mut session, connect, auth } = match answer {
+        let Connected { session, connect, auth } = match answer {
             Some(Ok(connected)) => connected,
             Some(Err(error)) => return verdict::not_connected(result, error),
             None => return Attempt { end: AttemptEnd::NotStarted, result, touched: false },
         };
         result.phases = Phases { connect: Some(connect), auth: Some(auth), script: None };
 
-        let attempt = if *self.halted.borrow() {
-            Attempt { end: AttemptEnd::NotStarted, result, touched: false }
-        } else {
-            let job = job(&self.plan, stage, host, attempt);
-            let mut out = HostOutput::new(&self.recorder, &host.id, &self.running);
-            let began = Instant::now();
-            let end = session.run(&job, &mut out, self.stop.clone()).await;
-            result.phases.script = Some(began.elapsed());
-            out.finish(&mut result);
-            verdict::ended(result, end, &self.plan.policy)
-        };
-        // A logout that hangs is cut off by dropping the session, which leaves no process either.
-        let _ = timeout(CLOSE_GRACE, session.close()).await;
-        attempt
+        if *self.halted.borrow() {
+            log_out(session).await;
+            return Attempt { end: AttemptEnd::NotStarted, result, touched: false };
+        }
+        self.run(session, stage, host, attempt, result).await
     }
+
+    /// Runs the script to its end, over as many connections as it takes.
+    async fn run(
+        &self,
+        mut session: Box<dyn Session>,
+        stage: &str,
+        host: &Host,
+        attempt: u32,
+        mut result: HostResult,
+    ) -> Attempt {
+        let job = job(&self.plan, stage, host, attempt);
+        let mut out = HostOutput::new(&self.recorder, &host.id, &self.running);
+        let began = Instant::now();
+        let end = session.run(&job, &mut out, self.stop.clone()).await;
+        log_out(session).await;
+        let found = match end {
+            // What runs without a record on the host cannot be found again.
+            Err(lost) if lost.sent && job.request.is_recorded() => {
+                let (transport, recorder) = (&*self.transport, &*self.recorder);
+                let search = Search { transport, recorder, host, job: &job, began };
+                Err(search.search(lost, &mut out, self.stop.clone()).await)
+            }
+            end => Ok(end),
+        };
+        result.phases.script = Some(began.elapsed());
+        out.finish(&mut result);
+        let stop = *self.stop.borrow();
+        match found {
+            Ok(end) => verdict::ended(result, end, stop, &self.plan),
+            Err(found) => verdict::found(result, found, stop, &self.plan),
+        }
+    }
+}
+
+/// A logout that hangs is cut off by dropping the session, which leaves no process either.
+pub(super) async fn log_out(session: Box<dyn Session>) {
+    let _ = timeout(CLOSE_GRACE, session.close()).await;
 }
 
 /// How long a handshake is waited for: without end, until the run stops; then a moment, or no longer
@@ -122,55 +148,5 @@ async fn patience(halted: &mut watch::Receiver<bool>, stop: &mut watch::Receiver
 async fn raised(flag: &mut watch::Receiver<bool>) {
     if flag.wait_for(|raised| *raised).await.is_err() {
         std::future::pending::<()>().await;
-    }
-}
-
-/// Passes a script's output on as events, and keeps the last lines for the report.
-struct HostOutput<'a> {
-    recorder: &'a Recorder,
-    host: &'a HostId,
-    running: &'a AtomicUsize,
-    group: Option<u32>,
-    previous_revision: Option<String>,
-    stdout: Tail,
-    stderr: Tail,
-}
-
-impl<'a> HostOutput<'a> {
-    fn new(recorder: &'a Recorder, host: &'a HostId, running: &'a AtomicUsize) -> Self {
-        Self { recorder, host, running, group: None, previous_revision: None, stdout: Tail::new(), stderr: Tail::new() }
-    }
-
-    fn finish(&mut self, result: &mut HostResult) {
-        result.group = self.group;
-        result.previous_revision = self.previous_revision.take();
-        result.stdout_tail = self.stdout.text();
-        result.stderr_tail = self.stderr.text();
-    }
-}
-
-impl Drop for HostOutput<'_> {
-    fn drop(&mut self) {
-        if self.group.is_some() {
-            self.running.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-}
-
-impl OutputSink for HostOutput<'_> {
-    fn started(&mut self, group: u32, previous_revision: Option<&str>) {
-        if self.group.replace(group).is_none() {
-            self.running.fetch_add(1, Ordering::Relaxed);
-        }
-        self.previous_revision = previous_revision.map(ToOwned::to_owned);
-        self.recorder.record(EventKind::ScriptStarted { host: self.host, group });
-    }
-
-    fn output(&mut self, stream: Stream, bytes: &[u8]) {
-        match stream {
-            Stream::Stdout => self.stdout.push(bytes),
-            Stream::Stderr => self.stderr.push(bytes),
-        }
-        self.recorder.record(EventKind::Output { host: self.host, stream, bytes });
     }
 }

@@ -1,14 +1,17 @@
 //! What one host is asked to run: the plan, seen from that host.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     config::{OnLost, Secret},
     guard::{self, GuardRequest, Offsets},
     inventory::Host,
     plan::{Plan, Work},
-    transport::Job,
+    transport::{Job, RunAs},
 };
+
+/// The variable by which the guard, too, knows the host.
+const HOST_ID: &str = "FLEETWIDE_HOST_ID";
 
 /// The job of one attempt on one host.
 pub(super) fn job(plan: &Plan, stage: &str, host: &Host, attempt: u32) -> Job {
@@ -21,7 +24,6 @@ pub(super) fn job(plan: &Plan, stage: &str, host: &Host, attempt: u32) -> Job {
             fence: plan.run.started_ms(),
             revision: Some(revision.to_string()),
             script: script.bytes.to_vec(),
-            resume: Offsets::default(),
         }),
         Work::Command(command) => guard::Work::Run { command: command.clone() },
     };
@@ -38,7 +40,30 @@ pub(super) fn job(plan: &Plan, stage: &str, host: &Host, attempt: u32) -> Job {
             args: plan.args.clone(),
         },
         idle_timeout: limits.idle,
+        run_as: if plan.policy.sudo { RunAs::Root } else { RunAs::Login },
     }
+}
+
+/// The job that takes `job` up again where `heard` ends, with so much time left; none for what has no record on the host.
+pub(super) fn attach(job: &Job, left: Duration, heard: Offsets) -> Option<Job> {
+    let request = &job.request;
+    let (app, run, attempt) = match &request.work {
+        guard::Work::Deploy(guard::Deploy { app, run, attempt, .. }) => (app.clone(), run.clone(), *attempt),
+        guard::Work::Attach(_) | guard::Work::Run { .. } => return None,
+    };
+    Some(Job {
+        request: GuardRequest {
+            work: guard::Work::Attach(guard::Attach { app, run, attempt, resume: heard }),
+            deadline: left,
+            grace: request.grace,
+            on_lost: request.on_lost,
+            // Hosts may share a home folder: each finds its own there.
+            env: request.env.get_key_value(HOST_ID).map(|(name, id)| (name.clone(), id.clone())).into_iter().collect(),
+            args: Vec::new(),
+        },
+        idle_timeout: job.idle_timeout,
+        run_as: job.run_as,
+    })
 }
 
 /// The script's environment on this host. The user's own variables come first, so that ours always
@@ -58,7 +83,7 @@ fn environment(plan: &Plan, stage: &str, host: &Host) -> BTreeMap<String, String
         ("FLEETWIDE_RUN", plan.run.to_string()),
         ("FLEETWIDE_TARGET", plan.target.clone()),
         ("FLEETWIDE_STAGE", stage.to_owned()),
-        ("FLEETWIDE_HOST_ID", host.id.to_string()),
+        (HOST_ID, host.id.to_string()),
         ("FLEETWIDE_HOST_NAME", instance.name.clone()),
         ("FLEETWIDE_PROVIDER", instance.provider.to_string()),
         ("FLEETWIDE_REGION", instance.region.clone()),

@@ -69,6 +69,8 @@ pub struct HostResult {
     pub previous_revision: Option<String>,
     /// How many times the script was or would have been started.
     pub attempts: u32,
+    /// How many times contact with the running script was lost and had back, in the last attempt.
+    pub reattached: u32,
     /// When the first attempt began.
     pub started: Option<Timestamp>,
     /// From the first attempt's beginning to the end.
@@ -96,6 +98,7 @@ impl HostResult {
             killed: None,
             previous_revision: None,
             attempts: 0,
+            reattached: 0,
             started: None,
             duration: Duration::ZERO,
             phases: Phases::default(),

@@ -7,11 +7,12 @@ use super::{
     dispatcher::AttemptEnd,
     executor::Attempt,
     outcome::{FailureCause, HostResult, Killed, Outcome, UnreachableCause},
+    reattach::Found,
 };
 use crate::{
     guard::{Cause, GroupState, Record, Refusal, ScriptStatus, Trailer},
-    plan::Policy,
-    transport::{ConnectError, Lost, RemoteExit},
+    plan::{Plan, Work, quoted},
+    transport::{ConnectError, Lost, RemoteExit, Stop},
 };
 
 /// No session could be had.
@@ -28,16 +29,59 @@ pub(super) fn not_connected(mut result: HostResult, error: ConnectError) -> Atte
     Attempt { end, result, touched: false }
 }
 
-/// The session's word on the job.
-pub(super) fn ended(result: HostResult, end: Result<RemoteExit, Lost>, policy: &Policy) -> Attempt {
+/// The session's word on the job. `stop` is what had been asked of it by then.
+pub(super) fn ended(result: HostResult, end: Result<RemoteExit, Lost>, stop: Stop, plan: &Plan) -> Attempt {
     match end {
-        Ok(RemoteExit::Ended(trailer)) => by_trailer(result, &trailer, policy),
+        Ok(RemoteExit::Ended(trailer)) => by_trailer(result, &trailer, plan),
         Ok(RemoteExit::Refused { reason, text }) => refused(result, reason, &text),
-        Err(lost) => cut_off(result, lost, policy),
+        Err(lost) if lost.sent => cut_off(result, lost.group, lost.message, stop, plan),
+        Err(lost) => before_start(result, lost.message),
     }
 }
 
-fn by_trailer(mut result: HostResult, trailer: &Trailer, policy: &Policy) -> Attempt {
+/// What became of a host that contact was lost with.
+pub(super) fn found(result: HostResult, found: Found, stop: Stop, plan: &Plan) -> Attempt {
+    match found {
+        Found::Word(RemoteExit::Ended(trailer)) => by_trailer(result, &trailer, plan),
+        Found::Word(RemoteExit::Refused { reason, text }) => match (reason, result.group) {
+            // Proven: nothing of this attempt ran, and nothing will.
+            (Refusal::NeverStarted, None) if stop == Stop::No => {
+                before_start(result, "contact was lost before the script started".to_owned())
+            }
+            (Refusal::NeverStarted, None) => Attempt { end: AttemptEnd::NotStarted, result, touched: false },
+            (Refusal::NeverStarted, Some(group)) => {
+                let message = "contact was lost while the script ran, and the host has no record of it any more";
+                cut_off(result, Some(group), message.to_owned(), stop, plan)
+            }
+            (
+                Refusal::Busy
+                | Refusal::Fence
+                | Refusal::NoHome
+                | Refusal::ReadOnly
+                | Refusal::Full
+                | Refusal::NoTool
+                | Refusal::Damaged
+                | Refusal::BadRequest
+                | Refusal::NoSudo,
+                group,
+            ) => {
+                let (word, _) = explained(reason, &text);
+                let message = format!("contact was lost, and then the host could not be asked: {word}: {text}");
+                cut_off(result, group, message, stop, plan)
+            }
+        },
+        Found::Nothing { lost, trouble, tries } => {
+            let group = lost.group.or(result.group);
+            let tries = if tries == 1 { "1 try".to_owned() } else { format!("{tries} tries") };
+            let trouble = trouble.map(|trouble| format!(" ({trouble})")).unwrap_or_default();
+            let message = format!("{}; not found again in {tries}{trouble}", lost.message);
+            cut_off(result, group, message, stop, plan)
+        }
+    }
+}
+
+fn by_trailer(mut result: HostResult, trailer: &Trailer, plan: &Plan) -> Attempt {
+    let policy = &plan.policy;
     let end = match &trailer.status {
         ScriptStatus::Exited(status) => {
             result.exit_status = Some(*status);
@@ -48,23 +92,31 @@ fn by_trailer(mut result: HostResult, trailer: &Trailer, policy: &Policy) -> Att
             format!("killed by {signal}")
         }
         ScriptStatus::Unknown => "nobody saw its end".to_owned(),
+        ScriptStatus::Rebooted => "the host went down meanwhile".to_owned(),
     };
     let killed = match trailer.group {
         GroupState::Gone => Killed::Confirmed,
-        GroupState::Alive => Killed::Unconfirmed,
+        GroupState::Alive | GroupState::Denied => Killed::Unconfirmed,
     };
     let failed = |outcome, cause, message| (outcome, Some(cause), Some(message));
-    let after_kill = |cause, what: String| match killed {
-        Killed::Confirmed => {
+    let after_kill = |cause, what: String| match trailer.group {
+        GroupState::Gone => {
             let message = match &trailer.status {
                 ScriptStatus::Exited(_) | ScriptStatus::Signaled(_) => format!("{what}; the script was ended ({end})"),
-                ScriptStatus::Unknown => format!("{what}; nothing of the script runs any more, but {end}"),
+                ScriptStatus::Unknown | ScriptStatus::Rebooted => {
+                    format!("{what}; nothing of the script runs any more, but {end}")
+                }
             };
             failed(Outcome::Failed, cause, message)
         }
-        Killed::Unconfirmed => {
+        GroupState::Alive => {
             failed(Outcome::Unknown, cause, format!("{what}; processes of the script are still running"))
         }
+        GroupState::Denied => failed(
+            Outcome::Unknown,
+            cause,
+            format!("{what}; processes that the script started as another user (sudo?) are still running"),
+        ),
     };
     let (outcome, failure, message) = match (trailer.cause, &trailer.status) {
         (Cause::None, ScriptStatus::Exited(0)) => match trailer.record {
@@ -75,7 +127,16 @@ fn by_trailer(mut result: HostResult, trailer: &Trailer, policy: &Policy) -> Att
                 "the script exited 0, but the host could not record it (disk full?)".to_owned(),
             ),
         },
-        (Cause::None, ScriptStatus::Unknown) => failed(Outcome::Unknown, FailureCause::Lost, end),
+        (Cause::None, ScriptStatus::Unknown) => failed(
+            Outcome::Unknown,
+            FailureCause::Lost,
+            "nobody saw the script's end: its guard on the host was killed".to_owned(),
+        ),
+        (Cause::None, ScriptStatus::Rebooted) => failed(
+            Outcome::Unknown,
+            FailureCause::Lost,
+            "the host went down while the script ran, so it may be half done".to_owned(),
+        ),
         (Cause::None, ScriptStatus::Exited(_) | ScriptStatus::Signaled(_)) => {
             failed(Outcome::Failed, FailureCause::Script, end)
         }
@@ -96,22 +157,31 @@ fn by_trailer(mut result: HostResult, trailer: &Trailer, policy: &Policy) -> Att
     result.outcome = outcome;
     result.failure = failure;
     result.message = message;
-    Attempt { end: AttemptEnd::Final(outcome), result, touched: true }
+    if outcome == Outcome::Unknown {
+        result.hint = Some(match trailer.group {
+            GroupState::Denied => {
+                format!("let the whole script run as root instead: sudo = true; {}", look_there(&result, plan))
+            }
+            GroupState::Gone | GroupState::Alive => look_there(&result, plan),
+        });
+    }
+    let lost = failure == Some(FailureCause::Lost) && killed == Killed::Confirmed;
+    Attempt { end: if lost { after_loss(outcome, plan) } else { AttemptEnd::Final(outcome) }, result, touched: true }
 }
 
 fn refused(mut result: HostResult, reason: Refusal, text: &str) -> Attempt {
     result.outcome = Outcome::Unreachable;
     result.failure = Some(FailureCause::Unreachable(UnreachableCause::Refused));
-    let (word, hint) = explained(reason);
+    let (word, hint) = explained(reason, text);
     result.message = Some(format!("{word}: {text}"));
-    result.hint = Some(hint.to_owned());
+    result.hint = Some(hint);
     // Never by itself again: the host said no, and would say so again.
     Attempt { end: AttemptEnd::Final(Outcome::Unreachable), result, touched: false }
 }
 
 /// What a refusal means to people, and what to try.
-const fn explained(reason: Refusal) -> (&'static str, &'static str) {
-    match reason {
+fn explained(reason: Refusal, text: &str) -> (&'static str, String) {
+    let (word, hint) = match reason {
         Refusal::Busy => ("the host is busy with another run", "wait for it, or end it where it was started"),
         Refusal::Fence => ("a later run was here", "check this machine's clock, and that nobody deploys an older run"),
         Refusal::NoHome => ("no place for the record", "give the login a home folder, or set XDG_STATE_HOME for it"),
@@ -121,25 +191,62 @@ const fn explained(reason: Refusal) -> (&'static str, &'static str) {
         Refusal::Full => ("no space for the record", "free space in the login's home folder"),
         Refusal::NoTool => ("the host lacks a tool", "install it there"),
         Refusal::NeverStarted => ("an earlier attempt died before the start", "run it again"),
-        Refusal::BadRequest => {
-            ("the host's guard did not understand", "if it names a file, remove that file; else please report this")
+        Refusal::Damaged => {
+            return ("a file of the host's record is damaged", format!("on the host: rm {}", quoted(text)));
         }
-    }
+        Refusal::BadRequest => ("the host's guard did not understand", "please report this"),
+        Refusal::NoSudo => (
+            "no root on the host",
+            "let the login use sudo without a password (NOPASSWD in sudoers), or deploy without `sudo`",
+        ),
+    };
+    (word, hint.to_owned())
 }
 
-fn cut_off(mut result: HostResult, lost: Lost, policy: &Policy) -> Attempt {
-    result.group = lost.group.or(result.group);
-    result.message = Some(lost.message);
-    if !lost.sent {
-        result.outcome = Outcome::Unreachable;
-        result.failure = Some(FailureCause::Unreachable(UnreachableCause::BeforeStart));
-        return Attempt { end: AttemptEnd::Retryable(Outcome::Unreachable), result, touched: false };
-    }
+/// The script never started.
+fn before_start(mut result: HostResult, message: String) -> Attempt {
+    result.message = Some(message);
+    result.outcome = Outcome::Unreachable;
+    result.failure = Some(FailureCause::Unreachable(UnreachableCause::BeforeStart));
+    Attempt { end: AttemptEnd::Retryable(Outcome::Unreachable), result, touched: false }
+}
+
+/// It started, or may have, and how it ended is not known.
+fn cut_off(mut result: HostResult, group: Option<u32>, message: String, stop: Stop, plan: &Plan) -> Attempt {
+    result.group = group.or(result.group);
     result.outcome = Outcome::Unknown;
     result.failure = Some(FailureCause::Lost);
-    let end =
-        if policy.idempotent { AttemptEnd::Retryable(Outcome::Unknown) } else { AttemptEnd::Final(Outcome::Unknown) };
-    Attempt { end, result, touched: true }
+    result.message = Some(match stop {
+        Stop::No => message,
+        Stop::Terminate | Stop::Kill => {
+            result.killed = Some(Killed::Unconfirmed);
+            format!("cancelled, but it is not known whether the script was ended: {message}")
+        }
+    });
+    result.hint = Some(look_there(&result, plan));
+    Attempt { end: after_loss(Outcome::Unknown, plan), result, touched: true }
+}
+
+/// Nothing that may have started is started again, unless the user said that this does no harm.
+fn after_loss(outcome: Outcome, plan: &Plan) -> AttemptEnd {
+    if plan.policy.idempotent { AttemptEnd::Retryable(outcome) } else { AttemptEnd::Final(outcome) }
+}
+
+/// How to find out what the script did, and what to do then. The same words for every host, so that hosts that were
+/// lost together are told of together.
+fn look_there(result: &HostResult, plan: &Plan) -> String {
+    match &plan.work {
+        Work::Deploy { .. } => {
+            let (target, app, run, attempt) = (&plan.target, &plan.app, plan.run, result.attempts);
+            let sudo = if plan.policy.sudo { " --sudo" } else { "" };
+            format!(
+                "nothing is started there again by itself: see what it did (fleetwide run {target} --hosts NAME{sudo} -- \
+                 'tail ~/.local/state/fleetwide/{app}/runs/{run}-{attempt}/*'), then deploy again with --hosts or \
+                 --failed-of"
+            )
+        }
+        Work::Command(_) => "see on the host what it did: there is no record of a command".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -150,19 +257,20 @@ mod tests {
     use crate::{
         guard::Signal,
         inventory::testing::{host, target},
-        plan::{Assignment, Plan, RunId, Work},
+        plan::{Assignment, Policy, RunId},
         transport::ConnectFailure,
     };
 
-    fn policy() -> Policy {
+    fn plan() -> Plan {
         let work = Work::Command("true".into());
         let assignment = Assignment { work, args: Vec::new(), env: BTreeMap::new(), secrets: BTreeMap::new() };
-        Plan::new(RunId::new(), &target(Vec::new()), assignment, Vec::new()).policy
+        Plan::new(RunId::new(), &target(Vec::new()), assignment, Vec::new())
     }
 
     fn judged(status: ScriptStatus, cause: Cause, group: GroupState) -> (Outcome, HostResult) {
         let trailer = Trailer { status, cause, group, stdout: None, stderr: None, record: Record::Kept };
-        let attempt = ended(HostResult::skipped(host("i-1", "a").id), Ok(RemoteExit::Ended(trailer)), &policy());
+        let attempt =
+            ended(HostResult::skipped(host("i-1", "a").id), Ok(RemoteExit::Ended(trailer)), Stop::No, &plan());
         assert_eq!(attempt.end, AttemptEnd::Final(attempt.result.outcome));
         (attempt.result.outcome, attempt.result)
     }
@@ -199,13 +307,13 @@ mod tests {
         assert_eq!(changed.end, AttemptEnd::Final(Outcome::Unreachable));
 
         let lost = |sent, group| Lost { group, sent, message: "connection reset".into() };
-        let before = ended(blank(), Err(lost(false, None)), &policy());
+        let before = ended(blank(), Err(lost(false, None)), Stop::No, &plan());
         assert_eq!((before.end, before.touched), (AttemptEnd::Retryable(Outcome::Unreachable), false));
         for group in [None, Some(7)] {
-            let after = ended(blank(), Err(lost(true, group)), &policy());
+            let after = ended(blank(), Err(lost(true, group)), Stop::No, &plan());
             assert_eq!((after.end, after.touched), (AttemptEnd::Final(Outcome::Unknown), true));
-            let idempotent = Policy { idempotent: true, ..policy() };
-            let again = ended(blank(), Err(lost(true, group)), &idempotent);
+            let plan = Plan { policy: Policy { idempotent: true, ..plan().policy }, ..plan() };
+            let again = ended(blank(), Err(lost(true, group)), Stop::No, &plan);
             assert_eq!(again.end, AttemptEnd::Retryable(Outcome::Unknown));
         }
     }
@@ -215,7 +323,7 @@ mod tests {
         let judged = |status| {
             let (cause, group) = (Cause::None, GroupState::Gone);
             let trailer = Trailer { status, cause, group, stdout: None, stderr: None, record: Record::Lost };
-            by_trailer(HostResult::skipped(host("i-1", "a").id), &trailer, &policy())
+            by_trailer(HostResult::skipped(host("i-1", "a").id), &trailer, &plan())
         };
         let attempt = judged(ScriptStatus::Exited(0));
         assert_eq!(attempt.end, AttemptEnd::Final(Outcome::Unknown));
@@ -236,8 +344,8 @@ mod tests {
 
     #[test]
     fn a_timeout_says_how_long() {
-        let mut policy = policy();
-        policy.limits.script = Duration::from_secs(3);
+        let mut plan = plan();
+        plan.policy.limits.script = Duration::from_secs(3);
         let trailer = Trailer {
             status: ScriptStatus::Signaled(Signal::named("TERM").expect("a name")),
             cause: Cause::Timeout,
@@ -246,7 +354,7 @@ mod tests {
             stderr: None,
             record: Record::Kept,
         };
-        let attempt = by_trailer(HostResult::skipped(host("i-1", "a").id), &trailer, &policy);
+        let attempt = by_trailer(HostResult::skipped(host("i-1", "a").id), &trailer, &plan);
         let message = attempt.result.message.expect("a message");
         assert_eq!(message, "timed out after 3s; the script was ended (killed by TERM)");
     }

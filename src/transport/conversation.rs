@@ -38,11 +38,13 @@ pub(super) struct BrokenOff {
     pub(super) lost: Lost,
     /// What was heard of the guard.
     pub(super) guard: Guard,
+    /// What somebody else said in its place.
+    pub(super) remark: Option<String>,
 }
 
 impl From<Lost> for BrokenOff {
     fn from(lost: Lost) -> Self {
-        Self { lost, guard: Guard::NotAwaited }
+        Self { lost, guard: Guard::NotAwaited, remark: None }
     }
 }
 
@@ -141,7 +143,7 @@ impl<'a> Conversation<'a> {
             (false, Stop::No) => Guard::Mute,
             (false, Stop::Terminate | Stop::Kill) => Guard::NotAwaited,
         };
-        BrokenOff { lost: self.lost(), guard }
+        BrokenOff { lost: self.lost(), guard, remark: self.listener.remark() }
     }
 
     fn lost(&self) -> Lost {
@@ -153,13 +155,19 @@ impl<'a> Conversation<'a> {
             (None, None) if self.order_sent => {
                 "the connection ended before the host said that the script started".to_owned()
             }
-            (None, None) => "the script never started: the connection ended before it was sent".to_owned(),
+            (None, None) => self.before_the_order("the connection ended before it was sent"),
         };
         let message = match self.listener.remark() {
             Some(remark) => format!("{message}; the host said: {remark}"),
             None => message,
         };
         Lost { group: self.listener.group, sent: self.order_sent, message }
+    }
+
+    /// What it means that the host was not told to do anything.
+    fn before_the_order(&self, what: &str) -> String {
+        let never = if self.job.request.may_start() { "the script never started" } else { "the host was not asked" };
+        format!("{never}: {what}")
     }
 
     /// Whether a stream may still say something.
@@ -219,7 +227,10 @@ impl<'a> Conversation<'a> {
 
     /// A stream has ended.
     pub(super) fn close(&mut self, stream: Stream, out: &mut dyn OutputSink, now: Instant) {
-        self.listener.finish(stream, out);
+        // Of what is on record, the bytes that were held back are sent again: they may be the guard's own, cut short.
+        if !self.job.request.is_recorded() {
+            self.listener.finish(stream, out);
+        }
         match stream {
             Stream::Stdout => {
                 self.open.stdout = false;
@@ -234,7 +245,7 @@ impl<'a> Conversation<'a> {
         self.wish = self.wish.max(wish);
         if self.listener.group.is_some() {
             self.tell(now);
-        } else if self.order_sent {
+        } else if self.order_sent || !self.job.request.may_start() {
             // The guard must not be told anything before it has spoken. When it does, it will be.
             self.expect_word(now, self.patience());
         } else {
@@ -297,10 +308,9 @@ impl<'a> Conversation<'a> {
             } else if self.order_sent {
                 self.given_up = Some(format!("the host did not say within {START:?} that the script started"));
             } else if self.unwritten().is_empty() {
-                self.given_up =
-                    Some(format!("the script never started: the host was not ready for it within {START:?}"));
+                self.given_up = Some(self.before_the_order(&format!("the host was not ready for it within {START:?}")));
             } else {
-                self.given_up = Some(format!("the script never started: the host took nothing of it for {START:?}"));
+                self.given_up = Some(self.before_the_order(&format!("the host took nothing of it for {START:?}")));
             }
         }
     }

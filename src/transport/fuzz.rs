@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    Job, OutputSink, Stop, Stream,
+    Job, OutputSink, RunAs, Stop, Stream,
     conversation::Conversation,
     listener::Listener,
     ssh_log::{Phase, SshLog},
@@ -61,7 +61,7 @@ pub fn conversation(input: &[u8]) {
         env: BTreeMap::new(),
         args: Vec::new(),
     };
-    let job = Job { request, idle_timeout: Some(Duration::from_secs(50)) };
+    let job = Job { request, idle_timeout: Some(Duration::from_secs(50)), run_as: RunAs::Login };
     let mut now = Instant::now();
     let mut out = Out::default();
     let request = EncodedRequest { opening: b"the guard".to_vec(), order: b"go\n".to_vec() };

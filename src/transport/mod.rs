@@ -39,7 +39,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::{
-    guard::{GuardRequest, Refusal, Trailer},
+    guard::{self, GuardRequest, Refusal, Trailer},
     inventory::Host,
 };
 
@@ -90,6 +90,27 @@ pub struct Job {
     pub request: GuardRequest,
     /// How long the script may be silent.
     pub idle_timeout: Option<Duration>,
+    /// Who runs it.
+    pub run_as: RunAs,
+}
+
+/// Who runs a job on the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunAs {
+    /// Whoever logs in.
+    Login,
+    /// Root: the guard itself is started by `sudo`, so that it may end whatever the script starts.
+    Root,
+}
+
+impl RunAs {
+    /// The remote command line that becomes the guard.
+    const fn command(self) -> &'static str {
+        match self {
+            Self::Login => guard::COMMAND,
+            Self::Root => guard::COMMAND_AS_ROOT,
+        }
+    }
 }
 
 /// How urgently a running script is to be ended. Only ever rises.

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use tokio::{sync::watch, time::timeout};
 
 use super::{
-    ConnectError, ConnectFailure, Connected, Job, Lost, OutputSink, RemoteExit, Session, Stop, Transport,
+    ConnectError, ConnectFailure, Connected, Job, Lost, OutputSink, RemoteExit, RunAs, Session, Stop, Transport,
     conversation::{BrokenOff, Guard},
     exchange::{Streams, exchange, raised},
     gate::Gate,
@@ -36,7 +36,7 @@ use super::{
 };
 use crate::{
     config::{HostKeys, Target, Unfillable, Way},
-    guard,
+    guard::Refusal,
     inventory::{Host, proxy_command},
     plan::quoted,
 };
@@ -72,6 +72,8 @@ pub struct OpenSshConfig {
     pub connect_timeout: Duration,
     /// How long the login may take after that.
     pub auth_timeout: Duration,
+    /// How often a silent host is asked whether it is still there; after four questions it is gone.
+    pub keepalive: Duration,
     /// How many logins are under way at once.
     pub handshakes: usize,
 }
@@ -89,6 +91,7 @@ impl OpenSshConfig {
             target_words: target.words.clone(),
             connect_timeout: deploy.connect_timeout,
             auth_timeout: deploy.auth_timeout,
+            keepalive: ssh.keepalive,
             handshakes: deploy.handshakes.get(),
         }
     }
@@ -154,6 +157,7 @@ impl OpenSsh {
             known_hosts: KnownHosts::open(&config.known_hosts_dir, config.host_keys)?,
             prefer: None,
             connect_timeout: config.connect_timeout,
+            keepalive: config.keepalive,
             fork_after_authentication: knows(&ssh, "ForkAfterAuthentication=no"),
         };
         let clocks = Clocks { connect: config.connect_timeout, auth: config.auth_timeout };
@@ -304,12 +308,13 @@ impl Session for OpenSshSession {
         out: &mut dyn OutputSink,
         stop: watch::Receiver<Stop>,
     ) -> Result<RemoteExit, Lost> {
-        let mut command = self.mux.raw_command(guard::COMMAND);
+        let mut command = self.mux.raw_command(job.run_as.command());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut stopped = stop.clone();
         let opened = tokio::select! {
             opened = timeout(OPEN, command.spawn()) => opened,
-            _ = raised(&mut stopped, Stop::No) => {
+            // What starts nothing brings the wish to end to what runs.
+            _ = raised(&mut stopped, Stop::No), if job.request.may_start() => {
                 return Err(Lost::before_sending("stopped before the script was sent".to_owned()));
             }
         };
@@ -333,6 +338,12 @@ impl Session for OpenSshSession {
             Ok(exit) => Ok(exit),
             Err(broken_off) => {
                 let end = command_end(&self.mux, child).await;
+                if let (RunAs::Root, Guard::Mute, CommandEnd::Exited(1 | 126 | 127)) =
+                    (job.run_as, broken_off.guard, end)
+                {
+                    let text = broken_off.remark.unwrap_or_else(|| "`sudo -n` failed without a word".to_owned());
+                    return Ok(RemoteExit::Refused { reason: Refusal::NoSudo, text });
+                }
                 let last_words = match end {
                     CommandEnd::Exited(_) | CommandEnd::Running => None,
                     CommandEnd::Untold => self.master.last_words().await,
@@ -374,7 +385,7 @@ async fn command_end(mux: &Mux, child: Child<&Mux>) -> CommandEnd {
 
 /// What is known of a broken-off conversation, with all that can still be learned.
 fn explained(broken_off: BrokenOff, end: CommandEnd, last_words: Option<String>) -> Lost {
-    let BrokenOff { mut lost, guard } = broken_off;
+    let BrokenOff { mut lost, guard, .. } = broken_off;
     let reason = match (end, guard) {
         (CommandEnd::Exited(status), Guard::Mute) => {
             Some(format!("the remote command ended with exit status {status}; {WHERE_TO_LOOK}"))

@@ -31,6 +31,8 @@ pub(super) struct Login {
     /// The type of host key to be shown, of those that a host has.
     pub(super) prefer: Option<&'static str>,
     pub(super) connect_timeout: Duration,
+    /// How often a silent peer is asked whether it is still there.
+    pub(super) keepalive: Duration,
     /// Whether this `ssh` knows the option.
     pub(super) fork_after_authentication: Known,
 }
@@ -57,12 +59,10 @@ pub(super) enum Known {
 }
 
 /// Options of every master. `-v`: its log is the only place where `ssh` says how far it is, and why it failed.
-const ALWAYS: [&str; 12] = [
+const ALWAYS: [&str; 11] = [
     "BatchMode=yes",
     "ControlPersist=no",
     "ConnectionAttempts=1",
-    // A peer that is gone is noticed within a minute.
-    "ServerAliveInterval=15",
     "ServerAliveCountMax=4",
     // A deploy needs a command's streams, and nothing else that the user's configuration may ask for.
     "ClearAllForwardings=yes",
@@ -151,6 +151,7 @@ impl Login {
             Known::Yes => add("-o", &"ForkAfterAuthentication=no"),
             Known::No => {}
         }
+        add("-o", &format!("ServerAliveInterval={}", self.keepalive.as_secs().max(1)));
         // Somewhat later than our own clock, which knows what it was that took so long.
         add("-o", &format!("ConnectTimeout={}", self.connect_timeout.as_secs().saturating_add(5)));
         match via {

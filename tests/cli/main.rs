@@ -6,6 +6,9 @@
 #[path = "../harness/sshd.rs"]
 mod sshd;
 
+#[path = "../harness/way.rs"]
+mod way;
+
 mod completions;
 mod data;
 mod demo;
@@ -21,6 +24,7 @@ mod narrowing;
 mod output;
 mod pipeline;
 mod project;
+mod reattach;
 mod ssh_fleet;
 mod statuses;
 mod strange_hosts;

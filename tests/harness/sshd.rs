@@ -223,6 +223,56 @@ impl Sshd {
     }
 }
 
+impl Sshd {
+    /// Cuts the connections of one host, and leaves its scripts alone.
+    pub(crate) fn cut_host(&self, host: usize) {
+        self.connections_of(host).into_iter().for_each(kill);
+    }
+
+    /// Kills all that runs on one host, as a power cut does.
+    pub(crate) fn fell_host(&self, host: usize) {
+        let connections = self.connections_of(host);
+        // Some may be starting others just now.
+        loop {
+            let running = self.running_on(host);
+            if running.is_empty() {
+                break;
+            }
+            running.into_iter().for_each(kill);
+        }
+        connections.into_iter().for_each(kill);
+    }
+
+    /// Each process that a host runs has its state folder in its environment.
+    fn running_on(&self, host: usize) -> Vec<u32> {
+        let mark = format!("XDG_STATE_HOME={}\0", self.state(host).display()).into_bytes();
+        let has_mark = |pid: &u32| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.windows(mark.len()).any(|part| part == mark)
+        };
+        processes().into_iter().map(|(pid, ..)| pid).filter(has_mark).collect()
+    }
+
+    /// The `sshd` processes between the server and what a host runs.
+    fn connections_of(&self, host: usize) -> Vec<u32> {
+        let all: HashMap<u32, (u32, String)> =
+            processes().into_iter().map(|(pid, parent, name)| (pid, (parent, name))).collect();
+        let servers: Vec<u32> = self.servers.iter().map(Child::id).collect();
+        let mut found = Vec::new();
+        for mut pid in self.running_on(host) {
+            while let Some((parent, name)) = all.get(&pid)
+                && !servers.contains(&pid)
+            {
+                if name.starts_with("sshd") {
+                    found.push(pid);
+                }
+                pid = *parent;
+            }
+        }
+        found
+    }
+}
+
 impl Drop for Sshd {
     fn drop(&mut self) {
         // The scripts that still run go with their connections.

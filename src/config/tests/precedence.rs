@@ -107,12 +107,12 @@ fn every_variable_is_read_and_sets_something() {
         "FLEETWIDE_TAGS" => "role=web,env=prod",
         "FLEETWIDE_STATES" => "running,stopped",
         "FLEETWIDE_ADDRESS" => "public_ipv4,tag:ssh",
-        "FLEETWIDE_IDEMPOTENT" => "true",
+        "FLEETWIDE_IDEMPOTENT" | "FLEETWIDE_SUDO" => "true",
         "FLEETWIDE_UNADDRESSED" => "skip",
         "FLEETWIDE_HOST_KEYS" => "strict",
         "FLEETWIDE_ON_LOST" => "kill",
         name if name.ends_with("_TIMEOUT") || name.ends_with("TIMEOUT") => "90s",
-        "FLEETWIDE_DEADLINE" | "FLEETWIDE_KILL_GRACE" => "5s",
+        "FLEETWIDE_DEADLINE" | "FLEETWIDE_KILL_GRACE" | "FLEETWIDE_KEEPALIVE" => "5s",
         _ => "7",
     };
     let mut seen = Vec::new();

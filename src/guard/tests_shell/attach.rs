@@ -3,16 +3,21 @@
 use std::{fs, time::Duration};
 
 use super::{
-    host::{Host, Shell, await_that, deploy, recorded_group},
+    host::{Host, Running, Shell, await_that, deploy, recorded_group, whole},
     on_every_shell,
 };
-use crate::guard::{Cause, GroupState, Lifeline, Offsets, OnLost, Refusal, ScriptStatus};
+use crate::guard::{Cause, GroupState, Lifeline, Nonce, Offsets, OnLost, Refusal, ScriptStatus};
 
 on_every_shell!(
     a_finished_attempt_is_told_again,
     a_running_attempt_is_followed_to_its_end,
     an_attached_client_can_stop_the_script,
     an_attempt_that_never_started_says_so,
+    what_was_never_started_cannot_start_later,
+    a_guard_that_waits_for_the_rest_of_its_script_is_ended,
+    a_reboot_is_told_as_such,
+    a_guard_that_was_killed_is_told_as_such,
+    an_attached_guard_never_strikes_a_group_of_an_earlier_boot,
 );
 
 fn a_finished_attempt_is_told_again(shell: Shell) {
@@ -23,8 +28,7 @@ fn a_finished_attempt_is_told_again(shell: Shell) {
     assert_eq!((&again.stdout, &again.stderr), (&first.stdout, &first.stderr));
     assert_eq!(again.controls, first.controls);
 
-    request.deploy_mut().resume = Offsets { stdout: 4, stderr: 7 };
-    let rest = host.finish(&request);
+    let rest = host.finish(&request.attach(Offsets { stdout: 4, stderr: 7 }));
     assert_eq!((&rest.stdout[..], &rest.stderr[..]), (&b"456789\n"[..], &b""[..]));
     assert_eq!(rest.trailer(), first.trailer());
     assert_eq!(fs::read_to_string(host.home.path().join("count")).unwrap(), "once\n");
@@ -43,8 +47,7 @@ fn a_running_attempt_is_followed_to_its_end(shell: Shell) {
     running.until_printed("first\n");
     let mut guard = running.cut();
 
-    request.deploy_mut().resume.stdout = 6;
-    let mut attached = host.start(&request);
+    let mut attached = host.start(&request.attach(Offsets { stdout: 6, stderr: 0 }));
     attached.until(|seen| !seen.controls.is_empty());
     fs::write(host.home.path().join("go"), "").unwrap();
     let seen = attached.finish();
@@ -63,7 +66,7 @@ fn an_attached_client_can_stop_the_script(shell: Shell) {
     running.until_printed("first\n");
     let mut guard = running.cut();
 
-    let mut attached = host.start(&request);
+    let mut attached = host.start(&request.attach(Offsets::default()));
     attached.until_printed("first\n").send(Lifeline::Terminate { grace: Duration::from_secs(1) });
     let seen = attached.finish();
     assert_eq!(seen.trailer().status.to_string(), "killed by KILL");
@@ -87,4 +90,116 @@ fn an_attempt_that_never_started_says_so(shell: Shell) {
     await_that("the group is on record", || {
         recorded_group(&host.state().join("runs/r2-1")).map(drop).ok_or_else(String::new)
     });
+}
+
+/// The first request may still be on its way when we ask.
+fn what_was_never_started_cannot_start_later(shell: Shell) {
+    let host = Host::new(shell);
+    let request = deploy("touch ran");
+    for _ in 0..2 {
+        assert_eq!(host.finish(&request.attach(Offsets::default())).refusal().0, Refusal::NeverStarted);
+    }
+    assert_eq!(host.finish(&request).refusal().0, Refusal::NeverStarted);
+    assert!(!host.home.path().join("ran").exists());
+
+    let mut next = request;
+    next.deploy_mut().attempt = 2;
+    assert_eq!(host.status(&next), ScriptStatus::Exited(0));
+    assert!(host.home.path().join("ran").exists());
+}
+
+/// Its connection is dead, and it does not know.
+fn a_guard_that_waits_for_the_rest_of_its_script_is_ended(shell: Shell) {
+    let host = Host::new(shell);
+    let request = deploy("touch ran; exit 0");
+    let nonce = Nonce::random();
+    let mut bytes = whole(&request, &nonce);
+    bytes.truncate(bytes.len() - 3);
+    let stuck = Running::send_raw(host.command(), &bytes, &nonce);
+    await_that("it has begun to store the script", || {
+        fs::metadata(host.state().join("runs/r1-1/script")).map(drop).map_err(|error| error.to_string())
+    });
+    let seen = host.start(&request.attach(Offsets::default())).finish();
+    assert_eq!(seen.refusal().0, Refusal::NeverStarted);
+
+    // It has let go of the lock.
+    let mut next = request;
+    next.deploy_mut().attempt = 2;
+    assert_eq!(host.start(&next).finish().trailer().status, ScriptStatus::Exited(0));
+    stuck.cut().wait().unwrap();
+    host.await_silence();
+}
+
+/// A script whose guard was killed, as it is by a reboot, too.
+fn orphan(host: &Host, script: &str) -> crate::guard::GuardRequest {
+    let mut request = deploy(script);
+    request.on_lost = OnLost::Finish;
+    let mut running = host.start(&request);
+    running.until_printed("ready\n");
+    let mut guard = running.cut();
+    for process in host.processes() {
+        let pid = process.split(['"', ' ']).nth(1).unwrap();
+        let group = recorded_group(&host.state().join("runs/r1-1")).unwrap();
+        if pid != group {
+            let _ = std::process::Command::new("kill").args(["-s", "KILL", pid]).status().unwrap();
+        }
+    }
+    guard.wait().unwrap();
+    request
+}
+
+fn reboot(host: &Host) {
+    let file = host.state().join("runs/r1-1/process");
+    let record = fs::read_to_string(&file).unwrap();
+    let (_, rest) = record.split_once('\n').unwrap();
+    fs::write(&file, format!("another-boot\n{rest}")).unwrap();
+}
+
+fn end_group(host: &Host) {
+    let group = recorded_group(&host.state().join("runs/r1-1")).unwrap();
+    assert!(std::process::Command::new("kill").args(["-s", "KILL", &group]).status().unwrap().success());
+    host.await_silence();
+}
+
+fn a_reboot_is_told_as_such(shell: Shell) {
+    let host = Host::new(shell);
+    let request = orphan(&host, "echo ready; exec sleep 300");
+    end_group(&host);
+    reboot(&host);
+    let seen = host.finish(&request.attach(Offsets::default()));
+    assert_eq!(seen.text(), "ready\n");
+    assert_eq!((&seen.trailer().status, seen.trailer().cause), (&ScriptStatus::Rebooted, Cause::None));
+    assert_eq!(seen.trailer().group, GroupState::Gone);
+}
+
+fn a_guard_that_was_killed_is_told_as_such(shell: Shell) {
+    let host = Host::new(shell);
+    let request = orphan(&host, "echo ready; until [ -e go ]; do read -r t <in; done 2>&1; echo done; exit 4");
+    let attached = host.start(&request.attach(Offsets { stdout: 6, stderr: 0 }));
+    fs::write(host.home.path().join("in"), "").unwrap();
+    fs::write(host.home.path().join("go"), "").unwrap();
+    let seen = attached.finish();
+    assert!(seen.text().ends_with("done\n"), "its output is followed to its end: {}", seen.text());
+    assert_eq!((&seen.trailer().status, seen.trailer().cause), (&ScriptStatus::Unknown, Cause::None));
+    host.await_silence();
+
+    // Nobody but us keeps its deadline now.
+    let host = Host::new(shell);
+    let request = orphan(&host, "echo ready; exec sleep 300");
+    let mut attach = request.attach(Offsets::default());
+    attach.deadline = Duration::from_secs(1);
+    let seen = host.finish(&attach);
+    assert_eq!((seen.trailer().cause, seen.trailer().group), (Cause::Timeout, GroupState::Gone));
+}
+
+/// Its number may be another's by now.
+fn an_attached_guard_never_strikes_a_group_of_an_earlier_boot(shell: Shell) {
+    let host = Host::new(shell);
+    let request = orphan(&host, "echo ready; exec sleep 300");
+    reboot(&host);
+    let mut attached = host.start(&request.attach(Offsets::default()));
+    attached.until_printed("ready\n").send(Lifeline::Kill);
+    let seen = attached.finish();
+    assert_eq!(seen.trailer().status, ScriptStatus::Rebooted);
+    end_group(&host);
 }

@@ -164,7 +164,6 @@ fn a_wrong_header_is_refused(shell: Shell) {
         ("grace 300", "grace"),
         ("lost kill", "lost"),
         ("revision v1", "revision v'1"),
-        ("resume 0 0", "resume 0"),
         ("arg sh", "arg 'sh'"),
         ("arg sh", "env A-B sh"),
         ("arg sh", "env A x;touch"),

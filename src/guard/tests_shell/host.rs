@@ -23,8 +23,8 @@ use std::{
 use tempfile::TempDir;
 
 use crate::guard::{
-    COMMAND, Control, ControlLine, Deploy, EncodedRequest, GuardRequest, Lifeline, Mark, Nonce, Offsets, OnLost,
-    Parsed, Parser, Refusal, ScriptStatus, StderrParser, StdoutParser, Trailer, Work,
+    Attach, COMMAND, Control, ControlLine, Deploy, EncodedRequest, GuardRequest, Lifeline, Mark, Nonce, Offsets,
+    OnLost, Parsed, Parser, Refusal, ScriptStatus, StderrParser, StdoutParser, Trailer, Work,
 };
 
 /// Only a guard that hangs takes this long.
@@ -173,7 +173,6 @@ pub(super) fn deploy(script: impl AsRef<[u8]>) -> GuardRequest {
         fence: 1_700_000_000_000,
         revision: Some("v1".to_owned()),
         script: script.as_ref().to_vec(),
-        resume: Offsets::default(),
     }))
 }
 
@@ -198,8 +197,15 @@ impl GuardRequest {
     pub(super) fn deploy_mut(&mut self) -> &mut Deploy {
         match &mut self.work {
             Work::Deploy(deploy) => deploy,
-            Work::Run { .. } => panic!("this request is no deploy"),
+            Work::Attach(_) | Work::Run { .. } => panic!("this request is no deploy"),
         }
+    }
+
+    /// To be told how it goes on, of output from `resume` on.
+    pub(super) fn attach(&self, resume: Offsets) -> Self {
+        let Work::Deploy(Deploy { app, run, attempt, .. }) = &self.work else { panic!("this request is no deploy") };
+        let attach = Attach { app: app.clone(), run: run.clone(), attempt: *attempt, resume };
+        Self { work: Work::Attach(attach), ..self.clone() }
     }
 
     /// The same as another run.

@@ -23,6 +23,11 @@ on_every_shell!(
     a_script_may_leave_a_server_behind,
     a_script_that_nobody_awaits_is_watched_to_its_end,
     a_script_that_nobody_awaits_keeps_its_deadline,
+    a_child_that_left_the_group_ends_with_it,
+    a_child_that_left_the_group_and_ignores_term_is_killed,
+    a_daemon_outlives_a_natural_end,
+    nothing_of_another_start_is_struck,
+    a_guard_in_pieces_keeps_the_deadline,
 );
 
 const LONG: Duration = Duration::from_mins(5);
@@ -204,4 +209,88 @@ fn a_script_that_nobody_awaits_keeps_its_deadline(shell: Shell) {
         assert_eq!((&seen.trailer().status, seen.trailer().cause), (&ScriptStatus::Unknown, Cause::Timeout));
         assert_eq!(seen.trailer().group, GroupState::Gone);
     }
+}
+
+/// A double fork and a session of its own, as daemons do it.
+const DAEMON: &str = "(setsid sh -c 'echo $$ >daemon; exec sleep 300' &) & until [ -s daemon ]; do sleep 0.01; done";
+
+fn a_child_that_left_the_group_ends_with_it(shell: Shell) {
+    let host = Host::new(shell);
+    let script = format!("{DAEMON}; echo ready; sleep 300");
+    for request in [run(&script), deploy(&script)] {
+        let mut running = host.start(&request);
+        running.until_printed("ready").send(Lifeline::Terminate { grace: LONG });
+        assert_killed(&running.finish(), "TERM", Cause::Stop);
+        host.await_silence();
+        fs::remove_file(host.home.path().join("daemon")).unwrap();
+    }
+    let mut request = deploy(&script).of_run("r2");
+    request.deadline = Duration::from_secs(1);
+    assert_killed(&host.finish(&request), "TERM", Cause::Timeout);
+}
+
+fn a_child_that_left_the_group_and_ignores_term_is_killed(shell: Shell) {
+    let host = Host::new(shell);
+    let script = "(setsid sh -c 'trap \"\" TERM; echo ready; while :; do sleep 0.1; done' &) & exec sleep 300";
+    let mut running = host.start(&deploy(script));
+    running.until_printed("ready").send(Lifeline::Terminate { grace: Duration::from_secs(1) });
+    assert_killed(&running.finish(), "TERM", Cause::Stop);
+    host.await_silence();
+}
+
+fn a_daemon_outlives_a_natural_end(shell: Shell) {
+    let host = Host::new(shell);
+    let seen = host.start(&deploy(DAEMON)).finish();
+    assert_eq!((&seen.trailer().status, seen.trailer().group), (&ScriptStatus::Exited(0), GroupState::Gone));
+    let daemon = fs::read_to_string(host.home.path().join("daemon")).unwrap();
+    assert!(std::process::Command::new("kill").arg(daemon.trim()).status().unwrap().success());
+    host.await_silence();
+}
+
+/// The daemon of an earlier run, and all of another host on the same machine.
+fn nothing_of_another_start_is_struck(shell: Shell) {
+    let (host, other) = (Host::new(shell), Host::new(shell));
+    host.start(&deploy(DAEMON)).finish();
+    let mut bystander = other.start(&deploy(format!("{DAEMON}; echo ready; until [ -e go ]; do sleep 0.01; done")));
+    bystander.until_printed("ready");
+    let mut running = host.start(&deploy("echo ready; sleep 300").of_run("r2"));
+    running.until_printed("ready").send(Lifeline::Kill);
+    assert_killed(&running.finish(), "KILL", Cause::Kill);
+
+    fs::write(other.home.path().join("go"), "").unwrap();
+    assert_eq!(bystander.finish().trailer().status, ScriptStatus::Exited(0));
+    for host in [host, other] {
+        let daemon = fs::read_to_string(host.home.path().join("daemon")).unwrap();
+        assert!(std::process::Command::new("kill").arg(daemon.trim()).status().unwrap().success());
+        host.await_silence();
+    }
+}
+
+/// The part of it that acts is killed: the one that keeps the clock then acts.
+fn a_guard_in_pieces_keeps_the_deadline(shell: Shell) {
+    let host = Host::new(shell);
+    let mut request = deploy("echo ready; exec sleep 300");
+    (request.deadline, request.on_lost) = (Duration::from_secs(2), OnLost::Finish);
+    let mut running = host.start(&request);
+    running.until_printed("ready");
+    // The only one that reads the pipe and has a child that copies.
+    let pump = fs::read_dir(host.state().join("runs/r1-1"))
+        .unwrap()
+        .find_map(|file| file.unwrap().file_name().to_str()?.strip_prefix("seen.").map(str::to_owned));
+    assert!(pump.is_some(), "the pump has left its mark");
+    let processes = host.processes();
+    let parent = |pid: &str| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        Some(stat.rsplit_once(") ")?.1.split(' ').nth(1)?.to_owned())
+    };
+    let pids: Vec<String> = processes.iter().map(|it| it.split(['"', ' ']).nth(1).unwrap().to_owned()).collect();
+    let stdin_of = |pid: &str| fs::read_link(format!("/proc/{pid}/fd/0")).map(|it| it.to_string_lossy().into_owned());
+    let main = pids.iter().find(|pid| parent(pid).as_deref() == Some(&std::process::id().to_string())).unwrap();
+    let supervise = pids
+        .iter()
+        .find(|pid| parent(pid).as_deref() == Some(main) && stdin_of(pid).is_ok_and(|it| it.starts_with("pipe:")))
+        .unwrap();
+    assert!(std::process::Command::new("kill").args(["-s", "KILL", supervise]).status().unwrap().success());
+    running.cut().wait().unwrap();
+    host.await_silence();
 }

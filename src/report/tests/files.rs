@@ -75,6 +75,7 @@ fn the_records_json_is_a_promise() {
           "killed": null,
           "previous_revision": null,
           "attempts": 1,
+          "reattached": 0,
           "started": "2027-01-15T08:00:01Z",
           "duration_ms": 12300,
           "phases": {

@@ -121,6 +121,7 @@ fn the_plan_is_whole_and_holds_no_secret() {
       "max_failures": 0,
       "worst_case": 1,
       "retries": 2,
+      "sudo": false,
       "idempotent": false,
       "on_lost": "finish",
       "limits": {

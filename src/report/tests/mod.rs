@@ -122,6 +122,7 @@ fn plan_for(hosts: Vec<Host>) -> Plan {
             handshakes: NonZeroUsize::new(4).expect("not 0"),
             max_failures: 0,
             retries: 2,
+            sudo: false,
             idempotent: false,
             on_lost: OnLost::Finish,
             limits: Limits {

@@ -4,11 +4,11 @@ use std::{collections::HashMap, num::NonZeroUsize, sync::Mutex, time::Duration};
 
 use async_trait::async_trait;
 
-use super::*;
+use super::{super::outcome::Killed, *};
 use crate::{
-    guard::{Cause, GroupState, Record, ScriptStatus, Signal, Trailer},
+    guard::{self, Cause, GroupState, Offsets, Record, Refusal, ScriptStatus, Signal, Trailer},
     inventory::testing::{host, target},
-    plan::{Assignment, RunId, Work},
+    plan::{Assignment, RunId, Script, Work},
     transport::{ConnectError, ConnectFailure, Connected, Job, Lost, OutputSink, RemoteExit, Session, Stream},
 };
 
@@ -18,6 +18,10 @@ enum Act {
     Exit(u8),
     RefuseConnection,
     LoseContact,
+    /// The order was sent, and nothing was heard after it.
+    LoseContactBeforeTheStart,
+    Refuse(Refusal),
+    Reboot,
     RunUntilStopped,
     Panic,
 }
@@ -25,6 +29,8 @@ enum Act {
 #[derive(Debug, Default)]
 struct Stage {
     acts: Mutex<HashMap<String, Vec<Act>>>,
+    /// Where each attaching job wanted the output from.
+    resumed: Arc<Mutex<Vec<Offsets>>>,
 }
 
 #[async_trait]
@@ -38,22 +44,32 @@ impl Transport for Stage {
         if let Act::RefuseConnection = act {
             return Err(ConnectError { kind: ConnectFailure::Refused, message: "refused".into(), hint: None });
         }
-        let session = Box::new(Played(act));
+        let session = Box::new(Played(act, Arc::clone(&self.resumed)));
         Ok(Connected { session, connect: Duration::ZERO, auth: Duration::ZERO })
     }
 }
 
 #[derive(Debug)]
-struct Played(Act);
+struct Played(Act, Arc<Mutex<Vec<Offsets>>>);
 
 #[async_trait]
 impl Session for Played {
     async fn run(
         &mut self,
-        _: &Job,
+        job: &Job,
         out: &mut dyn OutputSink,
         mut stop: watch::Receiver<Stop>,
     ) -> Result<RemoteExit, Lost> {
+        if let guard::Work::Attach(attach) = &job.request.work {
+            self.1.lock().expect("no panic while held").push(attach.resume);
+        }
+        match self.0 {
+            Act::LoseContactBeforeTheStart => {
+                return Err(Lost { group: None, sent: true, message: "reset".into() });
+            }
+            Act::Refuse(reason) => return Ok(RemoteExit::Refused { reason, text: "because".into() }),
+            _ => {}
+        }
         out.started(4711, Some("v1"));
         out.output(Stream::Stderr, b"last words\n");
         let ended = |status, cause| {
@@ -73,8 +89,9 @@ impl Session for Played {
                 stop.wait_for(|stop| *stop >= Stop::Terminate).await.expect("the engine holds the sender");
                 ended(ScriptStatus::Signaled(Signal::named("TERM").expect("a name")), Cause::Stop)
             }
+            Act::Reboot => ended(ScriptStatus::Rebooted, Cause::None),
             Act::Panic => panic!("on purpose"),
-            Act::RefuseConnection => unreachable!("never connected"),
+            Act::RefuseConnection | Act::LoseContactBeforeTheStart | Act::Refuse(_) => unreachable!("seen before"),
         }
     }
 
@@ -92,6 +109,9 @@ impl EventSink for Heard {
             EventKind::HostConnecting { .. } => "connecting",
             EventKind::ScriptStarted { .. } => "script-started",
             EventKind::Output { .. } => "output",
+            EventKind::HostLost { .. } => "lost",
+            EventKind::HostReattaching { .. } => "reattaching",
+            EventKind::HostReattached { .. } => "reattached",
             EventKind::HostRetrying { .. } => "retrying",
             EventKind::HostFinished { .. } => "finished",
             EventKind::Stopping { .. } => "stopping",
@@ -102,12 +122,26 @@ impl EventSink for Heard {
 }
 
 fn plan(names: &[&str], concurrency: usize, max_failures: usize) -> Arc<Plan> {
+    plan_of(Work::Command("true".into()), names, concurrency, max_failures)
+}
+
+/// A script, which a host keeps a record of.
+fn deploy(host: &str, change: impl FnOnce(&mut Plan)) -> Arc<Plan> {
+    let (name, sha256) = ("deploy.sh".to_owned(), String::new());
+    let script = Script { name, bytes: b"exit 0".as_slice().into(), sha256 };
+    let work = Work::Deploy { revision: "v2".parse().expect("a revision"), script };
+    let mut plan = Arc::into_inner(plan_of(work, &[host], 1, 0)).expect("nobody else has it");
+    change(&mut plan);
+    Arc::new(plan)
+}
+
+fn plan_of(work: Work, names: &[&str], concurrency: usize, max_failures: usize) -> Arc<Plan> {
     let mut target = target(Vec::new());
     target.deploy.concurrency = NonZeroUsize::new(concurrency).expect("positive");
     target.deploy.max_failures = crate::config::FailureLimit::Hosts(max_failures);
     let hosts = names.iter().map(|name| host(&format!("i-{name}"), name)).collect();
     let assignment = Assignment {
-        work: Work::Command("true".into()),
+        work,
         args: Vec::new(),
         env: std::collections::BTreeMap::new(),
         secrets: std::collections::BTreeMap::new(),
@@ -128,7 +162,8 @@ async fn play_until(
     let acts = acts.iter().map(|(name, list)| ((*name).to_owned(), list.to_vec())).collect();
     let heard = Arc::new(Heard::default());
     let sink: Arc<dyn EventSink> = Arc::<Heard>::clone(&heard);
-    let rollout = run(plan, Arc::new(Stage { acts: Mutex::new(acts) }), sink, &mut cancel).await;
+    let resumed = Arc::default();
+    let rollout = run(plan, Arc::new(Stage { acts: Mutex::new(acts), resumed }), sink, &mut cancel).await;
     let events = heard.0.lock().expect("the run is over").clone();
     (rollout, events)
 }
@@ -185,4 +220,89 @@ async fn a_crash_of_ours_is_one_hosts_matter() {
     let [a, b] = &rollout.results[..] else { panic!("two hosts") };
     assert_eq!((a.outcome, b.outcome), (Outcome::Unknown, Outcome::Succeeded));
     assert!(a.message.as_deref().is_some_and(|message| message.contains("internal error")), "{a:?}");
+}
+
+async fn play_deploy(acts: &[Act], change: impl FnOnce(&mut Plan)) -> (HostResult, Vec<Offsets>, Vec<&'static str>) {
+    let resumed = Arc::default();
+    let acts = HashMap::from([("a".to_owned(), acts.to_vec())]);
+    let stage = Stage { acts: Mutex::new(acts), resumed: Arc::clone(&resumed) };
+    let heard = Arc::new(Heard::default());
+    let sink: Arc<dyn EventSink> = Arc::<Heard>::clone(&heard);
+    let (_never, mut cancel) = mpsc::channel(1);
+    let rollout = run(deploy("a", change), Arc::new(stage), sink, &mut cancel).await;
+    let [result] = &rollout.results[..] else { panic!("one host") };
+    let events = heard.0.lock().expect("the run is over").iter().map(|(_, name)| *name).collect();
+    let resumed = resumed.lock().expect("the run is over").clone();
+    (result.clone(), resumed, events)
+}
+
+const LAST_WORDS: u64 = b"last words\n".len() as u64;
+
+#[tokio::test]
+async fn a_script_that_was_lost_is_taken_up_where_it_was_heard_last() {
+    let acts = [Act::LoseContact, Act::RefuseConnection, Act::LoseContact, Act::Exit(7)];
+    let (result, resumed, events) = play_deploy(&acts, |_| {}).await;
+    assert_eq!((result.outcome, result.exit_status), (Outcome::Failed, Some(7)));
+    assert_eq!((result.attempts, result.reattached), (1, 2));
+    let expected = [LAST_WORDS, 2 * LAST_WORDS].map(|stderr| Offsets { stdout: 0, stderr });
+    assert_eq!(resumed, expected);
+    let count = |wanted| events.iter().filter(|name| **name == wanted).count();
+    assert_eq!((count("lost"), count("reattaching"), count("reattached")), (2, 3, 2));
+    assert_eq!((count("script-started"), count("connecting"), count("retrying")), (1, 1, 0));
+}
+
+#[tokio::test]
+async fn a_host_that_proves_that_nothing_started_is_tried_again() {
+    let acts = [Act::LoseContactBeforeTheStart, Act::Refuse(Refusal::NeverStarted), Act::Exit(0)];
+    let (result, resumed, _) = play_deploy(&acts, |_| {}).await;
+    assert_eq!((result.outcome, result.attempts, result.reattached), (Outcome::Succeeded, 2, 0));
+    assert_eq!(resumed, [Offsets::default()]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_found_is_unknown_and_never_started_again() {
+    let ends: [(&[Act], &str); 3] = [
+        (&[Act::LoseContact, Act::Refuse(Refusal::NeverStarted)], "no record of it any more"),
+        (&[Act::LoseContact, Act::Refuse(Refusal::ReadOnly)], "could not be asked"),
+        (&[Act::LoseContact, Act::Reboot], "the host went down"),
+    ];
+    for (acts, words) in ends {
+        let (result, _, _) = play_deploy(acts, |_| {}).await;
+        assert_eq!((result.outcome, result.attempts, result.group), (Outcome::Unknown, 1, Some(4711)));
+        assert!(result.message.as_deref().is_some_and(|message| message.contains(words)), "{result:#?}");
+        assert!(result.hint.as_deref().is_some_and(|hint| hint.contains("/runs/")), "{result:#?}");
+
+        // Unless the user said that this does no harm.
+        let (result, _, _) = play_deploy(acts, |plan| plan.policy.idempotent = true).await;
+        assert_eq!((result.outcome, result.attempts), (Outcome::Succeeded, 2));
+    }
+}
+
+#[tokio::test]
+async fn a_cancel_while_a_host_is_looked_for_ends_the_search_and_lists_the_group() {
+    let acts = vec![Act::LoseContact; 1].into_iter().chain(std::iter::repeat_n(Act::RefuseConnection, 50));
+    let acts = HashMap::from([("a".to_owned(), acts.collect())]);
+    let stage = Arc::new(Stage { acts: Mutex::new(acts), resumed: Arc::default() });
+    let (sender, mut cancel) = mpsc::channel(2);
+    let heard = Arc::new(Cancelling(sender));
+    let rollout = run(deploy("a", |_| {}), stage, heard, &mut cancel).await;
+    let [result] = &rollout.results[..] else { panic!("one host") };
+    assert_eq!(rollout.status, RunStatus::Interrupted);
+    assert_eq!(
+        (result.outcome, result.killed, result.group),
+        (Outcome::Unknown, Some(Killed::Unconfirmed), Some(4711))
+    );
+}
+
+/// Presses Ctrl-C twice when a host is lost.
+struct Cancelling(mpsc::Sender<StopReason>);
+
+impl EventSink for Cancelling {
+    fn event(&self, event: &super::super::Event<'_>) {
+        if let EventKind::HostLost { .. } = &event.kind {
+            for _ in 0..2 {
+                self.0.try_send(StopReason::Interrupt).expect("room");
+            }
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::*;
+use super::{super::RunAs, *};
 use crate::guard::{EncodedRequest, GuardRequest, Nonce, OnLost, Work};
 
 /// Hears a script, and remembers that it started.
@@ -26,7 +26,7 @@ fn job(idle_timeout: Option<Duration>) -> Job {
         env: BTreeMap::new(),
         args: Vec::new(),
     };
-    Job { request, idle_timeout }
+    Job { request, idle_timeout, run_as: RunAs::Login }
 }
 
 /// A conversation, its guard's secret, and a clock that is moved by hand.
@@ -145,7 +145,7 @@ fn a_request_that_is_not_sent_whole_starts_nothing() {
     // Nor does one whose opening alone was.
     let mut scene = Scene::asked(&job);
     scene.talk.wants(Stop::Terminate, scene.now);
-    let BrokenOff { lost, guard } = scene.broken_off();
+    let BrokenOff { lost, guard, .. } = scene.broken_off();
     assert_eq!((lost.sent, guard), (false, Guard::NotAwaited));
 }
 
@@ -158,7 +158,7 @@ fn a_host_whose_guard_is_never_ready_has_started_nothing() {
     let job = job(None);
     let mut scene = Scene::asked(&job);
     assert_eq!(scene.wait(), START);
-    let BrokenOff { lost, guard } = scene.broken_off();
+    let BrokenOff { lost, guard, .. } = scene.broken_off();
     assert_eq!((lost.sent, guard), (false, Guard::Mute));
     assert!(lost.message.contains("was not ready for it"), "{lost:?}");
 

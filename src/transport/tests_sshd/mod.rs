@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use self::sshd::Sshd;
 use super::{
-    ConnectError, Connected, Job, Lost, OpenSsh, OpenSshConfig, OutputSink, RemoteExit, Session, Stop, Stream,
+    ConnectError, Connected, Job, Lost, OpenSsh, OpenSshConfig, OutputSink, RemoteExit, RunAs, Session, Stop, Stream,
     Transport,
 };
 use crate::{
@@ -41,6 +41,7 @@ fn config(dir: &Path) -> OpenSshConfig {
         target_words: "web".into(),
         connect_timeout: Duration::from_mins(1),
         auth_timeout: Duration::from_mins(1),
+        keepalive: Duration::from_secs(15),
         handshakes: 10,
     }
 }
@@ -74,6 +75,7 @@ fn job(command: &str) -> Job {
             args: Vec::new(),
         },
         idle_timeout: None,
+        run_as: RunAs::Login,
     }
 }
 

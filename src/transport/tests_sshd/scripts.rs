@@ -12,7 +12,7 @@ use super::{
     sshd::Sshd,
     transport,
 };
-use crate::guard::{Cause, Deploy, GroupState, Offsets, OnLost, Refusal, ScriptStatus, Trailer, Work};
+use crate::guard::{Cause, Deploy, GroupState, OnLost, Refusal, ScriptStatus, Trailer, Work};
 
 fn ended(end: Result<RemoteExit, Lost>) -> Trailer {
     match end {
@@ -38,7 +38,6 @@ fn deploy(fence: u64, script: &str) -> Work {
         fence,
         revision: Some("v1".to_owned()),
         script: script.as_bytes().to_vec(),
-        resume: Offsets::default(),
     })
 }
 

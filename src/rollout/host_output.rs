@@ -1,0 +1,112 @@
+//! What is heard from a host's script, over one connection or several: passed on as events, counted so that
+//! a later connection goes on where this one broke off, and the last lines kept for the report.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{event::EventKind, outcome::HostResult, recorder::Recorder, tail::Tail};
+use crate::{
+    guard::Offsets,
+    inventory::HostId,
+    transport::{OutputSink, Stream},
+};
+
+/// Hears one attempt's script.
+pub(super) struct HostOutput<'a> {
+    recorder: &'a Recorder,
+    host: &'a HostId,
+    running: &'a AtomicUsize,
+    group: Option<u32>,
+    previous_revision: Option<String>,
+    heard: Offsets,
+    contact: Contact,
+    reattached: u32,
+    stdout: Tail,
+    stderr: Tail,
+}
+
+/// Whether the host is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contact {
+    Held,
+    Lost,
+}
+
+impl<'a> HostOutput<'a> {
+    /// `running` counts the scripts that run on all hosts.
+    pub(super) fn new(recorder: &'a Recorder, host: &'a HostId, running: &'a AtomicUsize) -> Self {
+        Self {
+            recorder,
+            host,
+            running,
+            group: None,
+            previous_revision: None,
+            heard: Offsets::default(),
+            contact: Contact::Held,
+            reattached: 0,
+            stdout: Tail::new(),
+            stderr: Tail::new(),
+        }
+    }
+
+    /// How much of the script's output is here.
+    pub(super) fn heard(&self) -> Offsets {
+        self.heard
+    }
+
+    /// Whether the host is heard: not after [`lose`](Self::lose), until the script shows itself again.
+    pub(super) fn in_contact(&self) -> bool {
+        self.contact == Contact::Held
+    }
+
+    /// Contact was lost.
+    pub(super) fn lose(&mut self, message: &str) {
+        self.contact = Contact::Lost;
+        self.recorder.record(EventKind::HostLost { host: self.host, message });
+    }
+
+    /// Enters what was heard.
+    pub(super) fn finish(&mut self, result: &mut HostResult) {
+        result.group = self.group;
+        result.reattached = self.reattached;
+        result.previous_revision = self.previous_revision.take();
+        result.stdout_tail = self.stdout.text();
+        result.stderr_tail = self.stderr.text();
+    }
+}
+
+impl Drop for HostOutput<'_> {
+    fn drop(&mut self) {
+        if self.group.is_some() {
+            self.running.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl OutputSink for HostOutput<'_> {
+    fn started(&mut self, group: u32, previous_revision: Option<&str>) {
+        let host = self.host;
+        self.previous_revision = previous_revision.map(ToOwned::to_owned);
+        if self.group.replace(group).is_none() {
+            self.running.fetch_add(1, Ordering::Relaxed);
+            self.recorder.record(EventKind::ScriptStarted { host, group });
+        }
+        match self.contact {
+            Contact::Held => {}
+            Contact::Lost => {
+                self.contact = Contact::Held;
+                self.reattached += 1;
+                self.recorder.record(EventKind::HostReattached { host, group });
+            }
+        }
+    }
+
+    fn output(&mut self, stream: Stream, bytes: &[u8]) {
+        let (tail, heard) = match stream {
+            Stream::Stdout => (&mut self.stdout, &mut self.heard.stdout),
+            Stream::Stderr => (&mut self.stderr, &mut self.heard.stderr),
+        };
+        tail.push(bytes);
+        *heard += bytes.len() as u64;
+        self.recorder.record(EventKind::Output { host: self.host, stream, bytes });
+    }
+}

@@ -1,0 +1,203 @@
+//! Contact was lost when the script may have been running: the host is asked again and again, until it says
+//! how the script ended or there is no use in asking any longer.
+//!
+//! What is sent starts nothing (see [`Work::Attach`](crate::guard::Work::Attach)), so it may be sent as often as need
+//! be. What the answer means for the host is decided in `verdict`.
+
+use std::{
+    pin::{Pin, pin},
+    time::Duration,
+};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, sleep_until},
+};
+
+use super::{event::EventKind, executor::log_out, host_output::HostOutput, job::attach, recorder::Recorder};
+use crate::{
+    inventory::Host,
+    transport::{ConnectError, ConnectFailure, Connected, Job, Lost, RemoteExit, Stop, Transport},
+};
+
+/// So much longer than the script may run, a host is looked for: it must end the script, and we must hear of it.
+const MARGIN: Duration = Duration::from_mins(1);
+
+/// After a cancel: the way to the host and back, on top of the script's grace.
+const CANCEL_MARGIN: Duration = Duration::from_secs(15);
+
+/// For somebody who wants it to be over now.
+const KILL_MARGIN: Duration = Duration::from_secs(3);
+
+/// What is needed to find a script again.
+pub(super) struct Search<'a> {
+    pub(super) transport: &'a dyn Transport,
+    pub(super) recorder: &'a Recorder,
+    pub(super) host: &'a Host,
+    /// What was sent at first.
+    pub(super) job: &'a Job,
+    /// When that was: the host's clock for the script did not begin before.
+    pub(super) began: Instant,
+}
+
+/// What the search came to.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// The host's own word.
+    Word(RemoteExit),
+    /// None.
+    Nothing {
+        /// How contact was lost at last.
+        lost: Lost,
+        /// What came in the way when it was last tried to have it back.
+        trouble: Option<String>,
+        /// How often that was tried.
+        tries: u32,
+    },
+}
+
+impl Search<'_> {
+    /// Looks for the script that was lost with this last word.
+    pub(super) async fn search(
+        &self,
+        mut lost: Lost,
+        out: &mut HostOutput<'_>,
+        mut stop: watch::Receiver<Stop>,
+    ) -> Found {
+        let mut time = pin!(time_is_up(stop.clone(), self.last_moment(), self.job.request.grace));
+        let (mut tries, mut trouble, mut over) = (0, None, false);
+        out.lose(&lost.message);
+        while !over {
+            let Some(job) = attach(self.job, self.time_left(), out.heard()) else { break };
+            tries += 1;
+            let wait = pause(tries, rand::random());
+            self.recorder.record(EventKind::HostReattaching { host: &self.host.id, tries, wait });
+            let connected = tokio::select! {
+                connected = self.connected_after(wait, &mut stop) => connected,
+                () = &mut time => break,
+            };
+            let mut session = match connected {
+                Ok(Connected { session, .. }) => session,
+                Err(error) => {
+                    let hopeless = is_hopeless(error.kind);
+                    trouble = Some(error.to_string());
+                    if hopeless {
+                        break;
+                    }
+                    continue;
+                }
+            };
+            let end = {
+                let run = pin!(session.run(&job, out, stop.clone()));
+                watched(run, time.as_mut(), &mut over).await
+            };
+            log_out(session).await;
+            match end {
+                Ok(word) => return Found::Word(word),
+                Err(again) if out.in_contact() => {
+                    out.lose(&again.message);
+                    (lost, trouble, tries) = (again, None, 0);
+                }
+                Err(again) => trouble = Some(again.message),
+            }
+        }
+        Found::Nothing { lost, trouble, tries }
+    }
+
+    async fn connected_after(
+        &self,
+        wait: Duration,
+        stop: &mut watch::Receiver<Stop>,
+    ) -> Result<Connected, ConnectError> {
+        let known = *stop.borrow();
+        tokio::select! {
+            () = sleep(wait) => {}
+            // Whoever wants it to end wants it now.
+            () = wished(stop, known) => {}
+        }
+        self.transport.connect(self.host).await
+    }
+
+    /// When the host must have ended the script, and we could have heard of it. After the loss there is always
+    /// time to ask.
+    fn last_moment(&self) -> Instant {
+        let request = &self.job.request;
+        let allowed = request.deadline.saturating_add(request.grace).min(Duration::from_hours(365 * 24));
+        (self.began + allowed).max(Instant::now()) + MARGIN
+    }
+
+    /// What is left of the script's time.
+    fn time_left(&self) -> Duration {
+        self.job.request.deadline.saturating_sub(self.began.elapsed())
+    }
+}
+
+/// Lets `run` come to its end, which has clocks of its own, and notes meanwhile whether the time for others is up.
+async fn watched<T>(
+    mut run: Pin<&mut impl Future<Output = T>>,
+    mut time: Pin<&mut impl Future<Output = ()>>,
+    over: &mut bool,
+) -> T {
+    loop {
+        tokio::select! {
+            end = &mut run => return end,
+            () = &mut time, if !*over => *over = true,
+        }
+    }
+}
+
+/// Waits until there is no use in looking any longer: at the `last` moment, or some time after a cancel.
+async fn time_is_up(mut stop: watch::Receiver<Stop>, last: Instant, grace: Duration) {
+    tokio::select! {
+        () = sleep_until(last) => return,
+        () = wished(&mut stop, Stop::No) => {}
+    }
+    let last = last.min(Instant::now() + grace.saturating_add(CANCEL_MARGIN));
+    tokio::select! {
+        () = sleep_until(last) => return,
+        () = wished(&mut stop, Stop::Terminate) => {}
+    }
+    sleep_until(last.min(Instant::now() + KILL_MARGIN)).await;
+}
+
+/// Waits for a wish graver than `known`; for ever, if nobody can have one any more.
+async fn wished(stop: &mut watch::Receiver<Stop>, known: Stop) {
+    if stop.wait_for(|wish| *wish > known).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// True when the host that answers cannot be the one that was lost, or no `ssh` can be had. A login may be
+/// refused, and a name be unknown, while a host boots; and a ban passes.
+const fn is_hopeless(failure: ConnectFailure) -> bool {
+    let passing = matches!(
+        failure,
+        ConnectFailure::NameNotFound
+            | ConnectFailure::LoginRefused
+            | ConnectFailure::Banned
+            | ConnectFailure::ForwardingRefused
+    );
+    !failure.is_transient() && !passing
+}
+
+/// One second, doubled each time, at most half a minute; from three quarters to five of that, as `chance` (0 to 1) has it,
+/// so that hosts lost together do not all come back at once.
+fn pause(tries: u32, chance: f64) -> Duration {
+    const FIRST: Duration = Duration::from_secs(1);
+    const MOST: Duration = Duration::from_secs(30);
+    let whole = FIRST.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1))).min(MOST);
+    whole.mul_f64(0.5f64.mul_add(chance, 0.75))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_half_a_minute_and_differ_by_a_quarter() {
+        assert_eq!(pause(1, 0.0), Duration::from_millis(750));
+        assert_eq!(pause(1, 1.0), Duration::from_millis(1250));
+        assert_eq!(pause(3, 0.5), Duration::from_secs(4));
+        assert_eq!(pause(u32::MAX, 0.5), Duration::from_secs(30));
+    }
+}
