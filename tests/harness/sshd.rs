@@ -136,7 +136,8 @@ impl SshdBuilder {
         // What Match sets would outweigh what the options say of the environment.
         for address in addresses.iter().filter(|_| self.world.is_none()) {
             lines.push(format!("Match LocalAddress {address}"));
-            lines.push(format!("  SetEnv XDG_STATE_HOME={home}/state-{address}"));
+            // And no startup files of whoever runs the tests: theirs may hang, and a login that is killed may break them.
+            lines.push(format!("  SetEnv XDG_STATE_HOME={home}/state-{address} HOME={home}"));
         }
         lines.join("\n") + "\n"
     }
