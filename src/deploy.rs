@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     config::{EnvValue, Secret, SecretError, Target},
+    guard::Input,
     inventory::{self, HostId, HostKeysError, Inventory, InventoryError, NarrowError, Narrowed, Narrowing},
     plan::{Assignment, Plan, Revision, RunId, Script, Work},
     rollout::{self, EventSink, Rollout, StopReason},
@@ -48,7 +49,12 @@ pub enum Task {
     /// The target's deploy script.
     Deploy(Revision),
     /// An ad hoc command.
-    Command(String),
+    Command {
+        /// The line for the host's `sh`.
+        line: String,
+        /// What it is to read.
+        input: Option<Input>,
+    },
 }
 
 /// A plan that is ready to be run, and what its discovery left out.
@@ -152,19 +158,19 @@ fn assign(
     args: Vec<String>,
     read: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Assignment, DeployError> {
-    let work = match task {
+    let (work, input) = match task {
         Task::Deploy(revision) => {
             let path = target.deploy.script.as_deref().ok_or_else(|| DeployError::NoScript(target.name.clone()))?;
-            Work::Deploy { revision, script: script(path)? }
+            (Work::Deploy { revision, script: script(path)? }, None)
         }
-        Task::Command(command) => Work::Command(command),
+        Task::Command { line, input } => (Work::Command(line), input),
     };
     let (env, secrets) = environment(target, read)?;
     let args: Vec<String> = target.deploy.args.iter().cloned().chain(args).collect();
     for (number, argument) in args.iter().enumerate() {
         short_enough(|| format!("argument {}", number + 1), argument)?;
     }
-    Ok(Assignment { work, args, env, secrets })
+    Ok(Assignment { work, args, input, env, secrets })
 }
 
 /// The part of a script's environment that may be shown, and the part that must never be.
@@ -318,7 +324,7 @@ mod tests {
         target.deploy.args = vec!["--fast".into()];
         target.deploy.env.insert("A".into(), EnvValue::Plain("1".into()));
         target.deploy.env.insert("B".into(), EnvValue::Secret(SecretRef::Env("TOKEN".into())));
-        let task = || Task::Command("true".into());
+        let task = || Task::Command { line: "true".into(), input: None };
         let read = |name: &str| (name == "TOKEN").then(|| "hunter2".to_owned());
         let assignment = assign(&target, task(), vec!["x".into()], &read).expect("assigned");
         assert_eq!(assignment.args, ["--fast", "x"]);

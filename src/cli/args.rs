@@ -11,7 +11,7 @@ use provider_core::{StaticHost, TagMatch};
 
 use super::{
     check, completions, demo, deploy, error::CliError, host_keys, hosts, init, man, narrow::NarrowArgs, numbers, plan,
-    run,
+    run, ssh,
 };
 use crate::config::{
     AddressKind, DeployTable, EnvValue, FailureLimit, HostKeys, HumanDuration, Jump, OnLost, Overrides, PortFrom,
@@ -28,6 +28,7 @@ Examples:
   fleetwide hosts web                  which servers does target `web` mean, right now?
   fleetwide deploy web                 deploy this checkout's commit to all of them
   fleetwide run web -- uptime          run one command on all of them
+  fleetwide ssh web web-7              log in on one of them
 
 Exit codes: 0 all well · 2 usage · 3 discovery failed · 4 too few hosts · 7 some failed, within the
 budget · 8 stopped, the fleet is mixed · 130/143 interrupted. With 2 to 4, no host was touched.")]
@@ -45,6 +46,7 @@ pub(super) enum Verb {
     Plan(plan::PlanArgs),
     Deploy(deploy::DeployArgs),
     Run(run::RunArgs),
+    Ssh(ssh::SshArgs),
     Check(check::CheckArgs),
     HostKeys(host_keys::HostKeysArgs),
     Init(init::InitArgs),
@@ -61,7 +63,7 @@ pub(super) struct GlobalArgs {
     /// The configuration file [default: fleetwide.toml here or in a folder above]
     #[arg(long, value_name = "FILE", global = true, env = "FLEETWIDE_CONFIG", value_hint = ValueHint::FilePath)]
     pub(super) config: Option<PathBuf>,
-    /// What is printed, and for whom; `stream` is for verbs that run something
+    /// What is printed, and for whom; not every verb prints every kind
     #[arg(long, value_name = "KIND", global = true, default_value = "human")]
     pub(super) output: Output,
     /// Which pipeline reads the log, and is given annotations, folded logs and a summary
@@ -84,6 +86,12 @@ pub(super) enum Output {
     Stream,
     /// For programs: one JSON value, or (deploy, run) one JSON event a line
     Json,
+    /// (hosts) A file for `ssh -F`
+    SshConfig,
+    /// (hosts) An inventory for Ansible
+    Ansible,
+    /// (hosts) Comma-separated values
+    Csv,
 }
 
 impl Output {
@@ -91,9 +99,9 @@ impl Output {
     pub(super) fn suits(self, verb: &Verb) -> Result<(), CliError> {
         let kinds: &[Self] = match verb {
             Verb::Deploy(_) | Verb::Run(_) | Verb::Demo(_) => &[Self::Human, Self::Stream, Self::Json],
-            Verb::Hosts(_) | Verb::HostKeys(_) | Verb::Plan(_) | Verb::Check(_) => &[Self::Human, Self::Json],
-            Verb::Schema => &[Self::Human, Self::Json],
-            Verb::Init(_) | Verb::Completions(_) | Verb::Man(_) => &[Self::Human],
+            Verb::Hosts(_) => &[Self::Human, Self::Json, Self::SshConfig, Self::Ansible, Self::Csv],
+            Verb::HostKeys(_) | Verb::Plan(_) | Verb::Check(_) | Verb::Schema => &[Self::Human, Self::Json],
+            Verb::Init(_) | Verb::Completions(_) | Verb::Man(_) | Verb::Ssh(_) => &[Self::Human],
         };
         if kinds.contains(&self) {
             return Ok(());

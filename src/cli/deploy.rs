@@ -7,7 +7,9 @@ use clap::{Args, ValueHint};
 use super::{
     args::{GlobalArgs, PolicyArgs, RecordArgs, TargetArgs},
     error::CliError,
-    exit_code, revision,
+    exit_code,
+    gate::Gate,
+    revision,
     session::{self, Session, env},
     target,
 };
@@ -62,12 +64,15 @@ pub(super) struct Errand {
     pub(super) record: RecordArgs,
     /// The command that does the same again, to be shown to people; none where that makes no sense.
     pub(super) rerun: Option<String>,
+    /// What has to hold before the first host is touched.
+    pub(super) gate: Option<Gate>,
 }
 
 /// Deploys.
 pub(super) async fn run(args: &DeployArgs, global: &GlobalArgs, session: &mut Session) -> Result<u8, CliError> {
     let request = request(&args.target, &args.script, &args.policy, global)?;
-    let errand = Errand { dry_run: args.dry_run, record: args.record.clone(), rerun: Some(session::command_line()) };
+    let errand =
+        Errand { dry_run: args.dry_run, record: args.record.clone(), rerun: Some(session::command_line()), gate: None };
     carry_out(request, errand, global, session).await
 }
 
@@ -100,7 +105,7 @@ pub(super) async fn carry_out(
     global: &GlobalArgs,
     session: &mut Session,
 ) -> Result<u8, CliError> {
-    let Errand { dry_run, record, rerun } = errand;
+    let Errand { dry_run, record, rerun, gate } = errand;
     let RecordArgs { report, junit, log_dir } = record;
     if report.is_some() && report == junit {
         return Err(CliError::Usage {
@@ -123,6 +128,9 @@ pub(super) async fn carry_out(
         let gaps = Gaps { missing_scopes: &prepared.missing, unaddressed: &prepared.unaddressed };
         reporter.show_plan(&prepared.plan, gaps);
         return Ok(exit_code::SUCCESS);
+    }
+    if let Some(gate) = gate {
+        gate.pass(&prepared.plan, session).await?;
     }
     let pinned = session.unless_interrupted(prepared.pin_host_keys(&reporter)).await;
     reporter.end_discovery();

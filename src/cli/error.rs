@@ -10,7 +10,7 @@ use crate::{
     plan::BadRevision,
     report::{Pipeline, ReportError, neutral},
     rollout::StopReason,
-    transport::OpenSshError,
+    transport::{ConnectError, OpenSshError},
 };
 
 /// A verb could not do its work.
@@ -34,6 +34,16 @@ pub(super) enum CliError {
     Demo(#[source] io::Error),
     #[error("cannot start the program's own machinery")]
     Runtime(#[source] io::Error),
+    #[error("not run: the answer was no")]
+    Declined,
+    #[error("cannot read standard input")]
+    Stdin(#[source] io::Error),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("cannot become ssh")]
+    Ssh(#[source] io::Error),
+    #[error("cannot ask at the terminal")]
+    Terminal(#[source] io::Error),
     #[error("cannot write the output")]
     Output(#[source] io::Error),
 }
@@ -106,6 +116,7 @@ impl CliError {
             }
             Self::Revision(RevisionError::Git(_)) => one("give the revision with --revision"),
             Self::Deploy(error) => deploy_hints(error),
+            Self::Connect(error) => error.hint.iter().cloned().collect(),
             Self::Report(ReportError::LogDir { source, .. } | ReportError::Record { source, .. }) => {
                 one(match source.kind() {
                     io::ErrorKind::NotFound => "no host was touched; make the folder first (`mkdir -p`)",
@@ -116,6 +127,10 @@ impl CliError {
             | Self::Interrupted(_)
             | Self::Demo(_)
             | Self::Runtime(_)
+            | Self::Declined
+            | Self::Stdin(_)
+            | Self::Ssh(_)
+            | Self::Terminal(_)
             | Self::Output(_) => Vec::new(),
         }
     }

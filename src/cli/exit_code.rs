@@ -69,6 +69,10 @@ pub(super) fn of(error: &CliError) -> u8 {
             StopReason::Budget | StopReason::Interrupt => RunStatus::Interrupted.exit_code(),
             StopReason::Terminate => RunStatus::Terminated.exit_code(),
         },
-        CliError::Demo(_) | CliError::Runtime(_) | CliError::Output(_) => INTERNAL,
+        CliError::Connect(_) | CliError::Stdin(_) => USAGE,
+        CliError::Declined => GATE,
+        CliError::Demo(_) | CliError::Runtime(_) | CliError::Ssh(_) | CliError::Terminal(_) | CliError::Output(_) => {
+            INTERNAL
+        }
     }
 }

@@ -11,6 +11,7 @@ mod demo;
 mod deploy;
 mod error;
 pub mod exit_code;
+mod gate;
 mod host_keys;
 mod hosts;
 mod init;
@@ -22,7 +23,10 @@ mod revision;
 mod run;
 mod session;
 mod signals;
+mod ssh;
+mod stdin;
 mod target;
+mod terminal;
 mod usage;
 
 use std::io::{self, Write};
@@ -91,6 +95,7 @@ async fn run(cli: &Cli) -> Result<u8, CliError> {
         Verb::Deploy(args) => deploy::run(args, global, &mut session).await,
         Verb::Run(args) => run::run(args, global, &mut session).await,
         Verb::HostKeys(args) => host_keys::run(args, global, &mut session).await,
+        Verb::Ssh(args) => ssh::run(args, global, &mut session).await,
         Verb::Check(args) => check::run(args, global, &mut session).await,
         Verb::Demo(args) => demo::run(args, global, &mut session).await,
         Verb::Init(args) => init::run(args, &session),

@@ -6,13 +6,14 @@ use super::{
     args::{GlobalArgs, PolicyArgs, RecordArgs, TargetArgs},
     deploy::{self, Errand},
     error::CliError,
+    gate::ConfirmArgs,
     session::{self, Session},
-    target,
+    stdin, target,
 };
 use crate::{
     config::{FailureLimit, OnLost},
     deploy::{DeployRequest, Task},
-    plan::Work,
+    plan::{Work, quoted},
 };
 
 /// Run one command on every server of a target
@@ -22,9 +23,16 @@ The words after `--` are the command: one word is given to the server's `sh` as 
 hold pipes and variables; several are a program and its arguments, taken literally. Every server
 is asked, whatever others answer, unless --max-failures says otherwise.
 
+A file on standard input is sent whole to every server, for the command to read there. A pipe is
+read only with --stdin, for it may belong to somebody else, or never end; one that holds something
+and is given to nobody is an error.
+
 Examples:
   fleetwide run web -- uptime
   fleetwide run web -- 'df -h / | tail -n 1'
+  fleetwide run web -- sh < fix.sh
+  tar c conf | fleetwide run web --stdin -- tar x -C /etc/shop
+  fleetwide run web --hosts 'web-1,web-2*' --confirm -- systemctl restart shop
   fleetwide run --host 10.0.0.7 --user admin -- systemctl is-active shop")]
 pub(super) struct RunArgs {
     #[command(flatten)]
@@ -32,6 +40,11 @@ pub(super) struct RunArgs {
     /// The command
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
+    /// Let the command read our standard input, to its end, on every server (a file is read without this)
+    #[arg(long)]
+    stdin: bool,
+    #[command(flatten)]
+    confirm: ConfirmArgs,
     #[command(flatten)]
     policy: PolicyArgs,
     #[command(flatten)]
@@ -53,8 +66,17 @@ pub(super) async fn run(args: &RunArgs, global: &GlobalArgs, session: &mut Sessi
         words => (Work::ARGUMENTS.to_owned(), words.to_vec()),
     };
     let narrowing = args.target.narrow.narrowing(&target)?;
-    let task = Task::Command(command);
+    let input = stdin::take(args.stdin, session).await?;
+    let rerun = match &input {
+        None => Some(session::command_line()),
+        // What a pipe held is gone.
+        Some(_) => {
+            stdin::name().map(|path| format!("{} < {}", session::command_line(), quoted(&path.to_string_lossy())))
+        }
+    };
+    let gate = args.confirm.gate(target.deploy.confirm_over, args.stdin || input.is_some());
+    let task = Task::Command { line: command, input };
     let request = DeployRequest { target, task, args: words, narrowing, known_hosts: session::known_hosts()? };
-    let errand = Errand { record: args.record.clone(), rerun: Some(session::command_line()), ..Errand::default() };
+    let errand = Errand { record: args.record.clone(), rerun, gate: Some(gate), ..Errand::default() };
     deploy::carry_out(request, errand, global, session).await
 }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::{
     args::{GlobalArgs, Output, PipelineKind},
     error::CliError,
-    exit_code, signals,
+    exit_code, signals, terminal,
 };
 use crate::{
     config::Places,
@@ -51,6 +51,17 @@ impl Session {
     }
 }
 
+impl Session {
+    /// Asks the person at the terminal; `None` where there is none.
+    pub(super) async fn ask(&mut self, question: &str) -> Result<Option<String>, CliError> {
+        let Some(terminal) = terminal::open() else { return Ok(None) };
+        let question = question.to_owned();
+        let answer = tokio::task::spawn_blocking(move || terminal::ask(terminal, &question));
+        let answer = self.unless_interrupted(answer).await?.map_err(io::Error::from);
+        Ok(Some(answer.and_then(|answer| answer).map_err(CliError::Terminal)?))
+    }
+}
+
 /// A reporter to this terminal, or whatever stands in its place.
 pub(super) fn reporter(global: &GlobalArgs) -> Builder {
     let screen = |terminal, columns| Screen::detect(terminal, columns, env);
@@ -68,7 +79,7 @@ pub(super) fn reporter(global: &GlobalArgs) -> Builder {
         (false, false) => Detail::Normal,
     };
     let format = match global.output {
-        Output::Human => Format::Human,
+        Output::Human | Output::SshConfig | Output::Ansible | Output::Csv => Format::Human,
         Output::Stream => Format::Stream,
         Output::Json => Format::Json,
     };
@@ -108,16 +119,26 @@ pub(super) fn places(global: &GlobalArgs) -> Result<Places, CliError> {
 
 /// The folder that remembers host keys.
 pub(super) fn known_hosts() -> Result<PathBuf, CliError> {
-    let state = match env("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()) {
-        Some(state) => state,
+    Ok(folder("XDG_STATE_HOME", ".local/state", "host keys")?.join("known_hosts"))
+}
+
+/// The folder that remembers what was found, for a short while.
+pub(super) fn cache_folder() -> Result<PathBuf, CliError> {
+    folder("XDG_CACHE_HOME", ".cache", "what was found")
+}
+
+/// Our own folder in that of `variable`, or in its usual place at home.
+fn folder(variable: &str, usual: &str, what: &str) -> Result<PathBuf, CliError> {
+    let base = match env(variable).map(PathBuf::from).filter(|path| path.is_absolute()) {
+        Some(base) => base,
         None => home()
             .ok_or_else(|| CliError::Usage {
-                message: "there is no home folder in which host keys could be remembered".to_owned(),
-                hint: Some("set HOME or XDG_STATE_HOME".to_owned()),
+                message: format!("there is no home folder in which {what} could be remembered"),
+                hint: Some(format!("set HOME or {variable}")),
             })?
-            .join(".local/state"),
+            .join(usual),
     };
-    Ok(state.join("fleetwide/known_hosts"))
+    Ok(base.join("fleetwide"))
 }
 
 fn home() -> Option<PathBuf> {

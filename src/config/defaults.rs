@@ -89,5 +89,6 @@ pub(super) fn deploy(said: DeployTable) -> Deploy {
         sudo: said.sudo.unwrap_or(false),
         idempotent: said.idempotent.unwrap_or(false),
         max_failures: said.max_failures.unwrap_or(MAX_FAILURES),
+        confirm_over: said.confirm_over,
     }
 }

@@ -139,4 +139,6 @@ pub struct DeployTable {
     pub idempotent: Option<bool>,
     /// How many hosts may fail before no further one is started: a number, or a percentage such as "5%". Default: 0.
     pub max_failures: Option<FailureLimit>,
+    /// `run` asks a person before it runs on more hosts than this. Default: it does not ask.
+    pub confirm_over: Option<usize>,
 }

@@ -218,6 +218,7 @@ impl DeployTable {
             sudo: self.sudo.or(weaker.sudo),
             idempotent: self.idempotent.or(weaker.idempotent),
             max_failures: self.max_failures.or(weaker.max_failures),
+            confirm_over: self.confirm_over.or(weaker.confirm_over),
         }
     }
 

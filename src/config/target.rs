@@ -273,6 +273,8 @@ pub struct Deploy {
     pub idempotent: bool,
     /// How many hosts may fail before nothing new is started.
     pub max_failures: FailureLimit,
+    /// `run` asks a person before it runs on more hosts than this.
+    pub confirm_over: Option<usize>,
 }
 
 /// A value of the script's environment.

@@ -85,6 +85,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("FLEETWIDE_SUDO", "`deploy.sudo`", |o, text| one(&mut o.deploy.sudo, text)),
     variable("FLEETWIDE_IDEMPOTENT", "`deploy.idempotent`", |o, text| one(&mut o.deploy.idempotent, text)),
     variable("FLEETWIDE_MAX_FAILURES", "`deploy.max_failures`", |o, text| one(&mut o.deploy.max_failures, text)),
+    variable("FLEETWIDE_CONFIRM_OVER", "`deploy.confirm_over`", |o, text| one(&mut o.deploy.confirm_over, text)),
 ];
 
 const fn variable(

@@ -9,7 +9,7 @@
 # File descriptors, the same everywhere:
 #   3 the lifeline (our stdin)         4, 5 the connection's stdout and stderr
 #   6, 7 the script's stdout and stderr, for writing; in the pump and what follows it, for reading
-#   8 the text that the launcher reads   9 the lock
+#   8 the text that the launcher reads   9 the lock; in mode `run`, what the command is to read
 #
 # Processes, in one pipeline, so that mode `run` needs no file:
 #   { lifeline & deadline & awk -> launcher, later the script } | supervise, with the pump as its child
@@ -323,7 +323,7 @@ unset fw fw_self
 echo \"\$\$\" >&3 || { echo full; exit 1; }
 (printf '\\036%s started\\n' $nonce >&5; printf '\\036%s started %s %s\\n' $nonce \"\$\$\" '$previous' >&4)
 echo pid \"\$\$\"
-exec \"\$@\" </dev/null >&6 2>&7 3<&- 4>&- 5>&- 6>&- 7>&- 8<&- 9>&-
+exec \"\$@\" $input >&6 2>&7 3<&- 4>&- 5>&- 6>&- 7>&- 8<&- 9>&-
 }"
 }
 
@@ -523,7 +523,7 @@ attach() {
 
 # Our own tools' complaints are no output of the script; where they matter they are caught and told.
 exec 4>&1 5>&2 >/dev/null 2>&1
-locked='' attached='' strays='' dir='' previous=- pidfile=/dev/null umask=$(umask)
+input='</dev/null' locked='' attached='' strays='' dir='' previous=- pidfile=/dev/null umask=$(umask)
 request
 tools
 # A login shell that keeps our words to itself, or never came to us, must not start what nobody hears of.
@@ -538,6 +538,9 @@ if [ "$mode" = deploy ]; then
     -) launch 'FLEETWIDE_PREVIOUS_REVISION=@; export FLEETWIDE_PREVIOUS_REVISION' '' ;;
     *) launch 'FLEETWIDE_PREVIOUS_REVISION=@; export FLEETWIDE_PREVIOUS_REVISION' "$previous" ;;
   esac
+elif [ "$size" != 0 ]; then
+  receive
+  input='<&9'
 fi
 birth $$
 mark=$$.$b

@@ -10,7 +10,7 @@
 //! us                                            host
 //! guard · header                    --stdin-->  checks
 //!                                  <--stdout--  ready
-//! go · script                       --stdin-->  lock, fence, run directory
+//! go · script, or command's input   --stdin-->  lock, fence, run directory
 //!                                  <--both---   started
 //!                                  <--stdout--  the script's stdout, as it comes
 //!                                  <--stderr--  the script's stderr, as it comes
@@ -25,6 +25,7 @@ mod control;
 mod escape;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod input;
 mod lifeline;
 mod nonce;
 mod program;
@@ -35,6 +36,7 @@ mod tests_shell;
 
 pub use self::{
     control::{Cause, Control, GroupState, Mark, Record, Refusal, ScriptStatus, Signal, Trailer},
+    input::Input,
     lifeline::Lifeline,
     nonce::Nonce,
     protocol::{ControlLine, Parsed, Parser, ProtocolError, StderrParser, StdoutParser},
@@ -56,10 +58,17 @@ pub const COMMAND_AS_ROOT: &str = r##"exec sudo -n -H sh -c 'eval "$(while IFS= 
 
 const SOURCE: &str = concat!(include_str!("state.sh"), include_str!("guard.sh"));
 
+/// Sent in front of it when a command is to read something.
+const INPUT: &str = include_str!("input.sh");
+
 /// The guard as it is sent: without comment lines, indentation and empty lines.
 fn program_text() -> String {
-    let mut text = String::with_capacity(SOURCE.len());
-    for line in SOURCE.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    stripped(SOURCE)
+}
+
+fn stripped(source: &str) -> String {
+    let mut text = String::with_capacity(source.len());
+    for line in source.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         text.push_str(line);
         text.push('\n');
     }

@@ -4,7 +4,10 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
-use super::{VERSION, escape::escape, lifeline::whole_seconds, nonce::Nonce, program::Program, program_text};
+use super::{
+    INPUT, VERSION, escape::escape, input::Input, lifeline::whole_seconds, nonce::Nonce, program::Program,
+    program_text, stripped,
+};
 
 /// One start of a script on one host.
 #[derive(Clone, Debug)]
@@ -35,6 +38,8 @@ pub enum Work {
     Run {
         /// The text for `sh -c`.
         command: String,
+        /// What it is to read, sent after the order; nothing, unless there is some.
+        input: Option<Input>,
     },
 }
 
@@ -134,11 +139,19 @@ pub enum RequestError {
 pub struct EncodedRequest {
     /// The guard itself, and what it is to do.
     pub opening: Vec<u8>,
-    /// The word to do it, and the script.
+    /// The word to do it, and the script; what a command is to read follows it.
     pub order: Vec<u8>,
 }
 
 impl GuardRequest {
+    /// What is to be sent after the order.
+    pub const fn input(&self) -> Option<&Input> {
+        match &self.work {
+            Work::Run { input, .. } => input.as_ref(),
+            Work::Deploy(_) | Work::Attach(_) => None,
+        }
+    }
+
     /// Whether sending it can start anything on the host.
     pub const fn may_start(&self) -> bool {
         match self.work {
@@ -181,7 +194,7 @@ impl GuardRequest {
                 header.line("resume", format_args!("{} {}", attach.resume.stdout, attach.resume.stderr));
                 &[]
             }
-            Work::Run { command } => {
+            Work::Run { command, .. } => {
                 header.line("mode", "run");
                 for word in ["sh", "-c", command, "sh"] {
                     header.argument("the command", word.as_bytes())?;
@@ -192,9 +205,11 @@ impl GuardRequest {
         for (at, arg) in self.args.iter().enumerate() {
             header.argument(&format!("argument {}", at + 1), arg.as_bytes())?;
         }
-        header.line("script", script.len());
+        let input = self.input();
+        header.line("script", input.map_or(script.len() as u64, Input::length));
 
-        let mut opening = program_text().into_bytes();
+        let mut opening = input.map(|_| stripped(INPUT)).unwrap_or_default().into_bytes();
+        opening.extend(program_text().into_bytes());
         opening.extend_from_slice(b"#.\n");
         opening.extend_from_slice(header.0.as_bytes());
         Ok(EncodedRequest { opening, order: [b"go\n", script].concat() })
@@ -349,7 +364,7 @@ mod tests {
 
     #[test]
     fn a_run_hands_its_command_to_sh() {
-        let sent = header(&request(Work::Run { command: "echo $1".to_owned() }));
+        let sent = header(&request(Work::Run { command: "echo $1".to_owned(), input: None }));
         let text = String::from_utf8(sent).unwrap();
         let expected =
             "mode run\narg sh\narg \\0055c\narg echo\\0040\\00441\narg sh\narg \\0055-flag\narg \nscript 0\ngo\n";

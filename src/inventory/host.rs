@@ -6,7 +6,7 @@ use provider_core::{Instance, InstanceId, ProviderName};
 use serde::{Deserialize, Serialize};
 
 /// An instance plus the address, port and user by which it is reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
     /// Unique across clouds.
     pub id: HostId,

@@ -2,11 +2,13 @@
 //!
 //! `providers` makes a provider of each selector, [`discover`] asks them all and merges their
 //! answers, `address` and `login` choose how each host is reached, [`host`] is the result; `host_keys` asks what the
-//! clouds know of their keys. A [`Narrowing`] chooses some of them; [`natural()`] is the order of their names.
+//! clouds know of their keys. A [`Narrowing`] chooses some of them; [`natural()`] is the order of their names;
+//! a [`Cache`] remembers a discovery for `hosts`.
 //!
 //! Not in here: how a cloud is asked (that is the provider crates'), and what is done with hosts.
 
 mod address;
+mod cache;
 mod discover;
 pub mod host;
 mod host_keys;
@@ -17,6 +19,7 @@ mod providers;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use cache::{BadCache, Cache};
 pub use discover::{Inventory, InventoryError, ask, discover, merge};
 pub use host::{Host, HostId, SshAddress};
 pub use host_keys::{HostKeysError, host_keys};

@@ -79,6 +79,7 @@ pub(crate) fn target(select: Vec<Select>) -> Target {
             sudo: false,
             idempotent: false,
             max_failures: FailureLimit::Hosts(0),
+            confirm_over: None,
         },
     }
 }

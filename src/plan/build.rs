@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::model::{Limits, Plan, Policy, RunId, Stage, Work};
 use crate::{
     config::{Secret, Target},
+    guard::Input,
     inventory::Host,
 };
 
@@ -15,6 +16,8 @@ pub struct Assignment {
     pub work: Work,
     /// Arguments for it.
     pub args: Vec<String>,
+    /// What it is to read, when it is a command.
+    pub input: Option<Input>,
     /// Its environment.
     pub env: BTreeMap<String, String>,
     /// The part of its environment that must never be shown.
@@ -24,7 +27,7 @@ pub struct Assignment {
 impl Plan {
     /// Divides `hosts` into stages (one, of all) under the target's policy.
     pub fn new(run: RunId, target: &Target, assignment: Assignment, hosts: Vec<Host>) -> Self {
-        let Assignment { work, args, env, secrets } = assignment;
+        let Assignment { work, args, input, env, secrets } = assignment;
         let deploy = &target.deploy;
         let max_failures = deploy.max_failures.of(hosts.len());
         let hosts = hosts.into_iter().map(Arc::new).collect();
@@ -34,6 +37,7 @@ impl Plan {
             app: target.app.clone(),
             work,
             args,
+            input,
             env,
             secrets,
             stages: vec![Stage { name: "all".to_owned(), hosts }],
@@ -86,6 +90,7 @@ mod tests {
             let assignment = Assignment {
                 work: Work::Command("true".into()),
                 args: Vec::new(),
+                input: None,
                 env: BTreeMap::new(),
                 secrets: BTreeMap::new(),
             };

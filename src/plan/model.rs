@@ -7,6 +7,7 @@ use ulid::Ulid;
 
 use crate::{
     config::{AppName, OnLost, Secret},
+    guard::Input,
     inventory::Host,
 };
 
@@ -23,6 +24,8 @@ pub struct Plan {
     pub work: Work,
     /// Arguments for the script or command.
     pub args: Vec<String>,
+    /// What a command is to read, the same on every host.
+    pub input: Option<Input>,
     /// Environment for it, the same on every host.
     pub env: BTreeMap<String, String>,
     /// Environment for it that must never be shown.

@@ -6,6 +6,7 @@ use provider_core::InstanceState;
 use serde::Serialize;
 
 use super::{
+    listing::{self, Listing},
     neutral,
     record::Gaps,
     screen::{Ink, Screen},
@@ -50,12 +51,29 @@ impl<'a> From<&'a Host> for HostJson<'a> {
 }
 
 /// The table of `hosts`, and below it how many there are.
-pub(super) fn screenful<'a>(hosts: impl IntoIterator<Item = &'a Host>, screen: &Screen) -> String {
-    let hosts: Vec<_> = hosts.into_iter().collect();
+pub(super) fn screenful(hosts: &[Host], listing: &Listing, screen: &Screen) -> String {
+    let hosts: Vec<&Host> = hosts.iter().collect();
+    let tables = match &listing.group_by {
+        None => columns(&hosts, listing, screen, 0),
+        Some(field) => listing::groups(&hosts, field)
+            .iter()
+            .map(|(value, members)| {
+                let heading = listing::heading(field, value, members.len(), screen);
+                format!("{heading}{}\n", columns(members, listing, screen, 2))
+            })
+            .collect(),
+    };
     let total = words::count(hosts.len(), "host");
     let providers = words::by_provider(hosts.iter().copied());
     let shares = if providers.is_empty() { String::new() } else { format!(": {providers}") };
-    format!("{}{}\n", table(&hosts, screen, 0), screen.paint(Ink::Strong, &format!("{total}{shares}")))
+    format!("{tables}{}\n", screen.paint(Ink::Strong, &format!("{total}{shares}")))
+}
+
+fn columns(hosts: &[&Host], listing: &Listing, screen: &Screen, indent: usize) -> String {
+    match &listing.columns[..] {
+        [] => table(hosts, screen, indent),
+        columns => listing::table(hosts, columns, screen, indent),
+    }
 }
 
 /// The table of `hosts`; nothing when there are none.

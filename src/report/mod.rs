@@ -5,7 +5,8 @@
 //! (and its files, [`junit`] among them), to the hosts' log files, and to the terminal or a stream of JSON lines.
 //!
 //! Reading order: `reporter`, `run` (the fan), [`record`] (what all screens of a run are drawn from),
-//! `human` with `progress`, `summary` and `failures`, then the tables: `hosts`, `plan`, `check`.
+//! `human` with `progress`, `summary` and `failures`, then the tables: `hosts`, `plan`, `check`;
+//! `listing`, `ssh_config` and `ansible` are `hosts` in other shapes.
 //! [`neutral`] is what every foreign text passes on its way to a terminal.
 //!
 //! Results go to standard output, all else to standard error. What draws tables and lines does no
@@ -19,11 +20,13 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+mod ansible;
 mod cells;
 mod check;
 mod discovery;
 mod display;
 mod failures;
+mod field;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod heartbeat;
@@ -34,6 +37,7 @@ mod json;
 mod junit;
 mod labels;
 mod lines;
+mod listing;
 mod live;
 mod log_dir;
 pub mod neutral;
@@ -46,6 +50,7 @@ mod record_file;
 mod reporter;
 mod run;
 mod screen;
+mod ssh_config;
 mod stream;
 mod summary;
 mod table;
@@ -55,7 +60,9 @@ mod words;
 mod tests;
 
 pub use check::{Check, Finding};
+pub use field::{Field, SortKey, UnknownField, sort};
 pub use host_keys::HostKeyRow;
+pub use listing::Listing;
 pub use pipeline::Pipeline;
 pub use record::{Gaps, HostRecord, Record, Status};
 pub use reporter::{Builder, Destination, Detail, Format, Reporter};

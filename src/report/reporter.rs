@@ -14,6 +14,7 @@ use provider_core::{Scope, Step};
 use serde::Serialize;
 
 use super::{
+    ansible,
     check::{self, Check},
     discovery::Discovery,
     host_keys::{self, HostKeyJson, HostKeyRow},
@@ -21,6 +22,7 @@ use super::{
     human::{Clock, Human, Stage, warning},
     json::{Json, harmless},
     junit,
+    listing::{self, Listing},
     live::{Live, LiveWidth},
     lock,
     log_dir::LogDir,
@@ -31,8 +33,9 @@ use super::{
     record_file::{self, Form, RecordFile},
     run::{ReportError, RunReporter, View},
     screen::Screen,
+    ssh_config,
 };
-use crate::{inventory::Host, plan::Plan};
+use crate::{inventory::Host, plan::Plan, transport::HostBlock};
 
 /// Who reads it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -216,12 +219,13 @@ impl Reporter {
     }
 
     /// The result of `hosts`.
-    pub fn show_hosts(&self, found: &[Arc<Host>], gaps: Gaps<'_>) {
+    pub fn show_hosts(&self, hosts: &[Host], listing: &Listing, gaps: Gaps<'_>) {
         self.end_discovery();
-        let hosts = || found.iter().map(|host| &**host);
         match self.format {
-            Format::Human | Format::Stream => self.stage.out.print(&hosts::screenful(hosts(), &self.stage.out_screen)),
-            Format::Json => self.print_json(&hosts().map(HostJson::from).collect::<Vec<_>>()),
+            Format::Human | Format::Stream => {
+                self.stage.out.print(&hosts::screenful(hosts, listing, &self.stage.out_screen));
+            }
+            Format::Json => self.print_json(&hosts.iter().map(HostJson::from).collect::<Vec<_>>()),
         }
         self.stage.err.print(&hosts::gaps(gaps, &self.stage.err_screen));
         self.flush();
@@ -234,6 +238,31 @@ impl Reporter {
             Format::Human | Format::Stream => self.stage.out.print(&host_keys::screenful(rows, &self.stage.out_screen)),
             Format::Json => self.print_json(&rows.iter().map(HostKeyJson::from).collect::<Vec<_>>()),
         }
+        self.flush();
+    }
+
+    /// The result of `hosts`, for `ssh -F`.
+    pub fn show_ssh_config(&self, target: &str, hosts: &[(&Host, HostBlock)], gaps: Gaps<'_>) {
+        self.show_text(&ssh_config::file(target, hosts), gaps);
+    }
+
+    /// The result of `hosts`, for Ansible.
+    pub fn show_ansible(&self, hosts: &[(&Host, HostBlock)], gaps: Gaps<'_>) {
+        self.print_json(&ansible::inventory(hosts));
+        self.show_text("", gaps);
+    }
+
+    /// The result of `hosts`, for a spreadsheet.
+    pub fn show_csv(&self, hosts: &[Host], listing: &Listing, gaps: Gaps<'_>) {
+        match listing::csv(hosts, listing) {
+            Ok(text) => self.show_text(&text, gaps),
+            Err(error) => self.warn(&format!("cannot write the result as CSV: {error}")),
+        }
+    }
+
+    fn show_text(&self, text: &str, gaps: Gaps<'_>) {
+        self.stage.out.print(text);
+        self.stage.err.print(&hosts::gaps(gaps, &self.stage.err_screen));
         self.flush();
     }
 

@@ -1,5 +1,7 @@
 //! Columns for people. Pure: rows in, text out.
 
+use std::borrow::Cow;
+
 use super::{
     cells,
     screen::{Ink, Screen},
@@ -16,9 +18,9 @@ pub(super) struct Table {
     rows: Vec<Vec<Cell>>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Column {
-    title: &'static str,
+    title: Cow<'static, str>,
     align: Align,
     cut: Cut,
     /// It is not made narrower than this.
@@ -40,18 +42,18 @@ enum Cut {
 
 impl Column {
     /// A column of words.
-    pub(super) const fn left(title: &'static str, least: usize) -> Self {
-        Self { title, align: Align::Left, cut: Cut::End, least }
+    pub(super) fn left(title: impl Into<Cow<'static, str>>, least: usize) -> Self {
+        Self { title: title.into(), align: Align::Left, cut: Cut::End, least }
     }
 
     /// A column of ids: their ends tell them apart, so the middle is cut.
-    pub(super) const fn ids(title: &'static str, least: usize) -> Self {
-        Self { title, align: Align::Left, cut: Cut::Middle, least }
+    pub(super) fn ids(title: impl Into<Cow<'static, str>>, least: usize) -> Self {
+        Self { title: title.into(), align: Align::Left, cut: Cut::Middle, least }
     }
 
     /// A column of numbers, never cut.
-    pub(super) const fn right(title: &'static str) -> Self {
-        Self { title, align: Align::Right, cut: Cut::End, least: usize::MAX }
+    pub(super) fn right(title: impl Into<Cow<'static, str>>) -> Self {
+        Self { title: title.into(), align: Align::Right, cut: Cut::End, least: usize::MAX }
     }
 }
 
@@ -92,7 +94,7 @@ impl Table {
     pub(super) fn render(&self, screen: &Screen, indent: usize) -> String {
         let widths = self.widths(screen.width.map(|width| width.saturating_sub(indent)));
         let mut out = String::new();
-        let titles: Vec<Cell> = self.columns.iter().map(|column| Cell::inked(column.title, Ink::Faint)).collect();
+        let titles: Vec<Cell> = self.columns.iter().map(|column| Cell::inked(&*column.title, Ink::Faint)).collect();
         for row in std::iter::once(&titles).chain(&self.rows) {
             out.push_str(&" ".repeat(indent));
             self.render_row(row, &widths, screen, &mut out);
@@ -129,7 +131,7 @@ impl Table {
             .enumerate()
             .map(|(n, column)| {
                 let cells = self.rows.iter().filter_map(|row| row.get(n)).map(|cell| cells::width(&cell.text));
-                cells.max().unwrap_or(0).max(cells::width(column.title))
+                cells.max().unwrap_or(0).max(cells::width(&column.title))
             })
             .collect();
         let Some(room) = room else { return widths };

@@ -25,7 +25,7 @@ pub(super) fn job(plan: &Plan, stage: &str, host: &Host, attempt: u32) -> Job {
             revision: Some(revision.to_string()),
             script: script.bytes.to_vec(),
         }),
-        Work::Command(command) => guard::Work::Run { command: command.clone() },
+        Work::Command(command) => guard::Work::Run { command: command.clone(), input: plan.input.clone() },
     };
     Job {
         request: GuardRequest {
@@ -118,6 +118,7 @@ mod tests {
         let assignment = Assignment {
             work: Work::Command("true".into()),
             args: Vec::new(),
+            input: None,
             env: BTreeMap::from([("NODE_ENV".into(), "production".into()), ("FLEETWIDE_RUN".into(), "mine".into())]),
             secrets: BTreeMap::from([("NPM_TOKEN".into(), secret)]),
         };

@@ -263,7 +263,8 @@ mod tests {
 
     fn plan() -> Plan {
         let work = Work::Command("true".into());
-        let assignment = Assignment { work, args: Vec::new(), env: BTreeMap::new(), secrets: BTreeMap::new() };
+        let assignment =
+            Assignment { work, args: Vec::new(), input: None, env: BTreeMap::new(), secrets: BTreeMap::new() };
         Plan::new(RunId::new(), &target(Vec::new()), assignment, Vec::new())
     }
 

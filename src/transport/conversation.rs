@@ -8,7 +8,7 @@
 //! The host keeps the script's deadline. The clocks here only see to it that a host which says
 //! nothing more is given up some time after it should have spoken. They are told the time.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use tokio::time::Instant;
 
@@ -16,7 +16,7 @@ use super::{
     Job, Lost, OutputSink, RemoteExit, Stop, Stream,
     listener::{Heard, Listener},
 };
-use crate::guard::{Cause, EncodedRequest, Lifeline};
+use crate::guard::{Cause, EncodedRequest, Input, Lifeline};
 
 /// How long a host may take none of what it is sent, how long its guard may take to be ready, and then
 /// how long to start the script. What it says meanwhile does not count: a login shell that talks on and on would never be given up.
@@ -78,6 +78,8 @@ pub(super) struct Conversation<'a> {
     written: usize,
     /// What is to be written when the guard is ready.
     order: Option<Vec<u8>>,
+    /// How much of the command's input is still to be sent after that.
+    input_left: u64,
     /// All of that is written: the script may start.
     order_sent: bool,
     /// What the caller wants.
@@ -104,6 +106,7 @@ impl<'a> Conversation<'a> {
             outbox: request.opening,
             written: 0,
             order: Some(request.order),
+            input_left: job.request.input().map_or(0, Input::length),
             order_sent: false,
             wish: Stop::No,
             told: Stop::No,
@@ -195,10 +198,31 @@ impl<'a> Conversation<'a> {
             // A script can be long, and hosts are many.
             self.outbox = Vec::new();
             self.written = 0;
-            self.order_sent = self.order.is_none();
+            self.order_sent = self.order.is_none() && self.input_left == 0;
         }
         if self.listener.group.is_none() {
             self.alive = now;
+        }
+    }
+
+    /// From which byte on the command's input is to be given now, if at all: a piece at a time, for it may be long.
+    pub(super) fn wants_input(&self) -> Option<u64> {
+        let input = self.job.request.input()?;
+        let now = self.order.is_none() && self.unwritten().is_empty() && self.input_left > 0 && self.given_up.is_none();
+        now.then(|| input.length() - self.input_left)
+    }
+
+    /// The next piece of it, or why there is none.
+    pub(super) fn give_input(&mut self, piece: io::Result<&[u8]>) {
+        match piece {
+            Ok(bytes) => {
+                self.input_left = self.input_left.saturating_sub(bytes.len() as u64);
+                self.outbox.extend(bytes);
+            }
+            // What is not sent whole is not run.
+            Err(error) => {
+                self.given_up = Some(format!("the script never started: its input cannot be read again: {error}"));
+            }
         }
     }
 

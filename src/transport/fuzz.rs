@@ -54,7 +54,7 @@ impl OutputSink for Out {
 /// When that is not so.
 pub fn conversation(input: &[u8]) {
     let request = GuardRequest {
-        work: Work::Run { command: "true".to_owned() },
+        work: Work::Run { command: "true".to_owned(), input: None },
         deadline: Duration::from_secs(100),
         grace: Duration::from_secs(10),
         on_lost: OnLost::Kill,

@@ -5,9 +5,10 @@
 //! run is decided above, in `rollout`.
 //!
 //! Reading order of the one over OpenSSH: `openssh` (the transport itself),
-//! `jump` (the hosts on the way), `gate` and `pacing` (when a handshake may begin), `ssh_command` (the command line),
-//! `master` (the process and its phases) on its `process_group`, `ssh_log` and `ssh_words` (why a login failed),
-//! `known_hosts` and `host_key_facts`, `vouched` (who is not connected to); then `exchange`, the `conversation`
+//! `ssh_client` (the user's `ssh`), `jump` (the hosts on the way), `gate` and `pacing` (when a handshake may begin),
+//! `ssh_command` and `ssh_by_hand` (the command lines), `master` (the process and its phases) on its `process_group`,
+//! `ssh_log` and `ssh_words` (why a login failed), `known_hosts` and `host_key_facts`, `vouched` (who is not connected
+//! to); then `exchange`, the `conversation`
 //! with the guard and its `listener`, which know nothing of SSH.
 //!
 //! Not in here: retries, budgets, outcomes.
@@ -26,6 +27,8 @@ mod master;
 mod openssh;
 mod pacing;
 mod process_group;
+mod ssh_by_hand;
+mod ssh_client;
 mod ssh_command;
 mod ssh_log;
 mod ssh_words;
@@ -47,6 +50,8 @@ pub use self::{
     known_hosts::{KnownHosts, KnownHostsError},
     limits::{OpenFiles, raise_nofile_limit},
     openssh::{OfferedKey, OpenSsh, OpenSshConfig, OpenSshError},
+    ssh_by_hand::{HostBlock, Terminal},
+    ssh_client::SshClient,
     vouched::{NoKey, Vouched},
 };
 

@@ -10,7 +10,6 @@ use std::{
     env, fmt, fs,
     os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Path, PathBuf},
-    process::{self, Command},
     sync::Arc,
     time::Duration,
 };
@@ -30,12 +29,13 @@ use super::{
     jump::{JumpMaster, Jumps, Starter},
     known_hosts::{KnownHosts, KnownHostsError, Remembered, alias},
     master::{Clocks, Master, Started},
-    ssh_command::{Known, Login, Via},
+    ssh_client::{SshClient, unfillable},
+    ssh_command::Via,
     ssh_log::SshLog,
     ssh_words::{hint_of, recognise},
 };
 use crate::{
-    config::{HostKeys, Target, Unfillable, Way},
+    config::{HostKeys, Target, Way},
     guard::Refusal,
     inventory::{Host, proxy_command},
     plan::quoted,
@@ -141,35 +141,18 @@ impl OpenSsh {
     /// # Errors
     /// When no host could be reached in this way, for a reason on this machine.
     pub fn new(config: OpenSshConfig) -> Result<Self, OpenSshError> {
-        let files = [("identity_file", &config.identity_file), ("ssh config_file", &config.config_file)];
-        for (what, path) in files.into_iter().filter_map(|(what, path)| Some((what, path.as_ref()?))) {
-            // `ssh` expands these itself, some of them differently for every host.
-            let expanded = path.as_os_str().as_bytes().iter().any(|byte| matches!(byte, b'~' | b'%' | b'$'));
-            if !expanded {
-                fs::File::open(path).map_err(|source| OpenSshError::Unreadable { what, path: path.clone(), source })?;
-            }
-        }
-        let ssh = find_ssh().ok_or(OpenSshError::NoSsh)?;
-        let login = Login {
-            identity_file: config.identity_file,
-            config_file: config.config_file,
-            host_keys: config.host_keys,
-            known_hosts: KnownHosts::open(&config.known_hosts_dir, config.host_keys)?,
-            prefer: None,
-            connect_timeout: config.connect_timeout,
-            keepalive: config.keepalive,
-            fork_after_authentication: knows(&ssh, "ForkAfterAuthentication=no"),
-        };
         let clocks = Clocks { connect: config.connect_timeout, auth: config.auth_timeout };
-        let hops = match &config.way {
+        let (handshakes, target_words) = (config.handshakes, config.target_words.clone());
+        let SshClient { ssh, login, way } = SshClient::new(config)?;
+        let hops = match &way {
             Way::Jump(jump) => jump.hops.as_slice(),
             Way::Ssh | Way::Command(_) => &[],
         };
         Ok(Self {
             jumps: Jumps::new(hops),
-            gate: Gate::new(config.handshakes),
-            way: config.way,
-            target_words: config.target_words,
+            gate: Gate::new(handshakes),
+            way,
+            target_words,
             starter: Starter::new(ssh, login, clocks, socket_folder()?),
         })
     }
@@ -294,12 +277,6 @@ struct OpenSshSession {
     _sockets: Arc<TempDir>,
 }
 
-/// Found out before the run began, unless the host has changed since.
-fn unfillable(error: &Unfillable) -> ConnectError {
-    let message = format!("{error}, which `proxy_command` asks for");
-    ConnectError { kind: ConnectFailure::LocalSsh, message, hint: None }
-}
-
 #[async_trait]
 impl Session for OpenSshSession {
     async fn run(
@@ -411,24 +388,6 @@ fn why_not_opened(error: &MuxError, last_words: Option<String>) -> String {
     format!("logged in, but no command could be started: {error}{source}{words}{reason}")
 }
 
-/// `ssh` in `PATH`.
-fn find_ssh() -> Option<PathBuf> {
-    let executable =
-        |path: &PathBuf| fs::metadata(path).is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0);
-    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join("ssh")).find(executable)
-}
-
-/// Whether `ssh` takes an option: it reads those of its command line before it obeys `-V`, and connects
-/// to nothing. One that cannot be run at all will say so at the first login.
-fn knows(ssh: &Path, option: &str) -> Known {
-    let mut probe = Command::new(ssh);
-    probe.args(["-o", option, "-V"]).stdin(process::Stdio::null()).stdout(process::Stdio::null());
-    match probe.stderr(process::Stdio::null()).status() {
-        Ok(status) if status.success() => Known::Yes,
-        Ok(_) | Err(_) => Known::No,
-    }
-}
-
 /// A private folder whose path is short: in the user's runtime folder if that will do, else in `/tmp`.
 fn socket_folder() -> Result<TempDir, OpenSshError> {
     let folder_in = |base: &Path| {
@@ -447,17 +406,4 @@ fn is_short_and_plain(base: &Path) -> bool {
     const OURS: usize = "/fwXXXXXX/4294967295".len();
     let path = base.as_os_str().as_bytes();
     base.is_absolute() && path.len() + OURS <= LONGEST_SOCKET && !path.iter().any(|byte| matches!(byte, b'%' | b'$'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_option_that_this_ssh_does_not_know_is_told_from_one_that_it_does() {
-        let ssh = find_ssh().expect("the OpenSSH client is installed");
-        assert_eq!(knows(&ssh, "BatchMode=yes"), Known::Yes);
-        assert_eq!(knows(&ssh, "NoSuchOption=no"), Known::No);
-        assert_eq!(knows(Path::new("/nowhere/ssh"), "BatchMode=yes"), Known::No);
-    }
 }

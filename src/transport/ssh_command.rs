@@ -84,37 +84,9 @@ impl Login {
         socket: &Path,
     ) -> Result<Vec<OsString>, ConnectError> {
         let mut args = self.common(ssh, via);
-        let mut add = |flag: &str, value: &dyn AsRef<OsStr>| args.extend([flag.into(), value.as_ref().to_owned()]);
-        // One file an instance, which nothing but the first login ever writes.
-        for option in ["CheckHostIP=no", "HashKnownHosts=no", "UpdateHostKeys=no"] {
-            add("-o", &option);
-        }
-        let trust = match self.host_keys {
-            HostKeys::AcceptNew => "accept-new",
-            HostKeys::Strict | HostKeys::Cloud => "yes",
-        };
-        add("-o", &format!("StrictHostKeyChecking={trust}"));
-        match self.prefer {
-            // Its signatures have names of their own.
-            Some("ssh-rsa") => add("-o", &"HostKeyAlgorithms=^rsa-sha2-512,rsa-sha2-256"),
-            Some(kind) => add("-o", &format!("HostKeyAlgorithms=^{kind}")),
-            None => {}
-        }
-        add("-o", &format!("HostKeyAlias={}", alias(&host.id)));
-        add("-o", &format!("UserKnownHostsFile={}", self.known_hosts.option()));
-        if let Some(file) = &self.identity_file {
-            add("-o", &"IdentitiesOnly=yes");
-            add("-i", file);
-        }
-        if let Some(user) = &host.address.user {
-            add("-l", &plain(user, "user", is_login)?);
-        }
-        if let Some(port) = host.address.port {
-            add("-p", &port.to_string());
-        }
-        add("-S", &socket);
-        args.extend(["-v", "-M", "-N", "--"].map(OsString::from));
-        args.push(plain(&host.address.host, "address", is_host)?.into());
+        args.extend(["-S".into(), socket.into()]);
+        args.extend(["-v", "-M", "-N"].map(OsString::from));
+        self.add_route(&self.route(host)?, &mut args);
         Ok(args)
     }
 
@@ -138,39 +110,107 @@ impl Login {
     }
 
     fn common(&self, ssh: &Path, via: Via<'_>) -> Vec<OsString> {
-        let mut args: Vec<OsString> = Vec::new();
-        let mut add = |flag: &str, value: &dyn AsRef<OsStr>| args.extend([flag.into(), value.as_ref().to_owned()]);
-        if let Some(file) = &self.config_file {
-            add("-F", file);
-        }
+        let mut args = self.config();
         for option in ALWAYS {
-            add("-o", &option);
+            args.extend(["-o".into(), option.into()]);
         }
         // It would log in and then leave us, with the login held open for ever. `ssh` 8.7 and newer.
         match self.fork_after_authentication {
-            Known::Yes => add("-o", &"ForkAfterAuthentication=no"),
+            Known::Yes => args.extend(["-o".into(), "ForkAfterAuthentication=no".into()]),
             Known::No => {}
         }
-        add("-o", &format!("ServerAliveInterval={}", self.keepalive.as_secs().max(1)));
+        let keepalive = self.keepalive.as_secs().max(1);
+        args.extend(["-o".into(), format!("ServerAliveInterval={keepalive}").into()]);
         // Somewhat later than our own clock, which knows what it was that took so long.
-        add("-o", &format!("ConnectTimeout={}", self.connect_timeout.as_secs().saturating_add(5)));
-        match via {
-            Via::Ssh => {}
-            Via::Nothing => {
-                add("-o", &"ProxyJump=none");
-                add("-o", &"ProxyCommand=none");
-            }
-            Via::Master(master) => {
-                let mut option = OsString::from("ProxyCommand=");
-                option.push(forward(ssh, master));
-                add("-o", &option);
-                // `ssh -W` passes bytes and no descriptor, whatever the user's own command does.
-                add("-o", &"ProxyUseFdpass=no");
-            }
-            Via::Command(command) => add("-o", &format!("ProxyCommand={command}")),
+        let timeout = self.connect_timeout.as_secs().saturating_add(5);
+        args.extend(["-o".into(), format!("ConnectTimeout={timeout}").into()]);
+        for (keyword, value) in way_in(ssh, via) {
+            let mut option = OsString::from(format!("{keyword}="));
+            option.push(value);
+            args.extend(["-o".into(), option]);
         }
         args
     }
+
+    /// Which configuration is read: the user's own, unless another is named.
+    pub(super) fn config(&self) -> Vec<OsString> {
+        self.config_file.iter().flat_map(|file| ["-F".into(), file.into()]).collect()
+    }
+
+    /// Where `host` is, as whom to log in, and by what it is known.
+    pub(super) fn route<'a>(&'a self, host: &'a Host) -> Result<Route<'a>, ConnectError> {
+        let trust = match self.host_keys {
+            HostKeys::AcceptNew => "accept-new",
+            HostKeys::Strict | HostKeys::Cloud => "yes",
+        };
+        let mut settings = vec![
+            // One file an instance, which nothing but the first login ever writes.
+            ("CheckHostIP", "no".to_owned()),
+            ("HashKnownHosts", "no".to_owned()),
+            ("UpdateHostKeys", "no".to_owned()),
+            ("StrictHostKeyChecking", trust.to_owned()),
+            ("HostKeyAlias", alias(&host.id)),
+            ("UserKnownHostsFile", self.known_hosts.option().to_owned()),
+        ];
+        match self.prefer {
+            // Its signatures have names of their own.
+            Some("ssh-rsa") => settings.push(("HostKeyAlgorithms", "^rsa-sha2-512,rsa-sha2-256".to_owned())),
+            Some(kind) => settings.push(("HostKeyAlgorithms", format!("^{kind}"))),
+            None => {}
+        }
+        if self.identity_file.is_some() {
+            settings.push(("IdentitiesOnly", "yes".to_owned()));
+        }
+        Ok(Route {
+            address: plain(&host.address.host, "address", is_host)?,
+            user: host.address.user.as_ref().map(|user| plain(user, "user", is_login)).transpose()?,
+            port: host.address.port,
+            trust: settings,
+        })
+    }
+
+    /// Adds what leads to a host, which is last: after it come the words of a command.
+    pub(super) fn add_route(&self, route: &Route<'_>, args: &mut Vec<OsString>) {
+        let mut add = |flag: &str, value: &dyn AsRef<OsStr>| args.extend([flag.into(), value.as_ref().to_owned()]);
+        for (keyword, value) in &route.trust {
+            add("-o", &format!("{keyword}={value}"));
+        }
+        if let Some(file) = &self.identity_file {
+            add("-i", file);
+        }
+        if let Some(user) = route.user {
+            add("-l", &user);
+        }
+        if let Some(port) = route.port {
+            add("-p", &port.to_string());
+        }
+        args.extend(["--".into(), route.address.into()]);
+    }
+}
+
+/// What says through what a login goes.
+pub(super) fn way_in(ssh: &Path, via: Via<'_>) -> Vec<(&'static str, OsString)> {
+    let mut settings = Vec::new();
+    match via {
+        Via::Ssh => {}
+        Via::Nothing => settings.extend([("ProxyJump", "none".into()), ("ProxyCommand", "none".into())]),
+        Via::Master(master) => settings.extend([
+            ("ProxyCommand", forward(ssh, master)),
+            // `ssh -W` passes bytes and no descriptor, whatever the user's own command does.
+            ("ProxyUseFdpass", "no".into()),
+        ]),
+        Via::Command(command) => settings.push(("ProxyCommand", command.into())),
+    }
+    settings
+}
+
+/// How a host is logged in on and by what it is known, whatever for.
+#[derive(Debug)]
+pub(super) struct Route<'a> {
+    pub(super) address: &'a str,
+    pub(super) user: Option<&'a str>,
+    pub(super) port: Option<u16>,
+    pub(super) trust: Vec<(&'static str, String)>,
 }
 
 /// The command for `ProxyCommand` that asks the master at `socket` for a forward. Without that master it
@@ -185,7 +225,7 @@ fn forward(ssh: &Path, socket: &Path) -> OsString {
 }
 
 /// A path as one word of a shell, with nothing in it that `ssh` would expand first.
-fn quoted(path: &Path) -> OsString {
+pub(super) fn quoted(path: &Path) -> OsString {
     let mut word = vec![b'\''];
     for byte in path.as_os_str().as_bytes() {
         match byte {

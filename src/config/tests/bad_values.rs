@@ -32,7 +32,7 @@ rollback = "rollback.sh"
        |
      4 | rollback …
        | ^^^^^^^^
-    hint: known keys: script, args, env, timeout, connect_timeout, auth_timeout, idle_timeout, kill_grace, on_lost, concurrency, handshakes, retries, sudo, idempotent, max_failures
+    hint: known keys: script, args, env, timeout, connect_timeout, auth_timeout, idle_timeout, kill_grace, on_lost, concurrency, handshakes, retries, sudo, idempotent, max_failures, confirm_over
     ";
 
     unknown_address_kind: r#"[targets.web]

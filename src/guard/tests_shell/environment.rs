@@ -6,7 +6,7 @@ use super::{
     host::{Host, Running, Shell, deploy, find, run, whole},
     on_every_shell,
 };
-use crate::guard::{Lifeline, Refusal, SOURCE, ScriptStatus};
+use crate::guard::{INPUT, Lifeline, Refusal, SOURCE, ScriptStatus};
 
 on_every_shell!(
     a_read_only_home_is_refused,
@@ -182,7 +182,10 @@ fn a_wrong_header_is_refused(shell: Shell) {
 #[test]
 fn the_guard_is_clean_shell() {
     let folder = tempfile::TempDir::new().unwrap();
-    for (name, text) in [("guard.sh", SOURCE), ("sent.sh", &crate::guard::program_text())] {
+    for (name, text) in [
+        ("guard.sh", &[INPUT, SOURCE].concat()[..]),
+        ("sent.sh", &[crate::guard::stripped(INPUT), crate::guard::program_text()].concat()[..]),
+    ] {
         fs::write(folder.path().join(name), text).unwrap();
     }
     // What is sent has lost its directives with its comments.

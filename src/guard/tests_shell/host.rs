@@ -23,7 +23,7 @@ use std::{
 use tempfile::TempDir;
 
 use crate::guard::{
-    Attach, COMMAND, Control, ControlLine, Deploy, EncodedRequest, GuardRequest, Lifeline, Mark, Nonce, Offsets,
+    Attach, COMMAND, Control, ControlLine, Deploy, EncodedRequest, GuardRequest, Input, Lifeline, Mark, Nonce, Offsets,
     OnLost, Parsed, Parser, Refusal, ScriptStatus, StderrParser, StdoutParser, Trailer, Work,
 };
 
@@ -161,7 +161,7 @@ pub(super) fn find(program: &str) -> PathBuf {
 
 /// A command line, with long limits.
 pub(super) fn run(command: &str) -> GuardRequest {
-    request(Work::Run { command: command.to_owned() })
+    request(Work::Run { command: command.to_owned(), input: None })
 }
 
 /// The first attempt of run `r1`, with long limits.
@@ -190,7 +190,19 @@ fn request(work: Work) -> GuardRequest {
 /// Both parts of a request: a guard that finds the second one there already does not wait for it.
 pub(super) fn whole(request: &GuardRequest, nonce: &Nonce) -> Vec<u8> {
     let EncodedRequest { opening, order } = request.encode(nonce).unwrap();
-    [opening, order].concat()
+    let mut input = vec![0; request.input().map_or(0, |input| usize::try_from(input.length()).unwrap())];
+    let mut read = 0;
+    while read < input.len() {
+        read += request.input().unwrap().read_at(read as u64, &mut input[read..]).unwrap();
+    }
+    [opening, order, input].concat()
+}
+
+/// A command that is to read these bytes.
+pub(super) fn reading(command: &str, bytes: &[u8]) -> GuardRequest {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    request(Work::Run { command: command.to_owned(), input: Some(Input::new(file).unwrap()) })
 }
 
 impl GuardRequest {

@@ -6,6 +6,7 @@ mod attach;
 mod data;
 mod environment;
 mod host;
+mod input;
 mod lifeline;
 mod login;
 mod record;

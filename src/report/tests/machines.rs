@@ -4,7 +4,7 @@ use provider_core::{FailureKind, Scope, ScopeError};
 use serde_json::Value;
 
 use super::*;
-use crate::report::{Format, Gaps};
+use crate::report::{Format, Gaps, Listing};
 
 fn told(tell: impl FnOnce(&RunReporter, &Plan), plan: &Plan) -> Vec<Value> {
     let (out, err, builder) = capture(terminal(80));
@@ -64,7 +64,7 @@ fn hosts_are_an_array() {
     evil.instance.name = "web\x1b[2J".to_owned();
     evil.address.port = Some(2222);
     let (out, _, builder) = capture(terminal(80));
-    builder.format(Format::Json).build().show_hosts(&[Arc::new(evil)], Gaps::default());
+    builder.format(Format::Json).build().show_hosts(&[evil], &Listing::default(), Gaps::default());
     insta::assert_snapshot!(out.text(), @r#"
     [
       {

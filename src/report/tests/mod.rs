@@ -105,6 +105,7 @@ fn host(n: usize) -> Host {
 fn plan_for(hosts: Vec<Host>) -> Plan {
     let secret = SecretRef::Env("TOKEN".to_owned()).read(|_| Some("hunter2".to_owned())).expect("set");
     Plan {
+        input: None,
         narrowed_from: None,
         run: "01JQZX0000000000000000TEST".parse().expect("an id"),
         target: "web".to_owned(),

@@ -70,7 +70,7 @@ fn nothing_foreign_reaches_the_terminal_raw() {
     let missing = [ScopeError::new(Scope::new(&ProviderName::new("aws"), EVIL), FailureKind::Service, EVIL)];
     let gaps = Gaps { missing_scopes: &missing, unaddressed: std::slice::from_ref(&evil.instance) };
     reporter.step(&missing[0].scope, Step::Retrying { reason: EVIL, wait: Duration::ZERO });
-    reporter.show_hosts(&[Arc::new(evil.clone())], gaps);
+    reporter.show_hosts(&[evil.clone()], &crate::report::Listing::default(), gaps);
     reporter.show_plan(&plan, gaps);
     let run = reporter.start(&plan, gaps).expect("no files");
     let mut telling = Telling::of(&run, &plan);

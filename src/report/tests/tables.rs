@@ -7,10 +7,10 @@ use crate::report::Gaps;
 
 #[test]
 fn the_hosts_table_fits() {
-    let hosts: Vec<Arc<Host>> = (1..=4).map(|n| Arc::new(host(n))).collect();
+    let hosts: Vec<Host> = (1..=4).map(host).collect();
     let shown = |screen| {
         let (out, _, builder) = capture(screen);
-        builder.build().show_hosts(&hosts, Gaps::default());
+        builder.build().show_hosts(&hosts, &crate::report::Listing::default(), Gaps::default());
         out.text()
     };
     insta::assert_snapshot!(shown(terminal(80)), @r"

@@ -143,6 +143,7 @@ fn plan_of(work: Work, names: &[&str], concurrency: usize, max_failures: usize) 
     let assignment = Assignment {
         work,
         args: Vec::new(),
+        input: None,
         env: std::collections::BTreeMap::new(),
         secrets: std::collections::BTreeMap::new(),
     };

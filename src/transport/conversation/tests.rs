@@ -19,7 +19,7 @@ impl OutputSink for Out {
 
 fn job(idle_timeout: Option<Duration>) -> Job {
     let request = GuardRequest {
-        work: Work::Run { command: "true".to_owned() },
+        work: Work::Run { command: "true".to_owned(), input: None },
         deadline: Duration::from_secs(100),
         grace: Duration::from_secs(10),
         on_lost: OnLost::Kill,

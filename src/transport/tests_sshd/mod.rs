@@ -67,7 +67,7 @@ async fn refusal(transport: &OpenSsh, host: &Host) -> ConnectError {
 fn job(command: &str) -> Job {
     Job {
         request: GuardRequest {
-            work: Work::Run { command: command.to_owned() },
+            work: Work::Run { command: command.to_owned(), input: None },
             deadline: Duration::from_mins(10),
             grace: Duration::from_mins(1),
             on_lost: OnLost::Kill,

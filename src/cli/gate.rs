@@ -1,0 +1,57 @@
+//! What stands between `run` and the first host: a person's word, where one is asked for.
+
+use clap::Args;
+
+use super::{error::CliError, session::Session, stdin};
+use crate::plan::Plan;
+
+/// Whether a person is asked first.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Asking first")]
+pub(super) struct ConfirmArgs {
+    /// Ask before it runs on more than N hosts [default: on any; `confirm_over` in the file asks too]
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    confirm: Option<usize>,
+    /// Do not ask: the answer is yes
+    #[arg(long)]
+    yes: bool,
+}
+
+impl ConfirmArgs {
+    /// The gate that these flags make; `confirm_over` is the target's own word.
+    pub(super) fn gate(&self, confirm_over: Option<usize>, reads_input: bool) -> Gate {
+        Gate { ask_over: self.confirm.or(confirm_over).filter(|_| !self.yes), reads_input }
+    }
+}
+
+/// What has to hold before a command touches the first host.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gate {
+    /// A person is asked when there are more hosts than this.
+    ask_over: Option<usize>,
+    /// Standard input is the command's to read, and has been read.
+    reads_input: bool,
+}
+
+impl Gate {
+    /// Opens, or says why not.
+    pub(super) async fn pass(&self, plan: &Plan, session: &mut Session) -> Result<(), CliError> {
+        if !self.reads_input {
+            stdin::refuse_unread()?;
+        }
+        let hosts = plan.hosts().count();
+        let Some(over) = self.ask_over.filter(|over| hosts > *over) else { return Ok(()) };
+        let many = if hosts == 1 { "1 host".to_owned() } else { format!("{hosts} hosts") };
+        let what = format!("run `{}` on {many} of {}?", plan.command().unwrap_or_default(), plan.target);
+        match session.ask(&format!("{what} [y/N] ")).await? {
+            Some(answer) if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") => Ok(()),
+            Some(_) => Err(CliError::Declined),
+            None => Err(CliError::Usage {
+                message: format!("nobody is there to be asked: {what}"),
+                hint: Some(format!(
+                    "no host was touched; --yes answers, and is needed for more than {over} without a terminal"
+                )),
+            }),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Asking the person at the terminal, where there is one.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, IsTerminal, Write},
+};
+
+use crate::report::neutral;
+
+/// The terminal of the person who started this, if they watch it and can answer: standard error goes
+/// there, and we are not in the background. Standard input may be anything, for example a script.
+pub(super) fn open() -> Option<File> {
+    if !io::stderr().is_terminal() {
+        return None;
+    }
+    let terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
+    // Who reads in the background is stopped by the system, and nobody would know why.
+    let foreground = rustix::termios::tcgetpgrp(&terminal).ok()?;
+    (foreground == rustix::process::getpgrp()).then_some(terminal)
+}
+
+/// Shows `question` and waits for a line; an end of input is an empty one.
+pub(super) fn ask(mut terminal: File, question: &str) -> io::Result<String> {
+    terminal.write_all(neutral::block(question).as_bytes())?;
+    let mut line = String::new();
+    BufReader::new(terminal).read_line(&mut line)?;
+    Ok(line)
+}
