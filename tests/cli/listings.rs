@@ -64,7 +64,7 @@ fn a_cached_answer_is_for_hosts_alone_and_says_its_age() {
     project
         .run(&["plan", "--hosts-file", "hosts.txt", "--revision", "v1", "--script", "hosts.txt", "--cache", "10m"])
         .expect(2)
-        .says("unexpected argument");
+        .says("there is no flag `--cache` here");
     let folder = project.home().join(".cache/fleetwide");
     for file in fs::read_dir(&folder).expect("a cache") {
         fs::write(file.expect("a file").path(), "{\"schema\":").expect("damaged");
