@@ -50,15 +50,15 @@ lock() {
   if command -v flock >/dev/null; then
     exec 9>>"$state/lock"
     e=$(words flock -n 9 2>&1)
-    case $?$e in
-      0*)
+    case "$? $e" in
+      '0 '*)
         locked=flock
         echo "$run-$attempt" >"$state/lock"
         return
         ;;
-      # The file system has no locks (NFS): util-linux exits with 71 or 65 then, busybox says so.
-      71* | 65* | *'No locks'* | *'ot supported'* | *'ot implemented'*) ;;
-      *)
+      # The file system has no locks (NFS): here the tool says so, and util-linux has another status for it.
+      '1 '*'No locks'* | '1 '*'ot supported'* | '1 '*'ot implemented'*) ;;
+      '1 '*)
         recall "$state/lock" holder
         busy "${holder:-(unknown)}"
         ;;

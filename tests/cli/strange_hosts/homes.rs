@@ -55,7 +55,8 @@ pub(super) fn rows() -> Vec<(&'static str, StrangeHost, Fate)> {
         ("home with blanks and quotes", StrangeHost::new().env("HOME=$DIR/home/it's my home"), Fate::Works),
         ("no locks in the home's file system", no_locks("/usr/bin/flock", "ENOLCK"), Fate::Works),
         ("flock not supported there", no_locks("/usr/bin/flock", "EOPNOTSUPP"), Fate::Works),
-        ("no locks, and busybox's flock", no_locks("busybox flock", "ENOLCK"), Fate::Works),
+        ("no locks, and toybox's flock", no_locks("toybox flock", "ENOLCK"), Fate::Works),
+        ("a flock that cannot be run", StrangeHost::new().shim("flock", "echo 'flock: applet not found' >&2; exit 127"), Fate::Works),
         (
             "no /tmp",
             StrangeHost::new().setup(
