@@ -81,7 +81,7 @@ pub(super) fn rows() -> Vec<(&'static str, StrangeHost, Fate)> {
         ("20 open files at most", limited("ulimit -n 20"), Fate::Works),
         ("12 open files at most", limited("ulimit -n 12"), Fate::Unreachable("could not start a session of its own")),
         ("6 open files at most", limited("ulimit -n 6"), Fate::Unreachable("the script never started")),
-        ("3 processes at most", limited("ulimit -u 3"), Fate::Unreachable("Cannot fork")),
+        ("2 processes at most", limited("ulimit -u 2"), Fate::Unreachable("the script never started")),
         ("files of 0 bytes at most", limited("ulimit -f 0"), Fate::Unreachable("no space for the record")),
         ("8 MB of memory at most", limited("ulimit -v 8000"), Fate::Works),
     ]

@@ -2,6 +2,7 @@
 
 use std::{fs, thread, time::Duration};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::{
@@ -27,7 +28,7 @@ pub(super) enum Fate {
     Works,
     /// The script never starts, and the message holds these words.
     Unreachable(&'static str),
-    /// The same; and what hangs there in place of the script is left to hang.
+    /// The same; and what hangs there in place of the script does so until the test ends it.
     Hangs(&'static str),
 }
 
@@ -229,9 +230,15 @@ impl Stage {
                 assert_eq!(self.runs(), 0, "what is unreachable has not run: {first:#}");
             }
         }
-        if !matches!(fate, Fate::Hangs(_)) {
-            self.await_silence();
+        if let Fate::Hangs(_) = fate {
+            // The server is rid of it, so nobody else will end it.
+            for process in processes_with(&self.sshd.dir().join("home")) {
+                let pid = process.split(' ').next().and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
+                // It may go with the one before it.
+                let _ = kill_process(pid.expect("a process id"), Signal::KILL);
+            }
         }
+        self.await_silence();
     }
 }
 
