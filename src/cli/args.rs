@@ -84,6 +84,8 @@ pub(super) enum Output {
     Human,
     /// Every line that servers print, as it comes, behind the server's name
     Stream,
+    /// What servers print, equal outputs once, with the names of those that printed them
+    Group,
     /// For programs: one JSON value, or (deploy, run) one JSON event a line
     Json,
     /// (hosts) A file for `ssh -F`
@@ -98,7 +100,7 @@ impl Output {
     /// Refuses what `verb` cannot print.
     pub(super) fn suits(self, verb: &Verb) -> Result<(), CliError> {
         let kinds: &[Self] = match verb {
-            Verb::Deploy(_) | Verb::Run(_) | Verb::Demo(_) => &[Self::Human, Self::Stream, Self::Json],
+            Verb::Deploy(_) | Verb::Run(_) | Verb::Demo(_) => &[Self::Human, Self::Stream, Self::Group, Self::Json],
             Verb::Hosts(_) => &[Self::Human, Self::Json, Self::SshConfig, Self::Ansible, Self::Csv],
             Verb::HostKeys(_) | Verb::Plan(_) | Verb::Check(_) | Verb::Schema => &[Self::Human, Self::Json],
             Verb::Init(_) | Verb::Completions(_) | Verb::Man(_) | Verb::Ssh(_) => &[Self::Human],

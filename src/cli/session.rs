@@ -81,6 +81,7 @@ pub(super) fn reporter(global: &GlobalArgs) -> Builder {
     let format = match global.output {
         Output::Human | Output::SshConfig | Output::Ansible | Output::Csv => Format::Human,
         Output::Stream => Format::Stream,
+        Output::Group => Format::Group,
         Output::Json => Format::Json,
     };
     Reporter::builder(stdout, stderr)

@@ -6,7 +6,7 @@ use std::{collections::HashMap, time::Duration};
 use super::{
     cells,
     labels::Labels,
-    neutral,
+    names, neutral,
     record::{HostRecord, Record},
     screen::{Ink, Screen},
     words,
@@ -16,7 +16,7 @@ use crate::rollout::Outcome;
 /// After so many different failures, the others are counted only; they are in the table, the record and the logs.
 const MOST: usize = 10;
 
-/// So many names are listed of the hosts that failed in the same way.
+/// So many names, folded, are listed of the hosts that failed in the same way.
 const NAMES: usize = 8;
 
 /// Where what belongs to a host begins.
@@ -107,7 +107,7 @@ fn failure(group: &[&HostRecord], labels: &Labels, screen: &Screen) -> String {
         out.push_str(&field("log", log, screen));
     }
     if !others.is_empty() {
-        out.push_str(&field("also", &wrapped(&names(others, labels, screen), FIELD, FIELD, screen), screen));
+        out.push_str(&field("also", &wrapped(&fellows(others, labels, screen), FIELD, FIELD, screen), screen));
     }
     out
 }
@@ -140,7 +140,7 @@ fn quoted(stream: &str, tail: &str, screen: &Screen) -> String {
 }
 
 /// `text` broken to the screen's width, the first line after `used` cells and the others below `indent`.
-fn wrapped(text: &str, used: usize, indent: usize, screen: &Screen) -> String {
+pub(super) fn wrapped(text: &str, used: usize, indent: usize, screen: &Screen) -> String {
     let Some(width) = screen.width else { return text.to_owned() };
     let lines = cells::wrap(text, width.saturating_sub(used), width.saturating_sub(indent));
     lines.join(&format!("\n{}", " ".repeat(indent)))
@@ -150,12 +150,10 @@ fn field(label: &str, value: &str, screen: &Screen) -> String {
     format!("  {} {value}\n", screen.paint(Ink::Faint, &format!("{:<6}", format!("{label}:"))))
 }
 
-fn names(others: &[&HostRecord], labels: &Labels, screen: &Screen) -> String {
-    let shown: Vec<_> = others.iter().take(NAMES).map(|host| labels.get(&host.id)).collect();
-    let rest = match others.len().saturating_sub(NAMES) {
-        0 => String::new(),
-        n => format!(", {} {} more", screen.signs().ellipsis, words::number(n)),
-    };
+fn fellows(others: &[&HostRecord], labels: &Labels, screen: &Screen) -> String {
+    let mut shown = names::fold(others.iter().map(|host| labels.get(&host.id)));
+    let rest = if shown.len() > NAMES { format!(", {}", screen.signs().ellipsis) } else { String::new() };
+    shown.truncate(NAMES);
     let many = words::count(others.len(), "other host");
     format!("{many} in the same way: {}{rest}", shown.join(", "))
 }

@@ -6,7 +6,7 @@
 //! to standard error. So `fleetwide … > file` keeps the results, and the person still sees the progress.
 
 use std::{
-    fmt,
+    fmt, mem,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -16,6 +16,8 @@ use jiff::Timestamp;
 use super::{
     display::Display,
     failures,
+    gather::{Ending, Gathering},
+    group,
     heartbeat::Heartbeat,
     labels::Labels,
     live::{Live, LiveWidth},
@@ -78,6 +80,8 @@ enum Output {
     Hidden,
     /// As it comes; shown since the run has started.
     Streamed(Option<Streamed>),
+    /// At the end, equal outputs once.
+    Grouped(Gathering),
 }
 
 impl Human {
@@ -86,6 +90,7 @@ impl Human {
         let ad_hoc = matches!(plan.work, Work::Command(_));
         let output = match (format, stage.detail) {
             (Format::Stream, _) => Output::Streamed(None),
+            (Format::Group, _) => Output::Grouped(Gathering::default()),
             // The output of an ad hoc command is what it was run for.
             (Format::Human | Format::Json, Detail::Normal) if ad_hoc => Output::Streamed(None),
             (Format::Human | Format::Json, Detail::Verbose) => Output::Streamed(None),
@@ -97,7 +102,7 @@ impl Human {
             progress: Arc::new(Mutex::new(Progress::new(plan::title(plan), total, record.started))),
             display: Arc::new(Display::None),
             output,
-            output_is_result: format == Format::Stream,
+            output_is_result: matches!(format, Format::Stream | Format::Group),
             total,
             rerun,
             stage,
@@ -143,11 +148,18 @@ impl Human {
             }
             EventKind::Output { host, stream, bytes } => match &mut self.output {
                 Output::Streamed(Some(streamed)) => streamed.output(host, stream, bytes),
+                Output::Grouped(gathering) => gathering.output(host, stream, bytes),
                 Output::Streamed(None) | Output::Hidden => {}
             },
             EventKind::HostFinished { result } => {
                 match &mut self.output {
                     Output::Streamed(Some(streamed)) => streamed.end(&result.host),
+                    Output::Grouped(gathering) => {
+                        // Where no script started there is no output to be equal to another.
+                        if let Some(ending) = host.filter(|host| host.group.is_some()).and_then(ending) {
+                            gathering.end(&result.host, ending);
+                        }
+                    }
                     Output::Streamed(None) | Output::Hidden => {}
                 }
                 if let Some(host) = host {
@@ -168,7 +180,15 @@ impl Human {
     /// Shows the end of the run, and what went wrong with reporting it.
     pub(super) fn finish(&mut self, record: &Record, troubles: &[String], wait: Wait) {
         // What shows output holds on to the display.
-        self.output = Output::Hidden;
+        let output = mem::replace(&mut self.output, Output::Hidden);
+        let groups = match output {
+            Output::Grouped(gathering) => group::screenful(
+                &gathering.finish(|host| self.labels.get(host).to_owned()),
+                &self.labels,
+                &self.stage.out_screen,
+            ),
+            Output::Streamed(_) | Output::Hidden => String::new(),
+        };
         self.display = Arc::new(Display::None);
         let Stage { out, err, out_screen, err_screen, detail, .. } = &self.stage;
         for (outlet, screen) in [(out, out_screen), (err, err_screen)] {
@@ -177,6 +197,7 @@ impl Human {
                 outlet.print(&left_out(gap, screen));
             }
         }
+        out.print(&groups);
         let (last, last_screen) = if self.output_is_result { (err, err_screen) } else { (out, out_screen) };
         last.print(&summary::screenful(record, last_screen, *detail, self.rerun.as_deref()));
         out.finish(wait);
@@ -281,6 +302,13 @@ impl Human {
     fn say(&self, line: &str) {
         self.display.above(|| self.stage.err.line(line));
     }
+}
+
+/// How a host ended, in words that its fellows share.
+fn ending(host: &HostRecord) -> Option<Ending> {
+    let outcome = host.outcome?;
+    let words = if outcome == Outcome::Succeeded { "exit status 0".to_owned() } else { words::why(host) };
+    Some(Ending { outcome, words })
 }
 
 /// What stands for output that nobody read in time.

@@ -29,6 +29,8 @@ mod failures;
 mod field;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod gather;
+mod group;
 mod heartbeat;
 mod host_keys;
 mod hosts;
@@ -40,6 +42,7 @@ mod lines;
 mod listing;
 mod live;
 mod log_dir;
+mod names;
 pub mod neutral;
 mod outlet;
 mod pipeline;

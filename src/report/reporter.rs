@@ -45,6 +45,8 @@ pub enum Format {
     Human,
     /// People: every line that hosts print, as it comes.
     Stream,
+    /// People: what hosts print, equal outputs once.
+    Group,
     /// Programs: results and events as JSON on standard output.
     Json,
 }
@@ -222,7 +224,7 @@ impl Reporter {
     pub fn show_hosts(&self, hosts: &[Host], listing: &Listing, gaps: Gaps<'_>) {
         self.end_discovery();
         match self.format {
-            Format::Human | Format::Stream => {
+            Format::Human | Format::Stream | Format::Group => {
                 self.stage.out.print(&hosts::screenful(hosts, listing, &self.stage.out_screen));
             }
             Format::Json => self.print_json(&hosts.iter().map(HostJson::from).collect::<Vec<_>>()),
@@ -235,7 +237,9 @@ impl Reporter {
     pub fn show_host_keys(&self, rows: &[HostKeyRow]) {
         self.end_discovery();
         match self.format {
-            Format::Human | Format::Stream => self.stage.out.print(&host_keys::screenful(rows, &self.stage.out_screen)),
+            Format::Human | Format::Stream | Format::Group => {
+                self.stage.out.print(&host_keys::screenful(rows, &self.stage.out_screen));
+            }
             Format::Json => self.print_json(&rows.iter().map(HostKeyJson::from).collect::<Vec<_>>()),
         }
         self.flush();
@@ -270,7 +274,9 @@ impl Reporter {
     pub fn show_plan(&self, plan: &Plan, gaps: Gaps<'_>) {
         self.end_discovery();
         match self.format {
-            Format::Human | Format::Stream => self.stage.out.print(&plan::screenful(plan, &self.stage.out_screen)),
+            Format::Human | Format::Stream | Format::Group => {
+                self.stage.out.print(&plan::screenful(plan, &self.stage.out_screen));
+            }
             Format::Json => self.print_json(&PlanResultJson::new(plan, gaps)),
         }
         self.stage.err.print(&hosts::gaps(gaps, &self.stage.err_screen));
@@ -281,7 +287,9 @@ impl Reporter {
     pub fn show_checks(&self, checks: &[Check]) {
         self.end_discovery();
         match self.format {
-            Format::Human | Format::Stream => self.stage.out.print(&check::screenful(checks, &self.stage.out_screen)),
+            Format::Human | Format::Stream | Format::Group => {
+                self.stage.out.print(&check::screenful(checks, &self.stage.out_screen));
+            }
             Format::Json => self.print_json(checks),
         }
         self.flush();
@@ -310,7 +318,7 @@ impl Reporter {
             files.push(RecordFile::create(path, form, &record).map_err(failed)?);
         }
         let view = match self.format {
-            Format::Human | Format::Stream => {
+            Format::Human | Format::Stream | Format::Group => {
                 let human = Human::new(self.stage.clone(), self.format, plan, &lock(&record), self.rerun.clone());
                 View::Human(Box::new(human))
             }

@@ -15,6 +15,9 @@ use super::{
 };
 use crate::rollout::Outcome;
 
+/// Where what belongs to a line above begins.
+const INDENT: usize = 2;
+
 /// After so many hosts the table counts the others only.
 const MOST_ROWS: usize = 50;
 
@@ -192,7 +195,9 @@ pub(super) fn closing(record: &Record, screen: &Screen) -> String {
         }
         None => format!("exit status 0 on {hosts}"),
     };
-    format!("{} {}: {state}{mixed}\n", screen.paint(ink, sign), screen.paint(ink, &format!("{word}{code}")))
+    let used = cells::width(&format!("{sign} {word}{code}: "));
+    let state = failures::wrapped(&format!("{state}{mixed}"), used, INDENT, screen);
+    format!("{} {}: {state}\n", screen.paint(ink, sign), screen.paint(ink, &format!("{word}{code}")))
 }
 
 /// What else is worth knowing, in a fainter line.
@@ -214,8 +219,16 @@ fn circumstances(record: &Record, screen: &Screen) -> String {
     }
     facts.extend(record.duration().map(words::duration));
     facts.push(format!("run {}", record.run));
-    let facts = facts.join(&format!(" {} ", screen.signs().dot));
-    format!("  {}\n", screen.paint(Ink::Faint, &facts))
+    // No fact is broken: a run's id is there to be copied.
+    let room = screen.width.map_or(usize::MAX, |width| width.saturating_sub(INDENT));
+    let mut lines: Vec<String> = Vec::new();
+    for fact in facts {
+        match lines.last_mut().map(|line| (format!("{line} {} {fact}", screen.signs().dot), line)) {
+            Some((longer, line)) if cells::width(&longer) <= room => *line = longer,
+            _ => lines.push(fact),
+        }
+    }
+    lines.iter().map(|line| format!("  {}\n", screen.paint(Ink::Faint, line))).collect()
 }
 
 /// The commands that help now, each with what it is for.

@@ -1,7 +1,9 @@
 //! The last lines of a stream, in constant memory.
 //!
 //! A host may print a gigabyte without a line break; what is kept of it is always the same few
-//! kilobytes. The text is as the host wrote it: neutralise before showing.
+//! kilobytes. Of a line that is written over with carriage returns, as progress bars do, only the last
+//! state counts: else one bar would be all that is left. Otherwise the text is as the host wrote it:
+//! neutralise before showing.
 
 use std::borrow::Cow;
 
@@ -24,27 +26,69 @@ pub struct Tail {
     kept: Vec<u8>,
     /// Bytes were dropped from the front.
     cut: bool,
+    /// Where the current line begins.
+    line: usize,
+    /// A carriage return was the last byte: what comes next replaces the line, unless it is its end.
+    returned: bool,
 }
 
 impl Tail {
     /// Nothing yet.
     pub const fn new() -> Self {
-        Self { kept: Vec::new(), cut: false }
+        Self { kept: Vec::new(), cut: false, line: 0, returned: false }
     }
 
     /// Takes the next bytes of the stream, cut anywhere.
     pub fn push(&mut self, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
+            match piece {
+                [body @ .., b'\r'] => {
+                    self.write(body);
+                    self.returned = true;
+                }
+                [body @ .., b'\n'] => {
+                    self.write(body);
+                    self.returned = false;
+                    self.append(b"\n");
+                    self.line = self.kept.len();
+                }
+                body => self.write(body),
+            }
+        }
+    }
+
+    /// Goes on with the line, or begins it again.
+    fn write(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        if std::mem::take(&mut self.returned) {
+            // How much is left of the lines before must not depend on how the stream was cut.
+            self.drop_front(self.kept.len().saturating_sub(ENOUGH));
+            self.kept.truncate(self.line);
+            self.cut &= !self.kept.is_empty();
+        }
+        self.append(bytes);
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
         let fresh = &bytes[bytes.len().saturating_sub(ENOUGH)..];
         if fresh.len() < bytes.len() {
-            self.kept.clear();
+            self.drop_front(self.kept.len());
             self.cut = true;
         }
         if self.kept.len() + fresh.len() > 2 * BYTES {
-            let surplus = (self.kept.len() + fresh.len()).saturating_sub(ENOUGH).min(self.kept.len());
-            self.kept.drain(..surplus);
-            self.cut = true;
+            self.drop_front((self.kept.len() + fresh.len()).saturating_sub(ENOUGH).min(self.kept.len()));
         }
         self.kept.extend_from_slice(fresh);
+    }
+
+    fn drop_front(&mut self, bytes: usize) {
+        if bytes > 0 {
+            self.kept.drain(..bytes);
+            self.line = self.line.saturating_sub(bytes);
+            self.cut = true;
+        }
     }
 
     /// The last lines, without the last line break; a `…` stands for the missing beginning of a line.
@@ -122,6 +166,14 @@ mod tests {
     }
 
     #[test]
+    fn of_a_progress_bar_the_last_state_is_kept_and_the_lines_before_it() {
+        let bar: String = (0..=100_000).map(|n| format!("\r{n} of 100000")).collect();
+        assert_eq!(tail_of(&[b"fetching\r\n", bar.as_bytes(), b"\r\ndone\n"]), "fetching\n100000 of 100000\ndone");
+        let endless = "x".repeat(3 * BYTES);
+        assert_eq!(tail_of(&[b"lost\n", endless.as_bytes(), b"\rshort"]), "short");
+    }
+
+    #[test]
     fn a_character_that_is_cut_in_two_leaves_no_rubbish() {
         let text = tail_of(&["é".repeat(BYTES).as_bytes(), b"x"]);
         assert!(!text.contains(char::REPLACEMENT_CHARACTER));
@@ -140,7 +192,7 @@ mod tests {
         #[test]
         fn chunks_make_no_difference(
             chunks in proptest::collection::vec(
-                proptest::collection::vec(proptest::sample::select(b"ab\n\xc3\xa9".to_vec()), 0..6000), 0..12)
+                proptest::collection::vec(proptest::sample::select(b"aaaab\n\r\xc3\xa9".to_vec()), 0..6000), 0..12)
         ) {
             let whole = chunks.concat();
             let parts: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();

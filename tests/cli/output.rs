@@ -123,3 +123,42 @@ fn a_report_names_the_command() {
     let report = fleet.project.report("r.json");
     assert_eq!((&report["command"], &report["revision"]), (&"echo 'a b'".into(), &Value::Null));
 }
+
+#[test]
+fn equal_outputs_are_shown_once_and_others_as_a_difference() {
+    let script = "#!/bin/sh
+printf 'one\\ntwo\\n10%%\\r'
+case $FLEETWIDE_HOST_NAME in
+web-2) printf '99%%\\r' ;;
+web-10) echo 'three b'; exit 3 ;;
+web-11) printf 'three\\nfour\\n\\033[31m::error::x\\n' ; exit ;;
+esac
+printf 'three\\nfour\\n'
+";
+    let fleet = SshFleet::start(&names(11), "max_failures = 5\n");
+    fleet.project.write("deploy.sh", script);
+    let run = fleet.project.run(&["deploy", "web", "--revision", "v1", "--output", "group"]).expect(7);
+    assert_harmless(&run.stdout);
+    insta::assert_snapshot!(run.stdout, @r"
+    ok 9 hosts, exit status 0: web-[1-9]
+      | one
+      | two
+      | three
+      | four
+
+    !! 1 host, exit status 3: web-10
+      compared with the 9 hosts above:
+       | one
+       | two
+      -| three
+      -| four
+      +| three b
+
+    ok 1 host, exit status 0: web-11
+      compared with the 9 hosts above:
+       | three
+       | four
+      +| : :error::x
+    ");
+    assert!(run.stderr.contains("finished with failures (exit code 7)"), "{}", run.stderr);
+}

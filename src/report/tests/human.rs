@@ -69,7 +69,8 @@ fn every_outcome_at_80_columns() {
       web-5 (10.0.0.5, process group 31337)
 
     ✗ failed (exit code 8): 1 of 8 hosts of web is at 4f2a91c: the fleet is mixed
-      5 failures, none allowed · 2 hosts not touched · 21s · run 01JQZX0000000000000000TEST
+      5 failures, none allowed · 2 hosts not touched · 21s
+      run 01JQZX0000000000000000TEST
     next: fleetwide deploy web --revision 4f2a91c  # runs it again, on every host
     ");
 }
@@ -189,7 +190,7 @@ fn a_thousand_hosts_are_no_flood() {
     telling.finish(None);
     let (out, err) = (out.text(), err.text());
     assert!(err.lines().count() <= 2 + 20 + 9, "a start, the failures, each tenth:\n{err}");
-    assert!(out.contains("9 other hosts in the same way: "), "{out}");
+    assert!(out.contains("9 other hosts in the same way:"), "{out}");
     assert_eq!(out.matches("disk full").count(), 1, "{out}");
     assert!(out.contains("and 1 more host that failed in other ways"), "{out}");
     insta::assert_snapshot!(err.lines().filter(|line| !line.starts_with('✗')).take(5).collect::<Vec<_>>().join("\n"), @r"
@@ -245,8 +246,10 @@ fn an_interrupted_run_says_what_may_still_run() {
     warning: on 1 host the script may still be running
       web-2 (10.0.0.2, process group 4242)
 
-    ✗ interrupted (exit code 130): 0 of 4 hosts of web are at 4f2a91c: the fleet is mixed
-      2 failures, none allowed · 2 hosts not touched · 10s · run 01JQZX0000000000000000TEST
+    ✗ interrupted (exit code 130): 0 of 4 hosts of web are at 4f2a91c: the fleet is
+      mixed
+      2 failures, none allowed · 2 hosts not touched · 10s
+      run 01JQZX0000000000000000TEST
     ");
 }
 

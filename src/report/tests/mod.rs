@@ -69,12 +69,12 @@ fn capture(screen: Screen) -> (Captured, Captured, Builder) {
     (out, err, builder)
 }
 
-fn at(seconds: i64) -> Timestamp {
+pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).expect("in range")
 }
 
 /// The `n`th host, in one of three clouds.
-fn host(n: usize) -> Host {
+pub(super) fn host(n: usize) -> Host {
     let (provider, id, zone) = match n % 3 {
         0 => ("aws", format!("i-0{n:015x}"), "eu-west-1a"),
         1 => ("gcp", format!("{}", 4_000_000_000_000_000_000 + n), "europe-west1-b"),
@@ -102,7 +102,7 @@ fn host(n: usize) -> Host {
 }
 
 /// A deploy to these hosts: ten at once, no failure allowed.
-fn plan_for(hosts: Vec<Host>) -> Plan {
+pub(super) fn plan_for(hosts: Vec<Host>) -> Plan {
     let secret = SecretRef::Env("TOKEN".to_owned()).read(|_| Some("hunter2".to_owned())).expect("set");
     Plan {
         input: None,
