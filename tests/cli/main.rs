@@ -14,6 +14,7 @@ mod data;
 mod demo;
 mod errors;
 mod faults;
+mod flood;
 mod hangs;
 mod host_keys;
 mod interrupts;
