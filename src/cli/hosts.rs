@@ -73,7 +73,7 @@ pub(super) async fn run(args: &HostsArgs, global: &GlobalArgs, session: &mut Ses
         Output::SshConfig => reporter.show_ssh_config(&target.name, &with_settings(&target, &hosts)?, gaps),
         Output::Ansible => reporter.show_ansible(&with_settings(&target, &hosts)?, gaps),
         Output::Csv => reporter.show_csv(&hosts, &listing, gaps),
-        Output::Human | Output::Stream | Output::Json => reporter.show_hosts(&hosts, &listing, gaps),
+        Output::Human | Output::Stream | Output::Group | Output::Json => reporter.show_hosts(&hosts, &listing, gaps),
     }
     Ok(exit_code::SUCCESS)
 }
