@@ -222,7 +222,7 @@ pub(super) struct PolicyArgs {
     /// What a running script does when contact is lost: finish or kill
     #[arg(long, value_name = "WHAT")]
     on_lost: Option<OnLost>,
-    /// Run it as root on the servers, by `sudo -n`
+    /// Run it as root on the servers, by `sudo -n`, which must ask for no password
     #[arg(long)]
     sudo: bool,
     /// A variable for the script (repeat); for a secret, use the file's `{ env = "NAME" }`

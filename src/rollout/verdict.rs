@@ -195,12 +195,23 @@ fn explained(reason: Refusal, text: &str) -> (&'static str, String) {
             return ("a file of the host's record is damaged", format!("on the host: rm {}", quoted(text)));
         }
         Refusal::BadRequest => ("the host's guard did not understand", "please report this"),
-        Refusal::NoSudo => (
-            "no root on the host",
-            "let the login use sudo without a password (NOPASSWD in sudoers), or deploy without `sudo`",
-        ),
+        Refusal::NoSudo => ("no root on the host", for_root(text)),
     };
     (word, hint.to_owned())
+}
+
+/// What lets `sudo` do it, from its own words or the shell's; in a language that we do not know, what is likeliest. Who
+/// is not in sudoers at all is asked for a password, too.
+fn for_root(text: &str) -> &'static str {
+    if text.contains("tty") {
+        "let the login use sudo without a terminal (Defaults:USER !requiretty in sudoers), or go without `sudo`"
+    } else if text.contains("sudo: sh: ") {
+        "let sudo find sh (secure_path in sudoers), or go without `sudo`"
+    } else if text.contains("not found") || text.contains("nknown command") {
+        "install sudo there, or log in as root and go without `sudo`"
+    } else {
+        "let the login use sudo without a password (USER ALL=(root) NOPASSWD: ALL in sudoers), or go without `sudo`"
+    }
 }
 
 /// The script never started.

@@ -315,10 +315,10 @@ impl Session for OpenSshSession {
             Ok(exit) => Ok(exit),
             Err(broken_off) => {
                 let end = command_end(&self.mux, child).await;
-                if let (RunAs::Root, Guard::Mute, CommandEnd::Exited(1 | 126 | 127)) =
-                    (job.run_as, broken_off.guard, end)
+                // A login shell that ends by itself says so, or nothing; `sudo` always says why.
+                if let (RunAs::Root, Guard::Mute, CommandEnd::Exited(1 | 126 | 127), Some(text)) =
+                    (job.run_as, broken_off.guard, end, broken_off.remark.clone())
                 {
-                    let text = broken_off.remark.unwrap_or_else(|| "`sudo -n` failed without a word".to_owned());
                     return Ok(RemoteExit::Refused { reason: Refusal::NoSudo, text });
                 }
                 let last_words = match end {

@@ -15,7 +15,7 @@ use fleetwide_simulator::{Cloud, Fault};
 use super::{sandbox::Sandbox, sshd::Sshd};
 
 /// All of them, by the names that the page uses.
-pub(crate) const NAMES: [&str; 45] = [
+pub(crate) const NAMES: [&str; 46] = [
     "no-file",
     "file-missing",
     "unclosed-quote",
@@ -60,6 +60,7 @@ pub(crate) const NAMES: [&str; 45] = [
     "name-unknown",
     "jump-refused",
     "firewall",
+    "sudo-password",
     "busy",
 ];
 
@@ -129,6 +130,7 @@ pub(crate) fn sandbox(name: &str) -> Sandbox {
             "[targets.web]\nselect = [ { provider = \"static\", hosts = [\"web-1..internal\"] } ]\n[targets.web.deploy]\nretries = 0\n",
         ),
         "firewall" => firewall(),
+        "sudo-password" => sudo_password(),
         "busy" => busy(),
         other => panic!("there is no sandbox `{other}`"),
     }
@@ -225,6 +227,17 @@ fn firewall() -> Sandbox {
     sandbox.show("127.0.0.77", "10.0.0.11");
     sandbox.show(&at.port().to_string(), "22");
     sandbox.holding((listener, queue, runtime))
+}
+
+/// A host whose login is not root, and has to give a password to become it.
+fn sudo_password() -> Sandbox {
+    let world = "cp /etc/passwd $DIR/passwd; echo \"deploy:x:4711:4711::$DIR:/bin/sh\" >>$DIR/passwd\n\
+                 mount --bind $DIR/passwd /etc/passwd; chmod 755 $DIR\n\
+                 printf '%s\n' 'Defaults !mailerpath, !syslog' 'deploy ALL=(ALL) ALL' >$DIR/sudoers\n\
+                 chmod 440 $DIR/sudoers; mount --bind $DIR/sudoers /etc/sudoers";
+    let sshd = Sshd::builder().within(world).start();
+    let sandbox = Sandbox::hosts(&sshd, &[("user", "\"deploy\"".to_owned())], "");
+    sandbox.checkout().holding(sshd)
 }
 
 /// A fleet to which somebody else is deploying.

@@ -22,6 +22,7 @@ static VARYING: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         ),
         (r"\.fleetwide-report-\w{6}", ".fleetwide-report-a1B2c3"),
         (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "2026-11-23 03:00:00Z"),
+        (r"\b\d{4}-\d\d-\d\d \d\d:\d\d UTC", "2026-11-23 03:00 UTC"),
         // Tags of Azure are found whatever their case, and the stand-in writes some of them so.
         (r"\bEnv=prod Role=web\b", "env=prod role=web"),
     ]

@@ -1,6 +1,6 @@
 //! The page of strange hosts tells what the tests show, of each of them.
 
-use super::{clocks, environment, greetings, homes, host::Fate, locked, shells, tools, userland};
+use super::{clocks, environment, greetings, homes, host::Fate, locked, shells, sudo, tools, userland};
 
 const PAGE: &str = include_str!("../../../docs/src/strange-hosts.md");
 
@@ -16,6 +16,7 @@ fn every_strange_host_is_on_the_page() {
         locked::rows(),
         userland::rows(),
         environment::rows(),
+        sudo::rows(),
     ];
     for (name, _, fate) in rows.into_iter().flatten() {
         let word = match fate {

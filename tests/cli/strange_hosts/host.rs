@@ -43,6 +43,7 @@ pub(super) struct StrangeHost {
     setup: String,
     options: Vec<String>,
     files: Vec<(String, String)>,
+    deploy: String,
 }
 
 impl StrangeHost {
@@ -57,6 +58,7 @@ impl StrangeHost {
             setup: String::new(),
             options: Vec::new(),
             files: Vec::new(),
+            deploy: String::new(),
         }
     }
 
@@ -109,6 +111,26 @@ impl StrangeHost {
         self
     }
 
+    /// A line of the target's deploy table.
+    pub(super) fn deploy(mut self, line: &str) -> Self {
+        self.deploy.push_str(line);
+        self.deploy.push('\n');
+        self
+    }
+
+    /// What `sudo` lets the login do, who is not root then: these lines are all of sudoers. Root has a home folder of
+    /// the host's own, whose name begins as the login's does, so that what root runs is seen too.
+    pub(super) fn sudoers(self, rules: &str) -> Self {
+        self.user(4711).setup(&format!(
+            "sed \"s|^root:.*|root:x:0:0::$DIR/home-of-root:/bin/sh|\" $DIR/passwd >$DIR/accounts\n\
+             mount --bind $DIR/accounts /etc/passwd; mkdir $DIR/home-of-root\n\
+             cp /etc/shadow $DIR/shadow; echo 'strange:*:19000::::::' >>$DIR/shadow\n\
+             mount --bind $DIR/shadow /etc/shadow\n\
+             cat >$DIR/sudoers <<END\nDefaults !mailerpath, !syslog\n{rules}\nEND\n\
+             chmod 440 $DIR/sudoers; mount --bind $DIR/sudoers /etc/sudoers",
+        ))
+    }
+
     /// These tools of this machine, and no others. `name=program` is a program under another name.
     pub(super) fn only(self, tools: &[&str]) -> Self {
         let mut links = "mkdir -p $DIR/bin\n".to_owned();
@@ -156,7 +178,7 @@ impl StrangeHost {
         for option in &self.options {
             builder = builder.option(option);
         }
-        Stage::new(builder.start())
+        Stage::new(builder.start(), &self.deploy)
     }
 }
 
@@ -168,13 +190,13 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    fn new(sshd: Sshd) -> Self {
+    fn new(sshd: Sshd, deploy: &str) -> Self {
         let project = Project::with_config(&format!(
             "[targets.web]\napp = \"shop\"\n\
              select = [ {{ provider = \"static\", hosts = [ {{ name = \"strange\", address = \"{}\" }} ] }} ]\n\
              [targets.web.ssh]\nuser = \"strange\"\nport = {}\nidentity_file = \"{}\"\nconfig_file = \"{}\"\n\
              [targets.web.deploy]\nscript = \"deploy.sh\"\nargs = [ {} ]\nenv = {{ PROOF = \"{}\" }}\n\
-             retries = 0\ntimeout = \"2m\"\nkill_grace = \"2s\"\nmax_failures = \"100%\"\n",
+             retries = 0\nconnect_timeout = \"1m\"\nauth_timeout = \"1m\"\ntimeout = \"2m\"\nkill_grace = \"2s\"\nmax_failures = \"100%\"\n{deploy}",
             sshd.addresses()[0],
             sshd.port(),
             sshd.login_key().display(),

@@ -16,5 +16,6 @@ mod host;
 mod locked;
 mod scripts;
 mod shells;
+mod sudo;
 mod tools;
 mod userland;
