@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{
-    neutral,
+    cells, failures, neutral,
     screen::{Ink, Screen},
 };
 
@@ -40,6 +40,9 @@ pub enum Finding {
     },
 }
 
+/// Where the lines after the first begin.
+const INDENT: usize = 4;
+
 /// A line a check, hints below.
 pub(super) fn screenful(checks: &[Check], screen: &Screen) -> String {
     let signs = screen.signs();
@@ -52,17 +55,23 @@ pub(super) fn screenful(checks: &[Check], screen: &Screen) -> String {
         };
         let label = screen.paint(Ink::Strong, &neutral::line(&check.label));
         let colon = if text.is_empty() { "" } else { ": " };
-        out.push_str(&format!("{} {label}{colon}{}\n", screen.paint(ink, sign), indented(text)));
+        let used = cells::width(&format!("{sign} {}: ", neutral::line(&check.label)));
+        let text = indented(text, used, screen);
+        out.push_str(&format!("{} {label}{colon}{text}\n", screen.paint(ink, sign)));
         if let Some(hint) = hint {
-            out.push_str(&format!("  {} {}\n", screen.paint(Ink::Faint, "hint:"), indented(hint)));
+            let hint = indented(hint, "  hint: ".len(), screen);
+            out.push_str(&format!("  {} {hint}\n", screen.paint(Ink::Faint, "hint:")));
         }
     }
     out
 }
 
-/// Harmless, and the lines after the first set under it.
-fn indented(text: &str) -> String {
-    neutral::block(text.trim_end()).replace('\n', "\n    ")
+/// Harmless, and the lines after the first set under it, of which `used` cells are taken.
+fn indented(text: &str, used: usize, screen: &Screen) -> String {
+    let clean = neutral::block(text.trim_end());
+    let lines = clean.lines().enumerate();
+    let wrap = |(n, line)| failures::wrapped(line, if n == 0 { used } else { INDENT }, INDENT, screen);
+    lines.map(wrap).collect::<Vec<_>>().join(&format!("\n{}", " ".repeat(INDENT)))
 }
 
 #[cfg(test)]
@@ -97,6 +106,13 @@ mod tests {
         ");
         let ascii = screenful(&checks(), &Screen { unicode: false, ..Screen::PLAIN });
         assert!(ascii.starts_with("ok configuration") && ascii.is_ascii(), "{ascii}");
+        insta::assert_snapshot!(screenful(&checks()[1..2], &Screen { width: Some(40), ..Screen::PLAIN }), @r"
+        ✗ gcp credentials: gcp project shop: no
+            usable credentials: tried ADC
+            and the metadata server
+          hint: run `gcloud auth
+            application-default login`
+        ");
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Each failure in full: who, where, how it ended, the last lines, the log. Hosts that failed in
 //! the same way with the same words are told of once.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use super::{
     cells,
@@ -11,7 +14,7 @@ use super::{
     screen::{Ink, Screen},
     words,
 };
-use crate::rollout::Outcome;
+use crate::{inventory::HostId, rollout::Outcome};
 
 /// After so many different failures, the others are counted only; they are in the table, the record and the logs.
 const MOST: usize = 10;
@@ -25,14 +28,20 @@ const INDENT: usize = 2;
 /// Where the value of a labelled line begins.
 const FIELD: usize = 9;
 
-/// Every failure of `record` that asks for an explanation.
-pub(super) fn screenful(record: &Record, labels: &Labels, screen: &Screen, all: bool) -> String {
+/// Every failure of `record` that asks for an explanation; without the last lines of the hosts of `shown_whole`.
+pub(super) fn screenful(
+    record: &Record,
+    labels: &Labels,
+    screen: &Screen,
+    shown_whole: &HashSet<HostId>,
+    all: bool,
+) -> String {
     let groups = alike(record);
     let shown = if all { groups.len() } else { groups.len().min(MOST) };
     let mut out = String::new();
     for group in &groups[..shown] {
         out.push('\n');
-        out.push_str(&failure(group, labels, screen));
+        out.push_str(&failure(group, labels, screen, shown_whole));
     }
     let untold: usize = groups[shown..].iter().map(Vec::len).sum();
     if untold > 0 {
@@ -90,15 +99,18 @@ fn alike(record: &Record) -> Vec<Vec<&HostRecord>> {
     groups
 }
 
-fn failure(group: &[&HostRecord], labels: &Labels, screen: &Screen) -> String {
+fn failure(group: &[&HostRecord], labels: &Labels, screen: &Screen, shown_whole: &HashSet<HostId>) -> String {
     let Some((host, others)) = group.split_first() else { return String::new() };
     let mut out = format!("{}\n  {}\n", headline(host, labels.get(&host.id), screen), facts(host, screen));
     let tails = [("stderr", &host.stderr_tail), ("stdout", &host.stdout_tail)];
-    for (stream, tail) in tails {
-        out.push_str(&quoted(stream, tail, screen));
-    }
     if host.group.is_some() && tails.iter().all(|(_, tail)| tail.trim().is_empty()) {
         out.push_str(&field("output", "none", screen));
+    } else if shown_whole.contains(&host.id) {
+        out.push_str(&field("output", "with that of its group, on standard output", screen));
+    } else {
+        for (stream, tail) in tails {
+            out.push_str(&quoted(stream, tail, screen));
+        }
     }
     if let Some(hint) = &host.hint {
         out.push_str(&field("hint", &wrapped(&neutral::line(hint), FIELD, FIELD, screen), screen));

@@ -2,6 +2,7 @@
 //! is nearly that of most hosts as its difference from it. Pure.
 
 use std::{
+    collections::HashSet,
     ops::Range,
     time::{Duration, Instant},
 };
@@ -17,7 +18,7 @@ use super::{
     stream::stream_sign,
     words,
 };
-use crate::{rollout::Outcome, transport::Stream};
+use crate::{inventory::HostId, rollout::Outcome, transport::Stream};
 
 /// So many equal lines stand around a difference.
 const CONTEXT: usize = 2;
@@ -53,6 +54,12 @@ pub(super) fn screenful(outputs: &[Gathered], labels: &Labels, screen: &Screen) 
         }
     }
     out
+}
+
+/// The hosts of whose output nothing is left out, so that nobody needs to tell its end again.
+pub(super) fn shown_whole(outputs: &[Gathered]) -> HashSet<HostId> {
+    let whole = outputs.iter().filter(|output| output.stdout.more == 0 && output.stderr.more == 0);
+    whole.flat_map(|output| output.hosts.iter().cloned()).collect()
 }
 
 /// How many hosts, how they ended, and which they are.

@@ -15,6 +15,9 @@ use super::{
 };
 use crate::inventory::{Host, SshAddress};
 
+/// `deploy@10.20.30.40:2222`: other columns give way before an address of so many cells loses its port.
+const WHOLE_ADDRESS: usize = 23;
+
 /// A host as programs read it. A promise: see DESIGN section 5.
 #[derive(Debug, Serialize)]
 pub(super) struct HostJson<'a> {
@@ -80,33 +83,30 @@ fn columns(hosts: &[&Host], listing: &Listing, screen: &Screen, indent: usize) -
 pub(super) fn table(hosts: &[&Host], screen: &Screen, indent: usize) -> String {
     // The state is worth a column only where it is not what everybody expects.
     let states = hosts.iter().any(|host| host.instance.state != InstanceState::Running);
-    let mut columns = vec![
-        Column::left("NAME", 12),
-        Column::ids("ID", 12),
-        Column::left("ZONE", 10),
-        Column::left("ADDRESS", 15),
-        Column::left("TAGS", 12),
-    ];
-    if states {
-        columns.insert(4, Column::left("STATE", 7));
-    }
+    // Hosts that are listed in a file are in no zone.
+    let zones = hosts.iter().any(|host| !zone(host).is_empty());
+    let mut columns = vec![Column::left("NAME", 12), Column::ids("ID", 12)];
+    columns.extend(zones.then(|| Column::left("ZONE", 10)));
+    columns.push(Column::left("ADDRESS", WHOLE_ADDRESS));
+    columns.extend(states.then(|| Column::left("STATE", 7)));
+    columns.push(Column::left("TAGS", 12));
     let mut table = Table::new(columns);
     for host in hosts {
         let instance = &host.instance;
-        let zone = if instance.zone.is_empty() { &instance.region } else { &instance.zone };
-        let mut cells: Vec<Cell> = vec![
-            neutral::line(&instance.name).into(),
-            neutral::line(host.id.as_str()).into(),
-            neutral::line(zone).into(),
-            address(&host.address).into(),
-            tags(&instance.tags).into(),
-        ];
-        if states {
-            cells.insert(4, instance.state.as_str().into());
-        }
+        let mut cells: Vec<Cell> = vec![neutral::line(&instance.name).into(), neutral::line(host.id.as_str()).into()];
+        cells.extend(zones.then(|| Cell::from(neutral::line(zone(host)))));
+        cells.push(address(&host.address).into());
+        cells.extend(states.then(|| Cell::from(instance.state.as_str())));
+        cells.push(tags(&instance.tags).into());
         table.row(cells);
     }
     if table.is_empty() { String::new() } else { table.render(screen, indent) }
+}
+
+/// Where a host is, as narrowly as its cloud says it.
+fn zone(host: &Host) -> &str {
+    let instance = &host.instance;
+    if instance.zone.is_empty() { &instance.region } else { &instance.zone }
 }
 
 /// What discovery could not give, said loudly; nothing when it gave all.

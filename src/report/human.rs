@@ -179,16 +179,17 @@ impl Human {
 
     /// Shows the end of the run, and what went wrong with reporting it.
     pub(super) fn finish(&mut self, record: &Record, troubles: &[String], wait: Wait) {
-        // What shows output holds on to the display.
-        let output = mem::replace(&mut self.output, Output::Hidden);
-        let groups = match output {
-            Output::Grouped(gathering) => group::screenful(
-                &gathering.finish(|host| self.labels.get(host).to_owned()),
-                &self.labels,
-                &self.stage.out_screen,
-            ),
-            Output::Streamed(_) | Output::Hidden => String::new(),
+        let outputs = match mem::replace(&mut self.output, Output::Hidden) {
+            Output::Grouped(gathering) => gathering.finish(|host| self.labels.get(host).to_owned()),
+            Output::Streamed(streamed) => {
+                // What shows output holds on to the display, which goes before the last screen comes.
+                drop(streamed);
+                Vec::new()
+            }
+            Output::Hidden => Vec::new(),
         };
+        let shown_whole = group::shown_whole(&outputs);
+        let groups = group::screenful(&outputs, &self.labels, &self.stage.out_screen);
         self.display = Arc::new(Display::None);
         let Stage { out, err, out_screen, err_screen, detail, .. } = &self.stage;
         for (outlet, screen) in [(out, out_screen), (err, err_screen)] {
@@ -199,7 +200,7 @@ impl Human {
         }
         out.print(&groups);
         let (last, last_screen) = if self.output_is_result { (err, err_screen) } else { (out, out_screen) };
-        last.print(&summary::screenful(record, last_screen, *detail, self.rerun.as_deref()));
+        last.print(&summary::screenful(record, last_screen, *detail, &shown_whole, self.rerun.as_deref()));
         out.finish(wait);
         for trouble in troubles {
             err.line(&warning(trouble, err_screen));

@@ -1,7 +1,7 @@
 //! The last screen of a run, drawn from its record: the counts, the hosts that did not succeed, each
 //! failure in full, what may still be running, and one closing line that says what the exit code means.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use super::{
     cells, failures,
@@ -13,16 +13,26 @@ use super::{
     table::{Cell, Column, Table},
     words,
 };
-use crate::rollout::Outcome;
+use crate::{inventory::HostId, rollout::Outcome};
 
 /// Where what belongs to a line above begins.
 const INDENT: usize = 2;
 
+/// Where the command after `next:` begins.
+const NEXT: usize = 6;
+
 /// After so many hosts the table counts the others only.
 const MOST_ROWS: usize = 50;
 
-/// All that is said at the end of a run. `rerun` is the command that does it again.
-pub(super) fn screenful(record: &Record, screen: &Screen, detail: Detail, rerun: Option<&str>) -> String {
+/// All that is said at the end of a run. Of the hosts of `shown_whole` the reader has all output already;
+/// `rerun` is the command that does the run again.
+pub(super) fn screenful(
+    record: &Record,
+    screen: &Screen,
+    detail: Detail,
+    shown_whole: &HashSet<HostId>,
+    rerun: Option<&str>,
+) -> String {
     let labels = Labels::of(record);
     let mut out = String::new();
     match detail {
@@ -32,7 +42,7 @@ pub(super) fn screenful(record: &Record, screen: &Screen, detail: Detail, rerun:
             out.push_str(&rows(record, &labels, screen, detail == Detail::Verbose));
         }
     }
-    out.push_str(&failures::screenful(record, &labels, screen, detail == Detail::Verbose));
+    out.push_str(&failures::screenful(record, &labels, screen, shown_whole, detail == Detail::Verbose));
     out.push_str(&left_running(record, &labels, screen));
     out.push_str(&gaps(record, screen));
     if !out.is_empty() {
@@ -45,13 +55,16 @@ pub(super) fn screenful(record: &Record, screen: &Screen, detail: Detail, rerun:
     let commands = next(record, rerun);
     let width = commands.iter().map(|(command, _)| cells::width(command)).max().unwrap_or(0);
     for (n, (command, reason)) in commands.iter().enumerate() {
-        let command = &cells::pad(command, width);
         let label = if n == 0 { "next:" } else { "     " };
-        out.push_str(&format!(
-            "{label} {}  {}\n",
-            screen.paint(Ink::Strong, command),
-            screen.paint(Ink::Faint, reason)
-        ));
+        // A command is there to be copied: what it is for stands below it rather than that a line breaks.
+        let beside = screen.width.is_none_or(|room| NEXT + width + 2 + cells::width(reason) <= room);
+        let (command, gap) = if beside {
+            (cells::pad(command, width), "  ".to_owned())
+        } else {
+            (command.clone(), format!("\n{}", " ".repeat(NEXT)))
+        };
+        let (command, reason) = (screen.paint(Ink::Strong, &command), screen.paint(Ink::Faint, reason));
+        out.push_str(&format!("{label} {command}{gap}{reason}\n"));
     }
     out
 }

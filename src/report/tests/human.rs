@@ -1,7 +1,7 @@
 //! Screens for people.
 
 use super::*;
-use crate::report::{Detail, Gaps};
+use crate::report::{Detail, Format, Gaps};
 use provider_core::{Progress as _, Scope, Step};
 
 /// Runs eight hosts with every outcome and gives both streams.
@@ -290,6 +290,47 @@ fn a_live_display_is_drawn_below_and_taken_away() {
     }
     assert!(drawn.ends_with("\x1b[2A"), "the three lines are cleared: {drawn:?}");
     assert_eq!(out.text(), all_outcomes(terminal(80), Detail::Normal).0);
+}
+
+#[test]
+fn the_last_screen_comes_after_the_live_display_has_gone() {
+    for (format, detail) in [
+        (Format::Human, Detail::Normal),
+        (Format::Human, Detail::Verbose),
+        (Format::Stream, Detail::Normal),
+        (Format::Group, Detail::Normal),
+    ] {
+        let stream = Captured::default();
+        let screen = Screen { live: true, ..terminal(80) };
+        let builder = Reporter::builder(stream.to(screen), stream.to(screen)).clock(|| at(0));
+        let plan = plan(8);
+        let run = builder.format(format).detail(detail).build().start(&plan, Gaps::default()).expect("no files");
+        tell_all_outcomes(&run, &plan);
+        let drawn = stream.text();
+        assert!(drawn.ends_with("21s\n  run 01JQZX0000000000000000TEST\n"), "{format:?}: {drawn:?}");
+    }
+}
+
+#[test]
+fn in_groups_the_last_lines_of_a_failure_are_told_once() {
+    let (out, err, builder) = capture(terminal(80));
+    let plan = plan(2);
+    let ids = ids(&plan);
+    let run = builder.format(Format::Group).build().start(&plan, Gaps::default()).expect("no files");
+    let mut telling = Telling::of(&run, &plan);
+    let endless = "x".repeat(300_000) + "\n";
+    for (id, text) in ids.iter().zip(["no space left\n", &endless]) {
+        telling.begin(id);
+        telling.output(id, Stream::Stderr, text.as_bytes());
+        telling.end(&failed(id, 3, &text[text.len() - 14..]));
+    }
+    telling.finish(None);
+    assert_eq!(out.text().matches("no space left").count(), 1, "{}", out.text());
+    let told = err.text();
+    assert!(!told.contains("no space left"), "{told}");
+    assert_eq!(told.matches("output: with that of its group, on standard output").count(), 1, "{told}");
+    // What the group had no room for is told.
+    assert!(told.contains("stderr │ xxxxxxxxxxxxx\n"), "{told}");
 }
 
 /// How a host's end is told, at once and in the last screen.
