@@ -195,11 +195,19 @@ group_alive() {
 # The group of an earlier boot may be another's by now.
 script_left() { if [ "$attached" ]; then script_alive; else group_alive "$group"; fi; }
 
-# Which of the folders $@ of /proc belong to processes that left the group, in p: their environment tells, where there
-# is a /proc. `read` drops the NULs. Those that overwrote it, or are not ours to look at, are not found.
+# Which processes may be the script's, by their environment, where there is a /proc. A `grep` that reads past a NUL looks
+# at all of them in no time; where it does not, all of them are to be looked at here, byte by byte.
+suspects() {
+  if printf 'a\0b' | grep -q b; then grep -ls "FLEETWIDE_GUARD=$mark" /proc/[0-9]*/environ
+  else echo /proc/[0-9]*
+  fi
+}
+# Which of the folders $@ of /proc belong to processes that left the group, in p. `read` drops the NULs. Those that
+# overwrote their environment, or are not ours to look at, are not found.
 marked() {
   p=''
   for d; do
+    d=${d%/environ}
     while IFS= read -r l || [ "$l" ]; do
       case $l in
         *"FLEETWIDE_GUARD=$mark."*)
@@ -216,7 +224,8 @@ marked() {
 }
 strike() {
   last=$1 strays=''
-  marked /proc/[0-9]*
+  # shellcheck disable=SC2046
+  marked $(suspects)
   # The second one because a stopped process would sleep through its TERM.
   # shellcheck disable=SC2086
   for t in "$1" CONT; do
@@ -227,8 +236,8 @@ strike() {
 }
 # Is anything left of a script that was struck? All of /proc is looked at only when no other is known.
 struck_left() {
-  # shellcheck disable=SC2086
-  script_left || marked $strays || { marked /proc/[0-9]* && strike "$last"; }
+  # shellcheck disable=SC2046,SC2086
+  script_left || marked $strays || { marked $(suspects) && strike "$last"; }
 }
 
 # --- What happens while the script runs: each says so in a line on stdout, the pipe to `supervise` ---

@@ -15,7 +15,7 @@ const PHASES: [(Behaviour, &str, &str); 5] = [
     (Behaviour::HangBeforeBanner, "unreachable", "connected, but no SSH banner within"),
     (Behaviour::HangInKeyExchange, "unreachable", "connected, but no end of the key exchange within"),
     (Behaviour::HangInAuth, "unreachable", "connected, but no login within"),
-    (Behaviour::FreezeMidScript { after: 3000 }, "unknown", "script"),
+    (Behaviour::FreezeMidScript { after: 3000 }, "unknown", "connected, but no SSH banner within"),
     (Behaviour::HangAfterExit, "succeeded", ""),
 ];
 
