@@ -166,12 +166,16 @@ impl Document {
     /// True when the line may hold a secret, judged without a parse: it speaks of a script's environment or
     /// arguments, stands below the header of such, or begins with no key that is known.
     fn may_hide(&self, line: &Range<usize>) -> bool {
-        let header = self.text[..line.start].lines().rfind(|line| line.trim_start().starts_with('['));
+        // Up to the last header, for an `env` may have lost its brace, or its header may stand in a comment.
+        let is_header = |line: &&str| line.trim_start().starts_with('[');
+        let above = || self.text[..line.start].lines().rev();
+        let below_env = above().take_while(|line| !is_header(line)).any(|line| words(line).any(|word| word == "env"));
+        let header = above().find(is_header);
         let line = &self.text[line.clone()];
         let speaks = ["deploy", "env", "args"].iter().any(|word| line.contains(word));
         let known =
             words(line).next().is_none_or(|word| schema::is_key(word) || matches!(word, "targets" | "defaults"));
-        speaks || !known || header.is_some_and(|header| words(header).any(|word| word == "env"))
+        speaks || !known || below_env || header.is_some_and(|header| words(header).any(|word| word == "env"))
     }
 }
 

@@ -55,8 +55,8 @@ async fn two_of_a_hundred_hang_in_each_phase_and_each_is_told_apart() {
         &format!(
             "[targets.web]\nselect = [ {{ provider = \"static\", hosts = [\n{}\n] }} ]\n\
              [targets.web.ssh]\nuser = \"deploy\"\nport = {}\nidentity_file = \"{}\"\nconfig_file = \"ssh_config\"\n\
-             [targets.web.deploy]\nscript = \"deploy.sh\"\ntimeout = \"5s\"\nkill_grace = \"1s\"\n\
-             connect_timeout = \"10s\"\nauth_timeout = \"10s\"\nretries = 0\nmax_failures = \"100%\"\n",
+             [targets.web.deploy]\nscript = \"deploy.sh\"\ntimeout = \"30s\"\nkill_grace = \"1s\"\n\
+             connect_timeout = \"20s\"\nauth_timeout = \"20s\"\nretries = 0\nmax_failures = \"100%\"\n",
             listed.join(",\n"),
             hosts.port(),
             key.path.display(),
@@ -79,7 +79,7 @@ async fn two_of_a_hundred_hang_in_each_phase_and_each_is_told_apart() {
             result["name"].as_str().and_then(|name| name.rsplit('-').next()?.parse().ok()).expect("web-N");
         let (outcome, words) = match PHASES.get(number / EACH) {
             Some((_, outcome, words)) => (*outcome, *words),
-            None if number < (PHASES.len() + 1) * EACH => ("failed", "timed out after 5s; the script was ended"),
+            None if number < (PHASES.len() + 1) * EACH => ("failed", "timed out after 30s; the script was ended"),
             None => ("succeeded", ""),
         };
         assert_eq!(result["outcome"], outcome, "{result:#}");

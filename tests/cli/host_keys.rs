@@ -38,7 +38,7 @@ impl Stage {
         self.project.write(
             "fleetwide.toml",
             &format!(
-                "[targets.web]\nselect = [ {{ {scope}, endpoint = \"{}\", deadline = \"3s\", tags = {{ role = \"web\" }} }} ]\n\
+                "[targets.web]\nselect = [ {{ {scope}, endpoint = \"{}\", deadline = \"10s\", tags = {{ role = \"web\" }} }} ]\n\
                  [targets.web.ssh]\nport = {}\nidentity_file = \"{}\"\nconfig_file = \"{}\"\nhost_keys = \"{host_keys}\"\n\
                  [targets.web.deploy]\nscript = \"deploy.sh\"\nretries = 0\n",
                 self.server.endpoint(),

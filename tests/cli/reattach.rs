@@ -221,7 +221,8 @@ impl Stage {
         let recorded = self.recorded_end(host).is_some();
         match fault {
             Fault::Reboot | Fault::KillAll if !recorded => {
-                if (&record["outcome"], starts) != (&json!("unknown"), 1) {
+                // The guard says "started" a moment before the script's first line runs: none may have run.
+                if record["outcome"] != "unknown" {
                     return Err(format!("its end is not known ({starts} starts)"));
                 }
                 if record["hint"].as_str().is_none_or(|hint| !hint.contains("/runs/")) {
@@ -277,7 +278,7 @@ fn ctrl_c_ends_a_stubborn_script_with_all_that_left_it() {
 
 #[test]
 fn a_timeout_ends_a_stubborn_script_with_all_that_left_it() {
-    let fleet = one(STUBBORN, "kill_grace = \"1s\"\ntimeout = \"2s\"\n");
+    let fleet = one(STUBBORN, "kill_grace = \"1s\"\ntimeout = \"10s\"\n");
     fleet.project.run(&["deploy", "web", "--revision", "v1", "--report", "report.json"]).expect(8);
     proven_dead(&fleet, "timed-out");
 }

@@ -110,6 +110,12 @@ proptest! {
 }
 
 #[test]
+fn an_env_whose_header_was_lost_in_a_comment_is_not_shown() {
+    let complaint = read(&SECRETS.replace(" }\n[targets.api", "#[targets.api")).expect_err("no TOML");
+    assert!(complaint.starts_with("fleetwide.toml:9:") && !complaint.contains("hunter2"), "{complaint}");
+}
+
+#[test]
 fn a_setting_that_is_switched_off_is_not_shown() {
     let complaint = read("[targets.api.deploy.env]#user = \"hunter2\"\n").expect_err("no select");
     assert!(complaint.contains("targets.api") && !complaint.contains("hunter2"), "{complaint}");

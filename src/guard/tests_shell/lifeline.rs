@@ -270,7 +270,7 @@ fn nothing_of_another_start_is_struck(shell: Shell) {
 fn a_guard_in_pieces_keeps_the_deadline(shell: Shell) {
     let host = Host::new(shell);
     let mut request = deploy("echo ready; exec sleep 300");
-    (request.deadline, request.on_lost) = (Duration::from_secs(2), OnLost::Finish);
+    (request.deadline, request.on_lost) = (Duration::from_secs(10), OnLost::Finish);
     let mut running = host.start(&request);
     running.until_printed("ready");
     // The only one that reads the pipe and has a child that copies.
