@@ -78,7 +78,7 @@ fn killed_in_the_end_it_leaves_a_true_report() {
         let report = fleet.project.report("report.json");
         ["web-1", "web-2"].iter().all(|name| host(&report, name)["killed"] == "confirmed").then_some(())
     };
-    eventually(Duration::from_secs(60), confirmed, || fleet.project.read("report.json"));
+    eventually(Duration::from_mins(1), confirmed, || fleet.project.read("report.json"));
     deploy.signal("KILL");
     assert_eq!(deploy.finish().code, None, "killed by a signal");
 
