@@ -29,10 +29,12 @@ pub(super) fn host_key_source(select: &Select) -> Option<Box<dyn HostKeySource>>
         Source::Static(_) | Source::Azure(_) => None,
         #[cfg(feature = "aws")]
         Source::Aws(source) => Some(Box::new(aws(source))),
+        #[cfg(not(feature = "aws"))]
+        Source::Aws(_) => None,
         #[cfg(feature = "gcp")]
         Source::Gcp(source) => Some(Box::new(gcp(source))),
-        #[cfg(not(all(feature = "aws", feature = "gcp")))]
-        Source::Aws(_) | Source::Gcp(_) => None,
+        #[cfg(not(feature = "gcp"))]
+        Source::Gcp(_) => None,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A [`Reporter`] says what the program has to say, but for its errors. [`Reporter::start`] gives the
 //! [`RunReporter`] of one run, which hears the engine's events and fans each out: to the [`record`]
-//! (and its files, [`junit`] among them), to the hosts' log files, and to the terminal or a stream of JSON lines.
+//! (and its files, `junit` among them), to the hosts' log files, and to the terminal or a stream of JSON lines.
 //!
 //! Reading order: `reporter`, `run` (the fan), [`record`] (what all screens of a run are drawn from),
 //! `human` with `progress`, `summary` and `failures`, then the tables: `hosts`, `plan`, `check`;
