@@ -151,10 +151,15 @@ fn columns(stream: impl AsFd) -> Option<u16> {
     rustix::termios::tcgetwinsize(stream).ok().map(|size| size.ws_col).filter(|columns| *columns > 0)
 }
 
+/// The words of this invocation, to be shown: one that is not text is shown as near as can be.
+pub(super) fn arguments() -> impl Iterator<Item = String> {
+    std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned())
+}
+
 /// This invocation as a person would type it again.
 pub(super) fn command_line() -> String {
     let mut words = vec!["fleetwide".to_owned()];
-    words.extend(std::env::args().skip(1).map(|word| quoted(&word)));
+    words.extend(arguments().map(|word| quoted(&word)));
     words.join(" ")
 }
 

@@ -40,7 +40,7 @@ pub(super) fn find(args: &TargetArgs, overrides: &Overrides, global: &GlobalArgs
     // Flags that say where to look are a target of their own, unless one is named.
     let by_flags = args.select.overrides().says_where().then_some(ADHOC);
     let mut target = Config::load(&session::places(global)?)?.target(args.target.as_deref().or(by_flags), overrides)?;
-    target.words = words(&target.name, std::env::args().skip(1));
+    target.words = words(&target.name, session::arguments());
     Ok(target)
 }
 

@@ -90,7 +90,7 @@ fn lines(output: &Gathered) -> Vec<Line> {
 }
 
 fn whole(output: &Gathered, lines: &[Line], screen: &Screen) -> String {
-    if lines.is_empty() {
+    if lines.is_empty() && left_out(output, screen).is_empty() {
         return format!("  {}\n", screen.paint(Ink::Faint, "no output"));
     }
     let mut out = String::new();

@@ -41,7 +41,10 @@ pub fn block(text: &str) -> String {
 
 /// Makes text harmless and puts it on one line: for names, tags and messages.
 pub fn line(text: &str) -> String {
-    block(text).replace(['\n', '\t'], " ")
+    let mut line = block(text).replace(['\n', '\t'], " ");
+    // Two lines that order nothing may be an order as one.
+    disarm(&mut line, 0);
+    line
 }
 
 /// Where in an escape sequence (ECMA-48) the text is.
