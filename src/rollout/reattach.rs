@@ -17,7 +17,7 @@ use tokio::{
 use super::{event::EventKind, executor::log_out, host_output::HostOutput, job::attach, recorder::Recorder};
 use crate::{
     inventory::Host,
-    transport::{ConnectError, ConnectFailure, Connected, Job, Lost, RemoteExit, Stop, Transport},
+    transport::{ConnectError, Connected, Job, Lost, RemoteExit, Stop, Transport},
 };
 
 /// So much longer than the script may run, a host is looked for: it must end the script, and we must hear of it.
@@ -79,7 +79,7 @@ impl Search<'_> {
             let mut session = match connected {
                 Ok(Connected { session, .. }) => session,
                 Err(error) => {
-                    let hopeless = is_hopeless(error.kind);
+                    let hopeless = !error.kind.may_pass();
                     trouble = Some(error.to_string());
                     if hopeless {
                         break;
@@ -165,19 +165,6 @@ async fn wished(stop: &mut watch::Receiver<Stop>, known: Stop) {
     if stop.wait_for(|wish| *wish > known).await.is_err() {
         std::future::pending::<()>().await;
     }
-}
-
-/// True when the host that answers cannot be the one that was lost, or no `ssh` can be had. A login may be
-/// refused, and a name be unknown, while a host boots; and a ban passes.
-const fn is_hopeless(failure: ConnectFailure) -> bool {
-    let passing = matches!(
-        failure,
-        ConnectFailure::NameNotFound
-            | ConnectFailure::LoginRefused
-            | ConnectFailure::Banned
-            | ConnectFailure::ForwardingRefused
-    );
-    !failure.is_transient() && !passing
 }
 
 /// One second, doubled each time, at most half a minute; from three quarters to five of that, as `chance` (0 to 1) has it,

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, RandomState},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -78,7 +77,7 @@ impl Gate {
     }
 
     fn ended(&self, number: u64, end: Ended) {
-        lock(&self.pace).ended(number, end, Instant::now(), luck());
+        lock(&self.pace).ended(number, end, Instant::now(), rand::random());
         self.changed.notify_waiters();
     }
 }
@@ -170,11 +169,6 @@ fn given_up(login: Option<&str>, refused: u32, last: ConnectError) -> ConnectErr
     ConnectError { kind, message, hint }
 }
 
-/// A number from 0 to 1 that nobody can foresee: the standard library's hashers are seeded by the system.
-fn luck() -> f64 {
-    f64::from((RandomState::new().hash_one(()) >> 32) as u32) / f64::from(u32::MAX)
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -223,10 +217,5 @@ mod tests {
         let error = gate.pass(Some("ops")).await.expect_err("given up");
         assert_eq!(error.kind, ConnectFailure::LoginRefused);
         assert!(error.message.contains("the first 3 hosts tried refused the login as `ops`"), "{error}");
-    }
-
-    #[test]
-    fn luck_is_a_part_of_one() {
-        assert!((0..100).map(|_| luck()).all(|luck| (0.0..=1.0).contains(&luck)));
     }
 }

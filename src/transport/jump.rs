@@ -139,8 +139,13 @@ async fn up(
             Ok(master)
         }
         Err(error) => {
-            let rest = FIRST_REST.saturating_mul(2_u32.saturating_pow(times)).min(LONGEST_REST);
-            let until = error.kind.is_transient().then(|| Instant::now() + rest);
+            // A jump host that boots refuses logins for a while; each try may count as a failed one, so they are few.
+            let rest = if error.kind.is_transient() {
+                FIRST_REST.saturating_mul(2_u32.saturating_pow(times)).min(LONGEST_REST)
+            } else {
+                LONGEST_REST
+            };
+            let until = error.kind.may_pass().then(|| Instant::now() + rest);
             **state = State::Down { error: error.clone(), until, times: times + 1 };
             Err(error)
         }

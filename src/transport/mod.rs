@@ -255,6 +255,27 @@ impl ConnectFailure {
     }
 }
 
+impl ConnectFailure {
+    /// True when waiting may mend it: a host that boots refuses logins and has no name yet, and a ban passes. More
+    /// patience than [`is_transient`](Self::is_transient), for where a host was reached before.
+    pub const fn may_pass(self) -> bool {
+        match self {
+            Self::NameNotFound | Self::LoginRefused | Self::Banned | Self::ForwardingRefused => true,
+            Self::Refused
+            | Self::NoRoute
+            | Self::TimedOut
+            | Self::HostKeyChanged
+            | Self::HostKeyUnknown
+            | Self::ClosedEarly
+            | Self::TooManyLogins
+            | Self::TooManySessions
+            | Self::NoCommonAlgorithm
+            | Self::LocalSsh
+            | Self::Other => self.is_transient(),
+        }
+    }
+}
+
 impl fmt::Display for ConnectFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
