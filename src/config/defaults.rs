@@ -1,6 +1,9 @@
 //! What holds when nobody says otherwise, and why just that.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    time::Duration,
+};
 
 use super::{
     file::{DeployTable, SshTable},
@@ -50,6 +53,27 @@ pub const ON_LOST: OnLost = OnLost::Finish;
 /// The address: private first, as deploys run from inside the network more often than not and must not leave it then.
 pub const ADDRESS: [AddressKind; 2] = [AddressKind::PrivateIpv4, AddressKind::PublicIpv4];
 
+/// A hook's time. Draining connections takes minutes; one that hangs must not hold a host for ever.
+pub const HOOK_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// How long a person may take to approve.
+pub const APPROVE_TIMEOUT: Duration = Duration::from_hours(1);
+
+/// Between two answers of a check: a service that restarts is well again within a few of these.
+pub const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// An answer that takes longer than this is no good one.
+pub const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A check that is neither passed nor failed by then never will be.
+pub const CHECK_DEADLINE: Duration = Duration::from_mins(5);
+
+/// One good answer is a good answer.
+pub const CHECK_PASSES: NonZeroU32 = NonZeroU32::MIN;
+
+/// One bad answer may be bad luck, or a service that is just starting.
+pub const CHECK_FAILURES: NonZeroU32 = NonZeroU32::new(3).expect("3 is not 0");
+
 /// Fills in what no layer said.
 pub(super) fn ssh(said: SshTable, unaddressed: Option<Unaddressed>) -> Ssh {
     let SshTable { user, port, address, jump, proxy_command, identity_file, config_file, host_keys, keepalive } = said;
@@ -73,8 +97,19 @@ pub(super) fn ssh(said: SshTable, unaddressed: Option<Unaddressed>) -> Ssh {
 
 /// Fills in what no layer said.
 pub(super) fn deploy(said: DeployTable) -> Deploy {
+    let steps = said.steps.unwrap_or_default();
+    let concurrency = said.concurrency.unwrap_or(CONCURRENCY);
     Deploy {
         script: said.script,
+        parts: said.parts.unwrap_or_default(),
+        rollback: said.rollback,
+        canary: said.canary.map(|canary| canary.tags),
+        survey: said.survey.unwrap_or(true),
+        slow_start: said.slow_start.unwrap_or(true),
+        on_stop: said.on_stop.unwrap_or_default(),
+        on_failure: said.on_failure.unwrap_or_default(),
+        late_hosts: said.late_hosts.unwrap_or_default(),
+        approve_timeout: said.approve_timeout.map_or(APPROVE_TIMEOUT, Into::into),
         args: said.args.unwrap_or_default(),
         env: said.env,
         timeout: said.timeout.map_or(TIMEOUT, Into::into),
@@ -83,7 +118,8 @@ pub(super) fn deploy(said: DeployTable) -> Deploy {
         idle_timeout: said.idle_timeout.map(Into::into),
         kill_grace: said.kill_grace.map_or(KILL_GRACE, Into::into),
         on_lost: said.on_lost.unwrap_or(ON_LOST),
-        concurrency: said.concurrency.unwrap_or(CONCURRENCY),
+        concurrency: steps.concurrency.map_or(concurrency, |most| concurrency.min(most)),
+        steps,
         handshakes: said.handshakes.unwrap_or(HANDSHAKES),
         retries: said.retries.unwrap_or(RETRIES),
         sudo: said.sudo.unwrap_or(false),

@@ -24,6 +24,13 @@ impl HumanDuration {
     }
 }
 
+/// For showing it.
+impl From<Duration> for HumanDuration {
+    fn from(duration: Duration) -> Self {
+        Self(duration)
+    }
+}
+
 impl From<HumanDuration> for Duration {
     fn from(human: HumanDuration) -> Self {
         human.0

@@ -11,12 +11,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
+    check::CheckTable,
     duration::HumanDuration,
+    hooks::HooksTable,
+    part::Part,
     proxy_command::ProxyCommand,
     schema,
     select::SelectTable,
+    steps::{Label, Strategy},
     target::{AppName, EnvValue},
-    values::{AddressKind, FailureLimit, HostKeys, OnLost, Unaddressed},
+    values::{AddressKind, FailureLimit, HostKeys, LateHosts, OnFailure, OnLost, OnStop, Unaddressed},
     ways::{Jump, PortFrom, UserFrom},
 };
 
@@ -30,6 +34,9 @@ pub(super) struct ConfigFile {
     /// The targets by name: which servers, and how to deploy to them.
     #[serde(default)]
     pub(super) targets: BTreeMap<String, TargetTable>,
+    /// The checks by name, for the steps of all targets.
+    #[serde(default)]
+    pub(super) checks: BTreeMap<String, CheckTable>,
 }
 
 /// What holds for every target that does not say otherwise.
@@ -42,6 +49,9 @@ pub(super) struct Defaults {
     /// What is run on them, and how.
     #[serde(default)]
     pub(super) deploy: DeployTable,
+    /// What is run on this machine at the turns of a rollout.
+    #[serde(default)]
+    pub(super) hooks: HooksTable,
 }
 
 /// Which servers, and how to deploy to them.
@@ -64,6 +74,18 @@ pub(super) struct TargetTable {
     /// What is run on them, and how.
     #[serde(default)]
     pub(super) deploy: DeployTable,
+    /// What is run on this machine at the turns of a rollout.
+    #[serde(default)]
+    pub(super) hooks: HooksTable,
+}
+
+/// Which hosts are the first ones, whatever the order of the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CanaryTable {
+    /// Tags that they carry, all of them.
+    #[schemars(with = "schema::Tags")]
+    pub tags: TagFilter,
 }
 
 /// Instances to leave out: all that is given must match.
@@ -110,6 +132,28 @@ pub struct SshTable {
 pub struct DeployTable {
     /// The script, a file on this machine; it is sent to every host.
     pub script: Option<PathBuf>,
+    /// Instead of a script: named parts, each a line for the host's `sh`, run in this order.
+    pub parts: Option<Vec<Part>>,
+    /// The script that takes a host back. Default: the deploy itself, with the host's previous revision.
+    pub rollback: Option<PathBuf>,
+    /// In which steps: a list such as [{ hosts = 1 }, { soak = "5m", check = "errors" }, { hosts = "100%" }], or
+    /// "canary", "half-at-a-time", "one-at-a-time", "all-at-once". Default: one stage of all.
+    pub steps: Option<Strategy>,
+    /// Which hosts are the first ones. Default: those that are not well or behind, then spread over clouds and zones.
+    pub canary: Option<CanaryTable>,
+    /// Before a deploy in several stages, ask every host which revision it has, to begin with those that are not well or
+    /// behind. Default: true.
+    pub survey: Option<bool>,
+    /// Begin each stage with one host at once, then two, four and so on. Default: true.
+    pub slow_start: Option<bool>,
+    /// When the run stops by itself, scripts that run: "finish" (the default) or "kill".
+    pub on_stop: Option<OnStop>,
+    /// When the run stops by itself, touched hosts: "stop" (the default: they stay as they are) or "rollback".
+    pub on_failure: Option<OnFailure>,
+    /// Hosts that appear while the run goes on: "catch-up" (the default: they are deployed to as well) or "ignore".
+    pub late_hosts: Option<LateHosts>,
+    /// How long an approval is waited for. Default: "1h".
+    pub approve_timeout: Option<HumanDuration>,
     /// The script's arguments.
     pub args: Option<Vec<String>>,
     /// The script's environment. Secrets by reference: `{ env = "NAME" }` or `{ file = "PATH" }`.

@@ -11,10 +11,14 @@ use provider_core::TagFilter;
 use super::{
     document::{Document, Key, Problem, at},
     error::ConfigError,
+    check::Check,
     file::{ConfigFile, DeployTable, ExcludeTable, SshTable, TargetTable},
+    hooks::HooksTable,
+    part,
     paths::Anchor,
     secret::SecretRef,
     select::SelectTable,
+    steps::{Label, Strategy},
     target::{AppName, EnvValue, Exclude, Select, Source},
     values::Unaddressed,
 };
@@ -25,6 +29,8 @@ pub(super) struct Layer {
     pub(super) document: Document,
     pub(super) ssh: SshTable,
     pub(super) deploy: DeployTable,
+    pub(super) hooks: HooksTable,
+    pub(super) checks: BTreeMap<Label, Check>,
     pub(super) targets: BTreeMap<String, TargetLayer>,
 }
 
@@ -38,6 +44,7 @@ pub(super) struct TargetLayer {
     pub(super) unaddressed: Option<Unaddressed>,
     pub(super) ssh: SshTable,
     pub(super) deploy: DeployTable,
+    pub(super) hooks: HooksTable,
 }
 
 impl Layer {
@@ -46,21 +53,28 @@ impl Layer {
     /// # Errors
     /// The first thing wrong, with its place.
     pub(super) fn read(document: Document, anchor: &Anchor) -> Result<Self, ConfigError> {
-        let ConfigFile { defaults, targets } = document.parse()?;
+        let ConfigFile { defaults, targets, checks } = document.parse()?;
         let checked = || {
             let ssh = defaults.ssh.checked(anchor).map_err(|problem| problem.within(&at(["defaults", "ssh"])))?;
             let deploy =
                 defaults.deploy.checked(anchor).map_err(|problem| problem.within(&at(["defaults", "deploy"])))?;
+            let hooks = defaults.hooks.checked(anchor).map_err(|problem| problem.within(&at(["defaults", "hooks"])))?;
+            let checks = checks.into_iter().map(|(name, table)| {
+                let place = at(["checks", &name]);
+                let label = name.parse::<Label>().map_err(|bad| Problem::new(place.clone(), bad.to_string()))?;
+                Ok((label, table.checked(anchor).map_err(|problem| problem.within(&place))?))
+            });
+            let checks = checks.collect::<Result<_, _>>()?;
             let targets = targets.into_iter().map(|(name, table)| {
                 let place = at(["targets", &name]);
                 TargetLayer::checked(&name, table, anchor)
                     .map(|target| (name, target))
                     .map_err(|problem| problem.within(&place))
             });
-            Ok((ssh, deploy, targets.collect::<Result<_, _>>()?))
+            Ok((ssh, deploy, hooks, checks, targets.collect::<Result<_, _>>()?))
         };
         match checked() {
-            Ok((ssh, deploy, targets)) => Ok(Self { document, ssh, deploy, targets }),
+            Ok((ssh, deploy, hooks, checks, targets)) => Ok(Self { document, ssh, deploy, hooks, checks, targets }),
             Err(problem) => Err(document.problem(problem)),
         }
     }
@@ -78,9 +92,17 @@ impl Layer {
     }
 }
 
+impl Layer {
+    /// What this file says is run on this machine when the target is deployed to.
+    pub(super) fn hooks_of(&self, target: &str) -> HooksTable {
+        let own = self.targets.get(target).map(|target| target.hooks.clone()).unwrap_or_default();
+        own.over(self.hooks.clone())
+    }
+}
+
 impl TargetLayer {
     fn checked(name: &str, table: TargetTable, anchor: &Anchor) -> Result<Self, Problem> {
-        let TargetTable { app, min_hosts, select, exclude, unaddressed, ssh, deploy } = table;
+        let TargetTable { app, min_hosts, select, exclude, unaddressed, ssh, deploy, hooks } = table;
         // A target's name is the app's name by default, and is handed to the script.
         if name.parse::<AppName>().is_err() {
             return Err(Problem::new(Vec::new(), format!("`{name}` cannot name a target"))
@@ -88,9 +110,10 @@ impl TargetLayer {
         }
         let ssh = ssh.checked(anchor).map_err(|problem| problem.within(&at(["ssh"])))?;
         let deploy = deploy.checked(anchor).map_err(|problem| problem.within(&at(["deploy"])))?;
+        let hooks = hooks.checked(anchor).map_err(|problem| problem.within(&at(["hooks"])))?;
         let select = select.map(|tables| select_checked(tables, anchor)).transpose()?;
         let exclude = exclude.map(exclude_checked).transpose()?;
-        Ok(Self { app, min_hosts, select, exclude, unaddressed, ssh, deploy })
+        Ok(Self { app, min_hosts, select, exclude, unaddressed, ssh, deploy, hooks })
     }
 }
 
@@ -202,8 +225,24 @@ impl DeployTable {
     pub fn over(self, weaker: Self) -> Self {
         let mut env = weaker.env;
         env.extend(self.env);
+        // What is run is one answer: a stronger layer's script takes the place of a weaker one's parts.
+        let (script, parts) = if self.script.is_some() || self.parts.is_some() {
+            (self.script, self.parts)
+        } else {
+            (weaker.script, weaker.parts)
+        };
         Self {
-            script: self.script.or(weaker.script),
+            script,
+            parts,
+            rollback: self.rollback.or(weaker.rollback),
+            steps: self.steps.or(weaker.steps),
+            canary: self.canary.or(weaker.canary),
+            survey: self.survey.or(weaker.survey),
+            slow_start: self.slow_start.or(weaker.slow_start),
+            on_stop: self.on_stop.or(weaker.on_stop),
+            on_failure: self.on_failure.or(weaker.on_failure),
+            late_hosts: self.late_hosts.or(weaker.late_hosts),
+            approve_timeout: self.approve_timeout.or(weaker.approve_timeout),
             args: self.args.or(weaker.args),
             env,
             timeout: self.timeout.or(weaker.timeout),
@@ -224,8 +263,23 @@ impl DeployTable {
 
     /// Checks what the types do not, and resolves the paths.
     pub(super) fn checked(mut self, anchor: &Anchor) -> Result<Self, Problem> {
-        if let Some(script) = &mut self.script {
-            *script = anchor.resolve(script).map_err(|why| Problem::new(at(["script"]), why))?;
+        for (key, path) in [("script", &mut self.script), ("rollback", &mut self.rollback)] {
+            if let Some(path) = path {
+                *path = anchor.resolve(path).map_err(|why| Problem::new(at([key]), why))?;
+            }
+        }
+        if self.script.is_some() && self.parts.is_some() {
+            return Err(Problem::new(at(["parts"]), "`script` and `parts` are both given")
+                .hint("a deploy is one script, or parts: take the other away"));
+        }
+        if let Some((place, key, why)) = self.parts.as_deref().and_then(part::problem_of) {
+            return Err(Problem::new(at_item("parts", place, key), why));
+        }
+        if let Some((place, bad)) = self.steps.as_ref().and_then(Strategy::problem) {
+            return Err(Problem::new(item("steps", place), bad.to_string()));
+        }
+        if self.canary.as_ref().is_some_and(|canary| canary.tags.is_empty()) {
+            return Err(Problem::new(at(["canary", "tags"]), "`tags` is empty: any host would be a canary"));
         }
         if self.args.iter().flatten().any(|arg| arg.contains('\0')) {
             return Err(Problem::new(at(["args"]), "an argument cannot hold a NUL character"));
@@ -233,12 +287,18 @@ impl DeployTable {
         for (name, value) in &mut self.env {
             let problem = |why: String| Problem::new(at(["env", name]), why);
             check_variable(name).map_err(problem)?;
-            if let EnvValue::Secret(SecretRef::File(path)) = value {
-                *path = anchor.resolve(path).map_err(problem)?;
-            }
+            resolve_secret(value, anchor).map_err(problem)?;
         }
         Ok(self)
     }
+}
+
+/// Resolves the path of a secret that lies in a file.
+pub(super) fn resolve_secret(value: &mut EnvValue, anchor: &Anchor) -> Result<(), String> {
+    if let EnvValue::Secret(SecretRef::File(path)) = value {
+        *path = anchor.resolve(path)?;
+    }
+    Ok(())
 }
 
 /// A variable of the script: a name that every shell accepts, and not one of Fleetwide's own.

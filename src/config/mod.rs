@@ -3,12 +3,13 @@
 //! Layers, strongest first: flag, `FLEETWIDE_*`, `fleetwide.toml`, the user's file, built-in.
 //! [`target`] is the result; nothing above this floor reads a file or a variable of configuration.
 //!
-//! Reading order: `file` and `select` (the tables as written, and `shapes`, `ways` and `proxy_command` for what has
-//! more than one form), [`load`]
+//! Reading order: `file`, `select`, `steps`, `part`, `check` and `hooks` (the tables as written, and `shapes`, `ways`,
+//! `template` and `proxy_command` for what has more than one form), [`load`]
 //! (finding files), `document`, `explain` and `excerpt` (what is wrong, and where), `layers` (one over another),
 //! [`overrides`] and [`variables`] (the layers above the files), [`defaults`] (the one below), [`resolve`] (a target
 //! from all of them), `schema` and [`init`] (what the user may write).
 
+mod check;
 pub mod defaults;
 mod document;
 pub mod duration;
@@ -18,10 +19,12 @@ mod explain;
 pub mod file;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod hooks;
 pub mod init;
 mod layers;
 pub mod load;
 pub mod overrides;
+mod part;
 mod paths;
 mod proxy_command;
 pub mod resolve;
@@ -29,7 +32,9 @@ pub mod schema;
 pub mod secret;
 mod select;
 mod shapes;
+mod steps;
 pub mod target;
+mod template;
 pub mod values;
 pub mod variables;
 pub mod ways;
@@ -37,20 +42,25 @@ pub mod ways;
 #[cfg(test)]
 mod tests;
 
+pub use check::{Check, Condition, HttpProbe, NoData, Probe, PromqlProbe, StatusSet};
 pub use duration::HumanDuration;
 pub use error::ConfigError;
 pub use file::{DeployTable, SshTable};
+pub use hooks::{HookName, Hooks};
 pub use init::STARTER;
 pub use load::{Config, Places, Sources};
 pub use overrides::{Overrides, parse_tag};
-pub use proxy_command::{Place, ProxyCommand, Unfillable};
+pub use part::Part;
+pub use proxy_command::{ProxyCommand, Unfillable};
 pub use resolve::ADHOC;
 pub use schema::schema;
 pub use secret::{Secret, SecretError, SecretRef};
+pub use steps::{BatchSize, Label, PRESETS, Step, Strategy, Written};
 pub use target::{
     AppName, AssumeRole, AwsSource, AzureSource, Deploy, EnvValue, Exclude, GcpSource, Regions, Select, Source, Ssh,
     Target,
 };
-pub use values::{AddressKind, FailureLimit, HostKeys, OnLost, Unaddressed, Word};
+pub use template::{Place, Template};
+pub use values::{AddressKind, FailureLimit, HostKeys, LateHosts, OnFailure, OnLost, OnStop, Unaddressed, Word};
 pub use variables::VARIABLES;
 pub use ways::{Hop, Jump, PortFrom, UserFrom, Way, is_host, is_login};

@@ -6,78 +6,11 @@
 
 use std::{fmt, str::FromStr};
 
+use super::template::{BadTemplate, Place, Template};
+
 /// A command with places in it: `aws ssm start-session --target {id} …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProxyCommand {
-    text: String,
-    parts: Vec<Part>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
-    Text(String),
-    Place(Place),
-}
-
-/// What is known of a host that its `proxy_command` may need.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// The cloud's own id.
-    Id,
-    /// Azure's path of the machine.
-    ResourceId,
-    /// The display name.
-    Name,
-    /// The region.
-    Region,
-    /// The zone.
-    Zone,
-    /// The Google Cloud project.
-    Project,
-    /// The Azure resource group.
-    ResourceGroup,
-    /// The Azure subscription.
-    Subscription,
-    /// The address that was chosen.
-    Address,
-    /// The port that was chosen; 22 when none was.
-    Port,
-    /// The login that was chosen.
-    User,
-}
-
-impl Place {
-    const ALL: [Self; 11] = [
-        Self::Id,
-        Self::ResourceId,
-        Self::Name,
-        Self::Region,
-        Self::Zone,
-        Self::Project,
-        Self::ResourceGroup,
-        Self::Subscription,
-        Self::Address,
-        Self::Port,
-        Self::User,
-    ];
-
-    /// The word between the braces.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Id => "id",
-            Self::ResourceId => "resource_id",
-            Self::Name => "name",
-            Self::Region => "region",
-            Self::Zone => "zone",
-            Self::Project => "project",
-            Self::ResourceGroup => "resource_group",
-            Self::Subscription => "subscription",
-            Self::Address => "address",
-            Self::Port => "port",
-            Self::User => "user",
-        }
-    }
-}
+pub struct ProxyCommand(Template);
 
 impl ProxyCommand {
     /// The command for one host, of which `known` tells what it is asked for.
@@ -85,20 +18,10 @@ impl ProxyCommand {
     /// # Errors
     /// When something is asked for that the host does not have, or that would not be safe in a shell.
     pub fn filled(&self, known: impl Fn(Place) -> Option<String>) -> Result<String, Unfillable> {
-        let mut command = String::new();
-        for part in &self.parts {
-            match part {
-                Part::Text(text) => command.push_str(text),
-                Part::Place(place) => {
-                    let value = known(*place).filter(|value| !value.is_empty()).ok_or(Unfillable::Missing(*place))?;
-                    if !is_inert(&value) {
-                        return Err(Unfillable::Unsafe { place: *place, value });
-                    }
-                    command.push_str(&value);
-                }
-            }
-        }
-        Ok(command)
+        self.0.filled(|place| {
+            let value = known(place).filter(|value| !value.is_empty()).ok_or(Unfillable::Missing(place))?;
+            if is_inert(&value) { Ok(value) } else { Err(Unfillable::Unsafe { place, value }) }
+        })
     }
 }
 
@@ -134,33 +57,13 @@ impl FromStr for ProxyCommand {
         if text.contains(char::is_control) {
             return Err(BadProxyCommand::SeveralLines);
         }
-        let mut parts = Vec::new();
-        let mut literal = String::new();
-        let mut rest = text;
-        while let Some(at) = rest.find(['{', '}']) {
-            literal.push_str(&rest[..at]);
-            rest = &rest[at..];
-            if let Some(after) = rest.strip_prefix("{{").or_else(|| rest.strip_prefix("}}")) {
-                literal.push_str(&rest[..1]);
-                rest = after;
-                continue;
-            }
-            let inside = rest.strip_prefix('{').and_then(|inside| inside.split_once('}'));
-            let (word, after) = inside.ok_or(BadProxyCommand::LooseBrace)?;
-            let place = Place::ALL.into_iter().find(|place| place.as_str() == word);
-            parts.push(Part::Text(std::mem::take(&mut literal)));
-            parts.push(Part::Place(place.ok_or_else(|| BadProxyCommand::Unknown(word.to_owned()))?));
-            rest = after;
-        }
-        literal.push_str(rest);
-        parts.push(Part::Text(literal));
-        Ok(Self { text: text.to_owned(), parts })
+        Ok(Self(text.parse()?))
     }
 }
 
 impl fmt::Display for ProxyCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        self.0.fmt(f)
     }
 }
 
@@ -173,16 +76,9 @@ pub enum BadProxyCommand {
     /// `ssh` takes one line.
     #[error("the command has a line break or another control character in it")]
     SeveralLines,
-    /// A brace that opens or closes nothing.
-    #[error("a brace without its other one; a brace itself is written twice, as {{{{ or }}}}")]
-    LooseBrace,
-    /// A place that nothing is known for.
-    #[error("nothing is known as {{{}}} (known: {}; a brace itself is written twice)", .0.escape_debug(), known())]
-    Unknown(String),
-}
-
-fn known() -> String {
-    Place::ALL.map(|place| format!("{{{}}}", place.as_str())).join(" ")
+    /// Its braces make no sense.
+    #[error(transparent)]
+    Template(#[from] BadTemplate),
 }
 
 #[cfg(test)]

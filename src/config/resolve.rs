@@ -1,14 +1,16 @@
 //! From layers to a [`Target`]: which one is meant, and what holds for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    check::Check,
     defaults,
-    document::{Problem, at},
+    document::{Key, Problem, at},
     error::{ConfigError, nearest},
     layers::{Layer, TargetLayer},
     load::Config,
     overrides::Overrides,
+    steps::{Label, Strategy},
     target::{AppName, Target},
 };
 
@@ -81,6 +83,8 @@ impl Config {
         let flags = |problem: Problem| problem.of_flags();
         let ssh = overrides.ssh.clone().checked(&self.anchor).map_err(flags)?;
         let deploy = overrides.deploy.clone().checked(&self.anchor).map_err(flags)?;
+        let hooks = self.project.hooks_of(name).over(self.user.hooks_of(name));
+        let checks = self.checks_of(name, deploy.steps.as_ref())?;
         let own_name = || name.parse::<AppName>().map_err(|bad| Problem::new(Vec::new(), bad.to_string()).of_flags());
         Ok(Target {
             name: name.to_owned(),
@@ -94,6 +98,46 @@ impl Config {
                 overrides.unaddressed.or(said.unaddressed),
             ),
             deploy: defaults::deploy(deploy.over(self.project.deploy_of(name)).over(self.user.deploy_of(name))),
+            checks,
+            hooks: hooks.complete(),
         })
+    }
+
+    /// The checks that the target's steps name; `flags` are the steps that a flag or a variable gives.
+    ///
+    /// # Errors
+    /// When one is not defined: such a step could never end well.
+    fn checks_of(&self, name: &str, flags: Option<&Strategy>) -> Result<BTreeMap<Label, Check>, ConfigError> {
+        let known = |label: &Label| self.project.checks.get(label).or_else(|| self.user.checks.get(label));
+        let unknown = |label: &Label| {
+            let names = self.project.checks.keys().chain(self.user.checks.keys()).map(Label::as_str);
+            let hint = match nearest(label.as_str(), names) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("define it: [checks.{label}], with http, tcp, command, remote or promql"),
+            };
+            Problem::new(Vec::new(), format!("there is no check `{label}`")).hint(hint)
+        };
+        let own = |layer: &'_ Layer| layer.targets.get(name).and_then(|target| target.deploy.steps.clone());
+        let places = [
+            (own(&self.project), &self.project, at(["targets", name, "deploy", "steps"])),
+            (self.project.deploy.steps.clone(), &self.project, at(["defaults", "deploy", "steps"])),
+            (own(&self.user), &self.user, at(["targets", name, "deploy", "steps"])),
+            (self.user.deploy.steps.clone(), &self.user, at(["defaults", "deploy", "steps"])),
+        ];
+        let written = places.into_iter().find_map(|(steps, layer, place)| Some((steps?, layer, place)));
+        let steps = flags.or(written.as_ref().map(|(steps, ..)| steps)).cloned().unwrap_or_default();
+        let mut checks = BTreeMap::new();
+        for (label, item) in steps.checks() {
+            match (known(label), flags, &written) {
+                (Some(check), ..) => _ = checks.insert(label.clone(), check.clone()),
+                (None, None, Some((_, layer, place))) => {
+                    let mut place = place.clone();
+                    place.push(Key::Index(item));
+                    return Err(layer.document.problem(unknown(label).within(&place)));
+                }
+                (None, ..) => return Err(unknown(label).of_flags()),
+            }
+        }
+        Ok(checks)
     }
 }

@@ -11,6 +11,7 @@ use super::{
     file::ConfigFile,
     proxy_command::ProxyCommand,
     shapes::{AssumeRoleTable, ListedHost, ListedHostTable, SecretTable},
+    steps::{Label, PRESETS, StepTable, Strategy},
     target::{AppName, AssumeRole, EnvValue, Regions},
     values::{AddressKind, FailureLimit, Word},
     ways::{Jump, PortFrom, PortTable, UserFrom, UserTable},
@@ -37,7 +38,7 @@ pub(super) fn is_key(word: &str) -> bool {
 
 /// The table that has the key, for a key that stands in another one. Only where there is no doubt.
 pub(super) fn home_of(key: &str) -> Option<&'static str> {
-    let homes = [("SshTable", "the target's `ssh` table"), ("DeployTable", "the target's `deploy` table")];
+    let homes = [("SshTable", "the target's `ssh` table"), ("DeployTable", "the target's `deploy` table"), ("HooksTable", "the target's `hooks` table"), ("CheckTable", "a table of `checks`")];
     homes
         .iter()
         .find(|(table, _)| KEYS.get(*table).is_some_and(|keys| keys.iter().any(|known| known == key)))
@@ -65,6 +66,10 @@ pub(super) struct Tags;
 pub(super) struct State;
 /// Stands for the address of a cloud's API.
 pub(super) struct EndpointUrl;
+/// Stands for a number of hosts, or a part of all.
+pub(super) struct Batch;
+/// Stands for the name of a check, or several.
+pub(super) struct Names;
 
 schema_of! {
     AppName, "AppName", |_generator| json_schema!({
@@ -105,6 +110,27 @@ schema_of! {
         "type": "string",
         "description": "A command for ssh's ProxyCommand, with places such as {id} that are filled for every host; a brace itself is written twice.",
         "minLength": 1,
+    });
+    Batch, "BatchSize", |_generator| json_schema!({
+        "description": "A number of hosts, or a percentage of all such as \"10%\", rounded up.",
+        "anyOf": [
+            { "type": "integer", "minimum": 1 },
+            { "type": "string", "pattern": "^([1-9][0-9]*|(100|[1-9][0-9]?)%)$" },
+        ],
+    });
+    Names, "Checks", |generator| json_schema!({
+        "anyOf": [
+            generator.subschema_for::<Label>(),
+            { "type": "array", "items": generator.subschema_for::<Label>(), "minItems": 1 },
+        ],
+    });
+    Strategy, "Steps", |generator| json_schema!({
+        "description": "A list of steps, or a preset, or a text as for --steps.",
+        "anyOf": [
+            { "type": "array", "items": generator.subschema_for::<StepTable>(), "minItems": 1 },
+            { "enum": PRESETS.map(|preset| preset.name) },
+            { "type": "string", "minLength": 1 },
+        ],
     });
     AddressKind, "AddressKind", |_generator| json_schema!({
         "description": "Which address of an instance; `tag:KEY` is the value of a tag.",

@@ -13,8 +13,12 @@ use provider_core::{Endpoint, InstanceState, ProviderName, Selector, StaticHosts
 use serde::{Deserialize, Serialize};
 
 use super::{
+    check::Check,
+    hooks::Hooks,
+    part::Part,
     secret::SecretRef,
-    values::{AddressKind, FailureLimit, HostKeys, OnLost, Unaddressed},
+    steps::{Label, Strategy},
+    values::{AddressKind, FailureLimit, HostKeys, LateHosts, OnFailure, OnLost, OnStop, Unaddressed},
     ways::{PortFrom, UserFrom, Way},
 };
 
@@ -37,6 +41,10 @@ pub struct Target {
     pub ssh: Ssh,
     /// What is run on them, and how.
     pub deploy: Deploy,
+    /// The checks that its steps name.
+    pub checks: BTreeMap<Label, Check>,
+    /// What is run on this machine meanwhile.
+    pub hooks: Hooks,
 }
 
 /// The name of an application on its hosts: a folder name, so letters, digits, `.`, `_`, `-` only.
@@ -243,8 +251,28 @@ pub struct Ssh {
 /// What is run on the hosts, and how.
 #[derive(Clone, Debug)]
 pub struct Deploy {
-    /// The script on this machine; needed by `deploy` only.
+    /// The script on this machine; needed by `deploy` only, where there are no parts.
     pub script: Option<PathBuf>,
+    /// What is run instead of a script.
+    pub parts: Vec<Part>,
+    /// The script that takes a host back; else the deploy itself does, with the host's previous revision.
+    pub rollback: Option<PathBuf>,
+    /// In which steps.
+    pub steps: Strategy,
+    /// Tags of the hosts that are the first ones.
+    pub canary: Option<TagFilter>,
+    /// Whether hosts are asked for their revision before they are put in order.
+    pub survey: bool,
+    /// Whether a stage begins with one host at once.
+    pub slow_start: bool,
+    /// What becomes of scripts that run when the run stops by itself.
+    pub on_stop: OnStop,
+    /// What becomes of touched hosts then.
+    pub on_failure: OnFailure,
+    /// What becomes of hosts that appear while the run goes on.
+    pub late_hosts: LateHosts,
+    /// How long an approval is waited for.
+    pub approve_timeout: Duration,
     /// Arguments for the script.
     pub args: Vec<String>,
     /// Environment for the script.

@@ -103,6 +103,39 @@ pub enum OnLost {
     Kill,
 }
 
+/// What becomes of scripts that run when the run stops by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnStop {
+    /// They go on to their end.
+    #[default]
+    Finish,
+    /// They are ended like cancelled ones.
+    Kill,
+}
+
+/// What becomes of hosts that were touched when the run stops by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// They stay as they are; the fleet is mixed.
+    #[default]
+    Stop,
+    /// Each is taken back to the revision that it had before.
+    Rollback,
+}
+
+/// What becomes of hosts that appear while a run goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LateHosts {
+    /// They are deployed to, in the last stage.
+    #[default]
+    CatchUp,
+    /// They are left alone.
+    Ignore,
+}
+
 /// How many hosts may fail: a number, or a part of all hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(into = "String")]
@@ -165,7 +198,7 @@ macro_rules! from_str_as_in_the_file {
     )+};
 }
 
-from_str_as_in_the_file!(HostKeys, Unaddressed, OnLost);
+from_str_as_in_the_file!(HostKeys, Unaddressed, OnLost, OnStop, OnFailure, LateHosts);
 
 /// A login, a jump host: a text that `ssh` must take for neither an option nor two words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::model::{Limits, Plan, Policy, RunId, Stage, Work};
+use super::model::{Limits, Pause, Plan, PlanStep, Policy, RunId, Script, Stage, Work};
 use crate::{
-    config::{Secret, Target},
+    config::{BatchSize, LateHosts, OnFailure, Secret, Step, Strategy, Target, Written},
     guard::Input,
     inventory::Host,
 };
@@ -22,15 +22,21 @@ pub struct Assignment {
     pub env: BTreeMap<String, String>,
     /// The part of its environment that must never be shown.
     pub secrets: BTreeMap<String, Secret>,
+    /// The script that takes a host back.
+    pub rollback: Option<Script>,
 }
 
 impl Plan {
-    /// Divides `hosts` into stages (one, of all) under the target's policy.
+    /// Divides `hosts`, in their order, into stages under the target's policy. A command has one stage of all.
     pub fn new(run: RunId, target: &Target, assignment: Assignment, hosts: Vec<Host>) -> Self {
-        let Assignment { work, args, input, env, secrets } = assignment;
+        let Assignment { work, args, input, env, secrets, rollback } = assignment;
         let deploy = &target.deploy;
-        let max_failures = deploy.max_failures.of(hosts.len());
-        let hosts = hosts.into_iter().map(Arc::new).collect();
+        let is_deploy = match &work {
+            Work::Deploy { .. } => true,
+            Work::Command(_) => false,
+        };
+        let strategy = if is_deploy { deploy.steps.clone() } else { Strategy::default() };
+        let (steps, stages) = divided(&strategy, hosts.into_iter().map(Arc::new).collect());
         Self {
             run,
             target: target.name.clone(),
@@ -40,12 +46,21 @@ impl Plan {
             input,
             env,
             secrets,
-            stages: vec![Stage { name: "all".to_owned(), hosts }],
+            steps,
+            stages,
+            checks: target.checks.clone(),
+            rollback,
             narrowed_from: None,
             policy: Policy {
                 concurrency: deploy.concurrency,
                 handshakes: deploy.handshakes,
-                max_failures,
+                slow_start: deploy.slow_start && is_deploy,
+                max_failures: deploy.max_failures,
+                stage_must_succeed: is_deploy,
+                on_stop: deploy.on_stop,
+                on_failure: if is_deploy { deploy.on_failure } else { OnFailure::Stop },
+                late_hosts: if is_deploy { deploy.late_hosts } else { LateHosts::Ignore },
+                approve_timeout: deploy.approve_timeout,
                 retries: deploy.retries,
                 sudo: deploy.sudo,
                 idempotent: deploy.idempotent,
@@ -55,50 +70,177 @@ impl Plan {
         }
     }
 
-    /// Says of how many hosts these are a choice.
+    /// Says of how many hosts these are a choice. Nobody who chose some wants others that come later.
     #[must_use]
     pub fn narrowed_from(mut self, of: usize) -> Self {
-        self.narrowed_from = (self.hosts().count() < of).then_some(of);
+        if self.hosts().count() < of {
+            self.narrowed_from = Some(of);
+            self.policy.late_hosts = LateHosts::Ignore;
+        }
         self
     }
 
-    /// The most hosts that can have met a broken script when the run stops: those that may fail,
-    /// and those under way when one more does.
-    pub fn worst_case(&self) -> usize {
-        let policy = &self.policy;
-        self.hosts().count().min(policy.max_failures.saturating_add(policy.concurrency.get()))
+    /// How many hosts may fail; one more, and nothing new starts.
+    pub fn budget(&self) -> usize {
+        self.policy.max_failures.of(self.hosts().count())
     }
+
+    /// How many barriers a host meets.
+    pub fn barriers(&self) -> usize {
+        match &self.work {
+            Work::Deploy { payload, .. } => payload.barriers(),
+            Work::Command(_) => 0,
+        }
+    }
+
+    /// The most hosts of a stage that are in flight together. Those that wait at a barrier are, too.
+    pub fn at_once(&self) -> usize {
+        let largest = self.stages.iter().map(|stage| stage.hosts.len()).max().unwrap_or_default();
+        if self.barriers() > 0 { largest } else { largest.min(self.policy.concurrency.get()) }
+    }
+
+    /// The most hosts that can have met a broken script when the run stops: those that may fail, and those in flight
+    /// when one more does.
+    pub fn worst_case(&self) -> usize {
+        self.hosts().count().min(self.budget().saturating_add(self.at_once()))
+    }
+
+    /// How many hosts meet a script that fails everywhere.
+    pub fn broken_script_meets(&self) -> usize {
+        let first = self.stages.iter().map(|stage| stage.hosts.len()).find(|hosts| *hosts > 0).unwrap_or_default();
+        let policy = &self.policy;
+        let at_once = if policy.slow_start { 1 } else { policy.concurrency.get().min(first) };
+        let met = self.budget().saturating_add(at_once).min(self.hosts().count());
+        if policy.stage_must_succeed { met.min(first) } else { met }
+    }
+}
+
+/// The steps of a strategy over these hosts. A step that adds none, as in a small fleet, adds a stage without hosts: what
+/// was written behind it still holds.
+fn divided(strategy: &Strategy, hosts: Vec<Arc<Host>>) -> (Vec<PlanStep>, Vec<Stage>) {
+    let fleet = hosts.len();
+    let mut rest = hosts.into_iter();
+    let mut done = 0;
+    let (mut steps, mut stages) = (Vec::new(), Vec::new());
+    for Written { step, .. } in &strategy.steps {
+        steps.push(match step {
+            Step::Hosts(size) => {
+                let more = size.of(fleet).saturating_sub(done);
+                done += more;
+                let name = if *size == BatchSize::ALL { "all".to_owned() } else { size.to_string() };
+                stages.push(Stage { name, hosts: rest.by_ref().take(more).collect() });
+                PlanStep::Stage(stages.len() - 1)
+            }
+            Step::Soak { time, checks } => PlanStep::Pause(Pause::Soak { time: *time, checks: checks.clone() }),
+            Step::Check(checks) => PlanStep::Pause(Pause::Check(checks.clone())),
+            Step::Approve(who) => PlanStep::Pause(Pause::Approve(who.clone())),
+        });
+    }
+    (steps, stages)
 }
 
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroUsize;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::{
         config::FailureLimit,
         inventory::testing::{host, target},
+        plan::Payload,
     };
 
+    fn plan(hosts: usize, change: impl Fn(&mut Target)) -> Plan {
+        let mut target = target(Vec::new());
+        change(&mut target);
+        let hosts = (0..hosts).map(|number| host(&format!("i-{number}"), "web")).collect();
+        let script = Script { name: "x".into(), bytes: b"true".to_vec().into(), sha256: String::new() };
+        let revision = "v1".parse().expect("a revision");
+        let assignment = Assignment {
+            work: Work::Deploy { revision, payload: Payload::Script(script) },
+            args: Vec::new(),
+            input: None,
+            env: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            rollback: None,
+        };
+        Plan::new(RunId::new(), &target, assignment, hosts)
+    }
+
+    fn in_steps(hosts: usize, steps: &str) -> Plan {
+        plan(hosts, |target| target.deploy.steps = steps.parse().expect("steps"))
+    }
+
     #[test]
-    fn the_worst_case_is_budget_plus_concurrency() {
-        let worst = |hosts: usize, limit, concurrency| {
-            let mut target = target(Vec::new());
-            target.deploy.max_failures = limit;
-            target.deploy.concurrency = NonZeroUsize::new(concurrency).expect("positive");
-            let hosts = (0..hosts).map(|number| host(&format!("i-{number}"), "web")).collect();
-            let assignment = Assignment {
-                work: Work::Command("true".into()),
-                args: Vec::new(),
-                input: None,
-                env: BTreeMap::new(),
-                secrets: BTreeMap::new(),
-            };
-            Plan::new(RunId::new(), &target, assignment, hosts).worst_case()
+    fn the_worst_case_is_budget_plus_what_is_in_flight() {
+        let worst = |hosts, limit, concurrency| {
+            plan(hosts, |target| {
+                target.deploy.max_failures = limit;
+                target.deploy.concurrency = NonZeroUsize::new(concurrency).expect("positive");
+            })
+            .worst_case()
         };
         assert_eq!(worst(30, FailureLimit::Hosts(0), 10), 10);
         assert_eq!(worst(30, FailureLimit::Percent(10), 10), 13);
         assert_eq!(worst(30, FailureLimit::Hosts(usize::MAX), 10), 30);
         assert_eq!(worst(5, FailureLimit::Hosts(0), 50), 5);
+        assert_eq!(in_steps(20, "1, 50%, 100%").worst_case(), 10, "the largest stage");
+    }
+
+    #[test]
+    fn a_script_that_is_broken_everywhere_meets_few() {
+        assert_eq!(plan(30, |_| {}).broken_script_meets(), 1);
+        assert_eq!(plan(30, |target| target.deploy.max_failures = FailureLimit::Hosts(2)).broken_script_meets(), 3);
+        let canary = |target: &mut Target| {
+            target.deploy.max_failures = FailureLimit::Hosts(2);
+            target.deploy.steps = "1, 100%".parse().expect("steps");
+        };
+        assert_eq!(plan(30, canary).broken_script_meets(), 1, "a stage of which every host failed");
+        assert_eq!(plan(30, |target| target.deploy.slow_start = false).broken_script_meets(), 30);
+    }
+
+    #[test]
+    fn steps_add_up_to_all_hosts() {
+        let sizes = |hosts, steps: &str| -> Vec<usize> {
+            in_steps(hosts, steps).stages.iter().map(|stage| stage.hosts.len()).collect()
+        };
+        assert_eq!(sizes(200, "1, 10%, 100%"), [1, 19, 180]);
+        assert_eq!(sizes(5, "1, 10%, 100%"), [1, 0, 4], "10% of five is one, and that one is done");
+        assert_eq!(sizes(3, "10, 100%"), [3, 0]);
+        assert_eq!(sizes(100, "50, 10%, 100%"), [50, 0, 50]);
+        assert_eq!(sizes(7, "50%"), [4, 3]);
+        let plan = in_steps(10, "check health, 1, soak 5m check errors, approve ops, 100%");
+        assert_eq!(plan.stages.iter().map(|stage| stage.name.as_str()).collect::<Vec<_>>(), ["1", "all"]);
+        assert!(matches!(
+            &plan.steps[..],
+            [
+                PlanStep::Pause(Pause::Check(_)),
+                PlanStep::Stage(0),
+                PlanStep::Pause(Pause::Soak { .. }),
+                PlanStep::Pause(Pause::Approve(_)),
+                PlanStep::Stage(1)
+            ]
+        ));
+    }
+
+    proptest! {
+        /// Whatever the fleet and the steps: every host is in one stage, in order, and no stage is larger than its part,
+        /// rounded up, says.
+        #[test]
+        fn every_host_is_in_one_stage(hosts in 0_usize..300, percents in prop::collection::btree_set(1_u8..=100, 0..5)) {
+            let steps: Vec<String> = percents.iter().map(|percent| format!("{percent}%")).chain(["100%".into()]).collect();
+            let steps = if percents.contains(&100) { steps[..steps.len() - 1].join(", ") } else { steps.join(", ") };
+            let plan = in_steps(hosts, &steps);
+            let ids: Vec<_> = plan.hosts().map(|host| host.id.to_string()).collect();
+            prop_assert_eq!(ids, (0..hosts).map(|number| format!("aws:i-{number}")).collect::<Vec<_>>());
+            let mut done = 0;
+            for (percent, stage) in percents.iter().zip(&plan.stages) {
+                done += stage.hosts.len();
+                prop_assert!(done * 100 >= hosts * usize::from(*percent), "fewer than {percent}% of {hosts}: {done}");
+                prop_assert!(done == 0 || (done - 1) * 100 < hosts * usize::from(*percent), "more than {percent}%");
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use crate::{
-    config::{AppName, OnLost, Secret},
+    config::{AppName, Check, FailureLimit, Label, LateHosts, OnFailure, OnLost, OnStop, Part, Secret},
     guard::Input,
     inventory::Host,
 };
@@ -30,8 +30,14 @@ pub struct Plan {
     pub env: BTreeMap<String, String>,
     /// Environment for it that must never be shown.
     pub secrets: BTreeMap<String, Secret>,
+    /// The steps, in order; each stage once.
+    pub steps: Vec<PlanStep>,
     /// The hosts, stage by stage.
     pub stages: Vec<Stage>,
+    /// The checks that the steps name.
+    pub checks: BTreeMap<Label, Check>,
+    /// The script that takes a host back; else the deploy itself does, with the host's previous revision.
+    pub rollback: Option<Script>,
     /// How many hosts the target has, when only some of them were chosen.
     pub narrowed_from: Option<usize>,
     /// The policy.
@@ -71,11 +77,30 @@ pub enum Work {
     Deploy {
         /// What is being deployed.
         revision: Revision,
-        /// The script.
-        script: Script,
+        /// What is run for it.
+        payload: Payload,
     },
     /// An ad hoc command for the host's `sh`, without a record.
     Command(String),
+}
+
+/// What is run on a host for a deploy.
+#[derive(Clone, Debug)]
+pub enum Payload {
+    /// A script.
+    Script(Script),
+    /// Lines for the host's `sh`, one after the other.
+    Parts(Arc<[Part]>),
+}
+
+impl Payload {
+    /// How many barriers a host meets. None stands behind the last part, for nothing is behind it.
+    pub fn barriers(&self) -> usize {
+        match self {
+            Self::Script(_) => 0,
+            Self::Parts(parts) => parts.iter().rev().skip(1).filter(|part| part.barrier).count(),
+        }
+    }
 }
 
 impl Work {
@@ -110,10 +135,45 @@ impl fmt::Debug for Script {
     }
 }
 
+/// One step of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlanStep {
+    /// Deploy to the hosts of this stage, counted from 0.
+    Stage(usize),
+    /// Wait, check or ask, and go on when that went well.
+    Pause(Pause),
+}
+
+/// What stands between stages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// Time, in which these checks have to hold.
+    Soak {
+        /// How long.
+        time: Duration,
+        /// What is watched.
+        checks: Vec<Label>,
+    },
+    /// Checks that have to pass.
+    Check(Vec<Label>),
+    /// A person's word; the name says whose.
+    Approve(Label),
+}
+
+impl Pause {
+    /// The checks that it names.
+    pub fn checks(&self) -> &[Label] {
+        match self {
+            Self::Soak { checks, .. } | Self::Check(checks) => checks,
+            Self::Approve(_) => &[],
+        }
+    }
+}
+
 /// The hosts that one step adds.
 #[derive(Clone, Debug)]
 pub struct Stage {
-    /// What it is called in the report: `all`.
+    /// What it is called in the report: the size that its step has (`1`, `10%`), or `all`.
     pub name: String,
     /// Its hosts.
     pub hosts: Vec<Arc<Host>>,
@@ -126,8 +186,20 @@ pub struct Policy {
     pub concurrency: NonZeroUsize,
     /// How many SSH handshakes are under way at once.
     pub handshakes: NonZeroUsize,
+    /// Whether a stage begins with one host at once, and doubles.
+    pub slow_start: bool,
     /// How many hosts may fail; one more, and nothing new starts.
-    pub max_failures: usize,
+    pub max_failures: FailureLimit,
+    /// Whether a stage of which every host failed stops the run, whatever the budget.
+    pub stage_must_succeed: bool,
+    /// What becomes of scripts that run when the run stops by itself.
+    pub on_stop: OnStop,
+    /// What becomes of touched hosts then.
+    pub on_failure: OnFailure,
+    /// What becomes of hosts that appear while the run goes on.
+    pub late_hosts: LateHosts,
+    /// How long an approval is waited for.
+    pub approve_timeout: Duration,
     /// How many times a host is tried again whose script never started.
     pub retries: u32,
     /// Whether the script runs as root.

@@ -19,16 +19,27 @@ pub enum Outcome {
     Unreachable,
     /// It started, then contact was lost, and its end is not known.
     Unknown,
+    /// Its cloud says that it is there no more, or runs no more.
+    Gone,
     /// Never tried, because the run stopped first.
     Skipped,
 }
 
 impl Outcome {
+    /// What this becomes when the cloud says that the host is there no more. A script that failed has failed.
+    #[must_use]
+    pub const fn when_gone(self) -> Self {
+        match self {
+            Self::Failed => Self::Failed,
+            Self::Succeeded | Self::Unreachable | Self::Unknown | Self::Gone | Self::Skipped => Self::Gone,
+        }
+    }
+
     /// True when this counts against the failure budget.
     pub const fn counts(self) -> bool {
         match self {
             Self::Failed | Self::Unreachable | Self::Unknown => true,
-            Self::Succeeded | Self::Skipped => false,
+            Self::Succeeded | Self::Gone | Self::Skipped => false,
         }
     }
 
@@ -39,7 +50,31 @@ impl Outcome {
             Self::Failed => "failed",
             Self::Unreachable => "unreachable",
             Self::Unknown => "unknown",
+            Self::Gone => "gone",
             Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// What became of taking a host back to the revision that it had before the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UndoOutcome {
+    /// It is as it was.
+    Undone,
+    /// It is not: the undo failed, could not be started, or was not tried.
+    UndoFailed,
+    /// The undo was started, then contact was lost, and its end is not known.
+    UndoUnknown,
+}
+
+impl UndoOutcome {
+    /// The outcome as written in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Undone => "undone",
+            Self::UndoFailed => "undo-failed",
+            Self::UndoUnknown => "undo-unknown",
         }
     }
 }
@@ -165,10 +200,28 @@ pub struct Phases {
 pub enum StopReason {
     /// More hosts failed than may.
     Budget,
+    /// Every host of a stage failed.
+    StageFailed,
+    /// A check failed.
+    Check,
+    /// An approval was refused, or nobody was there to give it.
+    Approval,
+    /// A hook failed that comes before hosts are touched or after a stage.
+    Hook,
     /// Ctrl-C.
     Interrupt,
     /// SIGTERM.
     Terminate,
+}
+
+impl StopReason {
+    /// True when somebody asked for it; else the run stopped by itself.
+    pub const fn is_signal(self) -> bool {
+        match self {
+            Self::Interrupt | Self::Terminate => true,
+            Self::Budget | Self::StageFailed | Self::Check | Self::Approval | Self::Hook => false,
+        }
+    }
 }
 
 /// How many hosts had each outcome.
@@ -184,6 +237,9 @@ pub struct Summary {
     pub unreachable: usize,
     /// Started, end not known.
     pub unknown: usize,
+    /// There no more.
+    #[serde(default)]
+    pub gone: usize,
     /// Never tried.
     pub skipped: usize,
 }
@@ -199,6 +255,7 @@ impl Summary {
                 Outcome::Failed => &mut summary.failed,
                 Outcome::Unreachable => &mut summary.unreachable,
                 Outcome::Unknown => &mut summary.unknown,
+                Outcome::Gone => &mut summary.gone,
                 Outcome::Skipped => &mut summary.skipped,
             } += 1;
         }
@@ -219,8 +276,14 @@ pub enum RunStatus {
     Succeeded,
     /// Every host was tried; some failed, within the budget.
     FinishedWithFailures,
+    /// A check, an approval or a hook before the first host said no: nothing was touched.
+    Refused,
     /// Stopped early or over the budget; the fleet is mixed.
     Failed,
+    /// Stopped early or over the budget; every touched host is back where it was.
+    RolledBack,
+    /// The same, but not every touched host could be taken back.
+    RollbackIncomplete,
     /// Ctrl-C.
     Interrupted,
     /// SIGTERM.
@@ -228,15 +291,16 @@ pub enum RunStatus {
 }
 
 impl RunStatus {
-    /// How a run ended that had these outcomes, this budget, and was stopped for this reason.
-    pub const fn of(summary: &Summary, max_failures: usize, stopped: Option<StopReason>) -> Self {
-        match stopped {
-            Some(StopReason::Interrupt) => Self::Interrupted,
-            Some(StopReason::Terminate) => Self::Terminated,
-            Some(StopReason::Budget) => Self::Failed,
-            None if summary.succeeded == summary.total => Self::Succeeded,
-            None if summary.failures() <= max_failures && summary.skipped == 0 => Self::FinishedWithFailures,
-            None => Self::Failed,
+    /// How a run ended that nothing stopped. What is blemished has not succeeded, though no host failed.
+    pub const fn of(summary: &Summary, budget: usize, blemished: bool) -> Self {
+        let there = summary.total - summary.gone;
+        let nobody_left = summary.succeeded == 0 && summary.failures() == 0;
+        if nobody_left || summary.skipped > 0 || summary.failures() > budget {
+            Self::Failed
+        } else if summary.succeeded == there && !blemished {
+            Self::Succeeded
+        } else {
+            Self::FinishedWithFailures
         }
     }
 
@@ -244,8 +308,11 @@ impl RunStatus {
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Succeeded => 0,
+            Self::Refused => 6,
             Self::FinishedWithFailures => 7,
             Self::Failed => 8,
+            Self::RolledBack => 9,
+            Self::RollbackIncomplete => 10,
             Self::Interrupted => 130,
             Self::Terminated => 143,
         }
@@ -258,16 +325,18 @@ mod tests {
 
     #[test]
     fn the_status_follows_outcomes_and_budget() {
-        use Outcome::{Failed, Skipped, Succeeded, Unknown, Unreachable};
-        let status = |outcomes: &[Outcome], budget, stopped| {
-            RunStatus::of(&Summary::of(outcomes.iter().copied()), budget, stopped).exit_code()
+        use Outcome::{Failed, Gone, Skipped, Succeeded, Unknown, Unreachable};
+        let status = |outcomes: &[Outcome], budget, blemished| {
+            RunStatus::of(&Summary::of(outcomes.iter().copied()), budget, blemished).exit_code()
         };
-        assert_eq!(status(&[Succeeded, Succeeded], 0, None), 0);
-        assert_eq!(status(&[Succeeded, Failed], 1, None), 7);
-        assert_eq!(status(&[Succeeded, Unreachable, Unknown], 1, None), 8);
-        assert_eq!(status(&[Succeeded, Failed, Skipped], 1, None), 8);
-        assert_eq!(status(&[Failed], 0, Some(StopReason::Budget)), 8);
-        assert_eq!(status(&[Succeeded], 0, Some(StopReason::Interrupt)), 130);
-        assert_eq!(status(&[Succeeded], 0, Some(StopReason::Terminate)), 143);
+        assert_eq!(status(&[Succeeded, Succeeded], 0, false), 0);
+        assert_eq!(status(&[Succeeded, Gone], 0, false), 0);
+        assert_eq!(status(&[Succeeded, Succeeded], 0, true), 7);
+        assert_eq!(status(&[Succeeded, Failed], 1, false), 7);
+        assert_eq!(status(&[Succeeded, Unreachable, Unknown], 1, false), 8);
+        assert_eq!(status(&[Succeeded, Failed, Skipped], 1, false), 8);
+        assert_eq!(status(&[Failed], 1, false), 7);
+        assert_eq!(status(&[Gone], 0, false), 8, "of a fleet that is gone, nothing is deployed");
+        assert_eq!(status(&[], 0, false), 8);
     }
 }

@@ -1,0 +1,489 @@
+//! The strategy: in which steps a fleet is deployed to, as it is written.
+//!
+//! In a file a list of tables, `[{ hosts = 1 }, { soak = "5m", check = "errors" }, { hosts = "100%" }]`; there and on the
+//! command line also a text, `1, soak 5m check errors, 100%`, or a preset's name. How many hosts a step means is
+//! decided in `plan`, where the fleet is known.
+
+use std::{fmt, num::NonZeroUsize, str::FromStr, time::Duration};
+
+use schemars::JsonSchema;
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, SeqAccess, Visitor},
+};
+
+use super::duration::HumanDuration;
+
+/// How many hosts have been deployed to when a step is done, those of the steps before it included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(into = "String")]
+pub enum BatchSize {
+    /// So many.
+    Hosts(NonZeroUsize),
+    /// So many of a hundred, 1 to 100, rounded up.
+    Percent(u8),
+}
+
+impl BatchSize {
+    /// All of them.
+    pub const ALL: Self = Self::Percent(100);
+
+    /// How many of `fleet` hosts. Rounded up, at least one where there is one, and never more than there are.
+    pub fn of(self, fleet: usize) -> usize {
+        match self {
+            Self::Hosts(hosts) => hosts.get().min(fleet),
+            Self::Percent(percent) => (fleet * usize::from(percent)).div_ceil(100),
+        }
+    }
+}
+
+impl FromStr for BatchSize {
+    type Err = BadStep;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = || BadStep::Size(text.to_owned());
+        match text.strip_suffix('%') {
+            Some(percent) => match percent.trim_end().parse() {
+                Ok(percent @ 1..=100) => Ok(Self::Percent(percent)),
+                Ok(_) | Err(_) => Err(bad()),
+            },
+            None => text.parse().map(Self::Hosts).map_err(|_| bad()),
+        }
+    }
+}
+
+impl fmt::Display for BatchSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hosts(hosts) => write!(f, "{hosts}"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
+}
+
+impl From<BatchSize> for String {
+    fn from(size: BatchSize) -> Self {
+        size.to_string()
+    }
+}
+
+/// The name of a check, of one who approves, or of a part: one plain word.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+#[schemars(transparent)]
+pub struct Label(#[schemars(regex(pattern = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$"))] String);
+
+impl Label {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Label {
+    type Err = BadStep;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let good = !text.is_empty() && text.len() <= 64 && !text.starts_with(['.', '-']) && text.chars().all(allowed);
+        if good { Ok(Self(text.to_owned())) } else { Err(BadStep::Name(text.to_owned())) }
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Label {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        super::shapes::text(deserializer, "a name, as a string", str::parse)
+    }
+}
+
+/// One line of a strategy, taken apart into what is done one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Deploy until so many hosts have been deployed to.
+    Hosts(BatchSize),
+    /// Wait, and hold these checks all the time.
+    Soak {
+        /// How long.
+        time: Duration,
+        /// What is watched meanwhile.
+        checks: Vec<Label>,
+    },
+    /// Go on when these checks pass.
+    Check(Vec<Label>),
+    /// Go on when somebody approves.
+    Approve(Label),
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |checks: &[Label]| checks.iter().map(Label::as_str).collect::<Vec<_>>().join(" ");
+        match self {
+            Self::Hosts(size) => write!(f, "{size}"),
+            Self::Soak { time, checks } if checks.is_empty() => write!(f, "soak {}", HumanDuration::from(*time)),
+            Self::Soak { time, checks } => write!(f, "soak {} check {}", HumanDuration::from(*time), names(checks)),
+            Self::Check(checks) => write!(f, "check {}", names(checks)),
+            Self::Approve(who) => write!(f, "approve {who}"),
+        }
+    }
+}
+
+/// In which steps a fleet is deployed to. The last one of hosts is all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Strategy {
+    /// The steps, each with its place in what was written.
+    pub steps: Vec<Written>,
+    /// No more than this many hosts at once, whatever the target says.
+    pub concurrency: Option<NonZeroUsize>,
+}
+
+/// A step, and which item of the list it was written in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The step.
+    pub step: Step,
+    /// Counted from 0.
+    pub item: usize,
+}
+
+/// A strategy that has a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preset {
+    /// The name.
+    pub name: &'static str,
+    /// What it stands for.
+    pub steps: &'static str,
+    /// How many hosts at once.
+    at_once: Option<NonZeroUsize>,
+}
+
+/// Every preset.
+pub const PRESETS: [Preset; 4] = [
+    Preset { name: "all-at-once", steps: "100%", at_once: None },
+    Preset { name: "canary", steps: "1, 10%, 100%", at_once: None },
+    Preset { name: "one-at-a-time", steps: "100%", at_once: Some(NonZeroUsize::MIN) },
+    Preset { name: "half-at-a-time", steps: "50%, 100%", at_once: None },
+];
+
+impl Default for Strategy {
+    /// One stage of all.
+    fn default() -> Self {
+        Self { steps: vec![Written { step: Step::Hosts(BatchSize::ALL), item: 0 }], concurrency: None }
+    }
+}
+
+impl Strategy {
+    /// The strategy of these items, each of which may be several steps.
+    fn of(items: Vec<Vec<Step>>) -> Result<Self, BadStep> {
+        let number = |(item, steps): (usize, Vec<Step>)| steps.into_iter().map(move |step| Written { step, item });
+        let mut steps: Vec<Written> = items.into_iter().enumerate().flat_map(number).collect();
+        if steps.is_empty() {
+            return Err(BadStep::Empty);
+        }
+        let last = steps.iter().rev().find_map(|written| match written.step {
+            Step::Hosts(size) => Some(size),
+            Step::Soak { .. } | Step::Check(_) | Step::Approve(_) => None,
+        });
+        if last != Some(BatchSize::ALL) {
+            // Whoever names a canary only still wants the rest.
+            let item = steps.last().map_or(0, |written| written.item + 1);
+            steps.push(Written { step: Step::Hosts(BatchSize::ALL), item });
+        }
+        Ok(Self { steps, concurrency: None })
+    }
+
+    /// What makes no sense whatever the fleet, and in which item.
+    pub(super) fn problem(&self) -> Option<(usize, BadStep)> {
+        let mut before: Option<BatchSize> = None;
+        for Written { step, item } in &self.steps {
+            let Step::Hosts(size) = *step else { continue };
+            match (before, size) {
+                (Some(BatchSize::Hosts(last)), BatchSize::Hosts(now)) if now <= last => {
+                    return Some((*item, BadStep::Shrinks(last.to_string(), now.to_string())));
+                }
+                (Some(BatchSize::Percent(last)), BatchSize::Percent(now)) if now <= last => {
+                    return Some((*item, BadStep::Shrinks(format!("{last}%"), format!("{now}%"))));
+                }
+                // Which is more depends on the fleet.
+                (None | Some(BatchSize::Hosts(_) | BatchSize::Percent(_)), _) => before = Some(size),
+            }
+        }
+        None
+    }
+
+    /// Every check that is named, with the item that names it.
+    pub fn checks(&self) -> impl Iterator<Item = (&Label, usize)> {
+        self.steps.iter().flat_map(|Written { step, item }| {
+            let checks = match step {
+                Step::Soak { checks, .. } | Step::Check(checks) => checks.as_slice(),
+                Step::Hosts(_) | Step::Approve(_) => &[],
+            };
+            checks.iter().map(|check| (check, *item))
+        })
+    }
+}
+
+impl FromStr for Strategy {
+    type Err = BadStep;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(preset) = PRESETS.iter().find(|preset| preset.name == text.trim()) {
+            return Ok(Self { concurrency: preset.at_once, ..preset.steps.parse()? });
+        }
+        let strategy = Self::of(text.split(',').map(item).collect::<Result<_, _>>()?)?;
+        match strategy.problem() {
+            Some((_, bad)) => Err(bad),
+            None => Ok(strategy),
+        }
+    }
+}
+
+/// One item of the written-out form.
+fn item(text: &str) -> Result<Vec<Step>, BadStep> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let labels = |names: &[&str]| names.iter().map(|name| name.parse()).collect::<Result<Vec<Label>, _>>();
+    let bad = || BadStep::Item(text.trim().to_owned());
+    match &words[..] {
+        ["check", names @ ..] if !names.is_empty() => Ok(vec![Step::Check(labels(names)?)]),
+        ["soak", time] => Ok(vec![Step::Soak { time: duration(time)?, checks: Vec::new() }]),
+        ["soak", time, "check", names @ ..] if !names.is_empty() => {
+            Ok(vec![Step::Soak { time: duration(time)?, checks: labels(names)? }])
+        }
+        ["approve", who] => Ok(vec![Step::Approve(who.parse()?)]),
+        [size] if size.starts_with(|c: char| c.is_ascii_digit()) => Ok(vec![Step::Hosts(size.parse()?)]),
+        [] | [..] => Err(bad()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, BadStep> {
+    text.parse::<HumanDuration>().map(Into::into).map_err(|error| BadStep::Time(error.to_string()))
+}
+
+/// A step as a table: what it holds is done in this order.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StepTable {
+    /// Deploy until so many hosts have been deployed to: a number, or a percentage of all such as "10%".
+    #[schemars(with = "Option<super::schema::Batch>")]
+    hosts: Option<BatchSize>,
+    /// Then wait so long.
+    soak: Option<HumanDuration>,
+    /// Checks that must pass; with `soak`, all the time.
+    check: Option<OneOrMore>,
+    /// Then go on when somebody approves; the word names who is asked.
+    approve: Option<Label>,
+}
+
+/// The name of a check, or several.
+#[derive(Debug, JsonSchema)]
+#[schemars(with = "super::schema::Names")]
+pub(super) struct OneOrMore(Vec<Label>);
+
+impl StepTable {
+    fn steps(self) -> Result<Vec<Step>, BadStep> {
+        let Self { hosts, soak, check, approve } = self;
+        let checks = check.map(|names| names.0).unwrap_or_default();
+        let mut steps: Vec<Step> = hosts.map(Step::Hosts).into_iter().collect();
+        match soak {
+            Some(time) => steps.push(Step::Soak { time: time.into(), checks }),
+            None if !checks.is_empty() => steps.push(Step::Check(checks)),
+            None => {}
+        }
+        steps.extend(approve.map(Step::Approve));
+        if steps.is_empty() { Err(BadStep::Nothing) } else { Ok(steps) }
+    }
+}
+
+/// The steps of one item.
+struct Item(Vec<Step>);
+
+// Here and not where items are put together, so that a mistake has the place of the item.
+impl<'de> Deserialize<'de> for Item {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        StepTable::deserialize(deserializer)?.steps().map(Self).map_err(de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for BatchSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NumberOrPercent;
+
+        impl Visitor<'_> for NumberOrPercent {
+            type Value = BatchSize;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number of hosts, at least 1, or a percentage such as \"10%\"")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<BatchSize, E> {
+                text.parse().map_err(E::custom)
+            }
+
+            fn visit_i64<E: de::Error>(self, hosts: i64) -> Result<BatchSize, E> {
+                let size = usize::try_from(hosts).ok().and_then(NonZeroUsize::new);
+                size.map(BatchSize::Hosts).ok_or_else(|| E::invalid_value(de::Unexpected::Signed(hosts), &self))
+            }
+        }
+
+        deserializer.deserialize_any(NumberOrPercent)
+    }
+}
+
+impl<'de> Deserialize<'de> for OneOrMore {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+
+        impl<'de> Visitor<'de> for Names {
+            type Value = OneOrMore;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a check, or a list of names")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<OneOrMore, E> {
+                Ok(OneOrMore(vec![text.parse().map_err(E::custom)?]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<OneOrMore, A::Error> {
+                let mut listed = Vec::new();
+                while let Some(name) = names.next_element()? {
+                    listed.push(name);
+                }
+                if listed.is_empty() { Err(de::Error::custom(BadStep::Nothing)) } else { Ok(OneOrMore(listed)) }
+            }
+        }
+
+        deserializer.deserialize_any(Names)
+    }
+}
+
+impl<'de> Deserialize<'de> for Strategy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextOrList;
+
+        impl<'de> Visitor<'de> for TextOrList {
+            type Value = Strategy;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of steps such as [{ hosts = 1 }, { hosts = \"100%\" }], or a preset such as \"canary\"")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Strategy, E> {
+                text.parse().map_err(E::custom)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut tables: A) -> Result<Strategy, A::Error> {
+                let mut items = Vec::new();
+                while let Some(Item(steps)) = tables.next_element()? {
+                    items.push(steps);
+                }
+                Strategy::of(items).map_err(de::Error::custom)
+            }
+        }
+
+        deserializer.deserialize_any(TextOrList)
+    }
+}
+
+/// What is no strategy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadStep {
+    /// No number of hosts.
+    #[error("`{0}` is not a number of hosts: write 1 or more, or a percentage from 1% to 100%")]
+    Size(String),
+    /// No name.
+    #[error("`{0}` is not a name: use 1 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit")]
+    Name(String),
+    /// No duration.
+    #[error("{0}")]
+    Time(String),
+    /// No step.
+    #[error(
+        "`{0}` is not a step: write a number of hosts (1, 10%), `check NAME`, `soak TIME`, `soak TIME check NAME`, `approve NAME`, or a preset (all-at-once, canary, one-at-a-time, half-at-a-time)"
+    )]
+    Item(String),
+    /// A table without anything.
+    #[error("a step says what to do: hosts, soak, check or approve")]
+    Nothing,
+    /// No step at all.
+    #[error("there is no step: leave `steps` out for one stage of all hosts")]
+    Empty,
+    /// A step that adds nothing, whatever the fleet.
+    #[error("the steps shrink: `{1}` after `{0}` adds no host, for each step says how many hosts are done when it ends")]
+    Shrinks(String, String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> String {
+        match text.parse::<Strategy>() {
+            Ok(strategy) => {
+                strategy.steps.iter().map(|written| written.step.to_string()).collect::<Vec<_>>().join(", ")
+            }
+            Err(error) => format!("error: {error}"),
+        }
+    }
+
+    #[test]
+    fn a_strategy_is_read_and_ends_with_all() {
+        for text in ["1, check health, soak 5m, 10%, 100%", "soak 30s check errors more, approve ops, 100%", "100%"] {
+            assert_eq!(read(text), text);
+        }
+        assert_eq!(read("1"), "1, 100%");
+        assert_eq!(read("1, check health"), "1, check health, 100%");
+        assert_eq!(read("50, 10%"), "50, 10%, 100%", "which is more depends on the fleet");
+    }
+
+    #[test]
+    fn presets_are_strategies() {
+        assert_eq!(read("all-at-once"), "100%");
+        assert_eq!(read(" canary "), "1, 10%, 100%");
+        assert_eq!(read("half-at-a-time"), "50%, 100%");
+        let one = "one-at-a-time".parse::<Strategy>().expect("a preset");
+        assert_eq!(one.concurrency, NonZeroUsize::new(1));
+    }
+
+    #[test]
+    fn what_is_no_strategy_says_why() {
+        for (text, why) in [
+            ("", "not a step"),
+            ("1,,2", "not a step"),
+            ("0", "not a number of hosts"),
+            ("0%", "not a number"),
+            ("101%", "not a number"),
+            ("1.5", "not a number"),
+            ("-1", "not a step"),
+            ("10%, 5%", "shrink"),
+            ("3, 3", "shrink"),
+            ("100%, 100%", "shrink"),
+            ("check", "not a step"),
+            ("check a/b", "not a name"),
+            ("soak", "not a step"),
+            ("soak five", "not a duration"),
+            ("soak 5m health", "not a step"),
+            ("approve", "not a step"),
+            ("canari", "canary"),
+        ] {
+            assert!(read(text).starts_with("error: ") && read(text).contains(why), "{text}: {}", read(text));
+        }
+    }
+
+    #[test]
+    fn a_part_is_rounded_up_and_never_none_or_more_than_all() {
+        for fleet in 1..=250 {
+            for percent in 1..=100 {
+                let hosts = BatchSize::Percent(percent).of(fleet);
+                assert!((1..=fleet).contains(&hosts), "{percent}% of {fleet}");
+                assert!(hosts * 100 >= fleet * usize::from(percent) && (hosts - 1) * 100 < fleet * usize::from(percent));
+            }
+        }
+        assert_eq!(BatchSize::Percent(100).of(0), 0);
+        assert_eq!("7".parse::<BatchSize>().expect("a size").of(3), 3);
+    }
+}

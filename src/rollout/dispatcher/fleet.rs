@@ -1,0 +1,225 @@
+//! Where every host of a run stands, and how many stand where.
+
+use super::{super::outcome::Outcome, words::HostIndex};
+use crate::config::FailureLimit;
+
+/// Where a host stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Not begun with.
+    Waiting,
+    /// The hook before it runs.
+    Entering,
+    /// An attempt is under way.
+    Active(Attempt),
+    /// It waits at a barrier, of which there may be several.
+    Held {
+        attempt: Attempt,
+        /// Counted from 0.
+        barrier: usize,
+    },
+    /// It was not reached, or was lost, and the clouds are asked whether it is still there.
+    Doubtful {
+        outcome: Outcome,
+        attempt: u32,
+        /// Which answer of the clouds decides.
+        answer: u64,
+    },
+    /// The hook after it runs.
+    Leaving { outcome: Outcome },
+    /// It has its outcome.
+    Settled(Outcome),
+}
+
+/// An attempt on a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Attempt {
+    /// Counted from 1.
+    pub(super) number: u32,
+    /// What the one before came to, if there was one.
+    pub(super) before: Option<Outcome>,
+}
+
+/// A host of the run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Member {
+    pub(super) state: State,
+    /// A script was started there, or may have been.
+    pub(super) touched: bool,
+    /// The hook before it has run, so the hook after it has to.
+    pub(super) entered: bool,
+    /// Contact with its script is lost at the moment.
+    pub(super) lost: bool,
+    /// The clouds say that it is there no more.
+    pub(super) gone: bool,
+    /// How many barriers it has passed.
+    pub(super) passed: usize,
+    /// When it was settled, counted over all hosts.
+    pub(super) settled: usize,
+}
+
+/// How many hosts stand where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    working: usize,
+    held: usize,
+    doubtful: usize,
+    settled: usize,
+    failures: usize,
+    gone: usize,
+}
+
+/// All hosts of a run.
+#[derive(Debug)]
+pub(super) struct Fleet {
+    members: Vec<Member>,
+    counts: Counts,
+    settlements: usize,
+    limit: FailureLimit,
+    /// What the plan said: it never becomes more.
+    planned_budget: usize,
+}
+
+impl Fleet {
+    pub(super) fn new(hosts: usize, limit: FailureLimit) -> Self {
+        let mut fleet = Self {
+            members: Vec::new(),
+            counts: Counts::default(),
+            settlements: 0,
+            limit,
+            planned_budget: limit.of(hosts),
+        };
+        drop(fleet.join(hosts));
+        fleet
+    }
+
+    /// Adds hosts, and gives their places.
+    pub(super) fn join(&mut self, hosts: usize) -> impl Iterator<Item = HostIndex> + use<> {
+        let first = self.members.len();
+        let member = Member {
+            state: State::Waiting,
+            touched: false,
+            entered: false,
+            lost: false,
+            gone: false,
+            passed: 0,
+            settled: 0,
+        };
+        self.members.resize(first + hosts, member);
+        (first..first + hosts).map(HostIndex)
+    }
+
+    pub(super) fn get(&self, host: HostIndex) -> Option<&Member> {
+        self.members.get(host.0)
+    }
+
+    pub(super) fn state(&self, host: HostIndex) -> Option<State> {
+        self.get(host).map(|member| member.state)
+    }
+
+    /// Lets something about a host change, but not where it stands.
+    pub(super) fn note(&mut self, host: HostIndex, change: impl FnOnce(&mut Member)) {
+        if let Some(member) = self.members.get_mut(host.0) {
+            let state = member.state;
+            change(member);
+            member.state = state;
+        }
+    }
+
+    /// Moves a host to where it stands now.
+    pub(super) fn set(&mut self, host: HostIndex, state: State) {
+        let Some(member) = self.members.get_mut(host.0) else { return };
+        count(&mut self.counts, member.state, |count| *count -= 1);
+        count(&mut self.counts, state, |count| *count += 1);
+        if let (State::Settled(_), false) = (state, matches!(member.state, State::Settled(_))) {
+            self.settlements += 1;
+            member.settled = self.settlements;
+        }
+        member.state = state;
+    }
+
+    pub(super) fn hosts(&self) -> impl DoubleEndedIterator<Item = (HostIndex, &Member)> {
+        self.members.iter().enumerate().map(|(place, member)| (HostIndex(place), member))
+    }
+
+    /// What each settled host came to.
+    pub(super) fn outcomes(&self) -> impl Iterator<Item = Outcome> {
+        self.members.iter().filter_map(|member| match member.state {
+            State::Settled(outcome) => Some(outcome),
+            State::Waiting
+            | State::Entering
+            | State::Active(_)
+            | State::Held { .. }
+            | State::Doubtful { .. }
+            | State::Leaving { .. } => None,
+        })
+    }
+
+    /// Hosts that take a place of those that are worked on at once. One in doubt still does: it may have to be tried again.
+    pub(super) fn working(&self) -> usize {
+        self.counts.working
+    }
+
+    /// Hosts that were begun with and have no outcome yet.
+    pub(super) fn in_flight(&self) -> usize {
+        self.counts.working + self.counts.held
+    }
+
+    /// Hosts that count against the budget.
+    pub(super) fn failures(&self) -> usize {
+        self.counts.failures
+    }
+
+    /// Hosts that will count against the budget, unless the clouds say that they are gone.
+    pub(super) fn feared(&self) -> usize {
+        self.counts.failures + self.counts.doubtful
+    }
+
+    /// How many hosts may fail. A host that is gone is no part of the whole any more, and late hosts add nothing.
+    pub(super) fn budget(&self) -> usize {
+        self.limit.of(self.members.len() - self.counts.gone).min(self.planned_budget)
+    }
+
+    /// Touched hosts, the last settled one first.
+    pub(super) fn touched(&self) -> Vec<HostIndex> {
+        let mut touched: Vec<_> = self.hosts().filter(|(_, member)| is_to_be_undone(member)).collect();
+        touched.sort_by_key(|(_, member)| std::cmp::Reverse(member.settled));
+        touched.into_iter().map(|(host, _)| host).collect()
+    }
+}
+
+/// Only a host on which something was started has anything to undo, and one that is gone has nobody to do it.
+fn is_to_be_undone(member: &Member) -> bool {
+    match member.state {
+        State::Settled(Outcome::Succeeded | Outcome::Failed | Outcome::Unknown) => member.touched,
+        // Not these: what was touched and cannot be reached any more is unknown.
+        State::Settled(Outcome::Unreachable | Outcome::Skipped | Outcome::Gone) => false,
+        State::Waiting
+        | State::Entering
+        | State::Active(_)
+        | State::Held { .. }
+        | State::Doubtful { .. }
+        | State::Leaving { .. } => false,
+    }
+}
+
+fn count(counts: &mut Counts, state: State, change: impl Fn(&mut usize)) {
+    match state {
+        State::Waiting => {}
+        State::Entering | State::Active(_) | State::Leaving { .. } => change(&mut counts.working),
+        State::Held { .. } => change(&mut counts.held),
+        State::Doubtful { .. } => {
+            change(&mut counts.working);
+            change(&mut counts.doubtful);
+        }
+        State::Settled(outcome) => {
+            change(&mut counts.settled);
+            if outcome.counts() {
+                change(&mut counts.failures);
+            }
+            if outcome == Outcome::Gone {
+                change(&mut counts.gone);
+            }
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! What an input means for a host, and which host is next.
+
+use std::time::Duration;
+
+use super::{
+    AskAgain, AttemptEnd, Command, Dispatcher, HookEnd, HostIndex, Position, StepIndex, Urgency, back_off,
+    fleet::{Attempt, State},
+    wave::Wave,
+};
+use crate::rollout::outcome::{Outcome, StopReason};
+
+impl Dispatcher {
+    /// An attempt came to its end.
+    pub(super) fn ended(&mut self, host: HostIndex, end: AttemptEnd, touched: bool, commands: &mut Vec<Command>) {
+        let (Some(State::Active(attempt)) | Some(State::Held { attempt, .. })) = self.fleet.state(host) else {
+            debug_assert!(false, "an attempt ended on {host:?}, where none was under way");
+            return;
+        };
+        self.fleet.note(host, |member| {
+            member.touched |= touched;
+            member.lost = false;
+        });
+        let outcome = match end {
+            AttemptEnd::Final(outcome) => outcome,
+            AttemptEnd::Retryable(outcome) if self.may_retry(host, attempt.number) => {
+                self.start_again(host, attempt.number, outcome, commands);
+                return;
+            }
+            AttemptEnd::Retryable(outcome) => outcome,
+            AttemptEnd::NotStarted => attempt.before.unwrap_or(Outcome::Skipped),
+        };
+        match outcome {
+            Outcome::Succeeded => self.wave.widen(self.rules.concurrency.get()),
+            Outcome::Unreachable | Outcome::Unknown if self.may_ask() && !self.is_gone(host) => {
+                let answer = self.ask(commands);
+                self.fleet.set(host, State::Doubtful { outcome, attempt: attempt.number, answer });
+                return;
+            }
+            Outcome::Failed | Outcome::Unreachable | Outcome::Unknown | Outcome::Skipped | Outcome::Gone => {}
+        }
+        self.leave(host, outcome, commands);
+    }
+
+    fn may_retry(&self, host: HostIndex, attempt: u32) -> bool {
+        self.stopped.is_none() && attempt <= self.rules.retries && !self.is_gone(host)
+    }
+
+    /// True while it makes sense to ask the clouds whether a host is still there: whoever wants the run to end does not
+    /// want to wait for them.
+    fn may_ask(&self) -> bool {
+        self.urgency == Urgency::Run && self.rules.ask_again != AskAgain::Never
+    }
+
+    fn is_gone(&self, host: HostIndex) -> bool {
+        self.fleet.get(host).is_some_and(|member| member.gone)
+    }
+
+    pub(super) fn start_again(&mut self, host: HostIndex, attempt: u32, before: Outcome, commands: &mut Vec<Command>) {
+        let next = attempt + 1;
+        self.fleet.set(host, State::Active(Attempt { number: next, before: Some(before) }));
+        commands.push(Command::Start { host, attempt: next, after: back_off(host, attempt) });
+    }
+
+    /// Whether an unreachable host that has moved may be tried at its new address.
+    pub(super) fn may_follow(&self, host: HostIndex, attempt: u32, outcome: Outcome) -> bool {
+        outcome == Outcome::Unreachable && self.may_retry(host, attempt)
+    }
+
+    /// A host waits at a barrier.
+    pub(super) fn reached(&mut self, host: HostIndex) {
+        let Some(State::Active(attempt)) = self.fleet.state(host) else { return };
+        let barrier = self.fleet.get(host).map_or(0, |member| member.passed);
+        self.fleet.note(host, |member| member.touched = true);
+        self.fleet.set(host, State::Held { attempt, barrier });
+        self.wave.widen(self.rules.concurrency.get());
+    }
+
+    /// Contact with a running script is lost: the clouds know whether the host is still there.
+    pub(super) fn in_doubt(&mut self, host: HostIndex, commands: &mut Vec<Command>) {
+        match self.fleet.state(host) {
+            Some(State::Active(_) | State::Held { .. }) if self.may_ask() => {
+                self.fleet.note(host, |member| member.lost = true);
+                if self.is_gone(host) {
+                    commands.push(Command::Abandon { host });
+                } else {
+                    self.ask(commands);
+                }
+            }
+            // It has come to its end meanwhile, or nobody wants to know.
+            Some(
+                State::Active(_)
+                | State::Held { .. }
+                | State::Waiting
+                | State::Entering
+                | State::Doubtful { .. }
+                | State::Leaving { .. }
+                | State::Settled(_),
+            )
+            | None => {}
+        }
+    }
+
+    /// The hook before or after a host came to its end.
+    pub(super) fn host_hook_ended(&mut self, host: HostIndex, end: HookEnd, commands: &mut Vec<Command>) {
+        match (self.fleet.state(host), end) {
+            (Some(State::Entering), HookEnd::Succeeded) => {
+                self.fleet.note(host, |member| member.entered = true);
+                if self.stopped.is_some() {
+                    self.leave(host, Outcome::Skipped, commands);
+                } else if self.is_gone(host) {
+                    self.leave(host, Outcome::Gone, commands);
+                } else {
+                    self.start(host, commands);
+                }
+            }
+            (Some(State::Entering), HookEnd::Failed) => self.settle(host, Outcome::Unreachable, commands),
+            (Some(State::Leaving { outcome: Outcome::Succeeded }), HookEnd::Failed) => {
+                self.settle(host, Outcome::Failed, commands);
+            }
+            (Some(State::Leaving { outcome }), HookEnd::Succeeded | HookEnd::Failed) => {
+                self.settle(host, outcome, commands);
+            }
+            (
+                Some(
+                    State::Waiting
+                    | State::Active(_)
+                    | State::Held { .. }
+                    | State::Doubtful { .. }
+                    | State::Settled(_),
+                )
+                | None,
+                HookEnd::Succeeded | HookEnd::Failed,
+            ) => debug_assert!(false, "a hook ended on {host:?}, where none ran"),
+        }
+    }
+
+    /// A host that had succeeded is not well after all.
+    pub(super) fn check_failed(&mut self, host: HostIndex, commands: &mut Vec<Command>) {
+        if self.fleet.state(host) == Some(State::Settled(Outcome::Succeeded)) {
+            self.settle(host, Outcome::Failed, commands);
+            if let Some(stage) = self.stages.iter().position(|hosts| hosts.contains(&host)) {
+                self.judge_stage(stage, commands);
+            }
+        }
+    }
+
+    /// The host came to this: the hook after it is next, where one belongs to the hook before it.
+    pub(super) fn leave(&mut self, host: HostIndex, outcome: Outcome, commands: &mut Vec<Command>) {
+        if self.rules.hooks.after_host && self.fleet.get(host).is_some_and(|member| member.entered) {
+            self.fleet.set(host, State::Leaving { outcome });
+            commands.push(Command::AfterHost { host, outcome });
+        } else {
+            self.settle(host, outcome, commands);
+        }
+    }
+
+    pub(super) fn settle(&mut self, host: HostIndex, outcome: Outcome, commands: &mut Vec<Command>) {
+        let outcome = if self.is_gone(host) { outcome.when_gone() } else { outcome };
+        self.fleet.set(host, State::Settled(outcome));
+        commands.push(Command::Settle { host, outcome });
+        self.judge(commands);
+    }
+
+    /// Stops when more hosts have failed than may.
+    pub(super) fn judge(&mut self, commands: &mut Vec<Command>) {
+        if self.stopped.is_none() && self.fleet.failures() > self.fleet.budget() {
+            self.halt(StopReason::Budget, commands);
+        }
+    }
+
+    /// Stops when every host of a stage has failed: whatever the budget, that is no accident.
+    fn judge_stage(&mut self, stage: usize, commands: &mut Vec<Command>) {
+        if self.stopped.is_some() || !self.rules.stage_must_succeed {
+            return;
+        }
+        let outcomes = || {
+            self.stages[stage].iter().filter_map(|host| match self.fleet.state(*host) {
+                Some(State::Settled(outcome)) => Some(outcome),
+                Some(
+                    State::Waiting
+                    | State::Entering
+                    | State::Active(_)
+                    | State::Held { .. }
+                    | State::Doubtful { .. }
+                    | State::Leaving { .. },
+                )
+                | None => None,
+            })
+        };
+        let all_failed = outcomes().any(Outcome::counts) && !outcomes().any(|outcome| outcome == Outcome::Succeeded);
+        if all_failed {
+            self.halt(StopReason::StageFailed, commands);
+        }
+    }
+
+    /// No host that waits is begun with any more.
+    pub(super) fn skip_waiting(&mut self, commands: &mut Vec<Command>) {
+        self.wave.clear_waiting();
+        let waiting: Vec<_> =
+            self.fleet.hosts().filter(|(_, member)| member.state == State::Waiting).map(|(host, _)| host).collect();
+        for host in waiting {
+            self.settle(host, Outcome::Skipped, commands);
+        }
+    }
+
+    pub(super) fn has_waiting(&self, step: StepIndex) -> bool {
+        self.stages[self.stage_of(step).0].iter().any(|host| self.fleet.state(*host) == Some(State::Waiting))
+    }
+
+    /// How many hosts a stage or a part begins with.
+    fn first_window(&self) -> usize {
+        if self.rules.slow_start { 1 } else { self.rules.concurrency.get() }
+    }
+
+    /// The hosts that go through a stage together: all of it, but where there are barriers no more than may be in flight.
+    pub(super) fn begin_wave(&mut self, step: StepIndex) {
+        let stage = &self.stages[self.stage_of(step).0];
+        let waiting = stage.iter().copied().filter(|host| self.fleet.state(*host) == Some(State::Waiting));
+        let most = match self.rules.barriers {
+            0 => usize::MAX,
+            _ => self.rules.worst_case.saturating_sub(self.fleet.failures()).max(1),
+        };
+        self.wave = Wave::new(waiting.take(most).collect(), self.first_window());
+    }
+
+    /// Works on the hosts of a stage; gives what is next when all of them have their outcome.
+    pub(super) fn work(&mut self, step: StepIndex, commands: &mut Vec<Command>) -> Option<Position> {
+        if self.rules.barriers > 0 {
+            self.wave.open_barrier(&self.fleet, self.first_window());
+        }
+        self.fill(commands);
+        if !self.wave.is_over(&self.fleet) {
+            // The run may have stopped just now.
+            return (self.at != Position::Stage(step)).then_some(self.at);
+        }
+        self.judge_stage(self.stage_of(step).0, commands);
+        if self.at != Position::Stage(step) {
+            return Some(self.at);
+        }
+        if self.has_waiting(step) {
+            self.begin_wave(step);
+            return Some(Position::Stage(step));
+        }
+        Some(Position::AfterStage(step))
+    }
+
+    fn fill(&mut self, commands: &mut Vec<Command>) {
+        while self.stopped.is_none() && self.fleet.working() < self.wave.window() {
+            if let Some(host) = self.wave.next_released() {
+                if let Some(State::Held { attempt, .. }) = self.fleet.state(host) {
+                    self.fleet.note(host, |member| member.passed += 1);
+                    self.fleet.set(host, State::Active(attempt));
+                    commands.push(Command::Release { host });
+                }
+                continue;
+            }
+            let room = self.fleet.failures() + self.fleet.in_flight() < self.rules.worst_case
+                && self.fleet.feared() <= self.fleet.budget();
+            if !room {
+                break;
+            }
+            let Some(host) = self.wave.next_waiting() else { break };
+            self.contacted = true;
+            if self.rules.hooks.before_host {
+                self.fleet.set(host, State::Entering);
+                commands.push(Command::BeforeHost { host });
+            } else {
+                self.fleet.note(host, |member| member.entered = true);
+                self.start(host, commands);
+            }
+        }
+        if self.stopped.is_none() && self.wave.has_waiting() && self.fleet.in_flight() == 0 {
+            // As many have failed as the plan said can: late hosts make that no more.
+            self.halt(StopReason::Budget, commands);
+        }
+    }
+
+    fn start(&mut self, host: HostIndex, commands: &mut Vec<Command>) {
+        self.fleet.set(host, State::Active(Attempt { number: 1, before: None }));
+        commands.push(Command::Start { host, attempt: 1, after: Duration::ZERO });
+    }
+}

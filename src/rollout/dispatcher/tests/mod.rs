@@ -1,0 +1,55 @@
+mod histories;
+mod stories;
+
+use std::num::NonZeroUsize;
+
+use super::*;
+use crate::{
+    config::FailureLimit,
+    rollout::outcome::{Outcome, UndoOutcome},
+};
+
+/// Rules for one stage of so many hosts, and nothing else.
+fn rules(hosts: usize, concurrency: usize, max_failures: usize) -> Rules {
+    Rules {
+        steps: vec![StepKind::Stage { hosts }],
+        concurrency: NonZeroUsize::new(concurrency).expect("positive"),
+        slow_start: false,
+        max_failures: FailureLimit::Hosts(max_failures),
+        stage_must_succeed: true,
+        worst_case: hosts.min(max_failures + concurrency),
+        retries: 0,
+        barriers: 0,
+        on_stop: OnStop::Finish,
+        on_failure: OnFailure::Stop,
+        ask_again: AskAgain::Never,
+        hooks: Hooks::default(),
+    }
+}
+
+fn started(commands: &[Command]) -> Vec<(usize, u32)> {
+    let start = |command: &Command| match command {
+        Command::Start { host, attempt, .. } => Some((host.0, *attempt)),
+        _ => None,
+    };
+    commands.iter().filter_map(start).collect()
+}
+
+fn ended(host: usize, end: AttemptEnd) -> Input {
+    let touched = match end {
+        AttemptEnd::Final(outcome) | AttemptEnd::Retryable(outcome) => outcome != Outcome::Unreachable,
+        AttemptEnd::NotStarted => false,
+    };
+    Input::Ended { host: HostIndex(host), end, touched }
+}
+
+fn came_to(host: usize, outcome: Outcome) -> Input {
+    ended(host, AttemptEnd::Final(outcome))
+}
+
+fn finish(commands: &[Command]) -> Option<(RunStatus, Summary)> {
+    match commands.last() {
+        Some(Command::Finish { status, summary }) => Some((*status, *summary)),
+        _ => None,
+    }
+}
