@@ -14,7 +14,7 @@
 //!                                  <--both---   started
 //!                                  <--stdout--  the script's stdout, as it comes
 //!                                  <--stderr--  the script's stderr, as it comes
-//! T 10 | K | end of input           --stdin-->  TERM, grace, KILL to the script's group
+//! T 10 | I 10 | K | end of input    --stdin-->  TERM, grace, KILL to the script's group
 //!                                  <--both---   end
 //! ```
 //!

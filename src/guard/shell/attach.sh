@@ -37,6 +37,9 @@ attach() {
     sleep $tick
   done
   mark=$p_guard.$p_gbirth
+  birth $$
+  own="$$ $b"
+  record "$dir/attached" "$own" || recall "$dir/attached" own
   head -c "$size" >/dev/null
   previous=-
   recall "$dir/previous" previous
@@ -63,7 +66,13 @@ follow() {
       sleep 1
       [ -e "$dir/end" ] || break
     fi
+    # Who attaches later has given up the connection that we hold, though this host may not know it yet.
+    e=$own
+    recall "$dir/attached" e
+    [ "$e" = "$own" ] || echo gone
     sleep $tick
+    # It stops reading when there is nobody to follow it for.
+    echo tick || break
   done
   echo "end unknown $a"
 }

@@ -12,9 +12,9 @@ patience() {
 lifeline() {
   while read -r word a; do
     case $word in
-      T)
+      T | I)
         case $a in '' | *[!0123456789]* | ??????????*) a=$grace ;; esac
-        echo stop
+        case $word in T) echo stop ;; I) echo idle ;; esac
         patience "$a" &
         echo "keeper $!"
         ;;
@@ -25,10 +25,13 @@ lifeline() {
         ;;
     esac
   done <&3
-  if [ "$lost" = kill ]; then
-    echo lost
-    patience "$grace"
-  fi
+  case $lost$attached in
+    kill*)
+      echo lost
+      patience "$grace"
+      ;;
+    finish1) echo gone ;;
+  esac
 }
 watch_clock() {
   # `wait` is left at once when the trap fires, so that no long sleep stays behind.

@@ -8,7 +8,7 @@ blame() {
 
 supervise() {
   trap '' HUP INT TERM PIPE
-  cause=none status='' keepers='' pump='' group=''
+  cause=none status='' keepers='' pump='' group='' gone=''
   while read -r word a b; do
     case $word in
       keeper) keepers="$keepers $a" ;;
@@ -29,7 +29,7 @@ supervise() {
         # We may have been cut off while it was starting.
         [ "$cause" = none ] || strike TERM
         ;;
-      stop | lost | timeout)
+      stop | idle | lost | timeout)
         [ "$cause" = none ] && blame "$word"
         strike TERM
         ;;
@@ -39,8 +39,11 @@ supervise() {
         ;;
       grace) [ "$cause" = none ] || strike KILL ;;
       end) [ "$status" ] || status="$a $b" ;;
+      gone) gone=1 ;;
       giveup | full | untold) break ;;
     esac
+    # Nobody hears us, and nobody told us to end the script: the guard that started it sees to the rest.
+    [ "$gone$cause" = 1none ] && [ "$group" ] && break
     # The end of one that was killed is the end of its whole group; what a script leaves behind by itself is its own affair.
     # So is the end of one whose end nobody saw, but for what its leader leaves behind.
     case $status/$cause/$attached in
@@ -52,6 +55,10 @@ supervise() {
   done
   # shellcheck disable=SC2086
   kill -s TERM $keepers
+  if [ "$gone$cause" = 1none ]; then
+    kill -s USR1 "$pump"
+    exit
+  fi
   if [ -z "$group" ]; then
     [ "$attached" ] || rm -rf "$dir"
     case $word in
