@@ -201,8 +201,8 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
             InventoryError::TwoAddresses { .. } => {
                 one("two listed hosts share a name (give each its own), or the machine moved just now (try again)")
             }
-            InventoryError::SharedAddress { .. } => one(
-                "they are one machine found twice (exclude one), or in networks that overlap (reach one by another kind of `address`, or deploy to them apart)",
+            InventoryError::Shared { .. } => one(
+                "they are one machine found twice (exclude one), or in networks that overlap (reach one by another kind of `address` or by a `proxy_command` that names `{id}`, or deploy to them apart)",
             ),
             InventoryError::TooFew { found: 0, .. } => one(
                 "no host was touched; is a tag misspelt, does another region or account have them, are they stopped, or left out by `exclude`?",

@@ -120,8 +120,7 @@ pub enum Cause {
     Timeout,
     /// Contact was lost, and the request asked for a kill then.
     Lost,
-    /// It was silent for too long, so it was sent a [`Lifeline::Terminate`](super::Lifeline::Terminate). No guard says
-    /// this, for none knows why it was sent one; who sent it does.
+    /// [`Lifeline::Idle`](super::Lifeline::Idle).
     Idle,
 }
 
@@ -248,6 +247,7 @@ fn trailer(words: &str) -> Option<Trailer> {
     let cause = match cause {
         "none" => Cause::None,
         "stop" => Cause::Stop,
+        "idle" => Cause::Idle,
         "kill" => Cause::Kill,
         "timeout" => Cause::Timeout,
         "lost" => Cause::Lost,

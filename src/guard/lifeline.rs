@@ -11,6 +11,11 @@ pub enum Lifeline {
         /// How long the script may tidy up.
         grace: Duration,
     },
+    /// The same, because the script was silent for too long: the guard records that as the cause.
+    Idle {
+        /// How long the script may tidy up.
+        grace: Duration,
+    },
     /// KILL to the script's group, now.
     Kill,
 }
@@ -20,6 +25,7 @@ impl Lifeline {
     pub fn encode(self) -> Vec<u8> {
         match self {
             Self::Terminate { grace } => format!("T {}\n", whole_seconds(grace)).into_bytes(),
+            Self::Idle { grace } => format!("I {}\n", whole_seconds(grace)).into_bytes(),
             Self::Kill => b"K\n".to_vec(),
         }
     }
@@ -45,6 +51,7 @@ mod tests {
         assert_eq!(line(Duration::from_secs(7)), b"T 7\n");
         assert_eq!(line(Duration::ZERO), b"T 0\n");
         assert_eq!(line(Duration::MAX), b"T 315360000\n");
+        assert_eq!(Lifeline::Idle { grace: Duration::from_secs(7) }.encode(), b"I 7\n");
         assert_eq!(Lifeline::Kill.encode(), b"K\n");
     }
 }

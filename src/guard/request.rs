@@ -5,8 +5,13 @@
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use super::{
-    INPUT, VERSION, escape::escape, input::Input, lifeline::whole_seconds, nonce::Nonce, program::Program,
-    program_text, stripped,
+    VERSION,
+    escape::escape,
+    input::Input,
+    lifeline::whole_seconds,
+    nonce::Nonce,
+    program::Program,
+    text::{INPUT, program_text, stripped},
 };
 
 /// One start of a script on one host.

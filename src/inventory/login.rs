@@ -7,7 +7,7 @@ use provider_core::{DirectAddress, Instance};
 use wildmatch::WildMatch;
 
 use super::host::{Host, HostId};
-use crate::config::{Place, PortFrom, ProxyCommand, Ssh, Unfillable, UserFrom, Way, is_login};
+use crate::config::{Place, PortFrom, ProxyCommand, Ssh, Unfillable, UserFrom, is_login};
 
 /// The port that a host without one is most likely reached by.
 pub(super) const SSH_PORT: u16 = 22;
@@ -129,16 +129,6 @@ fn resource_group(id: &str) -> Option<&str> {
     let mut words = id.split('/');
     words.find(|word| word.eq_ignore_ascii_case("resourceGroups"))?;
     words.next()
-}
-
-/// Hosts whose command cannot be made.
-pub(super) fn bad_commands(hosts: &[Host], ssh: &Ssh) -> Vec<BadWay> {
-    let Way::Command(command) = &ssh.way else { return Vec::new() };
-    let problem = |host: &Host| {
-        let problem = WayProblem::Command(proxy_command(command, host).err()?);
-        Some(BadWay { host: host.id.clone(), name: host.instance.name.clone(), problem })
-    };
-    hosts.iter().filter_map(problem).collect()
 }
 
 #[cfg(test)]

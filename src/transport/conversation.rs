@@ -16,7 +16,7 @@ use super::{
     Job, Lost, OutputSink, RemoteExit, Stop, Stream,
     listener::{Heard, Listener},
 };
-use crate::guard::{Cause, EncodedRequest, Input, Lifeline};
+use crate::guard::{EncodedRequest, Input, Lifeline};
 
 /// How long a host may take none of what it is sent, how long its guard may take to be ready, and then
 /// how long to start the script. What it says meanwhile does not count: a login shell that talks on and on would never be given up.
@@ -86,7 +86,7 @@ pub(super) struct Conversation<'a> {
     wish: Stop,
     /// What the host was told.
     told: Stop,
-    /// It was told so because the script was silent.
+    /// The script was silent for too long: that is why.
     silent: bool,
     /// When the script last gave a sign of life or, before it starts, the host last took some of the
     /// request.
@@ -126,18 +126,7 @@ impl<'a> Conversation<'a> {
             Some(RemoteExit::Ended(_)) => self.listener.stderr_ended || !self.open.stderr,
         };
         let over = complete || self.given_up.is_some() || !(self.open.stdout || self.open.stderr);
-        over.then(|| self.listener.exit.clone().map_or_else(|| Err(self.broken_off()), |exit| Ok(self.explained(exit))))
-    }
-
-    /// The guard knows that it was told to end the script, but not why.
-    fn explained(&self, mut exit: RemoteExit) -> RemoteExit {
-        if let RemoteExit::Ended(trailer) = &mut exit
-            && self.silent
-            && trailer.cause == Cause::Stop
-        {
-            trailer.cause = Cause::Idle;
-        }
-        exit
+        over.then(|| self.listener.exit.clone().ok_or_else(|| self.broken_off()))
     }
 
     fn broken_off(&self) -> BrokenOff {
@@ -285,6 +274,7 @@ impl<'a> Conversation<'a> {
         }
         let line = match self.wish {
             Stop::No => return,
+            Stop::Terminate if self.silent => Lifeline::Idle { grace: self.job.request.grace },
             Stop::Terminate => Lifeline::Terminate { grace: self.job.request.grace },
             Stop::Kill => Lifeline::Kill,
         };

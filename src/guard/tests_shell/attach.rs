@@ -1,17 +1,21 @@
 //! The same attempt sent again: nothing is run twice, and the true end is told.
 
-use std::{fs, time::Duration};
+use std::{fs, process::Child, time::Duration};
 
 use super::{
     host::{Host, Running, Shell, await_that, deploy, recorded_group, whole},
     on_every_shell,
 };
-use crate::guard::{Cause, GroupState, Lifeline, Nonce, Offsets, OnLost, Refusal, ScriptStatus};
+use crate::guard::{Cause, Control, GroupState, GuardRequest, Lifeline, Nonce, Offsets, OnLost, Refusal, ScriptStatus};
 
 on_every_shell!(
     a_finished_attempt_is_told_again,
     a_running_attempt_is_followed_to_its_end,
     an_attached_client_can_stop_the_script,
+    attached_guards_that_are_cut_off_leave_nothing_behind,
+    a_later_attach_ends_the_earlier_one,
+    what_an_attached_client_asked_for_is_done_when_it_is_cut_off,
+    an_attached_guard_that_is_cut_off_kills_where_that_is_asked_for,
     an_attempt_that_never_started_says_so,
     what_was_never_started_cannot_start_later,
     a_guard_that_waits_for_the_rest_of_its_script_is_ended,
@@ -59,22 +63,94 @@ fn a_running_attempt_is_followed_to_its_end(shell: Shell) {
 }
 
 fn an_attached_client_can_stop_the_script(shell: Shell) {
-    let host = Host::new(shell);
-    let mut request = deploy("trap '' TERM; echo first; sleep 300");
+    let grace = Duration::from_secs(1);
+    for (word, cause) in [(Lifeline::Terminate { grace }, Cause::Stop), (Lifeline::Idle { grace }, Cause::Idle)] {
+        let host = Host::new(shell);
+        let (request, mut guard) = cut_off(&host, "trap '' TERM; echo ready; sleep 300");
+        let mut attached = host.start(&request.attach(Offsets::default()));
+        attached.until_printed("ready\n").send(word);
+        let seen = attached.finish();
+        assert_eq!(seen.trailer().status.to_string(), "killed by KILL");
+        assert_eq!((seen.trailer().cause, seen.trailer().group), (cause, GroupState::Gone));
+        guard.wait().unwrap();
+        host.await_silence();
+        assert_eq!(host.finish(&request).trailer().cause, cause, "the guard that started it knows, too");
+    }
+}
+
+/// A script that goes on though contact was lost, its request, and the guard that started it.
+fn cut_off(host: &Host, script: &str) -> (GuardRequest, Child) {
+    let mut request = deploy(script);
     request.on_lost = OnLost::Finish;
     let mut running = host.start(&request);
-    running.until_printed("first\n");
-    let mut guard = running.cut();
+    running.until_printed("ready\n");
+    (request, running.cut())
+}
 
-    let mut attached = host.start(&request.attach(Offsets::default()));
-    attached.until_printed("first\n").send(Lifeline::Terminate { grace: Duration::from_secs(1) });
-    let seen = attached.finish();
-    assert_eq!(seen.trailer().status.to_string(), "killed by KILL");
-    assert_eq!((seen.trailer().cause, seen.trailer().group), (Cause::Stop, GroupState::Gone));
+const UNTIL_GO: &str = "echo ready; until [ -e go ]; do sleep 0.01; done; exit 3";
+
+fn attached_guards_that_are_cut_off_leave_nothing_behind(shell: Shell) {
+    let host = Host::new(shell);
+    let (request, mut guard) = cut_off(&host, UNTIL_GO);
+    let shells = || host.processes().iter().filter(|it| it.contains(" sh -c ")).count();
+    let before = shells();
+    assert!(before > 0, "the guard that started the script is there");
+    let mut cut: Vec<Child> = (0..20)
+        .map(|_| {
+            let mut attached = host.start(&request.attach(Offsets::default()));
+            attached.until_printed("ready\n");
+            attached.cut()
+        })
+        .collect();
+    await_that("only the guard that started the script is left", || {
+        let now = shells();
+        if now <= before { Ok(()) } else { Err(format!("{now} shells, and {before} before")) }
+    });
+    fs::write(host.home.path().join("go"), "").unwrap();
+    cut.iter_mut().chain([&mut guard]).for_each(|it| drop(it.wait().unwrap()));
+    host.await_silence();
+    assert_eq!(host.status(&request), ScriptStatus::Exited(3));
+}
+
+/// The earlier one's connection is dead, and its host does not know.
+fn a_later_attach_ends_the_earlier_one(shell: Shell) {
+    let host = Host::new(shell);
+    let (request, mut guard) = cut_off(&host, UNTIL_GO);
+    let mut earlier = host.start(&request.attach(Offsets::default()));
+    earlier.until_printed("ready\n");
+    let mut later = host.start(&request.attach(Offsets::default()));
+    later.until_printed("ready\n");
+    let [Control::Started { .. }] = &earlier.finish().controls[..] else { panic!("it says no end, for there is none") };
+    fs::write(host.home.path().join("go"), "").unwrap();
+    assert_eq!(later.finish().trailer().status, ScriptStatus::Exited(3));
     guard.wait().unwrap();
     host.await_silence();
-    let told = host.finish(&request);
-    assert_eq!(told.trailer().cause, Cause::Stop);
+}
+
+/// Here a KILL after the grace, of which the guard that started the script knows nothing.
+fn what_an_attached_client_asked_for_is_done_when_it_is_cut_off(shell: Shell) {
+    let host = Host::new(shell);
+    let (request, mut guard) = cut_off(&host, "trap 'echo struck' TERM; echo ready; while :; do sleep 0.05; done");
+    let mut attached = host.start(&request.attach(Offsets::default()));
+    attached.until_printed("ready\n").send(Lifeline::Terminate { grace: Duration::from_secs(1) });
+    attached.until_printed("struck\n");
+    attached.cut().wait().unwrap();
+    guard.wait().unwrap();
+    host.await_silence();
+    let seen = host.finish(&request);
+    assert_eq!((seen.trailer().status.to_string().as_str(), seen.trailer().cause), ("killed by KILL", Cause::Stop));
+}
+
+fn an_attached_guard_that_is_cut_off_kills_where_that_is_asked_for(shell: Shell) {
+    let host = Host::new(shell);
+    let request = deploy("echo ready; sleep 300");
+    let mut first = host.start(&request);
+    first.until_printed("ready\n");
+    let mut attached = host.start(&request.attach(Offsets::default()));
+    attached.until_printed("ready\n");
+    attached.cut().wait().unwrap();
+    assert_eq!(first.finish().trailer().cause, Cause::Lost);
+    host.await_silence();
 }
 
 fn an_attempt_that_never_started_says_so(shell: Shell) {
@@ -131,12 +207,8 @@ fn a_guard_that_waits_for_the_rest_of_its_script_is_ended(shell: Shell) {
 }
 
 /// A script whose guard was killed, as it is by a reboot, too.
-fn orphan(host: &Host, script: &str) -> crate::guard::GuardRequest {
-    let mut request = deploy(script);
-    request.on_lost = OnLost::Finish;
-    let mut running = host.start(&request);
-    running.until_printed("ready\n");
-    let mut guard = running.cut();
+fn orphan(host: &Host, script: &str) -> GuardRequest {
+    let (request, mut guard) = cut_off(host, script);
     for process in host.processes() {
         let pid = process.split(['"', ' ']).nth(1).unwrap();
         let group = recorded_group(&host.state().join("runs/r1-1")).unwrap();

@@ -6,7 +6,10 @@ use super::{
     host::{Host, Running, Shell, deploy, find, run, whole},
     on_every_shell,
 };
-use crate::guard::{INPUT, Lifeline, Refusal, SOURCE, ScriptStatus};
+use crate::guard::{
+    Lifeline, Refusal, ScriptStatus,
+    text::{INPUT, SOURCE, program_text, stripped},
+};
 
 on_every_shell!(
     a_read_only_home_is_refused,
@@ -182,10 +185,9 @@ fn a_wrong_header_is_refused(shell: Shell) {
 #[test]
 fn the_guard_is_clean_shell() {
     let folder = tempfile::TempDir::new().unwrap();
-    for (name, text) in [
-        ("guard.sh", &[INPUT, SOURCE].concat()[..]),
-        ("sent.sh", &[crate::guard::stripped(INPUT), crate::guard::program_text()].concat()[..]),
-    ] {
+    for (name, text) in
+        [("guard.sh", &[INPUT, SOURCE].concat()[..]), ("sent.sh", &[stripped(INPUT), program_text()].concat()[..])]
+    {
         fs::write(folder.path().join(name), text).unwrap();
     }
     // What is sent has lost its directives with its comments.

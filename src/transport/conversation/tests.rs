@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{super::RunAs, *};
-use crate::guard::{EncodedRequest, GuardRequest, Nonce, OnLost, Work};
+use crate::guard::{Cause, EncodedRequest, GuardRequest, Nonce, OnLost, Work};
 
 /// Hears a script, and remembers that it started.
 #[derive(Default)]
@@ -244,12 +244,21 @@ fn silence_is_counted_from_the_last_output_and_ends_the_script_once() {
     scene.now += Duration::from_secs(4);
     scene.talk.hear(Stream::Stderr, b".", &mut scene.out, scene.now);
     assert_eq!(scene.wait(), idle);
-    assert_eq!(scene.talk.unwritten(), b"T 10\n");
+    assert_eq!(scene.talk.unwritten(), b"I 10\n", "the host is told why, for another guard may record the end");
     assert_eq!(scene.talk.alarm() - scene.now, Duration::from_secs(10) + WORD, "silence does not matter any more");
     scene.says(Stream::Stderr, "end");
-    scene.says(Stream::Stdout, "end signal TERM stop gone - -");
+    scene.says(Stream::Stdout, "end signal TERM idle gone - -");
     let Some(Ok(RemoteExit::Ended(trailer))) = scene.talk.end() else { panic!("ended") };
     assert_eq!(trailer.cause, Cause::Idle);
+}
+
+#[test]
+fn who_stops_a_script_stops_it_for_no_silence() {
+    let job = job(Some(Duration::from_secs(5)));
+    let mut scene = Scene::started(&job);
+    scene.talk.wants(Stop::Terminate, scene.now);
+    scene.wait();
+    assert_eq!(scene.talk.unwritten(), b"T 10\n");
 }
 
 #[test]

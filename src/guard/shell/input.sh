@@ -1,4 +1,4 @@
-# What a command is to read, where it is to read anything. In front of guard.sh, and sent only then.
+# What a command is to read, where it is to read anything. Sent only then.
 
 # Takes it in whole, into a file that has no name any more when the command starts: so one that reads slowly or not at
 # all holds up neither our lifeline nor whoever sends it, and nothing is left behind.

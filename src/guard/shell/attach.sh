@@ -1,0 +1,78 @@
+# An attempt that was made before: nothing is started, and its end is told.
+
+# Nothing will be started from the run directory: where the script would be is a folder. Unless it was started before.
+void() {
+  for n in 1 2 3; do
+    [ -d "$dir/script" ] && break
+    rm -f "$dir/script"
+    e=$(words mkdir "$dir/script" 2>&1)
+  done
+  process "$dir"
+  [ "$group" ] && return
+  [ -d "$dir/script" ] || no_write "$e"
+  guard_alive && kill -s KILL "$p_guard"
+  refuse never-started "no guard of $run-$attempt has started the script on this host, and none will"
+}
+# To be told of an attempt: where it was not made, it never will be.
+seek() {
+  [ -d "$dir" ] && attach
+  e=$(words mkdir "$dir" 2>&1) && void
+  [ -d "$dir" ] && attach
+  no_write "$e"
+}
+# The run directory is there: this attempt was started before, and is not started again.
+attach() {
+  attached=1
+  unlock
+  e=$host
+  recall "$dir/host" e
+  [ "$e" = "$host" ] || [ -z "$host" ] ||
+    refuse no-home "$dir is ${e}'s, which shares this home folder"
+  n=$((10 * ticks))
+  until process "$dir"; [ "$group" ]; do
+    # Whoever made it is about to start the script, or died before it could, or waits in vain for the rest of it.
+    guard_alive || n=$((n - 4))
+    n=$((n - 1))
+    if [ $n -le 0 ] || [ -d "$dir/script" ]; then void; fi
+    sleep $tick
+  done
+  mark=$p_guard.$p_gbirth
+  birth $$
+  own="$$ $b"
+  record "$dir/attached" "$own" || recall "$dir/attached" own
+  head -c "$size" >/dev/null
+  previous=-
+  recall "$dir/previous" previous
+  printf '\036%s started\n' "$nonce" >&5
+  say "started $group $previous"
+  exec 3<&0 6<"$dir/stdout" 7<"$dir/stderr"
+  {
+    keepers
+    follow 4>&- 5>&-
+    exec >/dev/null
+    wait
+  } | supervise
+  exit
+}
+
+# How a script that another guard started comes to its end.
+follow() {
+  echo "pid $group"
+  a=-
+  [ "$p_boot" = "$boot" ] || a=reboot
+  until [ -e "$dir/end" ]; do
+    if ! guard_alive && ! script_alive; then
+      # Parts of that guard may have outlived the one we know of, and be writing the end just now.
+      sleep 1
+      [ -e "$dir/end" ] || break
+    fi
+    # Who attaches later has given up the connection that we hold, though this host may not know it yet.
+    e=$own
+    recall "$dir/attached" e
+    [ "$e" = "$own" ] || echo gone
+    sleep $tick
+    # It stops reading when there is nobody to follow it for.
+    echo tick || break
+  done
+  echo "end unknown $a"
+}

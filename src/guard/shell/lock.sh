@@ -1,0 +1,61 @@
+# One run of an app at a time.
+
+busy() { refuse busy "run $1 of $app is still under way on this host"; }
+
+# flock is let go by the kernel whatever happens to us. Without it, or on a file system without locks, a symbolic link is made, which is atomic, and
+# whose target names its owner; one whose owner is dead is taken over.
+lock() {
+  holder=''
+  if command -v flock >/dev/null; then
+    exec 9>>"$state/lock"
+    e=$(words flock -n 9 2>&1)
+    case "$? $e" in
+      '0 '*)
+        locked=flock
+        echo "$run-$attempt" >"$state/lock"
+        return
+        ;;
+      # The file system has no locks (NFS): here the tool says so, and util-linux has another status for it.
+      '1 '*'No locks'* | '1 '*'ot supported'* | '1 '*'ot implemented'*) ;;
+      '1 '*)
+        recall "$state/lock" holder
+        busy "${holder:-(unknown)}"
+        ;;
+    esac
+  fi
+  birth $$
+  me="$boot $$ $b $run-$attempt"
+  tries=0
+  until ln -s "$me" "$state/owner"; do
+    tries=$((tries + 1))
+    [ $tries -lt 9 ] || no_write "cannot make $state/owner"
+    them=$(readlink "$state/owner") || continue
+    # shellcheck disable=SC2086
+    set -- $them
+    [ "$1" = "$boot" ] && alive "$2" "$3" && busy "$4"
+    # Two may find it stale; what was moved away decides whether it was.
+    mv "$state/owner" "$state/owner.$$" || continue
+    [ "$(readlink "$state/owner.$$")" = "$them" ] || { mv "$state/owner.$$" "$state/owner"; busy '(unknown)'; }
+    rm -f "$state/owner.$$"
+  done
+  locked=symlink
+}
+unlock() {
+  case $locked in
+    flock) flock -u 9 ;;
+    symlink) rm -f "$state/owner" ;;
+  esac
+  locked=''
+}
+# An earlier attempt that has no end, or outlived its killing: its guard is dead, but it may not be.
+unfinished() {
+  for d in "$state"/runs/*/; do
+    process "$d"
+    e=''
+    recall "$d/end" e
+    case $e in
+      *' none '* | *' gone '*) ;;
+      *) d=${d%/}; script_alive && busy "${d##*/}" ;;
+    esac
+  done
+}

@@ -1,0 +1,86 @@
+# What a deploy keeps on the host: the app's fence and revision, and a folder for each attempt. Format 1.
+
+# Replaces file $1 by text $2, whole or not at all. Blanks make all texts as long as what `reserve` wrote, and it is
+# written over that in place: so there is room for it when the disk is full by then.
+record() { printf '%-99s\n' "$2" 1<>"$1.new" && mv -f "$1.new" "$1"; }
+reserve() { printf '%-99s\n' '' >"$1.new"; }
+# A power cut may leave an empty file behind: it says as little as none.
+recall() {
+  line=''
+  [ -e "$1" ] && read -r line <"$1"
+  [ "$line" ] && eval "$2=\$line"
+}
+
+# Where the app's state is on this host, and in it the attempt's.
+place() {
+  case $XDG_STATE_HOME in
+    /*) state=$XDG_STATE_HOME ;;
+    *)
+      [ "$HOME" ] || refuse no-home 'HOME is not set and XDG_STATE_HOME is no absolute path'
+      state=$HOME/.local/state
+      ;;
+  esac
+  state=$state/fleetwide/$app
+  dir=$state/runs/$run-$attempt
+  boot=-
+  recall /proc/sys/kernel/random/boot_id boot || boot=$(sysctl -n kern.boottime)
+}
+# Makes room for it, where what is there can be read by us.
+room() {
+  umask 077
+  e=$( (words mkdir -p "$state/runs" && : >>"$state/lock") 2>&1) || no_write "$e"
+  format=1
+  recall "$state/format" format || e=$(words record "$state/format" 1 2>&1) || no_write "$state/format: $e"
+  case $format in
+    1) ;;
+    *[!0123456789]*) refuse damaged "$state/format" ;;
+    *) bad "$state has format $format; this guard knows 1" ;;
+  esac
+}
+# What later runs go by: the highest fence that was here, and the revision.
+known() {
+  seen=0
+  recall "$state/fence" seen
+  case $seen in
+    *[!0123456789]* | ????????????????*) refuse damaged "$state/fence" ;;
+  esac
+  [ "$fence" -ge "$seen" ] || refuse fence "this host has seen fence $seen; $fence is older"
+  previous=-
+  recall "$state/revision" previous
+  escaped "$previous" || refuse damaged "$state/revision"
+}
+# The attempt's own folder, with all that it takes to start the script: whoever makes it is the one to start it.
+prepare() {
+  known
+  e=$(words mkdir "$dir" 2>&1) || { [ -d "$dir" ] && attach; no_write "$e"; }
+  birth $$
+  store "$dir/script" || {
+    rm -rf "$dir"
+    no_write "the script could not be stored whole: $e"
+  }
+  [ -z "$direct" ] || [ -x "$dir/script" ] || {
+    rm -rf "$dir"
+    refuse read-only "no program can be started in $dir: it is mounted noexec"
+  }
+}
+# The run directory and the fence; what the tools say goes to e.
+store() {
+  e=$(
+    # It may wait in vain for the rest of the script, and must not keep the lock when we are gone.
+    exec 9>&-
+    {
+      words :
+      printf '%s\n' "$boot" "$$ $b" >"$dir/process" && printf '%s\n' "$host" >"$dir/host" && head -c "$size" >"$1" && chmod 700 "$1" && printf '%s\n' "$previous" >"$dir/previous" &&
+        printf '%s\n' "$revision" >"$dir/revision" && : >"$dir/stdout" && : >"$dir/stderr" && reserve "$dir/end" && reserve "$dir/cause" &&
+        printf '%s\n' "$revision" >"$state/revision.new" && { [ "$fence" = "$seen" ] || record "$state/fence" "$fence"; }
+    } 2>&1
+  ) && [ "$(($(wc -c <"$1")))" = "$size" ]
+}
+# Keeps the ten youngest runs: the ids of runs sort by their age.
+prune() {
+  set -- "$state"/runs/*/
+  while [ $# -gt 10 ]; do
+    [ "$1" = "$dir/" ] || rm -rf "$1"
+    shift
+  done
+}

@@ -1,0 +1,24 @@
+# The tools of this host: what differs from one to the next is tried before it is relied on.
+
+tools() {
+  # Each keeps its descriptors from what it starts, or does not hand on every byte.
+  t=${ZSH_VERSION:+zsh}${KSH_VERSION:+ksh}${YASH_VERSION:+yash}
+  [ -z "$t" ] || refuse no-tool "this host's sh is $t; the guard knows dash, bash and busybox ash"
+  e=''
+  [ "$skip1$skip2" = 00 ] || e='dd'
+  for t in awk cat chmod head mkdir mv rm sleep wc $e; do
+    command -v "$t" >/dev/null || refuse no-tool "this host has no $t"
+  done
+  # awk forks the launcher, so it is no group leader, and each of these becomes one without a fork of its own.
+  if command -v setsid >/dev/null; then leader='setsid sh'
+  elif command -v perl >/dev/null; then leader="perl -e 'use POSIX; POSIX::setsid(); exec @ARGV' sh"
+  elif command -v python3 >/dev/null; then
+    # Python starts with SIGPIPE and SIGXFSZ ignored; the script must not inherit that.
+    leader="python3 -Ic 'import os,signal as s;s.signal(s.SIGPIPE,s.SIG_DFL);s.signal(s.SIGXFSZ,s.SIG_DFL);os.setsid();os.execvp(\"sh\",[\"sh\"])'"
+  else refuse no-tool 'this host has none of setsid, perl and python3'
+  fi
+  # dash needs it before a group's number; busybox takes it for a number.
+  minus=--
+  kill -s 0 -- $$ || minus=''
+  if sleep 0.001; then tick=0.1 ticks=10; else tick=1 ticks=1; fi
+}

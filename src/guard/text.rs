@@ -1,0 +1,66 @@
+//! The guard's own text, as it is sent: the shell files of one folder, one behind the other.
+
+/// The remote command line: reads the guard from stdin, byte by byte, up to a line `#.`, and becomes it.
+///
+/// One simple line without newline and `!`, and with nothing but single quotes at its surface, so that every login
+/// shell takes it for the same: POSIX shells, zsh, fish, csh and tcsh.
+pub const COMMAND: &str =
+    r##"exec sh -c 'eval "$(while IFS= read -r l; do [ "$l" = "#." ] && break; printf "%s\n" "$l"; done)"'"##;
+
+/// The same as root. Asked for a password, `sudo` gives up; `-H` because the state is kept in root's own home.
+pub const COMMAND_AS_ROOT: &str = r##"exec sudo -n -H sh -c 'eval "$(while IFS= read -r l; do [ "$l" = "#." ] && break; printf "%s\n" "$l"; done)"'"##;
+
+/// Functions first, along the way of a request; `guard.sh`, which calls them, last.
+pub(super) const SOURCE: &str = concat!(
+    include_str!("shell/words.sh"),
+    include_str!("shell/request.sh"),
+    include_str!("shell/tools.sh"),
+    include_str!("shell/record.sh"),
+    include_str!("shell/lock.sh"),
+    include_str!("shell/attach.sh"),
+    include_str!("shell/processes.sh"),
+    include_str!("shell/strike.sh"),
+    include_str!("shell/launch.sh"),
+    include_str!("shell/lifeline.sh"),
+    include_str!("shell/output.sh"),
+    include_str!("shell/supervise.sh"),
+    include_str!("shell/guard.sh"),
+);
+
+/// Sent in front of it when a command is to read something.
+pub(super) const INPUT: &str = include_str!("shell/input.sh");
+
+/// The guard as it is sent: without comment lines, indentation and empty lines.
+pub(super) fn program_text() -> String {
+    stripped(SOURCE)
+}
+
+pub(super) fn stripped(source: &str) -> String {
+    let mut text = String::with_capacity(source.len());
+    for line in source.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        text.push_str(line);
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_one_simple_line() {
+        assert!(!COMMAND.contains(['\n', '!', '`']));
+        assert_eq!(COMMAND.matches('\'').count(), 2);
+        assert_eq!(COMMAND_AS_ROOT.strip_prefix("exec sudo -n -H "), COMMAND.strip_prefix("exec "));
+    }
+
+    /// It goes over the wire with every attempt, and takes little more than the first flight of a TCP connection (ten segments).
+    #[test]
+    fn the_guard_is_small_and_plain() {
+        let text = program_text();
+        assert!(text.len() < 15_600, "{} bytes", text.len());
+        assert!(text.is_ascii());
+        assert!(text.lines().all(|line| line != "#."));
+    }
+}
