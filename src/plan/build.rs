@@ -26,6 +26,13 @@ pub struct Assignment {
     pub rollback: Option<Script>,
 }
 
+impl Assignment {
+    /// This work, and nothing besides.
+    pub fn of(work: Work) -> Self {
+        Self { work, args: Vec::new(), input: None, env: BTreeMap::new(), secrets: BTreeMap::new(), rollback: None }
+    }
+}
+
 impl Plan {
     /// Divides `hosts`, in their order, into stages under the target's policy. A command has one stage of all.
     pub fn new(run: RunId, target: &Target, assignment: Assignment, hosts: Vec<Host>) -> Self {
@@ -158,14 +165,7 @@ mod tests {
         let hosts = (0..hosts).map(|number| host(&format!("i-{number}"), "web")).collect();
         let script = Script { name: "x".into(), bytes: b"true".to_vec().into(), sha256: String::new() };
         let revision = "v1".parse().expect("a revision");
-        let assignment = Assignment {
-            work: Work::Deploy { revision, payload: Payload::Script(script) },
-            args: Vec::new(),
-            input: None,
-            env: BTreeMap::new(),
-            secrets: BTreeMap::new(),
-            rollback: None,
-        };
+        let assignment = Assignment::of(Work::Deploy { revision, payload: Payload::Script(script) });
         Plan::new(RunId::new(), &target, assignment, hosts)
     }
 

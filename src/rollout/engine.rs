@@ -1,33 +1,30 @@
 //! The loop between the dispatcher and the world: commands become tasks, and what they come to
 //! becomes the next input.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+mod book;
+mod tasks;
 
-use jiff::Timestamp;
-use tokio::{
-    sync::{mpsc, watch},
-    task::{Id, JoinError, JoinSet},
-};
+use std::sync::Arc;
 
+use tokio::sync::{mpsc, watch};
+
+use self::{
+    book::Book,
+    tasks::{Done, Tasks, Word},
+};
 use super::{
-    dispatcher::{AttemptEnd, Command, Dispatcher, HostIndex, Input, Rules},
-    event::{EventKind, EventSink},
-    executor::{Attempt, Executor},
-    outcome::{HostResult, Outcome, RunStatus, StopReason, Summary},
+    dispatcher::{AskAgain, Command, Dispatcher, Hook, HookEnd, Hooks, HostIndex, Input, Rules, StageIndex, StepKind},
+    event::EventKind,
+    facts,
+    outcome::{FailureCause, HostResult, RunStatus, StopReason, Summary, UnreachableCause},
     recorder::Recorder,
+    roster::Roster,
+    world::{Facts, HookFailure, World},
 };
 use crate::{
-    inventory::Host,
-    plan::Plan,
-    transport::{Halt, Stop, Transport},
+    config::{HookName, LateHosts},
+    plan::{Plan, PlanStep, Work},
+    transport::Stop,
 };
 
 /// What became of a run.
@@ -37,175 +34,330 @@ pub struct Rollout {
     pub status: RunStatus,
     /// How many hosts had which outcome.
     pub summary: Summary,
-    /// Every host, in the plan's order.
+    /// Every host, in the plan's order; behind them those that came late.
     pub results: Vec<HostResult>,
 }
 
-/// Runs `plan` over `transport`, telling `sink`. Each message on `cancel` asks to stop: the first
-/// ends the scripts that run, a second kills them.
+/// Runs `plan` in this world; these hooks there are. Each message on `cancel` asks to stop: the first ends the scripts that
+/// run, a second kills them.
 pub async fn run(
     plan: Arc<Plan>,
-    transport: Arc<dyn Transport>,
-    sink: Arc<dyn EventSink>,
+    world: World,
+    hooks: &[HookName],
     cancel: &mut mpsc::Receiver<StopReason>,
 ) -> Rollout {
-    let mut engine = Engine::new(plan, transport, sink);
-    engine.recorder.record(EventKind::RunStarted { plan: &engine.plan });
+    let mut engine = Engine::new(plan, world, hooks);
+    engine.tasks.recorder.record(EventKind::RunStarted { plan: &engine.plan });
 
     let mut input = Input::Begin;
     loop {
         if let Some(rollout) = engine.step(input) {
             return rollout;
         }
-        input = tokio::select! {
-            Some(reason) = cancel.recv() => Input::Cancel(reason),
-            Some(done) = engine.tasks.join_next_with_id() => engine.attempt_ended(done),
+        input = loop {
+            tokio::select! {
+                Some(reason) = cancel.recv() => break Input::Cancel(reason),
+                Some(word) = engine.words.recv() => break engine.heard(word),
+                Some(done) = engine.tasks.next() => {
+                    if let Some(input) = engine.done(done) {
+                        break input;
+                    }
+                }
+            }
         };
     }
 }
 
 struct Engine {
     plan: Arc<Plan>,
-    transport: Arc<dyn Transport>,
-    recorder: Arc<Recorder>,
     dispatcher: Dispatcher,
-    hosts: Vec<(Arc<str>, Arc<Host>)>,
-    /// What is known of each host so far, of its last attempt.
-    results: Vec<HostResult>,
-    /// Hosts on which a script was started in some attempt.
-    touched: Vec<bool>,
-    tasks: JoinSet<Attempt>,
-    hosts_of_tasks: HashMap<Id, HostIndex>,
+    roster: Roster,
+    book: Book,
+    tasks: Tasks,
+    /// What tasks say while they go on.
+    words: mpsc::UnboundedReceiver<Word>,
+    stopped: Option<StopReason>,
+    /// Nothing is started any more, but to take hosts back.
     halted: watch::Sender<bool>,
+    /// Nothing is started any more at all.
+    ended: watch::Sender<bool>,
     stop: watch::Sender<Stop>,
-    /// How many scripts are running now.
-    running: Arc<AtomicUsize>,
-}
-
-impl fmt::Debug for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine").field("dispatcher", &self.dispatcher).finish_non_exhaustive()
-    }
 }
 
 impl Engine {
-    fn new(plan: Arc<Plan>, transport: Arc<dyn Transport>, sink: Arc<dyn EventSink>) -> Self {
-        let hosts: Vec<(Arc<str>, Arc<Host>)> = plan
-            .stages
-            .iter()
-            .flat_map(|stage| {
-                let name: Arc<str> = stage.name.as_str().into();
-                stage.hosts.iter().map(move |host| (Arc::clone(&name), Arc::clone(host)))
-            })
-            .collect();
-        let rules = Rules {
-            concurrency: plan.policy.concurrency,
-            max_failures: plan.policy.max_failures,
-            retries: plan.policy.retries,
-        };
+    fn new(plan: Arc<Plan>, world: World, hooks: &[HookName]) -> Self {
+        let roster = Roster::of(&plan);
+        let recorder = Arc::new(Recorder::new(plan.run, Arc::clone(&world.sink)));
+        let (tell, words) = mpsc::unbounded_channel();
         Self {
-            dispatcher: Dispatcher::new(hosts.len(), rules),
-            results: hosts.iter().map(|(_, host)| HostResult::skipped(host.id.clone())).collect(),
-            touched: vec![false; hosts.len()],
-            recorder: Arc::new(Recorder::new(plan.run, sink)),
-            tasks: JoinSet::new(),
-            hosts_of_tasks: HashMap::new(),
+            dispatcher: Dispatcher::new(rules(&plan, hooks)),
+            book: Book::of(&roster),
+            tasks: Tasks::new(Arc::clone(&plan), world, recorder, tell),
+            words,
+            roster,
+            stopped: None,
             halted: watch::Sender::new(false),
+            ended: watch::Sender::new(false),
             stop: watch::Sender::new(Stop::No),
-            running: Arc::default(),
             plan,
-            transport,
-            hosts,
         }
     }
 
     /// Feeds one input to the dispatcher and carries its commands out.
     fn step(&mut self, input: Input) -> Option<Rollout> {
         for command in self.dispatcher.handle(input) {
-            match command {
-                Command::Start { host, attempt, after } => {
-                    if attempt > 1 {
-                        let message = self.results[host.0].message.as_deref().unwrap_or("no session");
-                        let id = &self.hosts[host.0].1.id;
-                        self.recorder.record(EventKind::HostRetrying { host: id, attempt, message, wait: after });
-                    }
-                    let executor = Executor {
-                        plan: Arc::clone(&self.plan),
-                        transport: Arc::clone(&self.transport),
-                        recorder: Arc::clone(&self.recorder),
-                        halt: Halt::when(self.halted.subscribe()),
-                        stop: self.stop.subscribe(),
-                        running: Arc::clone(&self.running),
-                    };
-                    let (stage, address) = self.hosts[host.0].clone();
-                    let task = self.tasks.spawn(executor.attempt(stage, address, attempt, after));
-                    self.hosts_of_tasks.insert(task.id(), host);
-                }
-                Command::Halt(reason) => {
-                    self.halted.send_replace(true);
-                    let running = self.running.load(Ordering::Relaxed);
-                    self.recorder.record(EventKind::Stopping { reason, running });
-                }
-                Command::Terminate => _ = self.stop.send_replace(Stop::Terminate),
-                Command::Kill => _ = self.stop.send_replace(Stop::Kill),
-                Command::Settle { host, outcome } => {
-                    let result = &mut self.results[host.0];
-                    result.outcome = outcome;
-                    self.recorder.record(EventKind::HostFinished { result });
-                }
-                Command::Finish { status, summary } => {
-                    self.recorder.record(EventKind::RunFinished { status, summary });
-                    return Some(Rollout { status, summary, results: std::mem::take(&mut self.results) });
-                }
+            if let Some(rollout) = self.obey(command) {
+                return Some(rollout);
             }
         }
         None
     }
 
-    /// Takes what an attempt came to into the host's result, and makes the next input of it.
-    fn attempt_ended(&mut self, done: Result<(Id, Attempt), JoinError>) -> Input {
-        let id = match &done {
-            Ok((id, _)) => *id,
-            Err(error) => error.id(),
-        };
-        let host = self.hosts_of_tasks.remove(&id).expect("every task was entered when it was spawned");
-        let before = &self.results[host.0];
-        let attempt = match done {
-            Ok((_, attempt)) => attempt,
-            Err(error) => crashed(before.clone(), &error),
-        };
-        let Attempt { mut end, mut result, touched } = attempt;
-        if end == AttemptEnd::NotStarted {
-            // The attempt came to nothing: what is known of the host is what was known before.
-            return Input::Ended { host, end };
+    fn obey(&mut self, command: Command) -> Option<Rollout> {
+        match command {
+            Command::Hook(hook) => {
+                let facts = self.facts_for(hook);
+                self.tasks.hook(name_of(hook), facts, self.stop.subscribe());
+            }
+            Command::BeginStage(StageIndex(stage)) => {
+                let waiting = self.roster.entries().filter(|(_, entry)| entry.stage_index == stage);
+                let hosts = waiting.filter(|(host, _)| self.book.is_untouched(*host)).count();
+                self.record(EventKind::StageStarted { stage, hosts });
+            }
+            Command::BeforeHost { host } => {
+                let facts = facts::of_place(&self.plan, &self.roster, host);
+                self.tasks.host_hook(host, HookName::BeforeHost, facts, self.stop.subscribe());
+            }
+            Command::AfterHost { host, outcome } => {
+                let facts = facts::with_outcome(facts::of_place(&self.plan, &self.roster, host), outcome);
+                self.tasks.host_hook(host, HookName::AfterHost, facts, self.stop.subscribe());
+            }
+            Command::Start { host, attempt, after } => {
+                let entry = self.roster.get(host);
+                if attempt > 1 {
+                    let message = self.book.result(host).message.as_deref().unwrap_or("no session");
+                    let id = &entry.host.id;
+                    self.record(EventKind::HostRetrying { host: id, attempt, message, wait: after });
+                }
+                self.tasks.attempt(host, entry, attempt, after, self.halted.subscribe(), &self.stop);
+            }
+            Command::Release { host } => self.tasks.release(host),
+            Command::End { host } => self.tasks.end(host),
+            Command::Abandon { host } => self.tasks.abandon(host),
+            Command::Settle { host, outcome } => {
+                let result = self.book.settle(host, outcome);
+                self.tasks.recorder.record(EventKind::HostFinished { result });
+            }
+            Command::Pause(step) => {
+                let Some(PlanStep::Pause(pause)) = self.plan.steps.get(step.0) else { return None };
+                self.record(EventKind::PauseStarted { step: step.0, pause });
+                let hosts = self.book.well_in_last_stage(&self.roster);
+                let so_far = self.book.so_far();
+                self.tasks.pause(step, pause.clone(), hosts, so_far, next_of(&self.plan, step.0));
+            }
+            Command::EndPause => self.tasks.end_pause(),
+            Command::Ask => self.tasks.ask(),
+            Command::Halt(reason) => {
+                self.stopped = Some(reason);
+                self.halted.send_replace(true);
+                let running = self.tasks.running();
+                self.record(EventKind::Stopping { reason, running });
+            }
+            Command::Terminate => self.urge(Stop::Terminate),
+            Command::Kill => self.urge(Stop::Kill),
+            Command::BeginUndo { hosts } => {
+                // What was to end has ended: from here on only a signal ends anything.
+                if self.stopped.is_none_or(|reason| !reason.is_signal()) {
+                    self.stop.send_replace(Stop::No);
+                }
+                self.record(EventKind::UndoStarted { hosts });
+            }
+            Command::Undo { host, attempt, after } => {
+                let entry = self.roster.get(host);
+                self.tasks.undo(host, entry, self.book.result(host), attempt, after, self.ended.subscribe(), &self.stop);
+            }
+            Command::SettleUndo { host, outcome } => {
+                let result = self.book.settle_undo(host, outcome);
+                self.tasks.recorder.record(EventKind::HostUndone { result });
+            }
+            Command::Finish { status, summary } => {
+                self.record(EventKind::RunFinished { status, summary });
+                return Some(Rollout { status, summary, results: self.book.take() });
+            }
         }
+        None
+    }
 
-        // The host's story is that of all its attempts: it began with the first one.
-        if let (Some(first), Some(last)) = (before.started, result.started) {
-            // A clock that was set back adds nothing.
-            result.duration += Duration::try_from(last.duration_since(first)).unwrap_or_default();
+    fn record(&self, kind: EventKind<'_>) {
+        self.tasks.recorder.record(kind);
+    }
+
+    fn urge(&mut self, stop: Stop) {
+        if self.stopped.is_some_and(StopReason::is_signal) {
+            self.ended.send_replace(true);
         }
-        result.started = before.started.or(result.started).or(Some(Timestamp::now()).filter(|_| touched));
-        self.touched[host.0] |= touched;
-        if self.touched[host.0] && !touched {
-            // A script ran here in an earlier attempt, so the host is not "unreachable", whatever
-            // kept this attempt from finding out more.
-            end = AttemptEnd::Final(Outcome::Unknown);
+        self.stop.send_replace(stop);
+        self.tasks.urge(stop);
+    }
+
+    /// What a task said on the way.
+    fn heard(&mut self, word: Word) -> Input {
+        match word {
+            Word::InDoubt(host) => Input::InDoubt { host },
+            Word::Reached(host) => Input::Reached { host },
+            Word::CheckFailed(failed) => {
+                self.book.blame(failed.host, FailureCause::Check, format!("check {}: {}", failed.check, failed.message));
+                Input::CheckFailed { host: failed.host }
+            }
         }
-        self.results[host.0] = result;
-        Input::Ended { host, end }
+    }
+
+    /// What a task came to. Nothing, if nobody waits for it any more.
+    fn done(&mut self, done: Done) -> Option<Input> {
+        Some(match done {
+            Done::Attempt(host, attempt) => {
+                let (end, touched) = self.book.attempt_ended(host, *attempt);
+                Input::Ended { host, end, touched }
+            }
+            Done::HostHook(host, hook, end) => {
+                let id = &self.roster.get(host).host.id;
+                self.record(EventKind::HookFinished { hook, host: Some(id), failure: end.as_ref().err() });
+                if let Err(failure) = &end {
+                    self.blame_hook(host, hook, failure);
+                }
+                Input::HostHookEnded { host, end: hook_end(&end) }
+            }
+            Done::Hook(hook, end) => {
+                self.record(EventKind::HookFinished { hook, host: None, failure: end.as_ref().err() });
+                Input::HookEnded(hook_end(&end))
+            }
+            Done::Pause(step, paused) => {
+                let message = paused.message.as_deref();
+                self.record(EventKind::PauseEnded { step: step.0, end: paused.end, message });
+                Input::PauseEnded(paused.end)
+            }
+            Done::Sighted(Ok(sighting)) => {
+                let known = self.roster.len();
+                let answer = self.roster.sight(sighting);
+                self.book.grow(&self.roster);
+                let joined = self.roster.entries().skip(known);
+                let joined: Vec<_> =
+                    joined.map(|(_, entry)| (Arc::clone(&entry.host), Arc::clone(&entry.stage))).collect();
+                let gone = self.roster.ids_of_gone(&answer);
+                self.record(EventKind::FleetSighted { joined: &joined, gone: &gone });
+                Input::Found(answer)
+            }
+            Done::Sighted(Err(message)) => {
+                self.record(EventKind::FleetUnseen { message: &message });
+                Input::Found(super::dispatcher::Answer::Failed)
+            }
+            Done::Undo(host, attempt) => {
+                self.book.undo_ended(host, &attempt);
+                Input::Undone { host, end: attempt.end }
+            }
+            Done::GivenUp => return None,
+        })
+    }
+
+    fn blame_hook(&mut self, host: HostIndex, hook: HookName, failure: &HookFailure) {
+        let cause = match hook {
+            HookName::BeforeHost => FailureCause::Unreachable(UnreachableCause::Hook),
+            HookName::AfterHost
+            | HookName::BeforeRun
+            | HookName::BeforeStage
+            | HookName::AfterStage
+            | HookName::OnFailure
+            | HookName::OnRollback
+            | HookName::AfterRun => FailureCause::Hook,
+        };
+        self.book.blame_unless_failed(host, cause, format!("{}: {failure}", hook.as_str()));
+    }
+
+    fn facts_for(&self, hook: Hook) -> Facts {
+        let run = facts::of_run(&self.plan);
+        match hook {
+            Hook::BeforeRun => facts::with_summary(run, &self.book.summary(), self.stopped),
+            Hook::BeforeStage(stage) => facts::of_stage(&self.plan, &self.roster, stage),
+            Hook::AfterStage(stage) => {
+                let facts = facts::of_stage(&self.plan, &self.roster, stage);
+                facts::with_summary(facts, &self.book.summary(), self.stopped)
+            }
+            Hook::OnFailure | Hook::OnRollback => facts::with_summary(run, &self.book.summary(), self.stopped),
+            Hook::AfterRun => {
+                let summary = self.book.summary();
+                facts::with_status(facts::with_summary(run, &summary, self.stopped), self.dispatcher.status(&summary))
+            }
+        }
     }
 }
 
-/// A task of ours panicked: nothing is known of the host, and the others go on.
-fn crashed(result: HostResult, error: &JoinError) -> Attempt {
-    let result = HostResult {
-        outcome: Outcome::Unknown,
-        message: Some(format!("internal error while working on this host: {error}")),
-        hint: Some("please report this; the host may be half deployed".to_owned()),
-        ..result
+fn hook_end(end: &Result<(), HookFailure>) -> HookEnd {
+    match end {
+        Ok(()) => HookEnd::Succeeded,
+        Err(_) => HookEnd::Failed,
+    }
+}
+
+const fn name_of(hook: Hook) -> HookName {
+    match hook {
+        Hook::BeforeRun => HookName::BeforeRun,
+        Hook::BeforeStage(_) => HookName::BeforeStage,
+        Hook::AfterStage(_) => HookName::AfterStage,
+        Hook::OnFailure => HookName::OnFailure,
+        Hook::OnRollback => HookName::OnRollback,
+        Hook::AfterRun => HookName::AfterRun,
+    }
+}
+
+/// What the dispatcher has to know of a plan.
+fn rules(plan: &Plan, hooks: &[HookName]) -> Rules {
+    let policy = &plan.policy;
+    let step = |step: &PlanStep| match step {
+        PlanStep::Stage(stage) => StepKind::Stage { hosts: plan.stages[*stage].hosts.len() },
+        PlanStep::Pause(pause) => StepKind::Pause { approval: matches!(pause, crate::plan::Pause::Approve(_)) },
     };
-    Attempt { end: AttemptEnd::Final(Outcome::Unknown), result, touched: true }
+    let has = |name| hooks.contains(&name);
+    Rules {
+        steps: plan.steps.iter().map(step).collect(),
+        concurrency: policy.concurrency,
+        slow_start: policy.slow_start,
+        max_failures: policy.max_failures,
+        stage_must_succeed: policy.stage_must_succeed,
+        worst_case: plan.worst_case(),
+        retries: policy.retries,
+        barriers: plan.barriers(),
+        on_stop: policy.on_stop,
+        on_failure: policy.on_failure,
+        ask_again: match (&plan.work, policy.late_hosts) {
+            (Work::Command(_), _) => AskAgain::Never,
+            (Work::Deploy { .. }, LateHosts::CatchUp) => AskAgain::Always,
+            (Work::Deploy { .. }, LateHosts::Ignore) => AskAgain::InDoubt,
+        },
+        hooks: Hooks {
+            before_run: has(HookName::BeforeRun),
+            before_stage: has(HookName::BeforeStage),
+            before_host: has(HookName::BeforeHost),
+            after_host: has(HookName::AfterHost),
+            after_stage: has(HookName::AfterStage),
+            on_failure: has(HookName::OnFailure),
+            on_rollback: has(HookName::OnRollback),
+            after_run: has(HookName::AfterRun),
+        },
+    }
+}
+
+/// What stands behind a step, in a line.
+fn next_of(plan: &Plan, step: usize) -> String {
+    match plan.steps.get(step + 1) {
+        Some(PlanStep::Stage(stage)) => {
+            let stage = &plan.stages[*stage];
+            format!("stage {}, {} hosts", stage.name, stage.hosts.len())
+        }
+        Some(PlanStep::Pause(crate::plan::Pause::Soak { time, .. })) => format!("a soak of {time:?}"),
+        Some(PlanStep::Pause(crate::plan::Pause::Check(_))) => "a check".to_owned(),
+        Some(PlanStep::Pause(crate::plan::Pause::Approve(who))) => format!("an approval of {who}"),
+        None => "the end".to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,18 @@
 //! What is told about a run while it goes on: public, versioned, one JSON object a line.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::outcome::{HostResult, RunStatus, StopReason, Summary};
+use super::{
+    dispatcher::PauseEnd,
+    outcome::{HostResult, RunStatus, StopReason, Summary},
+    world::{HookFailure, Sample},
+};
 use crate::{
-    inventory::HostId,
-    plan::{Plan, RunId},
+    config::{HookName, Label},
+    inventory::{Host, HostId},
+    plan::{Pause, Plan, RunId},
     transport::Stream,
 };
 
@@ -34,6 +39,80 @@ pub enum EventKind<'a> {
     RunStarted {
         /// All of it.
         plan: &'a Plan,
+    },
+    /// A stage begins, or is taken up again for hosts that came late.
+    StageStarted {
+        /// Counted from 0.
+        stage: usize,
+        /// How many hosts of it are to be worked on now.
+        hosts: usize,
+    },
+    /// Time passes, checks are held, or a person is asked.
+    PauseStarted {
+        /// Which step of the plan, counted from 0.
+        step: usize,
+        /// What it is.
+        pause: &'a Pause,
+    },
+    /// A check was answered.
+    CheckSampled {
+        /// Which.
+        check: &'a Label,
+        /// Of which host, if it is not about all.
+        host: Option<&'a HostId>,
+        /// The answer.
+        sample: &'a Sample,
+        /// When it came.
+        at: Timestamp,
+        /// How long it took.
+        elapsed: Duration,
+    },
+    /// Somebody approved.
+    Approved {
+        /// Who was asked.
+        who: &'a Label,
+        /// Who or what said yes.
+        by: &'a str,
+    },
+    /// A pause is over.
+    PauseEnded {
+        /// Which step of the plan, counted from 0.
+        step: usize,
+        /// How.
+        end: PauseEnd,
+        /// Why, where it did not pass.
+        message: Option<&'a str>,
+    },
+    /// A script on this machine has ended.
+    HookFinished {
+        /// Which.
+        hook: HookName,
+        /// For which host, where it is one of a host.
+        host: Option<&'a HostId>,
+        /// Why it did not succeed, if it did not.
+        failure: Option<&'a HookFailure>,
+    },
+    /// The clouds were asked again.
+    FleetSighted {
+        /// Hosts that are new, and the stage that they join.
+        joined: &'a [(Arc<Host>, Arc<str>)],
+        /// Hosts that are there no more.
+        gone: &'a [HostId],
+    },
+    /// The clouds could not be asked again.
+    FleetUnseen {
+        /// Why.
+        message: &'a str,
+    },
+    /// Touched hosts are taken back.
+    UndoStarted {
+        /// How many.
+        hosts: usize,
+    },
+    /// A host was taken back, or was not.
+    HostUndone {
+        /// All that is known, of the undo too.
+        result: &'a HostResult,
     },
     /// A host is being connected to.
     HostConnecting {
@@ -92,7 +171,7 @@ pub enum EventKind<'a> {
         /// How long is waited first.
         wait: Duration,
     },
-    /// A host is done with.
+    /// A host is done with. Said again when it comes to something else: a check failed, or it is gone.
     HostFinished {
         /// All that is known.
         result: &'a HostResult,

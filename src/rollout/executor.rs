@@ -16,16 +16,15 @@ use super::{
     dispatcher::AttemptEnd,
     event::EventKind,
     host_output::HostOutput,
-    job::job,
     outcome::{HostResult, Phases},
-    reattach::Search,
+    reattach::{Found, Search},
     recorder::Recorder,
     verdict,
 };
 use crate::{
     inventory::Host,
     plan::Plan,
-    transport::{ConnectFailure, Connected, Halt, Session, Stop, Transport},
+    transport::{ConnectFailure, Connected, Halt, Job, Session, Stop, Transport},
 };
 
 /// How long a handshake that is under way when the run stops may still take. Cutting it off looks
@@ -45,6 +44,10 @@ pub(super) struct Executor {
     pub(super) halt: Halt,
     /// How urgently running scripts are to be ended.
     pub(super) stop: watch::Receiver<Stop>,
+    /// When the host is looked for in vain: its cloud does not know it any more.
+    pub(super) abandoned: watch::Receiver<bool>,
+    /// Is told when a host that was lost is not had back at once.
+    pub(super) doubt: Box<dyn Fn() + Send + Sync>,
     /// Counts the scripts that run.
     pub(super) running: Arc<AtomicUsize>,
 }
@@ -59,7 +62,7 @@ pub(super) struct Attempt {
 
 impl Executor {
     /// Makes one attempt, after a wait.
-    pub(super) async fn attempt(mut self, stage: Arc<str>, host: Arc<Host>, attempt: u32, after: Duration) -> Attempt {
+    pub(super) async fn attempt(mut self, job: &Job, host: &Host, attempt: u32, after: Duration) -> Attempt {
         let mut result = HostResult { attempts: attempt, ..HostResult::skipped(host.id.clone()) };
         tokio::select! {
             () = sleep(after) => {}
@@ -72,12 +75,12 @@ impl Executor {
         self.recorder.record(EventKind::HostConnecting { host: &host.id, attempt });
         result.started = Some(Timestamp::now());
         let began = Instant::now();
-        let mut attempt = self.connected(&stage, &host, attempt, result).await;
+        let mut attempt = self.connected(job, host, result).await;
         attempt.result.duration = began.elapsed();
         attempt
     }
 
-    async fn connected(&mut self, stage: &str, host: &Host, attempt: u32, mut result: HostResult) -> Attempt {
+    async fn connected(&mut self, job: &Job, host: &Host, mut result: HostResult) -> Attempt {
         let answer = tokio::select! {
             answer = self.transport.connect_unless(self.halt.clone(), host) => Some(answer),
             () = patience(&mut self.halt, &mut self.stop) => None,
@@ -93,29 +96,32 @@ impl Executor {
             log_out(session).await;
             return Attempt { end: AttemptEnd::NotStarted, result, touched: false };
         }
-        self.run(session, stage, host, attempt, result).await
+        self.run(session, job, host, result).await
     }
 
     /// Runs the script to its end, over as many connections as it takes.
     async fn run(
         &self,
         mut session: Box<dyn Session>,
-        stage: &str,
+        job: &Job,
         host: &Host,
-        attempt: u32,
         mut result: HostResult,
     ) -> Attempt {
-        let job = job(&self.plan, stage, host, attempt);
         let mut out = HostOutput::new(&self.recorder, &host.id, &self.running);
         let began = Instant::now();
-        let end = session.run(&job, &mut out, self.stop.clone()).await;
+        let end = session.run(job, &mut out, self.stop.clone()).await;
         log_out(session).await;
         let found = match end {
             // What runs without a record on the host cannot be found again.
             Err(lost) if lost.sent && job.request.is_recorded() => {
                 let (transport, recorder) = (&*self.transport, &*self.recorder);
-                let search = Search { transport, recorder, host, job: &job, began };
-                Err(search.search(lost, &mut out, self.stop.clone()).await)
+                let search = Search { transport, recorder, host, job, began, doubt: &*self.doubt };
+                tokio::select! {
+                    found = search.search(lost.clone(), &mut out, self.stop.clone()) => Err(found),
+                    () = raised(self.abandoned.clone()) => {
+                        Err(Found::Nothing { lost, trouble: Some("its cloud does not know it any more".to_owned()), tries: 0 })
+                    }
+                }
             }
             end => Ok(end),
         };
@@ -126,6 +132,13 @@ impl Executor {
             Ok(end) => verdict::ended(result, end, stop, &self.plan),
             Err(found) => verdict::found(result, found, stop, &self.plan),
         }
+    }
+}
+
+/// Waits until the flag is raised; for ever, if nobody can raise it any more.
+async fn raised(mut flag: watch::Receiver<bool>) {
+    if flag.wait_for(|raised| *raised).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -6,27 +6,65 @@ use crate::{
     config::{OnLost, Secret},
     guard::{self, GuardRequest, Offsets},
     inventory::Host,
-    plan::{Plan, Work},
+    plan::{Payload, Plan, Work},
     transport::{Job, RunAs},
 };
 
 /// The variable by which the guard, too, knows the host.
 const HOST_ID: &str = "FLEETWIDE_HOST_ID";
 
+/// Where a host goes back to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Back {
+    /// The revision that it had before; none where a rollback script alone knows.
+    pub(super) revision: Option<String>,
+}
+
 /// The job of one attempt on one host.
 pub(super) fn job(plan: &Plan, stage: &str, host: &Host, attempt: u32) -> Job {
-    let limits = &plan.policy.limits;
     let work = match &plan.work {
-        Work::Deploy { revision, script } => guard::Work::Deploy(guard::Deploy {
-            app: plan.app.to_string(),
-            run: plan.run.to_string(),
-            attempt,
-            fence: plan.run.started_ms(),
-            revision: Some(revision.to_string()),
-            script: script.bytes.to_vec(),
-        }),
+        Work::Deploy { revision, payload } => {
+            let revision = Some(revision.to_string());
+            guard::Work::Deploy(deploy(plan, plan.run.to_string(), attempt, revision, payload))
+        }
         Work::Command(command) => guard::Work::Run { command: command.clone(), input: plan.input.clone() },
     };
+    request(plan, work, environment(plan, stage, host))
+}
+
+/// The job that takes a host back. On the host it is a run of its own, whose name says of which run it is the undo.
+pub(super) fn undo(plan: &Plan, stage: &str, host: &Host, attempt: u32, back: &Back) -> Job {
+    let mut env = environment(plan, stage, host);
+    env.extend(plan.revision().map(|failed| ("FLEETWIDE_FAILED_REVISION".to_owned(), failed.to_string())));
+    env.insert("FLEETWIDE_REVISION".to_owned(), back.revision.clone().unwrap_or_default());
+    let run = format!("{}-undo", plan.run);
+    let work = match (&plan.rollback, &plan.work) {
+        (Some(script), _) => deploy(plan, run, attempt, back.revision.clone(), &Payload::Script(script.clone())),
+        (None, Work::Deploy { payload, .. }) => deploy(plan, run, attempt, back.revision.clone(), payload),
+        // A command has no record that it could be taken back by: no plan of one asks for it.
+        (None, Work::Command(line)) => {
+            return request(plan, guard::Work::Run { command: line.clone(), input: None }, env);
+        }
+    };
+    request(plan, guard::Work::Deploy(work), env)
+}
+
+fn deploy(plan: &Plan, run: String, attempt: u32, revision: Option<String>, payload: &Payload) -> guard::Deploy {
+    guard::Deploy {
+        app: plan.app.to_string(),
+        run,
+        attempt,
+        fence: plan.run.started_ms(),
+        revision,
+        script: match payload {
+            Payload::Script(script) => script.bytes.to_vec(),
+            Payload::Parts(parts) => parts.iter().map(|part| format!("{}\n", part.run)).collect::<String>().into_bytes(),
+        },
+    }
+}
+
+fn request(plan: &Plan, work: guard::Work, env: BTreeMap<String, String>) -> Job {
+    let limits = &plan.policy.limits;
     Job {
         request: GuardRequest {
             work,
@@ -36,7 +74,7 @@ pub(super) fn job(plan: &Plan, stage: &str, host: &Host, attempt: u32) -> Job {
                 OnLost::Finish => guard::OnLost::Finish,
                 OnLost::Kill => guard::OnLost::Kill,
             },
-            env: environment(plan, stage, host),
+            env,
             args: plan.args.clone(),
         },
         idle_timeout: limits.idle,
@@ -116,11 +154,9 @@ mod tests {
         web.instance.tags.insert("cost-centre/eu".into(), "$(touch pwned); \"'\n".into());
         let secret = SecretRef::Env("X".into()).read(|_| Some("hunter2".into())).expect("set");
         let assignment = Assignment {
-            work: Work::Command("true".into()),
-            args: Vec::new(),
-            input: None,
             env: BTreeMap::from([("NODE_ENV".into(), "production".into()), ("FLEETWIDE_RUN".into(), "mine".into())]),
             secrets: BTreeMap::from([("NPM_TOKEN".into(), secret)]),
+            ..Assignment::of(Work::Command("true".into()))
         };
         let plan = Plan::new(RunId::new(), &target(Vec::new()), assignment, vec![web.clone()]);
         let env = environment(&plan, "all", &web);

@@ -1,7 +1,9 @@
 //! The engine: a plan, a transport and an event sink go in; every host's outcome comes out.
 //!
-//! [`dispatcher`] decides (a pure state machine), [`engine`] carries its commands out, `executor`
-//! makes one attempt on one host, `reattach` finds a script again when contact was lost, `verdict` turns the transport's words into outcomes.
+//! [`dispatcher`] decides (a pure state machine), [`engine`] carries its commands out, `executor` makes one attempt on one
+//! host, `reattach` finds a script again when contact was lost, `verdict` turns the transport's words into outcomes;
+//! `pause` holds checks (`judge` says when they have passed) and asks people, `undo` takes a host back, `roster` knows the
+//! hosts by their places, and [`world`] is what all of them need.
 //! [`outcome`] says what can become of a host, [`event`] what is told about it on the way.
 //!
 //! Not in here: any concrete transport, provider or reporter; it has traits and one event sink.
@@ -10,16 +12,27 @@ pub mod dispatcher;
 pub mod engine;
 pub mod event;
 mod executor;
+mod facts;
 mod host_output;
 mod job;
+mod judge;
 pub mod outcome;
+mod pause;
 mod reattach;
 mod recorder;
+mod roster;
 pub mod tail;
+mod undo;
 mod verdict;
+pub mod world;
 
+pub use dispatcher::PauseEnd;
 pub use engine::{Rollout, run};
 pub use event::{Event, EventKind, EventSink, SCHEMA};
 pub use outcome::{
-    FailureCause, HostResult, Killed, Outcome, Phases, RunStatus, StopReason, Summary, UnreachableCause,
+    FailureCause, HostResult, Killed, Outcome, Phases, RunStatus, StopReason, Summary, UndoOutcome, UndoResult,
+    UnreachableCause,
+};
+pub use world::{
+    Approval, Approver, Facts, Fleet, HookFailure, Hooks, Prober, Question, Sample, Sighting, Verdict, World,
 };

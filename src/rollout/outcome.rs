@@ -116,6 +116,19 @@ pub struct HostResult {
     pub stdout_tail: String,
     /// The last lines of standard error.
     pub stderr_tail: String,
+    /// What became of taking the host back, where that was tried.
+    pub undo: Option<Box<UndoResult>>,
+}
+
+/// What is known of taking a host back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UndoResult {
+    /// What became of it.
+    pub outcome: UndoOutcome,
+    /// The revision that it was to have again; none where a rollback script alone knows.
+    pub revision: Option<String>,
+    /// What became of the script that did it.
+    pub run: HostResult,
 }
 
 impl HostResult {
@@ -139,6 +152,7 @@ impl HostResult {
             phases: Phases::default(),
             stdout_tail: String::new(),
             stderr_tail: String::new(),
+            undo: None,
         }
     }
 }
@@ -169,6 +183,12 @@ pub enum FailureCause {
     Unreachable(UnreachableCause),
     /// Contact was lost while the script ran.
     Lost,
+    /// The script exited 0, but a check says that the host is not well.
+    Check,
+    /// The script exited 0, but the hook after it failed.
+    Hook,
+    /// It waited at a barrier that was not opened, for too many others had failed.
+    Barrier,
 }
 
 /// Which part of the way to a host failed.
@@ -181,6 +201,8 @@ pub enum UnreachableCause {
     Refused,
     /// The connection ended before the guard started the script.
     BeforeStart,
+    /// The hook before it failed, on this machine.
+    Hook,
 }
 
 /// How long each part of an attempt took.
@@ -215,6 +237,19 @@ pub enum StopReason {
 }
 
 impl StopReason {
+    /// The reason as written in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Budget => "budget",
+            Self::StageFailed => "stage-failed",
+            Self::Check => "check",
+            Self::Approval => "approval",
+            Self::Hook => "hook",
+            Self::Interrupt => "interrupt",
+            Self::Terminate => "terminate",
+        }
+    }
+
     /// True when somebody asked for it; else the run stopped by itself.
     pub const fn is_signal(self) -> bool {
         match self {

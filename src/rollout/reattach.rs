@@ -38,6 +38,8 @@ pub(super) struct Search<'a> {
     pub(super) job: &'a Job,
     /// When that was: the host's clock for the script did not begin before.
     pub(super) began: Instant,
+    /// Is told when a try was in vain.
+    pub(super) doubt: &'a (dyn Fn() + Send + Sync),
 }
 
 /// What the search came to.
@@ -79,6 +81,7 @@ impl Search<'_> {
             let mut session = match connected {
                 Ok(Connected { session, .. }) => session,
                 Err(error) => {
+                    (self.doubt)();
                     let hopeless = !error.kind.may_pass();
                     trouble = Some(error.to_string());
                     if hopeless {

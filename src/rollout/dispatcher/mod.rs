@@ -397,7 +397,8 @@ impl Dispatcher {
         Command::Finish { status: self.status(&summary), summary }
     }
 
-    fn status(&self, summary: &Summary) -> RunStatus {
+    /// How the run ends, if it ends as it stands.
+    pub fn status(&self, summary: &Summary) -> RunStatus {
         match self.stopped {
             Some(StopReason::Interrupt) => RunStatus::Interrupted,
             Some(StopReason::Terminate) => RunStatus::Terminated,

@@ -1,0 +1,344 @@
+//! What is under way: a task for each attempt, hook, pause and question, and how each is reached meanwhile.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::{AbortHandle, Id, JoinError, JoinSet},
+};
+
+use super::super::{
+    dispatcher::{AttemptEnd, HostIndex, PauseEnd, StepIndex, UndoEnd},
+    executor::{Attempt, Executor},
+    facts, job,
+    outcome::{HostResult, Outcome, UndoOutcome, UndoResult},
+    pause::{HostCheckFailed, Paused, Pausing},
+    recorder::Recorder,
+    roster::Entry,
+    undo::{self, UndoAttempt},
+    world::{Facts, HookFailure, Sighting, World},
+};
+use crate::{
+    config::HookName,
+    inventory::{Host, HostId},
+    plan::{Pause, Plan},
+    transport::{Halt, Stop},
+};
+
+/// What a task came to.
+#[derive(Debug)]
+pub(super) enum Done {
+    Attempt(HostIndex, Box<Attempt>),
+    HostHook(HostIndex, HookName, Result<(), HookFailure>),
+    Hook(HookName, Result<(), HookFailure>),
+    Pause(StepIndex, Paused),
+    Sighted(Result<Sighting, String>),
+    Undo(HostIndex, Box<UndoAttempt>),
+    /// It was given up, and nobody waits for it.
+    GivenUp,
+}
+
+/// What a task says while it goes on.
+#[derive(Debug)]
+pub(super) enum Word {
+    /// A host that was lost is not had back at once.
+    InDoubt(HostIndex),
+    /// A host waits at a barrier.
+    Reached(HostIndex),
+    /// A check says that a host is not well.
+    CheckFailed(HostCheckFailed),
+}
+
+/// What a task is, for the case that it dies.
+#[derive(Clone, Debug)]
+enum Kind {
+    Attempt(HostIndex, HostId, u32),
+    HostHook(HostIndex, HookName),
+    Hook(HookName),
+    Pause(StepIndex),
+    Sighting,
+    Undo(HostIndex, HostId),
+}
+
+/// How a host's script is reached while it runs.
+#[derive(Debug)]
+struct Line {
+    stop: watch::Sender<Stop>,
+    abandoned: watch::Sender<bool>,
+}
+
+/// Everything that is under way.
+pub(super) struct Tasks {
+    plan: Arc<Plan>,
+    world: World,
+    pub(super) recorder: Arc<Recorder>,
+    tell: mpsc::UnboundedSender<Word>,
+    set: JoinSet<Done>,
+    kinds: HashMap<Id, Kind>,
+    lines: HashMap<HostIndex, Line>,
+    pause: Option<(StepIndex, AbortHandle)>,
+    asking: Option<AbortHandle>,
+    /// How many scripts are running now.
+    running: Arc<AtomicUsize>,
+}
+
+impl Tasks {
+    pub(super) fn new(
+        plan: Arc<Plan>,
+        world: World,
+        recorder: Arc<Recorder>,
+        tell: mpsc::UnboundedSender<Word>,
+    ) -> Self {
+        Self {
+            plan,
+            world,
+            recorder,
+            tell,
+            set: JoinSet::new(),
+            kinds: HashMap::new(),
+            lines: HashMap::new(),
+            pause: None,
+            asking: None,
+            running: Arc::default(),
+        }
+    }
+
+    pub(super) fn running(&self) -> usize {
+        self.running.load(Ordering::Relaxed)
+    }
+
+    /// Waits for the next one that comes to its end; for ever, if there is none.
+    pub(super) async fn next(&mut self) -> Option<Done> {
+        let joined = self.set.join_next_with_id().await?;
+        let id = match &joined {
+            Ok((id, _)) => *id,
+            Err(error) => error.id(),
+        };
+        let kind = self.kinds.remove(&id).expect("every task was entered when it was spawned");
+        match &kind {
+            Kind::Attempt(host, ..) | Kind::Undo(host, _) => _ = self.lines.remove(host),
+            Kind::Pause(_) => self.pause = None,
+            Kind::Sighting => self.asking = None,
+            Kind::HostHook(..) | Kind::Hook(_) => {}
+        }
+        Some(match joined {
+            Ok((_, done)) => done,
+            Err(error) => died(kind, &error),
+        })
+    }
+
+    fn spawn(&mut self, kind: Kind, task: impl Future<Output = Done> + Send + 'static) -> AbortHandle {
+        let handle = self.set.spawn(task);
+        self.kinds.insert(handle.id(), kind);
+        handle
+    }
+
+    pub(super) fn hook(&mut self, hook: HookName, facts: Facts, stop: watch::Receiver<Stop>) {
+        let hooks = Arc::clone(&self.world.hooks);
+        self.spawn(Kind::Hook(hook), async move { Done::Hook(hook, hooks.run(hook, &facts, stop).await) });
+    }
+
+    pub(super) fn host_hook(&mut self, host: HostIndex, hook: HookName, facts: Facts, stop: watch::Receiver<Stop>) {
+        let hooks = Arc::clone(&self.world.hooks);
+        let task = async move { Done::HostHook(host, hook, hooks.run(hook, &facts, stop).await) };
+        self.spawn(Kind::HostHook(host, hook), task);
+    }
+
+    /// The line to a host's script, and what makes an attempt on it.
+    fn executor(&mut self, host: HostIndex, halted: watch::Receiver<bool>, stop: &watch::Sender<Stop>) -> Executor {
+        let line = Line { stop: watch::Sender::new(*stop.borrow()), abandoned: watch::Sender::new(false) };
+        let tell = self.tell.clone();
+        let executor = Executor {
+            plan: Arc::clone(&self.plan),
+            transport: Arc::clone(&self.world.transport),
+            recorder: Arc::clone(&self.recorder),
+            halt: Halt::when(halted),
+            stop: line.stop.subscribe(),
+            abandoned: line.abandoned.subscribe(),
+            // Nobody listens any more when the run is over.
+            doubt: Box::new(move || _ = tell.send(Word::InDoubt(host))),
+            running: Arc::clone(&self.running),
+        };
+        self.lines.insert(host, line);
+        executor
+    }
+
+    pub(super) fn attempt(
+        &mut self,
+        place: HostIndex,
+        entry: &Entry,
+        attempt: u32,
+        after: Duration,
+        halted: watch::Receiver<bool>,
+        stop: &watch::Sender<Stop>,
+    ) {
+        let executor = self.executor(place, halted, stop);
+        let job = job::job(&self.plan, &entry.stage, &entry.host, attempt);
+        let host = Arc::clone(&entry.host);
+        let kind = Kind::Attempt(place, host.id.clone(), attempt);
+        self.spawn(kind, async move {
+            Done::Attempt(place, Box::new(executor.attempt(&job, &host, attempt, after).await))
+        });
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all that is known of a host and of the run's wish to end")]
+    pub(super) fn undo(
+        &mut self,
+        place: HostIndex,
+        entry: &Entry,
+        result: &HostResult,
+        attempt: u32,
+        after: Duration,
+        ended: watch::Receiver<bool>,
+        stop: &watch::Sender<Stop>,
+    ) {
+        let back = undo::way_back(&self.plan, result);
+        let executor = self.executor(place, ended, stop);
+        let (hooks, stop) = (Arc::clone(&self.world.hooks), stop.subscribe());
+        let (host, stage) = (Arc::clone(&entry.host), Arc::clone(&entry.stage));
+        let facts = facts::of_host(&self.plan, &host, &stage);
+        self.spawn(Kind::Undo(place, host.id.clone()), async move {
+            let back = match back {
+                Ok(back) => back,
+                Err(why) => return Done::Undo(place, Box::new(undo::not_undone(&host, why))),
+            };
+            // A host is drained for this as for a deploy.
+            let before = hooks.run(HookName::BeforeHost, &facts::with_undo(facts.clone(), None), stop.clone()).await;
+            if let Err(failure) = before {
+                return Done::Undo(place, Box::new(undo::not_undone(&host, &format!("before_host: {failure}"))));
+            }
+            let mut attempt = executor.undo(&stage, &host, back, attempt, after).await;
+            if let UndoEnd::Final(outcome) = attempt.end {
+                let facts = facts::with_undo(facts, Some(outcome));
+                if let (Err(failure), UndoOutcome::Undone) =
+                    (hooks.run(HookName::AfterHost, &facts, stop).await, outcome)
+                {
+                    attempt.result.run.message = Some(format!("after_host: {failure}"));
+                    attempt.end = UndoEnd::Final(UndoOutcome::UndoFailed);
+                }
+            }
+            Done::Undo(place, Box::new(attempt))
+        });
+    }
+
+    pub(super) fn pause(
+        &mut self,
+        step: StepIndex,
+        pause: Pause,
+        hosts: Vec<(HostIndex, Arc<str>, Arc<Host>)>,
+        so_far: String,
+        next: String,
+    ) {
+        let (failed, mut hears) = mpsc::unbounded_channel();
+        let pausing = Pausing {
+            plan: Arc::clone(&self.plan),
+            prober: Arc::clone(&self.world.prober),
+            approver: Arc::clone(&self.world.approver),
+            recorder: Arc::clone(&self.recorder),
+            hosts,
+            failed,
+            so_far,
+            next,
+        };
+        let tell = self.tell.clone();
+        let handle = self.spawn(Kind::Pause(step), async move {
+            let passing = pausing.pass(&pause);
+            tokio::pin!(passing);
+            loop {
+                tokio::select! {
+                    // What is said of hosts comes before the end of the pause that says it.
+                    biased;
+                    Some(failed) = hears.recv() => drop(tell.send(Word::CheckFailed(failed))),
+                    paused = &mut passing => {
+                        while let Ok(failed) = hears.try_recv() {
+                            drop(tell.send(Word::CheckFailed(failed)));
+                        }
+                        return Done::Pause(step, paused);
+                    }
+                }
+            }
+        });
+        self.pause = Some((step, handle));
+    }
+
+    /// Gives the pause up. Its end comes all the same.
+    pub(super) fn end_pause(&mut self) {
+        if let Some((_, handle)) = &self.pause {
+            handle.abort();
+        }
+    }
+
+    pub(super) fn ask(&mut self) {
+        let fleet = Arc::clone(&self.world.fleet);
+        self.asking = Some(self.spawn(Kind::Sighting, async move { Done::Sighted(fleet.again().await) }));
+    }
+
+    /// Lets a host that waits at a barrier go on.
+    pub(super) fn release(&mut self, _host: HostIndex) {}
+
+    /// Ends one host's script.
+    pub(super) fn end(&mut self, host: HostIndex) {
+        if let Some(line) = self.lines.get(&host) {
+            line.stop.send_if_modified(|stop| std::mem::replace(stop, (*stop).max(Stop::Terminate)) < *stop);
+        }
+    }
+
+    pub(super) fn abandon(&mut self, host: HostIndex) {
+        if let Some(line) = self.lines.get(&host) {
+            line.abandoned.send_replace(true);
+        }
+    }
+
+    /// Ends all scripts, and waits for no cloud any more.
+    pub(super) fn urge(&mut self, wish: Stop) {
+        for line in self.lines.values() {
+            line.stop.send_if_modified(|stop| std::mem::replace(stop, (*stop).max(wish)) < *stop);
+        }
+        if let Some(handle) = self.asking.take() {
+            handle.abort();
+        }
+    }
+}
+
+/// A task that was given up, or of ours that panicked: nothing is known of what it was about, and the others go on.
+fn died(kind: Kind, error: &JoinError) -> Done {
+    let failure = || HookFailure { message: format!("internal error: {error}"), output: String::new() };
+    match kind {
+        Kind::Attempt(place, host, attempt) => {
+            let result = HostResult {
+                outcome: Outcome::Unknown,
+                attempts: attempt,
+                message: Some(format!("internal error while working on this host: {error}")),
+                hint: Some("please report this; the host may be half deployed".to_owned()),
+                ..HostResult::skipped(host)
+            };
+            let end = AttemptEnd::Final(Outcome::Unknown);
+            Done::Attempt(place, Box::new(Attempt { end, result, touched: true }))
+        }
+        Kind::Undo(place, host) => {
+            let message = Some(format!("internal error while taking this host back: {error}"));
+            let run = HostResult { outcome: Outcome::Unknown, message, ..HostResult::skipped(host) };
+            let outcome = UndoOutcome::UndoUnknown;
+            let result = UndoResult { outcome, revision: None, run };
+            Done::Undo(place, Box::new(UndoAttempt { end: UndoEnd::Final(outcome), result }))
+        }
+        Kind::HostHook(place, hook) => Done::HostHook(place, hook, Err(failure())),
+        Kind::Hook(hook) => Done::Hook(hook, Err(failure())),
+        Kind::Pause(step) if error.is_cancelled() => {
+            Done::Pause(step, Paused { end: PauseEnd::Passed, message: Some("given up".to_owned()) })
+        }
+        Kind::Pause(step) => {
+            let message = Some(format!("internal error: {error}"));
+            Done::Pause(step, Paused { end: PauseEnd::CheckFailed, message })
+        }
+        Kind::Sighting if error.is_cancelled() => Done::GivenUp,
+        Kind::Sighting => Done::Sighted(Err(format!("internal error: {error}"))),
+    }
+}
