@@ -189,7 +189,6 @@ impl Human {
             Output::Hidden => Vec::new(),
         };
         let shown_whole = group::shown_whole(&outputs);
-        let groups = group::screenful(&outputs, &self.labels, &self.stage.out_screen);
         self.display = Arc::new(Display::None);
         let Stage { out, err, out_screen, err_screen, detail, .. } = &self.stage;
         for (outlet, screen) in [(out, out_screen), (err, err_screen)] {
@@ -198,7 +197,12 @@ impl Human {
                 outlet.print(&left_out(gap, screen));
             }
         }
-        out.print(&groups);
+        let mut read = true;
+        group::print(outputs, &self.labels, out_screen, group::PATIENCE, |text| {
+            out.print(text);
+            // Waited for, so that no more than one is in memory twice; but not for each, if nobody reads.
+            read = read && out.flush(wait);
+        });
         let (last, last_screen) = if self.output_is_result { (err, err_screen) } else { (out, out_screen) };
         last.print(&summary::screenful(record, last_screen, *detail, &shown_whole, self.rerun.as_deref()));
         out.finish(wait);

@@ -186,9 +186,9 @@ impl Outlet {
         self.own.0.changed.notify_all();
     }
 
-    /// Waits until all is written.
-    pub(super) fn flush(&self, wait: Wait) {
-        self.own.0.flush(wait);
+    /// Waits until all is written; false when that was given up.
+    pub(super) fn flush(&self, wait: Wait) -> bool {
+        self.own.0.flush(wait)
     }
 
     /// Waits until all is written. What is not by then never will be, nor anything after it.
@@ -273,7 +273,7 @@ impl Shared {
         }
     }
 
-    fn flush(&self, wait: Wait) {
+    fn flush(&self, wait: Wait) -> bool {
         let patience = match wait {
             Wait::Ever => None,
             Wait::WhileRead => Some(Duration::from_secs(30)),
@@ -292,10 +292,11 @@ impl Shared {
             };
             let left = patience.saturating_sub(since.elapsed());
             if left.is_zero() {
-                return;
+                return false;
             }
             state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+        true
     }
 
     fn finish(&self, wait: Wait) {
