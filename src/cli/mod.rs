@@ -31,7 +31,7 @@ mod usage;
 
 use std::io::{self, Write};
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 use self::{
     args::{Cli, Verb},
@@ -46,7 +46,7 @@ pub fn main() -> u8 {
         Ok(true) => return exit_code::SUCCESS,
         Err(error) => return refuse(&error),
     }
-    let cli = match Cli::try_parse() {
+    let cli = match args::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(asked) => return refuse(&asked),
     };
@@ -54,7 +54,7 @@ pub fn main() -> u8 {
         Ok(code) => code,
         Err(error) => {
             // Nobody is left to be told when even this cannot be written.
-            let _ = io::stderr().write_all(error.shown_in(session::pipeline(&cli.global)).as_bytes());
+            let _ = io::stderr().write_all(error.shown_in(session::pipeline(cli.global.pipeline)).as_bytes());
             error.exit_code()
         }
     }
@@ -71,7 +71,7 @@ fn refuse(asked: &clap::Error) -> u8 {
         }
         _ => {
             let line: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-            io::stderr().write_all(usage::render(asked, &line).as_bytes())
+            io::stderr().write_all(usage::shown_in(asked, &line, session::pipeline_of_line()).as_bytes())
         }
     };
     u8::try_from(asked.exit_code()).unwrap_or(exit_code::USAGE)

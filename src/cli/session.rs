@@ -1,11 +1,13 @@
 //! What a verb needs of the surroundings: environment, terminal, signals. Read once, here.
 
 use std::{
+    ffi::OsString,
     io::{self, IsTerminal, Write},
     os::fd::AsFd,
     path::{Path, PathBuf},
 };
 
+use clap::ValueEnum;
 use tokio::sync::mpsc;
 
 use super::{
@@ -87,13 +89,13 @@ pub(super) fn reporter(global: &GlobalArgs) -> Builder {
     Reporter::builder(stdout, stderr)
         .detail(detail)
         .format(format)
-        .pipeline(pipeline(global), env)
+        .pipeline(pipeline(global.pipeline), env)
         .live_width(|| columns(io::stderr()).unwrap_or(80))
 }
 
 /// The pipeline that runs us, if one does.
-pub(super) fn pipeline(global: &GlobalArgs) -> Option<Pipeline> {
-    match global.pipeline {
+pub(super) fn pipeline(kind: PipelineKind) -> Option<Pipeline> {
+    match kind {
         PipelineKind::Auto => Pipeline::detect(env),
         PipelineKind::GitHub => Some(Pipeline::GitHub),
         PipelineKind::GitLab => Some(Pipeline::GitLab),
@@ -101,6 +103,29 @@ pub(super) fn pipeline(global: &GlobalArgs) -> Option<Pipeline> {
         PipelineKind::None => None,
     }
 }
+/// The pipeline that runs us, where our command line cannot be understood as a whole.
+pub(super) fn pipeline_of_line() -> Option<Pipeline> {
+    let line: Vec<_> = std::env::args_os().collect();
+    let said = flag(&line, "--pipeline").and_then(|word| word.into_string().ok()).or_else(|| env("FLEETWIDE_PIPELINE"));
+    let kind = said.and_then(|word| PipelineKind::from_str(&word, false).ok());
+    pipeline(kind.unwrap_or(PipelineKind::Auto))
+}
+
+/// The value that a line gives to a flag, as far as that can be told of a line that is not finished, or wrong.
+pub(super) fn flag(line: &[OsString], name: &str) -> Option<OsString> {
+    let mut words = line.iter().take_while(|word| *word != "--");
+    while let Some(word) = words.next() {
+        if word == name {
+            return words.next().cloned();
+        }
+        let value = word.to_str().and_then(|word| word.strip_prefix(name)).and_then(|rest| rest.strip_prefix('='));
+        if let Some(value) = value {
+            return Some(value.into());
+        }
+    }
+    None
+}
+
 
 /// One variable of the environment; none when it is not text.
 pub(super) fn env(name: &str) -> Option<String> {
@@ -168,6 +193,22 @@ pub(super) fn print(bytes: &[u8]) -> Result<u8, CliError> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Output(error)),
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_value_of_a_flag_is_found_in_any_line() {
+        let value = |words: &str| flag(&words.split(' ').map(OsString::from).collect::<Vec<_>>(), "--config");
+        assert_eq!(value("fleetwide deploy"), None);
+        assert_eq!(value("fleetwide --config a.toml deploy"), Some("a.toml".into()));
+        assert_eq!(value("fleetwide deploy --config=b.toml"), Some("b.toml".into()));
+        assert_eq!(value("fleetwide deploy --config"), None);
+        assert_eq!(value("fleetwide deploy --configure x"), None);
+        assert_eq!(value("fleetwide run -- x --config c.toml"), None);
+    }
+}
         _ => Ok(exit_code::SUCCESS),
     }
 }
