@@ -19,6 +19,7 @@ mod man;
 mod narrow;
 mod numbers;
 mod plan;
+mod rerun;
 mod revision;
 mod run;
 mod session;

@@ -17,7 +17,6 @@ use super::{
 };
 use crate::{
     config::Places,
-    plan::quoted,
     report::{Builder, Destination, Detail, Format, Pipeline, Reporter, Screen},
     rollout::StopReason,
 };
@@ -103,6 +102,7 @@ pub(super) fn pipeline(kind: PipelineKind) -> Option<Pipeline> {
         PipelineKind::None => None,
     }
 }
+
 /// The pipeline that runs us, where our command line cannot be understood as a whole.
 pub(super) fn pipeline_of_line() -> Option<Pipeline> {
     let line: Vec<_> = std::env::args_os().collect();
@@ -125,7 +125,6 @@ pub(super) fn flag(line: &[OsString], name: &str) -> Option<OsString> {
     }
     None
 }
-
 
 /// One variable of the environment; none when it is not text.
 pub(super) fn env(name: &str) -> Option<String> {
@@ -181,18 +180,19 @@ pub(super) fn arguments() -> impl Iterator<Item = String> {
     std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned())
 }
 
-/// This invocation as a person would type it again.
-pub(super) fn command_line() -> String {
-    let mut words = vec!["fleetwide".to_owned()];
-    words.extend(arguments().map(|word| quoted(&word)));
-    words.join(" ")
-}
-
 /// Writes a result to standard output. A reader that has gone away (`| head`) is no error.
 pub(super) fn print(bytes: &[u8]) -> Result<u8, CliError> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Output(error)),
+        _ => Ok(exit_code::SUCCESS),
+    }
+}
+
+/// Writes a file of the user's, never over another.
+pub(super) fn create(path: &Path, text: &str) -> io::Result<()> {
+    std::fs::File::create_new(path)?.write_all(text.as_bytes())
+}
 
 #[cfg(test)]
 mod tests {
@@ -208,12 +208,4 @@ mod tests {
         assert_eq!(value("fleetwide deploy --configure x"), None);
         assert_eq!(value("fleetwide run -- x --config c.toml"), None);
     }
-}
-        _ => Ok(exit_code::SUCCESS),
-    }
-}
-
-/// Writes a file of the user's, never over another.
-pub(super) fn create(path: &Path, text: &str) -> io::Result<()> {
-    std::fs::File::create_new(path)?.write_all(text.as_bytes())
 }

@@ -29,7 +29,8 @@ use super::{
     reporter::{Detail, Format},
     screen::{Ink, Screen},
     stream::Streamed,
-    summary, words,
+    summary::{self, Rerun},
+    words,
 };
 use crate::{
     plan::{Plan, Work},
@@ -71,7 +72,7 @@ pub(super) struct Human {
     /// What hosts print is the only result: the last screen is none.
     output_is_result: bool,
     total: usize,
-    rerun: Option<String>,
+    rerun: Option<Rerun>,
 }
 
 /// How what hosts print is shown.
@@ -86,7 +87,7 @@ enum Output {
 
 impl Human {
     /// Gets ready to show a run of `plan`.
-    pub(super) fn new(stage: Stage, format: Format, plan: &Plan, record: &Record, rerun: Option<String>) -> Self {
+    pub(super) fn new(stage: Stage, format: Format, plan: &Plan, record: &Record, rerun: Option<Rerun>) -> Self {
         let ad_hoc = matches!(plan.work, Work::Command(_));
         let output = match (format, stage.detail) {
             (Format::Stream, _) => Output::Streamed(None),
@@ -204,7 +205,12 @@ impl Human {
             read = read && out.flush(wait);
         });
         let (last, last_screen) = if self.output_is_result { (err, err_screen) } else { (out, out_screen) };
-        last.print(&summary::screenful(record, last_screen, *detail, &shown_whole, self.rerun.as_deref()));
+        let mut rerun = self.rerun.clone();
+        if let Some(rerun) = rerun.as_mut().filter(|_| !troubles.is_empty()) {
+            // The report may not be what the command would read.
+            rerun.failed = None;
+        }
+        last.print(&summary::screenful(record, last_screen, *detail, &shown_whole, rerun.as_ref()));
         out.finish(wait);
         for trouble in troubles {
             err.line(&warning(trouble, err_screen));

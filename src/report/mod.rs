@@ -71,6 +71,7 @@ pub use record::{Gaps, HostRecord, Record, Status};
 pub use reporter::{Builder, Destination, Detail, Format, Reporter};
 pub use run::{ReportError, RunReporter};
 pub use screen::Screen;
+pub use summary::Rerun;
 
 /// Locks even what a panicking thread left: a report that is a little wrong is better than none.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
