@@ -29,8 +29,9 @@ const FRAMES_ROOM: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long one stream waits for the other to be written, so that lines keep their order where both
-/// lead to the same place.
-const TURN: Duration = Duration::from_millis(250);
+/// lead to the same place. Long enough for a busy machine: who overtakes the erasing of a live display leaves it
+/// standing among the lines.
+const TURN: Duration = Duration::from_secs(1);
 
 /// How much is handed to the system at once. Small enough to see whether the reader still reads.
 const PIECE: usize = 64 * 1024;
