@@ -30,7 +30,7 @@ mod target;
 mod terminal;
 mod usage;
 
-use std::io::{self, Write};
+use std::io;
 
 use clap::FromArgMatches;
 
@@ -54,8 +54,7 @@ pub fn main() -> u8 {
     match start(&cli) {
         Ok(code) => code,
         Err(error) => {
-            // Nobody is left to be told when even this cannot be written.
-            let _ = io::stderr().write_all(error.shown_in(session::pipeline(cli.global.pipeline)).as_bytes());
+            session::complain(&error.shown_in(session::pipeline(cli.global.pipeline)));
             error.exit_code()
         }
     }
@@ -65,16 +64,16 @@ pub fn main() -> u8 {
 fn refuse(asked: &clap::Error) -> u8 {
     use clap::error::ErrorKind;
 
-    // Nobody is left to be told when even this cannot be written.
-    let _ = match asked.kind() {
+    match asked.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            asked.print()
+            // A reader that has gone away (`| head`) is no error.
+            let _ = asked.print();
         }
         _ => {
             let line: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-            io::stderr().write_all(usage::shown_in(asked, &line, session::pipeline_of_line()).as_bytes())
+            session::complain(&usage::shown_in(asked, &line, session::pipeline_of_line()));
         }
-    };
+    }
     u8::try_from(asked.exit_code()).unwrap_or(exit_code::USAGE)
 }
 

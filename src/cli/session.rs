@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     config::Places,
-    report::{Builder, Destination, Detail, Format, Pipeline, Reporter, Screen},
+    report::{Builder, Destination, Detail, Format, Pipeline, Reporter, Screen, paragraphs},
     rollout::StopReason,
 };
 
@@ -178,6 +178,16 @@ fn columns(stream: impl AsFd) -> Option<u16> {
 /// The words of this invocation, to be shown: one that is not text is shown as near as can be.
 pub(super) fn arguments() -> impl Iterator<Item = String> {
     std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned())
+}
+
+/// Tells people of an error.
+pub(super) fn complain(text: &str) {
+    let text = match columns(io::stderr()) {
+        Some(columns) => paragraphs(text, usize::from(columns)),
+        None => text.to_owned(),
+    };
+    // Nobody is left to be told when even this cannot be written.
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Writes a result to standard output. A reader that has gone away (`| head`) is no error.
