@@ -14,6 +14,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
+    cells,
     display::Display,
     failures,
     gather::{Ending, Gathering},
@@ -235,9 +236,13 @@ impl Human {
     fn introduce(&self, plan: &Plan) {
         let Stage { err_screen, .. } = &self.stage;
         let dot = err_screen.signs().dot;
-        let title = err_screen.paint(Ink::Strong, &plan::title(plan));
         let hosts = words::chosen(self.total, plan.narrowed_from);
-        self.say(&format!("{title}: {hosts} ({})", words::by_provider(plan.hosts().map(|host| &**host))));
+        let hosts = format!("{hosts} ({})", words::by_provider(plan.hosts().map(|host| &**host)));
+        // A long command is broken between its words.
+        let title = failures::wrapped(&format!("{}:", plan::title(plan)), 0, failures::INDENT, err_screen);
+        let used = title.lines().last().map_or(0, cells::width) + 1;
+        let hosts = failures::wrapped(&hosts, used, failures::INDENT, err_screen);
+        self.say(&format!("{} {hosts}", err_screen.paint(Ink::Strong, &title)));
         let allowed = words::allowed(plan.policy.max_failures);
         let terms = format!("  {} at once {dot} {allowed} {dot} run {}", plan.policy.concurrency, plan.run);
         self.say(&err_screen.paint(Ink::Faint, &terms));

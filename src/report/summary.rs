@@ -79,7 +79,7 @@ pub(super) fn screenful(
         let (command, gap) = if beside {
             (cells::pad(command, width), "  ".to_owned())
         } else {
-            (command.clone(), format!("\n{}", " ".repeat(NEXT)))
+            (command.clone(), format!("\n{}", " ".repeat(NEXT + INDENT)))
         };
         let (command, reason) = (screen.paint(Ink::Strong, &command), screen.paint(Ink::Faint, reason));
         out.push_str(&format!("{label} {command}{gap}{reason}\n"));
@@ -122,9 +122,9 @@ fn statuses(record: &Record, labels: &Labels, screen: &Screen) -> String {
         };
         ways.entry(way).or_default().push(host);
     }
-    let summary = record.summary();
-    // The closing line says it of success, and of one host all is told below. A deploy's status is its outcome.
-    if record.revision.is_some() || ways.is_empty() || summary.succeeded == summary.total || summary.total == 1 {
+    // A deploy's status is its outcome; of one host all is told below, and status 0 is the counts' first line.
+    let is_news = ways.keys().any(|way| *way != Way::Status(0));
+    if record.revision.is_some() || record.hosts.len() == 1 || !is_news {
         return String::new();
     }
     let parts = ways.iter().map(|(way, hosts)| {

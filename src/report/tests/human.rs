@@ -174,6 +174,23 @@ fn success_is_short() {
     ");
 }
 
+/// What a script says of its errors is the same on both; what it does first names the host.
+#[test]
+fn hosts_that_fail_with_the_same_error_are_told_of_once() {
+    let (out, _, builder) = capture(terminal(80));
+    let plan = plan(3);
+    let run = builder.build().start(&plan, Gaps::default()).expect("no files");
+    let mut telling = Telling::of(&run, &plan);
+    for (id, stderr) in ids(&plan).iter().zip(["disk full\n", "disk full\n", ""]) {
+        telling.whole(&HostResult { stdout_tail: format!("fetching for {id}\n"), ..failed(id, 1, stderr) });
+    }
+    telling.finish(None);
+    let told = out.text();
+    assert_eq!(told.matches("stderr │ disk full").count(), 1, "{told}");
+    assert_eq!(told.matches("also:  1 other host in the same way: web-2").count(), 1, "{told}");
+    assert_eq!(told.matches("stdout │ fetching for").count(), 2, "what says nothing but that is told of each: {told}");
+}
+
 #[test]
 fn a_thousand_hosts_are_no_flood() {
     let (out, err, builder) = capture(terminal(80));
@@ -375,6 +392,22 @@ fn odd_ends_of_a_command(rerun: Rerun) -> String {
     telling.whole(&unreachable(&ids[59]));
     telling.finish(None);
     out.text()
+}
+
+#[test]
+fn a_long_command_is_broken_between_its_words() {
+    let (_, err, builder) = capture(terminal(40));
+    let command = "systemctl restart shop && curl -fsS localhost:8080";
+    let plan = Plan { work: Work::Command(command.to_owned()), ..plan(3) };
+    let run = builder.build().start(&plan, Gaps::default()).expect("no files");
+    Telling::of(&run, &plan).finish(None);
+    let told = err.text();
+    let head: Vec<_> = told.lines().take(3).collect();
+    insta::assert_snapshot!(head.join("\n"), @r"
+    Run `systemctl restart shop && curl -fsS
+      localhost:8080` on web: 3 hosts (aws
+      1, azure 1, gcp 1)
+    ");
 }
 
 #[test]
