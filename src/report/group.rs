@@ -26,6 +26,9 @@ const CONTEXT: usize = 2;
 /// Outputs that share less than this with that of most hosts are shown whole. A share of the lines.
 const NEARLY: f32 = 0.5;
 
+/// What stands before a line: an indent, the mark of a difference, the stream's sign, a blank. In cells.
+const MARGIN: usize = 5;
+
 /// So long are outputs compared in all: whoever waits for the end would rather read than wait.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -175,8 +178,10 @@ fn difference(ops: &[DiffOp], most: &[Line<'_>], own: &[Line<'_>], count: usize,
 fn shown(mark: &str, (stream, text): &Line<'_>, ink: Option<Ink>, screen: &Screen) -> String {
     let (sign, sign_ink) = stream_sign(*stream, screen);
     let paint = |text: &str| ink.map_or_else(|| text.to_owned(), |ink| screen.paint(ink, text));
-    let line = format!("  {}{} {}", paint(mark), screen.paint(sign_ink, sign), paint(text));
-    format!("{}\n", line.trim_end())
+    let (mark, sign) = (paint(mark), screen.paint(sign_ink, sign));
+    let room = screen.width.map_or(usize::MAX, |width| width.saturating_sub(MARGIN));
+    let pieces = cells::fold(text, room);
+    pieces.iter().map(|piece| format!("{}\n", format!("  {mark}{sign} {}", paint(piece)).trim_end())).collect()
 }
 
 /// Says how much of an output is not shown.
