@@ -25,7 +25,7 @@ use super::{
 use crate::{
     inventory::Host,
     plan::Plan,
-    transport::{Connected, Session, Stop, Transport},
+    transport::{Connected, Session, Stop, Transport, until},
 };
 
 /// How long a handshake that is under way when the run stops may still take. Cutting it off looks
@@ -63,7 +63,7 @@ impl Executor {
         let mut result = HostResult { attempts: attempt, ..HostResult::skipped(host.id.clone()) };
         tokio::select! {
             () = sleep(after) => {}
-            () = raised(&mut self.halted) => {}
+            _ = until(&mut self.halted, |halted| halted) => {}
         }
         if *self.halted.borrow() {
             return Attempt { end: AttemptEnd::NotStarted, result, touched: false };
@@ -137,16 +137,9 @@ pub(super) async fn log_out(session: Box<dyn Session>) {
 /// How long a handshake is waited for: without end, until the run stops; then a moment, or no longer
 /// than until somebody insists.
 async fn patience(halted: &mut watch::Receiver<bool>, stop: &mut watch::Receiver<Stop>) {
-    raised(halted).await;
+    until(halted, |halted| halted).await;
     tokio::select! {
         () = sleep(HANDSHAKE_GRACE) => {}
-        Ok(_) = stop.wait_for(|stop| *stop >= Stop::Kill) => {}
-    }
-}
-
-/// Waits until the flag is raised; for ever, if nobody can raise it any more.
-async fn raised(flag: &mut watch::Receiver<bool>) {
-    if flag.wait_for(|raised| *raised).await.is_err() {
-        std::future::pending::<()>().await;
+        _ = until(stop, |wish| wish >= Stop::Kill) => {}
     }
 }

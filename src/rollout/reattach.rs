@@ -17,7 +17,7 @@ use tokio::{
 use super::{event::EventKind, executor::log_out, host_output::HostOutput, job::attach, recorder::Recorder};
 use crate::{
     inventory::Host,
-    transport::{ConnectError, Connected, Job, Lost, RemoteExit, Stop, Transport},
+    transport::{ConnectError, Connected, Job, Lost, RemoteExit, Stop, Transport, until},
 };
 
 /// So much longer than the script may run, a host is looked for: it must end the script, and we must hear of it.
@@ -113,7 +113,7 @@ impl Search<'_> {
         tokio::select! {
             () = sleep(wait) => {}
             // Whoever wants it to end wants it now.
-            () = wished(stop, known) => {}
+            _ = until(stop, |wish| wish > known) => {}
         }
         self.transport.connect(self.host).await
     }
@@ -150,21 +150,14 @@ async fn watched<T>(
 async fn time_is_up(mut stop: watch::Receiver<Stop>, last: Instant, grace: Duration) {
     tokio::select! {
         () = sleep_until(last) => return,
-        () = wished(&mut stop, Stop::No) => {}
+        _ = until(&mut stop, |wish| wish > Stop::No) => {}
     }
     let last = last.min(Instant::now() + grace.saturating_add(CANCEL_MARGIN));
     tokio::select! {
         () = sleep_until(last) => return,
-        () = wished(&mut stop, Stop::Terminate) => {}
+        _ = until(&mut stop, |wish| wish > Stop::Terminate) => {}
     }
     sleep_until(last.min(Instant::now() + KILL_MARGIN)).await;
-}
-
-/// Waits for a wish graver than `known`; for ever, if nobody can have one any more.
-async fn wished(stop: &mut watch::Receiver<Stop>, known: Stop) {
-    if stop.wait_for(|wish| *wish > known).await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }
 
 /// One second, doubled each time, at most half a minute; from three quarters to five of that, as `chance` (0 to 1) has it,
