@@ -18,7 +18,7 @@
     reason = "screens are small, and `write!` to a String has an error to drop that cannot be"
 )]
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use provider_core::lock;
 
 mod ansible;
 mod cells;
@@ -71,8 +71,3 @@ pub use record::{Gaps, HostRecord, Record, Status};
 pub use reporter::{Builder, Destination, Detail, Format, Reporter};
 pub use run::{ReportError, RunReporter};
 pub use screen::Screen;
-
-/// Locks even what a panicking thread left: a report that is a little wrong is better than none.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

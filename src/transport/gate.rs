@@ -1,11 +1,8 @@
 //! Where handshakes wait for their turn: the [`Pace`] with a clock and a queue, and what a string of closed doors means.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Instant,
-};
+use std::{collections::HashMap, sync::Mutex, time::Instant};
 
+use provider_core::lock;
 use tokio::{sync::Notify, time::sleep_until};
 
 use super::{
@@ -167,10 +164,6 @@ fn given_up(login: Option<&str>, refused: u32, last: ConnectError) -> ConnectErr
         "not tried, so that no account is locked: the first {refused} hosts tried refused the login{who}; the last said: {message}"
     );
     ConnectError { kind, message, hint }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
