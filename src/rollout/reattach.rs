@@ -14,8 +14,9 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{event::EventKind, executor::log_out, host_output::HostOutput, job::attach, recorder::Recorder};
+use super::{event::EventKind, executor::log_out, host_output::HostOutput, job::attach, recorder::Recorder, verdict};
 use crate::{
+    guard::{Refusal, Trailer},
     inventory::Host,
     transport::{ConnectError, Connected, Job, Lost, RemoteExit, Stop, Transport, until},
 };
@@ -43,9 +44,16 @@ pub(super) struct Search<'a> {
 /// What the search came to.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// The host's own word.
-    Word(RemoteExit),
-    /// None.
+    /// The host told the script's end.
+    End(Trailer),
+    /// The host was asked, will not tell, and would not later.
+    Refusal {
+        /// Why.
+        reason: Refusal,
+        /// Why, in the guard's words.
+        text: String,
+    },
+    /// Nothing.
     Nothing {
         /// How contact was lost at last.
         lost: Lost,
@@ -93,7 +101,11 @@ impl Search<'_> {
             };
             log_out(session).await;
             match end {
-                Ok(word) => return Found::Word(word),
+                Ok(RemoteExit::Ended(trailer)) => return Found::End(trailer),
+                Ok(RemoteExit::Refused { reason, text }) if reason.may_pass() && !is_proof(reason, out) => {
+                    trouble = Some(verdict::not_told(reason, &text));
+                }
+                Ok(RemoteExit::Refused { reason, text }) => return Found::Refusal { reason, text },
                 Err(again) if out.in_contact() => {
                     out.lose(&again.message);
                     (lost, trouble, tries) = (again, None, 0);
@@ -130,6 +142,12 @@ impl Search<'_> {
     fn time_left(&self) -> Duration {
         self.job.request.deadline.saturating_sub(self.began.elapsed())
     }
+}
+
+/// Whether a refusal settles the matter: no record of a script that nobody saw run is the proof that it never will, of
+/// one that ran it may be a folder that is not mounted yet.
+fn is_proof(reason: Refusal, out: &HostOutput<'_>) -> bool {
+    reason == Refusal::NeverStarted && !out.has_started()
 }
 
 /// Lets `run` come to its end, which has clocks of its own, and notes meanwhile whether the time for others is up.
