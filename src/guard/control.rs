@@ -135,6 +135,18 @@ pub enum GroupState {
     Denied,
 }
 
+impl Refusal {
+    /// True when a host that took a request before may have another answer to the same question later: it boots, its
+    /// home folder is not mounted yet, or a disk is full for a moment.
+    pub const fn may_pass(self) -> bool {
+        match self {
+            Self::Busy | Self::ReadOnly | Self::Full | Self::NoTool | Self::NeverStarted | Self::NoSudo => true,
+            // The record is another host's, another version's, or such as no guard writes.
+            Self::Fence | Self::NoHome | Self::Damaged | Self::BadRequest => false,
+        }
+    }
+}
+
 impl Signal {
     pub(crate) fn named(name: &str) -> Option<Self> {
         let fine = !name.is_empty()

@@ -25,6 +25,7 @@ mod control;
 mod escape;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod header;
 mod input;
 mod lifeline;
 mod nonce;
@@ -37,11 +38,12 @@ mod text;
 
 pub use self::{
     control::{Cause, Control, GroupState, Mark, Record, Refusal, ScriptStatus, Signal, Trailer},
+    header::RequestError,
     input::Input,
     lifeline::Lifeline,
     nonce::Nonce,
     protocol::{ControlLine, Parsed, Parser, ProtocolError, StderrParser, StdoutParser},
-    request::{Attach, Deploy, EncodedRequest, GuardRequest, Offsets, OnLost, RequestError, Work},
+    request::{Attach, Deploy, EncodedRequest, GuardRequest, Offsets, OnLost, Work},
     text::{COMMAND, COMMAND_AS_ROOT},
 };
 

@@ -1,16 +1,14 @@
-//! What is sent to the guard: its own text, a header of one fact a line, and the script.
+//! What is sent to the guard: its own text, a [`Header`] of one fact a line, and the script.
 //!
 //! Not in here: what a script is told in its environment. That is the caller's to say.
 
-use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    VERSION,
-    escape::escape,
+    header::{Header, RequestError},
     input::Input,
     lifeline::whole_seconds,
     nonce::Nonce,
-    program::Program,
     text::{INPUT, program_text, stripped},
 };
 
@@ -96,47 +94,6 @@ pub enum OnLost {
     Kill,
 }
 
-/// Why a request cannot be sent.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RequestError {
-    /// The guard uses it as a file name.
-    #[error(
-        "{what} {name:?} cannot name a file on the host: use up to 100 of a-z A-Z 0-9 _ . -, and begin with a letter, digit or _"
-    )]
-    Name {
-        /// What it names.
-        what: &'static str,
-        /// The name.
-        name: String,
-    },
-    /// No shell could set it.
-    #[error("{name:?} cannot name an environment variable: use letters, digits and _, and do not begin with a digit")]
-    VariableName {
-        /// The name.
-        name: String,
-    },
-    /// A shell or the guard itself keeps it.
-    #[error(
-        "the environment variable {name} belongs to the shell or to Fleetwide and cannot be set: choose another name"
-    )]
-    ReservedVariable {
-        /// The name.
-        name: String,
-    },
-    /// No process can be given it.
-    #[error("{what} holds a NUL byte, which no argument and no environment variable can hold")]
-    Nul {
-        /// Where it is.
-        what: String,
-    },
-    /// It would be taken for no revision.
-    #[error("the revision is empty")]
-    EmptyRevision,
-    /// Shell arithmetic on the host ends before.
-    #[error("the fence {0} is too big: a host takes at most 15 digits")]
-    Fence(u64),
-}
-
 /// A request as it goes to the guard's stdin: the second part only when the guard has answered the first one with
 /// [`Control::Ready`](super::Control::Ready), for whoever reads the first part need not be the guard. A script of
 /// which the second part was not sent to its end is not started.
@@ -178,7 +135,7 @@ impl GuardRequest {
     /// # Errors
     /// If something cannot be said to a host: a name, a variable, a NUL byte.
     pub fn encode(&self, nonce: &Nonce) -> Result<EncodedRequest, RequestError> {
-        let mut header = Header(format!("fleetwide {VERSION} {}\n", nonce.as_str()));
+        let mut header = Header::new(nonce);
         header.line("deadline", whole_seconds(self.deadline).max(1));
         header.line("grace", whole_seconds(self.grace));
         header.line(
@@ -216,100 +173,9 @@ impl GuardRequest {
         let mut opening = input.map(|_| stripped(INPUT)).unwrap_or_default().into_bytes();
         opening.extend(program_text().into_bytes());
         opening.extend_from_slice(b"#.\n");
-        opening.extend_from_slice(header.0.as_bytes());
+        opening.extend_from_slice(header.as_bytes());
         Ok(EncodedRequest { opening, order: [b"go\n", script].concat() })
     }
-}
-
-/// Lines of `key value`.
-struct Header(String);
-
-impl Header {
-    fn line(&mut self, key: &str, value: impl std::fmt::Display) {
-        writeln!(self.0, "{key} {value}").expect("a String takes all that is written to it");
-    }
-
-    fn argument(&mut self, what: &str, value: &[u8]) -> Result<(), RequestError> {
-        if value.contains(&0) {
-            return Err(RequestError::Nul { what: what.to_owned() });
-        }
-        self.line("arg", escape(value));
-        Ok(())
-    }
-
-    fn variable(&mut self, name: &str, value: &str) -> Result<(), RequestError> {
-        if name.is_empty()
-            || name.starts_with(|first: char| first.is_ascii_digit())
-            || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        {
-            return Err(RequestError::VariableName { name: name.to_owned() });
-        }
-        if RESERVED.contains(&name) {
-            return Err(RequestError::ReservedVariable { name: name.to_owned() });
-        }
-        if value.contains('\0') {
-            return Err(RequestError::Nul { what: format!("the environment variable {name}") });
-        }
-        self.line("env", format_args!("{name} {}", escape(value.as_bytes())));
-        Ok(())
-    }
-
-    /// Says which attempt is meant.
-    fn attempt(&mut self, mode: &str, app: &str, run: &str, attempt: u32) -> Result<(), RequestError> {
-        check_name("the app", app)?;
-        check_name("the run", run)?;
-        self.line("mode", mode);
-        self.line("app", app);
-        self.line("run", run);
-        self.line("attempt", attempt);
-        Ok(())
-    }
-
-    /// Says what a deploy needs, the words before the script's arguments last; gives the bytes of the script.
-    /// Where programs are to be found by `env` is not known on the host if the script is given a `PATH`.
-    fn deploy<'a>(&mut self, deploy: &'a Deploy, own_path: bool) -> Result<&'a [u8], RequestError> {
-        self.attempt("deploy", &deploy.app, &deploy.run, deploy.attempt)?;
-        if deploy.fence >= 10_u64.pow(15) {
-            return Err(RequestError::Fence(deploy.fence));
-        }
-        self.line("fence", deploy.fence);
-        match deploy.revision.as_deref() {
-            None => {}
-            Some("") => return Err(RequestError::EmptyRevision),
-            Some(revision) => self.line("revision", escape(revision.as_bytes())),
-        }
-        let program = Program::of(&deploy.script);
-        for word in program.needs().into_iter().filter(|word| !own_path || word.contains(&b'/')) {
-            self.line("needs", escape(word));
-        }
-        for word in program.interpreter {
-            self.argument("the script's first line", word)?;
-        }
-        self.0.push_str("self\n");
-        Ok(&deploy.script)
-    }
-}
-
-/// What bash or dash refuses to set, and what the guard sets itself.
-const RESERVED: [&str; 11] = [
-    "UID",
-    "EUID",
-    "PPID",
-    "BASHOPTS",
-    "SHELLOPTS",
-    "BASH_VERSINFO",
-    "OPTIND",
-    "FLEETWIDE_PREVIOUS_REVISION",
-    "FLEETWIDE_GUARD",
-    "fw",
-    "fw_self",
-];
-
-fn check_name(what: &'static str, name: &str) -> Result<(), RequestError> {
-    let fine = (1..=100).contains(&name.len())
-        && !name.starts_with(['.', '-'])
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
-    if fine { Ok(()) } else { Err(RequestError::Name { what, name: name.to_owned() }) }
 }
 
 #[cfg(test)]
@@ -374,40 +240,5 @@ mod tests {
         let expected =
             "mode run\narg sh\narg \\0055c\narg echo\\0040\\00441\narg sh\narg \\0055-flag\narg \nscript 0\ngo\n";
         assert!(text.ends_with(expected), "{text}");
-    }
-
-    #[test]
-    fn what_a_host_could_not_take_is_not_sent() {
-        let refused = |change: &dyn Fn(&mut Deploy)| {
-            let mut changed = deploy();
-            change(&mut changed);
-            request(Work::Deploy(changed)).encode(&Nonce::random()).unwrap_err()
-        };
-        for name in ["", ".", "..", "-x", "a/b", "a b", "é", "a\nb", &"x".repeat(101)] {
-            assert!(
-                matches!(refused(&|it| it.app = name.to_owned()), RequestError::Name { what: "the app", .. }),
-                "{name:?}"
-            );
-            assert!(
-                matches!(refused(&|it| it.run = name.to_owned()), RequestError::Name { what: "the run", .. }),
-                "{name:?}"
-            );
-        }
-        assert_eq!(refused(&|it| it.revision = Some(String::new())), RequestError::EmptyRevision);
-        assert_eq!(refused(&|it| it.fence = u64::MAX), RequestError::Fence(u64::MAX));
-        assert!(matches!(refused(&|it| it.script = b"#!/bin/\0sh\n".to_vec()), RequestError::Nul { .. }));
-
-        let refused = |name: &str, value: &str| {
-            let mut changed = request(Work::Deploy(deploy()));
-            changed.env = BTreeMap::from([(name.to_owned(), value.to_owned())]);
-            changed.encode(&Nonce::random()).unwrap_err()
-        };
-        for name in ["", "1A", "A-B", "A B", "Ä", "A=B", "A\nB"] {
-            assert_eq!(refused(name, ""), RequestError::VariableName { name: name.to_owned() });
-        }
-        for name in RESERVED {
-            assert_eq!(refused(name, ""), RequestError::ReservedVariable { name: name.to_owned() });
-        }
-        assert!(matches!(refused("A", "x\0y"), RequestError::Nul { .. }));
     }
 }

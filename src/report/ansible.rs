@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::ssh_config;
+use super::ssh_config::{self, Names};
 use crate::{inventory::Host, plan::quoted, transport::HostBlock};
 
 /// The inventory. `blocks` are the hosts, each with what `ssh` is to be told.
@@ -15,10 +15,9 @@ pub(super) fn inventory(blocks: &[(&Host, HostBlock)]) -> Value {
     let hosts: Vec<&Host> = blocks.iter().map(|(host, _)| *host).collect();
     let mut variables = serde_json::Map::new();
     let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for ((host, block), names) in blocks.iter().zip(ssh_config::names(&hosts)) {
-        let Some(name) = names.into_iter().next() else { continue };
-        // A colon is a pattern of Ansible's.
-        let name = name.replace(':', "_");
+    // A colon is a pattern of Ansible's.
+    let plain = |text: &str| ssh_config::plain(text).replace(':', "_");
+    for ((host, block), Names { name, .. }) in blocks.iter().zip(ssh_config::names(&hosts, plain)) {
         for group in groups_of(host) {
             groups.entry(group).or_default().insert(name.clone());
         }
@@ -89,6 +88,19 @@ fn text(text: &str) -> Value {
 mod tests {
     use super::*;
     use crate::inventory::testing::host;
+
+    #[test]
+    fn every_host_is_there_whatever_it_is_called() {
+        let names = ["web:1", "web_1", "web 1", "", "aws_i-0", "all", "web_1-2"];
+        let hosts: Vec<_> = names.iter().enumerate().map(|(n, name)| host(&format!("i-{n}"), name)).collect();
+        let block = || HostBlock { address: "10.0.0.1".into(), settings: Vec::new() };
+        let inventory = inventory(&hosts.iter().map(|host| (host, block())).collect::<Vec<_>>());
+        let variables = inventory["_meta"]["hostvars"].as_object().expect("hosts");
+        let mut ids: Vec<_> = variables.values().map(|own| own["fleetwide"]["id"].as_str().expect("an id")).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, (0..names.len()).map(|n| format!("aws:i-{n}")).collect::<Vec<_>>(), "{variables:#?}");
+        assert_eq!(inventory["provider_aws"]["hosts"].as_array().map(Vec::len), Some(names.len()));
+    }
 
     #[test]
     fn an_inventory_has_variables_and_groups() {

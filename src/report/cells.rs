@@ -90,12 +90,12 @@ pub(super) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
     lines
 }
 
-/// `text` in lines of at most `cells`, broken anywhere: for text whose blanks matter.
+/// `text` in lines of at most `cells`, broken anywhere: for text whose blanks matter. A tab may take eight.
 pub(super) fn fold(text: &str, cells: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
     for c in text.chars() {
-        let wide = c.width().unwrap_or(0);
+        let wide = if c == '\t' { 8 } else { c.width().unwrap_or(0) };
         if used + wide > cells && used > 0 {
             lines.push(String::new());
             used = 0;

@@ -23,7 +23,7 @@ const MOST: usize = 10;
 const NAMES: usize = 8;
 
 /// Where what belongs to a host begins.
-const INDENT: usize = 2;
+pub(super) const INDENT: usize = 2;
 
 /// Where the value of a labelled line begins.
 const FIELD: usize = 9;
@@ -84,12 +84,14 @@ pub(super) fn wants_telling(host: &HostRecord) -> bool {
     }
 }
 
-/// The failures, those with the same words together, in the order of their first.
+/// The failures, those with the same words together, in the order of their first. What a script writes to its
+/// standard error are its words; its standard output names the host too often to be the same on two.
 fn alike(record: &Record) -> Vec<Vec<&HostRecord>> {
     let mut groups: Vec<Vec<&HostRecord>> = Vec::new();
     let mut places = HashMap::new();
     for host in record.hosts.iter().filter(|host| wants_telling(host)) {
-        let words = (host.outcome, words::why(host), &host.hint, &host.stdout_tail, &host.stderr_tail);
+        let said = if host.stderr_tail.trim().is_empty() { &host.stdout_tail } else { &host.stderr_tail };
+        let words = (host.outcome, words::why(host), &host.hint, said);
         let place = *places.entry(words).or_insert(groups.len());
         match groups.get_mut(place) {
             Some(group) => group.push(host),

@@ -26,34 +26,67 @@ const CONTEXT: usize = 2;
 /// Outputs that share less than this with that of most hosts are shown whole. A share of the lines.
 const NEARLY: f32 = 0.5;
 
-/// After this long a difference is found less cleverly.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// What stands before a line: an indent, the mark of a difference, the stream's sign, a blank. In cells.
+const MARGIN: usize = 5;
+
+/// So long are outputs compared in all: whoever waits for the end would rather read than wait.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A line that a host printed, harmless.
-type Line = (Stream, String);
+type Line<'t> = (Stream, &'t str);
 
-/// All outputs, that of most hosts first.
-pub(super) fn screenful(outputs: &[Gathered], labels: &Labels, screen: &Screen) -> String {
-    let mut out = String::new();
-    let Some((most, others)) = outputs.split_first() else { return out };
-    let most_lines = lines(most);
-    out.push_str(&heading(most, labels, screen));
-    out.push_str(&whole(most, &most_lines, screen));
-    let count = most.hosts.len();
-    for output in others {
-        out.push('\n');
-        out.push_str(&heading(output, labels, screen));
-        let own = lines(output);
-        let ops = capture_diff_slices_deadline(Algorithm::Myers, &most_lines, &own, Some(Instant::now() + PATIENCE));
-        let near = count > 1 && get_diff_ratio(&ops, most_lines.len(), own.len()) >= NEARLY && !own.is_empty();
-        if near {
-            out.push_str(&difference(&ops, &most_lines, &own, count, screen));
-            out.push_str(&left_out(output, screen));
-        } else {
-            out.push_str(&whole(output, &own, screen));
-        }
+/// Prints all outputs, that of most hosts first, each before the next one is made: together they may be large.
+/// No more are compared after `patience` in all.
+pub(super) fn print(
+    outputs: Vec<Gathered>,
+    labels: &Labels,
+    screen: &Screen,
+    mut patience: Duration,
+    mut print: impl FnMut(&str),
+) {
+    let mut outputs = outputs.into_iter();
+    let Some(most) = outputs.next() else { return };
+    let (count, most_text) = (most.hosts.len(), Text::of(&most));
+    let most_lines = most_text.lines();
+    print(&(heading(&most, labels, screen) + &whole(&most, &most_lines, screen)));
+    for output in outputs {
+        let text = Text::of(&output);
+        let own = text.lines();
+        let body = match compare(&most_lines, &own, count, &mut patience) {
+            Comparison::Near(ops) => difference(&ops, &most_lines, &own, count, screen) + &left_out(&output, screen),
+            Comparison::Far => whole(&output, &own, screen),
+            Comparison::TooLate => {
+                let note = "shown whole: there is too much to compare";
+                format!("  {}\n{}", screen.paint(Ink::Faint, note), whole(&output, &own, screen))
+            }
+        };
+        print(&format!("\n{}{body}", heading(&output, labels, screen)));
     }
-    out
+}
+
+/// How an output stands to that of most hosts.
+enum Comparison {
+    /// It is nearly the same: but for these.
+    Near(Vec<DiffOp>),
+    /// It shares little, or there is no majority to share it with.
+    Far,
+    /// Nobody knows, for time had run out.
+    TooLate,
+}
+
+/// Compares an output with that of the `count` hosts that are most, and takes the time from `patience`.
+fn compare(most: &[Line<'_>], own: &[Line<'_>], count: usize, patience: &mut Duration) -> Comparison {
+    if count == 1 || own.is_empty() {
+        return Comparison::Far;
+    }
+    let began = Instant::now();
+    let ops = capture_diff_slices_deadline(Algorithm::Myers, most, own, Some(began + *patience));
+    *patience = patience.saturating_sub(began.elapsed());
+    // What was found in haste is no difference that anybody should read.
+    if patience.is_zero() {
+        return Comparison::TooLate;
+    }
+    if get_diff_ratio(&ops, most.len(), own.len()) >= NEARLY { Comparison::Near(ops) } else { Comparison::Far }
 }
 
 /// The hosts of whose output nothing is left out, so that nobody needs to tell its end again.
@@ -80,16 +113,25 @@ fn heading(output: &Gathered, labels: &Labels, screen: &Screen) -> String {
     format!("{sign} {hosts}, {}: {}\n", screen.paint(ink, &output.ending.words), names.join("\n  "))
 }
 
-/// What was printed to both streams.
-fn lines(output: &Gathered) -> Vec<Line> {
-    let of = |stream: Stream, kept: &Kept| {
-        let text = neutral::block(&String::from_utf8_lossy(&kept.text));
-        text.lines().map(|line| (stream, line.to_owned())).collect::<Vec<_>>()
-    };
-    [of(Stream::Stdout, &output.stdout), of(Stream::Stderr, &output.stderr)].concat()
+/// What was printed to both streams, harmless.
+struct Text {
+    stdout: String,
+    stderr: String,
 }
 
-fn whole(output: &Gathered, lines: &[Line], screen: &Screen) -> String {
+impl Text {
+    fn of(output: &Gathered) -> Self {
+        let clean = |kept: &Kept| neutral::block(&String::from_utf8_lossy(&kept.text));
+        Self { stdout: clean(&output.stdout), stderr: clean(&output.stderr) }
+    }
+
+    fn lines(&self) -> Vec<Line<'_>> {
+        let stdout = self.stdout.lines().map(|line| (Stream::Stdout, line));
+        stdout.chain(self.stderr.lines().map(|line| (Stream::Stderr, line))).collect()
+    }
+}
+
+fn whole(output: &Gathered, lines: &[Line<'_>], screen: &Screen) -> String {
     if lines.is_empty() && left_out(output, screen).is_empty() {
         return format!("  {}\n", screen.paint(Ink::Faint, "no output"));
     }
@@ -101,7 +143,7 @@ fn whole(output: &Gathered, lines: &[Line], screen: &Screen) -> String {
 }
 
 /// What is missing and what is new in `own`, against what most hosts printed.
-fn difference(ops: &[DiffOp], most: &[Line], own: &[Line], count: usize, screen: &Screen) -> String {
+fn difference(ops: &[DiffOp], most: &[Line<'_>], own: &[Line<'_>], count: usize, screen: &Screen) -> String {
     let hunks = group_diff_ops(ops.to_vec(), CONTEXT);
     if hunks.is_empty() {
         let text = format!("differs from the {} above only in what is not shown", words::count(count, "host"));
@@ -114,7 +156,7 @@ fn difference(ops: &[DiffOp], most: &[Line], own: &[Line], count: usize, screen:
             out.push_str(&format!("  {}\n", screen.paint(Ink::Faint, screen.signs().ellipsis)));
         }
         for op in hunk {
-            let mut show = |mark: &str, lines: &[Line], range: Range<usize>, ink: Option<Ink>| {
+            let mut show = |mark: &str, lines: &[Line<'_>], range: Range<usize>, ink: Option<Ink>| {
                 for line in &lines[range] {
                     out.push_str(&shown(mark, line, ink, screen));
                 }
@@ -133,11 +175,13 @@ fn difference(ops: &[DiffOp], most: &[Line], own: &[Line], count: usize, screen:
     out
 }
 
-fn shown(mark: &str, (stream, text): &Line, ink: Option<Ink>, screen: &Screen) -> String {
+fn shown(mark: &str, (stream, text): &Line<'_>, ink: Option<Ink>, screen: &Screen) -> String {
     let (sign, sign_ink) = stream_sign(*stream, screen);
     let paint = |text: &str| ink.map_or_else(|| text.to_owned(), |ink| screen.paint(ink, text));
-    let line = format!("  {}{} {}", paint(mark), screen.paint(sign_ink, sign), paint(text));
-    format!("{}\n", line.trim_end())
+    let (mark, sign) = (paint(mark), screen.paint(sign_ink, sign));
+    let room = screen.width.map_or(usize::MAX, |width| width.saturating_sub(MARGIN));
+    let pieces = cells::fold(text, room);
+    pieces.iter().map(|piece| format!("{}\n", format!("  {mark}{sign} {}", paint(piece)).trim_end())).collect()
 }
 
 /// Says how much of an output is not shown.

@@ -14,6 +14,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
+    cells,
     display::Display,
     failures,
     gather::{Ending, Gathering},
@@ -29,7 +30,8 @@ use super::{
     reporter::{Detail, Format},
     screen::{Ink, Screen},
     stream::Streamed,
-    summary, words,
+    summary::{self, Rerun},
+    words,
 };
 use crate::{
     plan::{Plan, Work},
@@ -71,7 +73,7 @@ pub(super) struct Human {
     /// What hosts print is the only result: the last screen is none.
     output_is_result: bool,
     total: usize,
-    rerun: Option<String>,
+    rerun: Option<Rerun>,
 }
 
 /// How what hosts print is shown.
@@ -86,7 +88,7 @@ enum Output {
 
 impl Human {
     /// Gets ready to show a run of `plan`.
-    pub(super) fn new(stage: Stage, format: Format, plan: &Plan, record: &Record, rerun: Option<String>) -> Self {
+    pub(super) fn new(stage: Stage, format: Format, plan: &Plan, record: &Record, rerun: Option<Rerun>) -> Self {
         let ad_hoc = matches!(plan.work, Work::Command(_));
         let output = match (format, stage.detail) {
             (Format::Stream, _) => Output::Streamed(None),
@@ -189,7 +191,6 @@ impl Human {
             Output::Hidden => Vec::new(),
         };
         let shown_whole = group::shown_whole(&outputs);
-        let groups = group::screenful(&outputs, &self.labels, &self.stage.out_screen);
         self.display = Arc::new(Display::None);
         let Stage { out, err, out_screen, err_screen, detail, .. } = &self.stage;
         for (outlet, screen) in [(out, out_screen), (err, err_screen)] {
@@ -198,9 +199,19 @@ impl Human {
                 outlet.print(&left_out(gap, screen));
             }
         }
-        out.print(&groups);
+        let mut read = true;
+        group::print(outputs, &self.labels, out_screen, group::PATIENCE, |text| {
+            out.print(text);
+            // Waited for, so that no more than one is in memory twice; but not for each, if nobody reads.
+            read = read && out.flush(wait);
+        });
         let (last, last_screen) = if self.output_is_result { (err, err_screen) } else { (out, out_screen) };
-        last.print(&summary::screenful(record, last_screen, *detail, &shown_whole, self.rerun.as_deref()));
+        let mut rerun = self.rerun.clone();
+        if let Some(rerun) = rerun.as_mut().filter(|_| !troubles.is_empty()) {
+            // The report may not be what the command would read.
+            rerun.failed = None;
+        }
+        last.print(&summary::screenful(record, last_screen, *detail, &shown_whole, rerun.as_ref()));
         out.finish(wait);
         for trouble in troubles {
             err.line(&warning(trouble, err_screen));
@@ -225,9 +236,13 @@ impl Human {
     fn introduce(&self, plan: &Plan) {
         let Stage { err_screen, .. } = &self.stage;
         let dot = err_screen.signs().dot;
-        let title = err_screen.paint(Ink::Strong, &plan::title(plan));
         let hosts = words::chosen(self.total, plan.narrowed_from);
-        self.say(&format!("{title}: {hosts} ({})", words::by_provider(plan.hosts().map(|host| &**host))));
+        let hosts = format!("{hosts} ({})", words::by_provider(plan.hosts().map(|host| &**host)));
+        // A long command is broken between its words.
+        let title = failures::wrapped(&format!("{}:", plan::title(plan)), 0, failures::INDENT, err_screen);
+        let used = title.lines().last().map_or(0, cells::width) + 1;
+        let hosts = failures::wrapped(&hosts, used, failures::INDENT, err_screen);
+        self.say(&format!("{} {hosts}", err_screen.paint(Ink::Strong, &title)));
         let allowed = words::allowed(plan.policy.max_failures);
         let terms = format!("  {} at once {dot} {allowed} {dot} run {}", plan.policy.concurrency, plan.run);
         self.say(&err_screen.paint(Ink::Faint, &terms));

@@ -18,7 +18,7 @@
     reason = "screens are small, and `write!` to a String has an error to drop that cannot be"
 )]
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use provider_core::lock;
 
 mod ansible;
 mod cells;
@@ -45,6 +45,7 @@ mod log_dir;
 mod names;
 pub mod neutral;
 mod outlet;
+mod paragraphs;
 mod pipeline;
 mod plan;
 mod progress;
@@ -66,13 +67,10 @@ pub use check::{Check, Finding};
 pub use field::{Field, SortKey, UnknownField, sort};
 pub use host_keys::HostKeyRow;
 pub use listing::Listing;
+pub use paragraphs::paragraphs;
 pub use pipeline::Pipeline;
 pub use record::{Gaps, HostRecord, Record, Status};
 pub use reporter::{Builder, Destination, Detail, Format, Reporter};
 pub use run::{ReportError, RunReporter};
 pub use screen::Screen;
-
-/// Locks even what a panicking thread left: a report that is a little wrong is better than none.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+pub use summary::Rerun;

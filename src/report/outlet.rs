@@ -29,8 +29,9 @@ const FRAMES_ROOM: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long one stream waits for the other to be written, so that lines keep their order where both
-/// lead to the same place.
-const TURN: Duration = Duration::from_millis(250);
+/// lead to the same place. Long enough for a busy machine: who overtakes the erasing of a live display leaves it
+/// standing among the lines.
+const TURN: Duration = Duration::from_secs(1);
 
 /// How much is handed to the system at once. Small enough to see whether the reader still reads.
 const PIECE: usize = 64 * 1024;
@@ -186,9 +187,9 @@ impl Outlet {
         self.own.0.changed.notify_all();
     }
 
-    /// Waits until all is written.
-    pub(super) fn flush(&self, wait: Wait) {
-        self.own.0.flush(wait);
+    /// Waits until all is written; false when that was given up.
+    pub(super) fn flush(&self, wait: Wait) -> bool {
+        self.own.0.flush(wait)
     }
 
     /// Waits until all is written. What is not by then never will be, nor anything after it.
@@ -273,7 +274,7 @@ impl Shared {
         }
     }
 
-    fn flush(&self, wait: Wait) {
+    fn flush(&self, wait: Wait) -> bool {
         let patience = match wait {
             Wait::Ever => None,
             Wait::WhileRead => Some(Duration::from_secs(30)),
@@ -292,10 +293,11 @@ impl Shared {
             };
             let left = patience.saturating_sub(since.elapsed());
             if left.is_zero() {
-                return;
+                return false;
             }
             state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+        true
     }
 
     fn finish(&self, wait: Wait) {

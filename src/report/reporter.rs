@@ -34,6 +34,7 @@ use super::{
     run::{ReportError, RunReporter, View},
     screen::Screen,
     ssh_config,
+    summary::Rerun,
 };
 use crate::{inventory::Host, plan::Plan, transport::HostBlock};
 
@@ -85,7 +86,7 @@ pub struct Builder {
     report: Option<PathBuf>,
     junit: Option<PathBuf>,
     log_dir: Option<PathBuf>,
-    rerun: Option<String>,
+    rerun: Option<Rerun>,
     teller: Option<Teller>,
 }
 
@@ -132,10 +133,10 @@ impl Builder {
         self
     }
 
-    /// The command that does the same run again, as a person would type it.
+    /// What does the same run again.
     #[must_use]
-    pub fn rerun(mut self, command: impl Into<Option<String>>) -> Self {
-        self.rerun = command.into();
+    pub fn rerun(mut self, commands: impl Into<Option<Rerun>>) -> Self {
+        self.rerun = commands.into();
         self
     }
 
@@ -169,7 +170,7 @@ pub struct Reporter {
     report: Option<PathBuf>,
     junit: Option<PathBuf>,
     log_dir: Option<PathBuf>,
-    rerun: Option<String>,
+    rerun: Option<Rerun>,
     teller: Option<Teller>,
     discovery: Arc<Mutex<Discovery>>,
     /// The display of the discovery, while there is one.

@@ -105,19 +105,36 @@ pub(super) struct Signs {
     pub(super) cross: &'static str,
     pub(super) skip: &'static str,
     pub(super) dot: &'static str,
+    pub(super) times: &'static str,
     pub(super) ellipsis: &'static str,
     pub(super) gutter: &'static str,
     pub(super) bar_done: &'static str,
     pub(super) bar_left: &'static str,
 }
 
-const UNICODE: Signs =
-    Signs {
-        tick: "✓", cross: "✗", skip: "–", dot: "·", ellipsis: "…", gutter: "│", bar_done: "━", bar_left: "─"
-    };
+const UNICODE: Signs = Signs {
+    tick: "✓",
+    cross: "✗",
+    skip: "–",
+    dot: "·",
+    times: "×",
+    ellipsis: "…",
+    gutter: "│",
+    bar_done: "━",
+    bar_left: "─",
+};
 
-const ASCII: Signs =
-    Signs { tick: "ok", cross: "!!", skip: "--", dot: "-", ellipsis: "...", gutter: "|", bar_done: "#", bar_left: "." };
+const ASCII: Signs = Signs {
+    tick: "ok",
+    cross: "!!",
+    skip: "--",
+    dot: "-",
+    times: "x",
+    ellipsis: "...",
+    gutter: "|",
+    bar_done: "#",
+    bar_left: ".",
+};
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 //! Names become patterns of `Host` lines, and a cloud's tags may name machines as anybody likes: so
 //! what a pattern or a shell would read is replaced, and what is then not unique is told apart by id.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::neutral;
 use crate::{inventory::Host, transport::HostBlock};
@@ -14,9 +14,10 @@ pub(super) fn file(target: &str, blocks: &[(&Host, HostBlock)]) -> String {
         "# The hosts of target {}, by fleetwide. Use: ssh -F FILE NAME, or Include it in ~/.ssh/config.\n",
         neutral::line(target)
     );
-    let names = names(&blocks.iter().map(|(host, _)| *host).collect::<Vec<_>>());
-    for ((_, block), names) in blocks.iter().zip(names) {
-        out.push_str(&format!("\nHost {}\n", names.join(" ")));
+    let names = names(&blocks.iter().map(|(host, _)| *host).collect::<Vec<_>>(), plain);
+    for ((_, block), Names { name, id }) in blocks.iter().zip(names) {
+        let names = [Some(name), id].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        out.push_str(&format!("\nHost {names}\n"));
         // The zone of an IPv6 address begins with `%`, which `ssh` expands here.
         out.push_str(&format!("  HostName {}\n", block.address.replace('%', "%%")));
         for (keyword, value) in &block.settings {
@@ -26,29 +27,44 @@ pub(super) fn file(target: &str, blocks: &[(&Host, HostBlock)]) -> String {
     out
 }
 
-/// What each host may be called, the first one best: all different, and all plain words.
-pub(super) fn names(hosts: &[&Host]) -> Vec<Vec<String>> {
+/// What a host may be called.
+#[derive(Debug)]
+pub(super) struct Names {
+    /// No other host's name or id.
+    pub(super) name: String,
+    /// Its id, unless that of another host looks the same.
+    pub(super) id: Option<String>,
+}
+
+/// What each host may be called, all different. `plain` makes a word of what somebody else has written, and
+/// two of them may be the same.
+pub(super) fn names(hosts: &[&Host], plain: impl Fn(&str) -> String) -> Vec<Names> {
     let mut taken = BTreeSet::new();
     // Ids are unique: they are given first, so that no machine can be named like another one's id.
     let ids: Vec<Option<String>> =
         hosts.iter().map(|host| Some(plain(host.id.as_str())).filter(|id| taken.insert(id.clone()))).collect();
-    let shared = |name: &str| hosts.iter().filter(|host| plain(&host.instance.name) == name).count() > 1;
-    hosts
-        .iter()
-        .zip(ids)
-        .map(|(host, id)| {
-            let name = plain(&host.instance.name);
-            let own = plain(host.instance.id.as_str());
-            let base = if shared(&name) { format!("{name}-{own}") } else { name };
-            let numbered = (2..).map(|n| format!("{base}-{n}"));
-            let free = std::iter::once(base.clone()).chain(numbered).find(|name| taken.insert(name.clone()));
-            free.into_iter().chain(id).collect()
-        })
-        .collect()
+    let mut uses = BTreeMap::<String, usize>::new();
+    for host in hosts {
+        *uses.entry(plain(&host.instance.name)).or_default() += 1;
+    }
+    let mut named = Vec::new();
+    for (host, id) in hosts.iter().zip(ids) {
+        let name = plain(&host.instance.name);
+        let own = plain(host.instance.id.as_str());
+        let base = if uses[&name] > 1 { format!("{name}-{own}") } else { name };
+        let mut name = base.clone();
+        let mut number = 2;
+        while !taken.insert(name.clone()) {
+            name = format!("{base}-{number}");
+            number += 1;
+        }
+        named.push(Names { name, id });
+    }
+    named
 }
 
 /// `text` as one word that neither `ssh` nor a shell reads anything into.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let fit = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | ':' | '+' | '@');
     let word: String = text.chars().map(|c| if fit(c) { c } else { '_' }).collect();
     if word.is_empty() || word.starts_with(['-', '.', '@', '+']) { format!("host{word}") } else { word }
@@ -63,7 +79,8 @@ mod tests {
     fn names_are_plain_and_tell_every_host_apart() {
         let named = |names_of: &[(&str, &str)]| {
             let hosts: Vec<_> = names_of.iter().map(|(id, name)| host(id, name)).collect();
-            names(&hosts.iter().collect::<Vec<_>>()).into_iter().map(|names| names.join(" ")).collect::<Vec<_>>()
+            let named = names(&hosts.iter().collect::<Vec<_>>(), plain).into_iter();
+            named.map(|Names { name, id }| format!("{name} {}", id.unwrap_or_default())).collect::<Vec<_>>()
         };
         assert_eq!(named(&[("i-1", "web-1")]), ["web-1 aws:i-1"]);
         assert_eq!(named(&[("i-1", "web"), ("i-2", "web")]), ["web-i-1 aws:i-1", "web-i-2 aws:i-2"]);

@@ -2,7 +2,8 @@
 //! `run` and `--verbose` show output.
 //!
 //! What hosts write to their standard output goes to ours, behind `│`; what they write to their
-//! standard error to ours, behind `!`. The names stand in a column, each in a colour of its own.
+//! standard error to ours, behind `!`. The names stand in a column, each in a colour of its own. On a terminal a
+//! long line goes on behind the sign, so that nothing which a host prints stands where a name does.
 
 use std::{
     collections::HashMap,
@@ -27,6 +28,9 @@ const PERIOD: Duration = Duration::from_millis(500);
 
 /// The column of names is no wider than this, unless it must be: longer names stand out. In cells.
 const WIDEST: usize = 40;
+
+/// The sign between a name and a line, and the blanks around it. In cells.
+const MARGIN: usize = 3;
 
 /// Shows output line by line.
 #[derive(Debug)]
@@ -90,29 +94,33 @@ impl Printer {
             Stream::Stdout => (&self.stage.out, &self.stage.out_screen),
             Stream::Stderr => (&self.stage.err, &self.stage.err_screen),
         };
-        let prefix = self.prefix(host, stream, screen);
+        // On a terminal the names leave most of the line to the output.
+        let column = screen.width.map_or(self.column, |width| self.column.min((width / 3).max(8)));
+        let room = screen.width.map_or(usize::MAX, |width| width.saturating_sub(column + MARGIN));
+        let (sign, ink) = stream_sign(stream, screen);
+        let sign = screen.paint(ink, sign);
+        let (name, blank) = (self.name(host, column, screen), cells::pad("", column));
         let mut text = String::new();
         for line in lines {
             let goes_on = if line.goes_on { screen.signs().ellipsis } else { "" };
-            let prefix = if line.text.is_empty() { prefix.trim_end() } else { &prefix };
-            text.push_str(&format!("{prefix}{goes_on}{}\n", line.text));
+            for (n, piece) in cells::fold(&format!("{goes_on}{}", line.text), room).iter().enumerate() {
+                let before = if n == 0 { &name } else { &blank };
+                let gap = if piece.is_empty() { "" } else { " " };
+                text.push_str(&format!("{before} {sign}{gap}{piece}\n"));
+            }
         }
         self.display.above(|| outlet.flood(&text, |bytes| left_out(bytes, screen)));
     }
 
-    /// The host's name, and a sign that tells its streams apart.
-    fn prefix(&self, host: &HostId, stream: Stream, screen: &Screen) -> String {
-        // On a terminal the names leave most of the line to the output.
-        let column = screen.width.map_or(self.column, |width| self.column.min((width / 3).max(8)));
+    /// The host's name, as wide as the column.
+    fn name(&self, host: &HostId, column: usize, screen: &Screen) -> String {
         let label = self.labels.get(host);
         let label = if screen.width.is_some() {
             cells::cut_middle(label, column, screen.signs().ellipsis)
         } else {
             label.to_owned()
         };
-        let (sign, ink) = stream_sign(stream, screen);
-        let name = screen.paint(Ink::of_host(host), &cells::pad(&label, column));
-        format!("{name} {} ", screen.paint(ink, sign))
+        screen.paint(Ink::of_host(host), &cells::pad(&label, column))
     }
 }
 

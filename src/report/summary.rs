@@ -1,12 +1,16 @@
 //! The last screen of a run, drawn from its record: the counts, the hosts that did not succeed, each
 //! failure in full, what may still be running, and one closing line that says what the exit code means.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+    time::Duration,
+};
 
 use super::{
     cells, failures,
     labels::Labels,
-    neutral,
+    names, neutral,
     record::{HostRecord, Record, Status},
     reporter::Detail,
     screen::{Ink, Screen},
@@ -21,17 +25,29 @@ const INDENT: usize = 2;
 /// Where the command after `next:` begins.
 const NEXT: usize = 6;
 
+/// Where so many names, folded, ended in the same way, they are listed.
+const FEW_NAMES: usize = 3;
+
 /// After so many hosts the table counts the others only.
 const MOST_ROWS: usize = 50;
 
+/// The commands that do a run again, as a person would type them.
+#[derive(Clone, Debug)]
+pub struct Rerun {
+    /// On the same hosts.
+    pub again: String,
+    /// On those that did not succeed; none where no report tells which.
+    pub failed: Option<String>,
+}
+
 /// All that is said at the end of a run. Of the hosts of `shown_whole` the reader has all output already;
-/// `rerun` is the command that does the run again.
+/// `rerun` is what does the run again.
 pub(super) fn screenful(
     record: &Record,
     screen: &Screen,
     detail: Detail,
     shown_whole: &HashSet<HostId>,
-    rerun: Option<&str>,
+    rerun: Option<&Rerun>,
 ) -> String {
     let labels = Labels::of(record);
     let mut out = String::new();
@@ -39,6 +55,7 @@ pub(super) fn screenful(
         Detail::Quiet => {}
         Detail::Normal | Detail::Verbose => {
             out.push_str(&counts(record, screen));
+            out.push_str(&statuses(record, &labels, screen));
             out.push_str(&rows(record, &labels, screen, detail == Detail::Verbose));
         }
     }
@@ -54,14 +71,15 @@ pub(super) fn screenful(
     }
     let commands = next(record, rerun);
     let width = commands.iter().map(|(command, _)| cells::width(command)).max().unwrap_or(0);
+    // A command is there to be copied: what it is for stands below it rather than that a line breaks.
+    let longest = commands.iter().map(|(_, reason)| cells::width(reason)).max().unwrap_or(0);
+    let beside = screen.width.is_none_or(|room| NEXT + width + 2 + longest <= room);
     for (n, (command, reason)) in commands.iter().enumerate() {
         let label = if n == 0 { "next:" } else { "     " };
-        // A command is there to be copied: what it is for stands below it rather than that a line breaks.
-        let beside = screen.width.is_none_or(|room| NEXT + width + 2 + cells::width(reason) <= room);
         let (command, gap) = if beside {
             (cells::pad(command, width), "  ".to_owned())
         } else {
-            (command.clone(), format!("\n{}", " ".repeat(NEXT)))
+            (command.clone(), format!("\n{}", " ".repeat(NEXT + INDENT)))
         };
         let (command, reason) = (screen.paint(Ink::Strong, &command), screen.paint(Ink::Faint, reason));
         out.push_str(&format!("{label} {command}{gap}{reason}\n"));
@@ -91,6 +109,51 @@ fn counts(record: &Record, screen: &Screen) -> String {
         }
     }
     out
+}
+
+/// How often a command ended in which way, for what it says by its exit status; with the hosts, where these are few.
+fn statuses(record: &Record, labels: &Labels, screen: &Screen) -> String {
+    let mut ways = BTreeMap::<Way<'_>, Vec<&HostRecord>>::new();
+    for host in &record.hosts {
+        let way = match (host.exit_status, host.signal.as_deref()) {
+            (Some(status), _) => Way::Status(status),
+            (None, Some(signal)) => Way::Signal(signal),
+            (None, None) => continue,
+        };
+        ways.entry(way).or_default().push(host);
+    }
+    // A deploy's status is its outcome; of one host all is told below, and status 0 is the counts' first line.
+    let is_news = ways.keys().any(|way| *way != Way::Status(0));
+    if record.revision.is_some() || record.hosts.len() == 1 || !is_news {
+        return String::new();
+    }
+    let parts = ways.iter().map(|(way, hosts)| {
+        let names = names::fold(hosts.iter().map(|host| labels.get(&host.id)));
+        let names = match way {
+            Way::Status(1..) | Way::Signal(_) if names.len() <= FEW_NAMES => format!(" ({})", names.join(", ")),
+            Way::Status(_) | Way::Signal(_) => String::new(),
+        };
+        format!("{way} {} {}{names}", screen.signs().times, words::number(hosts.len()))
+    });
+    let label = "  exit statuses: ";
+    let parts = parts.collect::<Vec<_>>().join(", ");
+    format!("\n{label}{}\n", failures::wrapped(&parts, label.len(), 2 * INDENT, screen))
+}
+
+/// How a command ended. Statuses come before signals, each in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Way<'r> {
+    Status(u8),
+    Signal(&'r str),
+}
+
+impl fmt::Display for Way<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "{status}"),
+            Self::Signal(signal) => write!(f, "SIG{}", neutral::line(signal)),
+        }
+    }
 }
 
 fn rows(record: &Record, labels: &Labels, screen: &Screen, all: bool) -> String {
@@ -245,20 +308,29 @@ fn circumstances(record: &Record, screen: &Screen) -> String {
 }
 
 /// The commands that help now, each with what it is for.
-fn next(record: &Record, rerun: Option<&str>) -> Vec<(String, String)> {
-    let mut commands = Vec::new();
+fn next(record: &Record, rerun: Option<&Rerun>) -> Vec<(String, String)> {
     match record.status {
-        Status::Succeeded | Status::Running => {}
-        Status::FinishedWithFailures | Status::Failed | Status::Interrupted | Status::Terminated => {
-            let reason = if record.hosts.iter().any(HostRecord::was_busy) {
-                "# later, when hosts are no longer busy with another run"
-            } else if let Some(of) = record.narrowed_from {
-                &format!("# runs it again, on the same {}", words::chosen(record.hosts.len(), Some(of)))
-            } else {
-                "# runs it again, on every host"
-            };
-            commands.extend(rerun.map(|command| (neutral::line(command), reason.to_owned())));
-        }
+        Status::Succeeded | Status::Running => return Vec::new(),
+        Status::FinishedWithFailures | Status::Failed | Status::Interrupted | Status::Terminated => {}
     }
-    commands
+    let Some(Rerun { again, failed }) = rerun else { return Vec::new() };
+    let summary = record.summary();
+    let rest = summary.total - summary.succeeded;
+    let mut commands = Vec::new();
+    if let Some(failed) = failed.as_ref().filter(|_| summary.succeeded > 0) {
+        let which = if rest == 1 { "host" } else { "hosts" };
+        commands.push((failed, format!("# only the {} {which} that did not succeed", words::number(rest))));
+    }
+    // One that narrows already, to what this run's report says, has just been named.
+    if !commands.iter().any(|(command, _)| *command == again) {
+        let which = match record.narrowed_from {
+            Some(of) => format!("the same {}", words::chosen(record.hosts.len(), Some(of))),
+            None => "every host".to_owned(),
+        };
+        commands.push((again, format!("# runs it again, on {which}")));
+    }
+    if let Some((_, reason)) = commands.first_mut().filter(|_| record.hosts.iter().any(HostRecord::was_busy)) {
+        "# later, when hosts are no longer busy with another run".clone_into(reason);
+    }
+    commands.into_iter().map(|(command, reason)| (neutral::line(command), reason)).collect()
 }

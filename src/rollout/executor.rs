@@ -24,7 +24,7 @@ use super::{
 use crate::{
     inventory::Host,
     plan::Plan,
-    transport::{ConnectFailure, Connected, Halt, Job, Session, Stop, Transport},
+    transport::{ConnectFailure, Connected, Halt, Job, Session, Stop, Transport, until},
 };
 
 /// How long a handshake that is under way when the run stops may still take. Cutting it off looks
@@ -153,6 +153,6 @@ async fn patience(halt: &mut Halt, stop: &mut watch::Receiver<Stop>) {
     halt.comes().await;
     tokio::select! {
         () = sleep(HANDSHAKE_GRACE) => {}
-        Ok(_) = stop.wait_for(|stop| *stop >= Stop::Kill) => {}
+        _ = until(stop, |wish| wish >= Stop::Kill) => {}
     }
 }

@@ -58,6 +58,11 @@ impl<'a> HostOutput<'a> {
         self.contact == Contact::Held
     }
 
+    /// Whether the script was seen to run.
+    pub(super) fn has_started(&self) -> bool {
+        self.group.is_some()
+    }
+
     /// Contact was lost.
     pub(super) fn lose(&mut self, message: &str) {
         self.contact = Contact::Lost;

@@ -14,10 +14,11 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{event::EventKind, executor::log_out, host_output::HostOutput, job::attach, recorder::Recorder};
+use super::{event::EventKind, executor::log_out, host_output::HostOutput, job::attach, recorder::Recorder, verdict};
 use crate::{
+    guard::{Refusal, Trailer},
     inventory::Host,
-    transport::{ConnectError, Connected, Job, Lost, RemoteExit, Stop, Transport},
+    transport::{ConnectError, Connected, Job, Lost, RemoteExit, Stop, Transport, until},
 };
 
 /// So much longer than the script may run, a host is looked for: it must end the script, and we must hear of it.
@@ -45,9 +46,16 @@ pub(super) struct Search<'a> {
 /// What the search came to.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// The host's own word.
-    Word(RemoteExit),
-    /// None.
+    /// The host told the script's end.
+    End(Trailer),
+    /// The host was asked, will not tell, and would not later.
+    Refusal {
+        /// Why.
+        reason: Refusal,
+        /// Why, in the guard's words.
+        text: String,
+    },
+    /// Nothing.
     Nothing {
         /// How contact was lost at last.
         lost: Lost,
@@ -96,7 +104,11 @@ impl Search<'_> {
             };
             log_out(session).await;
             match end {
-                Ok(word) => return Found::Word(word),
+                Ok(RemoteExit::Ended(trailer)) => return Found::End(trailer),
+                Ok(RemoteExit::Refused { reason, text }) if reason.may_pass() && !is_proof(reason, out) => {
+                    trouble = Some(verdict::not_told(reason, &text));
+                }
+                Ok(RemoteExit::Refused { reason, text }) => return Found::Refusal { reason, text },
                 Err(again) if out.in_contact() => {
                     out.lose(&again.message);
                     (lost, trouble, tries) = (again, None, 0);
@@ -116,7 +128,7 @@ impl Search<'_> {
         tokio::select! {
             () = sleep(wait) => {}
             // Whoever wants it to end wants it now.
-            () = wished(stop, known) => {}
+            _ = until(stop, |wish| wish > known) => {}
         }
         self.transport.connect(self.host).await
     }
@@ -133,6 +145,12 @@ impl Search<'_> {
     fn time_left(&self) -> Duration {
         self.job.request.deadline.saturating_sub(self.began.elapsed())
     }
+}
+
+/// Whether a refusal settles the matter: no record of a script that nobody saw run is the proof that it never will, of
+/// one that ran it may be a folder that is not mounted yet.
+fn is_proof(reason: Refusal, out: &HostOutput<'_>) -> bool {
+    reason == Refusal::NeverStarted && !out.has_started()
 }
 
 /// Lets `run` come to its end, which has clocks of its own, and notes meanwhile whether the time for others is up.
@@ -153,21 +171,14 @@ async fn watched<T>(
 async fn time_is_up(mut stop: watch::Receiver<Stop>, last: Instant, grace: Duration) {
     tokio::select! {
         () = sleep_until(last) => return,
-        () = wished(&mut stop, Stop::No) => {}
+        _ = until(&mut stop, |wish| wish > Stop::No) => {}
     }
     let last = last.min(Instant::now() + grace.saturating_add(CANCEL_MARGIN));
     tokio::select! {
         () = sleep_until(last) => return,
-        () = wished(&mut stop, Stop::Terminate) => {}
+        _ = until(&mut stop, |wish| wish > Stop::Terminate) => {}
     }
     sleep_until(last.min(Instant::now() + KILL_MARGIN)).await;
-}
-
-/// Waits for a wish graver than `known`; for ever, if nobody can have one any more.
-async fn wished(stop: &mut watch::Receiver<Stop>, known: Stop) {
-    if stop.wait_for(|wish| *wish > known).await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }
 
 /// One second, doubled each time, at most half a minute; from three quarters to five of that, as `chance` (0 to 1) has it,

@@ -1,8 +1,9 @@
 //! Numbers a run's events and hands them to its sink, in order.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
+use provider_core::lock;
 
 use super::event::{Event, EventKind, EventSink};
 use crate::plan::RunId;
@@ -21,7 +22,7 @@ impl Recorder {
     }
 
     pub(super) fn record(&self, kind: EventKind<'_>) {
-        let mut seq = self.seq.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seq = lock(&self.seq);
         *seq += 1;
         self.sink.event(&Event { run: self.run, seq: *seq, at: Timestamp::now(), kind });
     }

@@ -42,19 +42,16 @@ pub(super) fn ended(result: HostResult, end: Result<RemoteExit, Lost>, stop: Sto
 /// What became of a host that contact was lost with.
 pub(super) fn found(result: HostResult, found: Found, stop: Stop, plan: &Plan) -> Attempt {
     match found {
-        Found::Word(RemoteExit::Ended(trailer)) => by_trailer(result, &trailer, plan),
-        Found::Word(RemoteExit::Refused { reason, text }) => match (reason, result.group) {
+        Found::End(trailer) => by_trailer(result, &trailer, plan),
+        Found::Refusal { reason, text } => match (reason, result.group) {
             // Proven: nothing of this attempt ran, and nothing will.
             (Refusal::NeverStarted, None) if stop == Stop::No => {
                 before_start(result, "contact was lost before the script started".to_owned())
             }
             (Refusal::NeverStarted, None) => Attempt { end: AttemptEnd::NotStarted, result, touched: false },
-            (Refusal::NeverStarted, Some(group)) => {
-                let message = "contact was lost while the script ran, and the host has no record of it any more";
-                cut_off(result, Some(group), message.to_owned(), stop, plan)
-            }
             (
-                Refusal::Busy
+                Refusal::NeverStarted
+                | Refusal::Busy
                 | Refusal::Fence
                 | Refusal::NoHome
                 | Refusal::ReadOnly
@@ -65,16 +62,19 @@ pub(super) fn found(result: HostResult, found: Found, stop: Stop, plan: &Plan) -
                 | Refusal::NoSudo,
                 group,
             ) => {
-                let (word, _) = explained(reason, &text);
-                let message = format!("contact was lost, and then the host could not be asked: {word}: {text}");
+                let message = format!("contact was lost, and then the host did not tell: {}", not_told(reason, &text));
                 cut_off(result, group, message, stop, plan)
             }
         },
         Found::Nothing { lost, trouble, tries } => {
             let group = lost.group.or(result.group);
-            let tries = if tries == 1 { "1 try".to_owned() } else { format!("{tries} tries") };
+            let tries = match tries {
+                0 => "there was no time to look for it again".to_owned(),
+                1 => "not found again in 1 try".to_owned(),
+                tries => format!("not found again in {tries} tries"),
+            };
             let trouble = trouble.map(|trouble| format!(" ({trouble})")).unwrap_or_default();
-            let message = format!("{}; not found again in {tries}{trouble}", lost.message);
+            let message = format!("{}; {tries}{trouble}", lost.message);
             cut_off(result, group, message, stop, plan)
         }
     }
@@ -177,6 +177,22 @@ fn refused(mut result: HostResult, reason: Refusal, text: &str) -> Attempt {
     result.hint = Some(hint);
     // Never by itself again: the host said no, and would say so again.
     Attempt { end: AttemptEnd::Final(Outcome::Unreachable), result, touched: false }
+}
+
+/// A host's refusal to tell how a script goes on that it may have started.
+pub(super) fn not_told(reason: Refusal, text: &str) -> String {
+    match reason {
+        Refusal::NeverStarted => "it has no record of the script".to_owned(),
+        Refusal::Busy
+        | Refusal::Fence
+        | Refusal::NoHome
+        | Refusal::ReadOnly
+        | Refusal::Full
+        | Refusal::NoTool
+        | Refusal::Damaged
+        | Refusal::BadRequest
+        | Refusal::NoSudo => format!("{}: {text}", explained(reason, text).0),
+    }
 }
 
 /// What a refusal means to people, and what to try.

@@ -141,13 +141,10 @@ impl<'a> Conversation<'a> {
     fn lost(&self) -> Lost {
         let message = match (&self.given_up, self.listener.group) {
             (Some(reason), _) => reason.clone(),
-            (None, Some(_)) => {
+            (None, Some(_)) if self.job.request.may_start() => {
                 "the connection ended while the script ran, before the host said how it ended".to_owned()
             }
-            (None, None) if self.order_sent => {
-                "the connection ended before the host said that the script started".to_owned()
-            }
-            (None, None) => self.before_the_order("the connection ended before it was sent"),
+            (None, _) => self.cut_short(),
         };
         let message = match self.listener.remark() {
             Some(remark) => format!("{message}; the host said: {remark}"),
@@ -156,10 +153,26 @@ impl<'a> Conversation<'a> {
         Lost { group: self.listener.group, sent: self.order_sent, message }
     }
 
-    /// What it means that the host was not told to do anything.
-    fn before_the_order(&self, what: &str) -> String {
-        let never = if self.job.request.may_start() { "the script never started" } else { "the host was not asked" };
-        format!("{never}: {what}")
+    /// What the connection ended before.
+    fn cut_short(&self) -> String {
+        if self.listener.group.is_some() {
+            "the connection ended before the host said how the script ended".to_owned()
+        } else if self.order_sent {
+            format!("the connection ended before the host said {}", self.first_word())
+        } else {
+            self.before_the_order("the connection ended before it was sent")
+        }
+    }
+
+    /// What it means that the order was not sent. It says nothing of a script that was started before.
+    fn before_the_order(&self, why: &str) -> String {
+        let what = if self.job.request.may_start() { "the script never started" } else { "the host was not asked" };
+        format!("{what}: {why}")
+    }
+
+    /// What the host says first, once it has the order.
+    fn first_word(&self) -> &'static str {
+        if self.job.request.may_start() { "that the script started" } else { "how the script goes on" }
     }
 
     /// Whether a stream may still say something.
@@ -320,7 +333,7 @@ impl<'a> Conversation<'a> {
                 self.silent = true;
                 self.wants(Stop::Terminate, now);
             } else if self.order_sent {
-                self.given_up = Some(format!("the host did not say within {START:?} that the script started"));
+                self.given_up = Some(format!("the host did not say within {START:?} {}", self.first_word()));
             } else if self.unwritten().is_empty() {
                 self.given_up = Some(self.before_the_order(&format!("the host was not ready for it within {START:?}")));
             } else {
@@ -330,18 +343,23 @@ impl<'a> Conversation<'a> {
     }
 
     fn reproach(&self) -> String {
-        if !self.order_sent {
-            return "the script never started: the connection ended before it was sent".to_owned();
-        }
         if !self.open.stdout {
-            return "the connection ended before the host said how the script ended".to_owned();
+            return self.cut_short();
+        }
+        if !self.order_sent {
+            return self.before_the_order("it was not ready for it in time");
+        }
+        if self.listener.group.is_none() {
+            return format!("the host did not say {}, so it could not be told to end it", self.first_word());
         }
         match self.wish {
             Stop::Terminate | Stop::Kill => "told to end the script, the host never said that it did".to_owned(),
-            Stop::No => format!(
+            Stop::No if self.job.request.may_start() => format!(
                 "the script's deadline of {:?} passed, and the host never said how it ended",
                 self.job.request.deadline
             ),
+            // Ours is what was left of it.
+            Stop::No => "the script's deadline passed, and the host never said how it ended".to_owned(),
         }
     }
 }

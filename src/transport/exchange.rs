@@ -14,6 +14,7 @@ use super::{
     Job, Lost, OutputSink, RemoteExit, Stop, Stream,
     conversation::{BrokenOff, Conversation},
     listener::Listener,
+    stop::until,
 };
 use crate::guard::Nonce;
 
@@ -55,6 +56,7 @@ where
         if let Some(end) = talk.end() {
             return end;
         }
+        let known = talk.wish();
         tokio::select! {
             read = stdout.read(&mut from_stdout), if talk.is_open(Stream::Stdout) => match read {
                 Ok(count) if count > 0 => talk.hear(Stream::Stdout, &from_stdout[..count], out, Instant::now()),
@@ -69,7 +71,7 @@ where
                 Some(count) => talk.wrote(count, Instant::now()),
                 None => stdin = None,
             },
-            wish = raised(&mut stop, talk.wish()) => talk.wants(wish, Instant::now()),
+            wish = until(&mut stop, |wish| wish > known) => talk.wants(wish, Instant::now()),
             () = sleep_until(talk.alarm()) => talk.overdue(Instant::now()),
         }
     }
@@ -80,14 +82,5 @@ async fn write_some(stdin: &mut Option<impl AsyncWrite + Unpin>, bytes: &[u8]) -
     match stdin {
         Some(stdin) if !bytes.is_empty() => stdin.write(bytes).await.ok().filter(|count| *count > 0),
         _ => std::future::pending().await,
-    }
-}
-
-/// Waits for a wish graver than `known`; for ever, if nobody can have one any more.
-pub(super) async fn raised(stop: &mut watch::Receiver<Stop>, known: Stop) -> Stop {
-    let wish = stop.wait_for(|wish| *wish > known).await.ok().map(|wish| *wish);
-    match wish {
-        Some(wish) => wish,
-        None => std::future::pending().await,
     }
 }

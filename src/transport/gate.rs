@@ -1,11 +1,8 @@
 //! Where handshakes wait for their turn: the [`Pace`] with a clock and a queue, and what a string of closed doors means.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Instant,
-};
+use std::{collections::HashMap, sync::Mutex, time::Instant};
 
+use provider_core::lock;
 use tokio::{sync::Notify, time::sleep_until};
 
 use super::{
@@ -181,10 +178,6 @@ async fn moment(at: Option<Instant>) {
         Some(at) => sleep_until(at.into()).await,
         None => std::future::pending().await,
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ mod ssh_client;
 mod ssh_command;
 mod ssh_log;
 mod ssh_words;
+mod stop;
 #[cfg(test)]
 mod tests_sshd;
 mod vouched;
@@ -54,6 +55,7 @@ pub use self::{
     openssh::{OfferedKey, OpenSsh, OpenSshConfig, OpenSshError},
     ssh_by_hand::{HostBlock, Terminal},
     ssh_client::SshClient,
+    stop::{Stop, until},
     vouched::{NoKey, Vouched},
 };
 
@@ -123,18 +125,6 @@ impl RunAs {
             Self::Root => guard::COMMAND_AS_ROOT,
         }
     }
-}
-
-/// How urgently a running script is to be ended. Only ever rises.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stop {
-    /// Let it run.
-    #[default]
-    No,
-    /// TERM, then KILL after the job's grace; wait for the host's word.
-    Terminate,
-    /// KILL at once; wait for the host's word, but not for long.
-    Kill,
 }
 
 /// Which of the script's streams.

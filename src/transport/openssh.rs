@@ -23,7 +23,7 @@ use tokio::{sync::watch, time::timeout};
 use super::{
     ConnectError, ConnectFailure, Connected, Halt, Job, Lost, OutputSink, RemoteExit, RunAs, Session, Stop, Transport,
     conversation::{BrokenOff, Guard},
-    exchange::{Streams, exchange, raised},
+    exchange::{Streams, exchange},
     gate::Gate,
     host_key_facts::HostKeyFacts,
     jump::{JumpMaster, Jumps, Starter},
@@ -33,6 +33,7 @@ use super::{
     ssh_command::Via,
     ssh_log::SshLog,
     ssh_words::{hint_of, recognise},
+    stop::until,
 };
 use crate::{
     config::{HostKeys, Target, Way},
@@ -292,7 +293,7 @@ impl Session for OpenSshSession {
         let opened = tokio::select! {
             opened = timeout(OPEN, command.spawn()) => opened,
             // What starts nothing brings the wish to end to what runs.
-            _ = raised(&mut stopped, Stop::No), if job.request.may_start() => {
+            _ = until(&mut stopped, |wish| wish > Stop::No), if job.request.may_start() => {
                 return Err(Lost::before_sending("stopped before the script was sent".to_owned()));
             }
         };

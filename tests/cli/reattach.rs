@@ -315,6 +315,25 @@ fn a_cancel_finds_the_host_that_was_lost() {
     assert_eq!((&host["signal"], &host["reattached"]), (&json!("TERM"), &json!(1)), "{host:#}");
 }
 
+/// Contact is lost once more when the host has been told, and before the end: whoever records that must know why.
+#[test]
+fn a_silence_is_told_as_such_whoever_tells_of_it() {
+    let stage = Stage::new(1, |_| "0".to_owned());
+    let script = "#!/bin/sh\ntrap 'echo struck' TERM\necho begun\nwhile :; do sleep 0.2; done\n";
+    stage.project.write("deploy.sh", script);
+    let config = stage.project.read("fleetwide.toml");
+    stage.project.write("fleetwide.toml", &format!("{config}idle_timeout = \"5s\"\nkill_grace = \"4s\"\n"));
+    let mut deploy = stage.project.start(&["deploy", "web", "--revision", "v1", "--report", "report.json"]);
+    deploy.await_events("output", 2);
+    stage.ways[0].reset();
+    deploy.finish().expect(7);
+    let report = stage.project.report("report.json");
+    let host = &report["hosts"][0];
+    assert_eq!((&host["outcome"], &host["cause"]), (&json!("failed"), &json!("idle")), "{host:#}");
+    assert_eq!((&host["signal"], &host["killed"]), (&json!("KILL"), &json!("confirmed")), "{host:#}");
+    assert_eq!(host["reattached"], json!(1), "{host:#}");
+}
+
 #[test]
 fn a_host_that_stays_away_is_unconfirmed_with_its_group() {
     let stage = Stage::new(1, |_| "0".to_owned());

@@ -9,7 +9,7 @@ use std::{
     error::Error,
     io,
     marker::PhantomData,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
@@ -29,7 +29,7 @@ use aws_smithy_runtime_api::client::{
     interceptors::context::OutputOrError,
     ser_de::{DeserializeResponse, SharedResponseDeserializer},
 };
-use provider_core::FailureKind;
+use provider_core::{FailureKind, lock};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::{
@@ -108,7 +108,7 @@ impl<E> Listener<E> {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.state)
     }
 
     fn tell(&self, heard: Heard) {

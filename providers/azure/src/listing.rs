@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     fmt::{self, Debug},
     mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use async_trait::async_trait;
@@ -15,6 +15,7 @@ use azure_core_mgmt::{
     headers::{AUTHORIZATION, Headers},
     to_json,
 };
+use provider_core::lock;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use url::Url;
@@ -153,8 +154,4 @@ pub(crate) fn into_failure(error: Error) -> Failure {
         Ok(failure) => failure,
         Err(error) => Failure::Sdk(error.to_string()),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,7 +7,7 @@
 //! Reading order: [`instance`] (what a cloud describes), [`tags`] and [`selector`] (which ones),
 //! [`provider`] (the trait), [`error`] (what goes wrong, per scope), [`gather()`] (asking many scopes
 //! side by side), [`host_key`] and [`host_key_source`] (what some clouds know beside), [`endpoint`] (where
-//! a cloud's API is), [`static_hosts`] (the provider without a cloud).
+//! a cloud's API is), [`static_hosts`] (the provider without a cloud), [`lock()`] (what several threads share).
 //!
 //! Not in here: any SDK, any cloud's vocabulary, any decision about hosts.
 
@@ -18,6 +18,7 @@ pub mod gather;
 pub mod host_key;
 pub mod host_key_source;
 pub mod instance;
+pub mod lock;
 pub mod progress;
 pub mod provider;
 pub mod replay;
@@ -31,6 +32,7 @@ pub use gather::gather;
 pub use host_key::{BadHostKey, HostKey};
 pub use host_key_source::{HostKeySource, Published};
 pub use instance::{Addresses, DirectAddress, Instance, InstanceId, InstanceState, ProviderName, TagKeys};
+pub use lock::lock;
 pub use progress::{Progress, Silent, Step};
 pub use provider::Provider;
 pub use selector::{Scope, Selector};

@@ -31,6 +31,7 @@ use std::{
 use async_trait::async_trait;
 use provider_core::{
     FailureKind, Instance, Progress, Provider, ProviderError, ProviderName, Scope, ScopeError, Selector, Step, gather,
+    lock,
 };
 
 use crate::{
@@ -168,7 +169,7 @@ impl Provider for Gcp {
                     .await
                     .map_err(|failure| failure.about_project(&project).in_scope(scope.clone()))?;
                 let failures = outages.into_iter().map(|(place, words)| outage_error(&project, &place, &words));
-                unreadable.lock().unwrap_or_else(PoisonError::into_inner).extend(failures);
+                lock(unreadable).extend(failures);
                 Ok(found)
             }
         })

@@ -107,7 +107,9 @@ fn attached_guards_that_are_cut_off_leave_nothing_behind(shell: Shell) {
         if now <= before { Ok(()) } else { Err(format!("{now} shells, and {before} before")) }
     });
     fs::write(host.home.path().join("go"), "").unwrap();
-    cut.iter_mut().chain([&mut guard]).for_each(|it| drop(it.wait().unwrap()));
+    for ended in cut.iter_mut().chain([&mut guard]) {
+        ended.wait().unwrap();
+    }
     host.await_silence();
     assert_eq!(host.status(&request), ScriptStatus::Exited(3));
 }
@@ -134,9 +136,11 @@ fn what_an_attached_client_asked_for_is_done_when_it_is_cut_off(shell: Shell) {
     let mut attached = host.start(&request.attach(Offsets::default()));
     attached.until_printed("ready\n").send(Lifeline::Terminate { grace: Duration::from_secs(1) });
     attached.until_printed("struck\n");
-    attached.cut().wait().unwrap();
-    guard.wait().unwrap();
+    let mut cut = attached.cut();
     host.await_silence();
+    for ended in [&mut cut, &mut guard] {
+        ended.wait().unwrap();
+    }
     let seen = host.finish(&request);
     assert_eq!((seen.trailer().status.to_string().as_str(), seen.trailer().cause), ("killed by KILL", Cause::Stop));
 }
@@ -148,9 +152,10 @@ fn an_attached_guard_that_is_cut_off_kills_where_that_is_asked_for(shell: Shell)
     first.until_printed("ready\n");
     let mut attached = host.start(&request.attach(Offsets::default()));
     attached.until_printed("ready\n");
-    attached.cut().wait().unwrap();
+    let mut cut = attached.cut();
     assert_eq!(first.finish().trailer().cause, Cause::Lost);
     host.await_silence();
+    cut.wait().unwrap();
 }
 
 fn an_attempt_that_never_started_says_so(shell: Shell) {

@@ -10,6 +10,16 @@ use crate::{
 
 /// Hosts `web-01` and so on print what `output` says, and end with that exit status.
 fn grouped(hosts: usize, screen: &Screen, output: impl Fn(usize) -> (u8, String, String)) -> String {
+    compared_for(Duration::from_mins(5), hosts, screen, output)
+}
+
+/// The same, by somebody who has only so much `patience`.
+fn compared_for(
+    patience: Duration,
+    hosts: usize,
+    screen: &Screen,
+    output: impl Fn(usize) -> (u8, String, String),
+) -> String {
     let hosts: Vec<_> = (1..=hosts)
         .map(|n| {
             let mut host = host(n);
@@ -28,7 +38,10 @@ fn grouped(hosts: usize, screen: &Screen, output: impl Fn(usize) -> (u8, String,
         gathering.end(id, Ending { outcome, words: format!("exit status {status}") });
     }
     let labels = Labels::of(&record);
-    screenful(&gathering.finish(|host| labels.get(host).to_owned()), &labels, screen)
+    let mut text = String::new();
+    let outputs = gathering.finish(|host| labels.get(host).to_owned());
+    print(outputs, &labels, screen, patience, |shown| text.push_str(shown));
+    text
 }
 
 fn versions(n: usize) -> (u8, String, String) {
@@ -70,6 +83,16 @@ fn equal_outputs_once_and_a_difference_as_such() {
     ✓ 1 host, exit status 0: web-14
       no output
     ");
+}
+
+#[test]
+fn what_there_is_no_time_to_compare_is_shown_whole_and_says_so() {
+    let text = compared_for(Duration::ZERO, 48, &Screen::PLAIN, versions);
+    assert!(
+        text.contains("web-07\n  shown whole: there is too much to compare\n  │ ssl 3.0\n  │ zlib 1.3\n"),
+        "{text}"
+    );
+    assert_eq!(text.matches("too much to compare").count(), 2, "what printed nothing needs no comparison: {text}");
 }
 
 #[test]

@@ -272,13 +272,13 @@ async fn a_host_that_proves_that_nothing_started_is_tried_again() {
 #[tokio::test]
 async fn what_cannot_be_found_is_unknown_and_never_started_again() {
     let ends: [(&[Act], &str); 3] = [
-        (&[Act::LoseContact, Act::Refuse(Refusal::NeverStarted)], "no record of it any more"),
-        (&[Act::LoseContact, Act::Refuse(Refusal::ReadOnly)], "could not be asked"),
+        (&[Act::LoseContact, Act::Refuse(Refusal::Damaged)], "did not tell: a file of the host's record is damaged"),
+        (&[Act::LoseContactBeforeTheStart, Act::Refuse(Refusal::NoHome)], "did not tell: no place for the record"),
         (&[Act::LoseContact, Act::Reboot], "the host went down"),
     ];
     for (acts, words) in ends {
         let (result, _, _) = play_deploy(acts, |_| {}).await;
-        assert_eq!((result.outcome, result.attempts, result.group), (Outcome::Unknown, 1, Some(4711)));
+        assert_eq!((result.outcome, result.attempts), (Outcome::Unknown, 1));
         assert!(result.message.as_deref().is_some_and(|message| message.contains(words)), "{result:#?}");
         assert!(result.hint.as_deref().is_some_and(|hint| hint.contains("/runs/")), "{result:#?}");
 
@@ -288,20 +288,46 @@ async fn what_cannot_be_found_is_unknown_and_never_started_again() {
     }
 }
 
+/// It boots, say, and its home folder is not there yet.
+#[tokio::test]
+async fn a_host_that_cannot_tell_yet_is_asked_again() {
+    for reason in [Refusal::NeverStarted, Refusal::ReadOnly, Refusal::Full, Refusal::NoTool, Refusal::NoSudo] {
+        let acts = [Act::LoseContact, Act::Refuse(reason), Act::Exit(7)];
+        let (result, _, _) = play_deploy(&acts, |_| {}).await;
+        assert_eq!((result.outcome, result.exit_status, result.attempts), (Outcome::Failed, Some(7), 1), "{reason:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_could_not_tell_in_time_says_why() {
+    for (reason, words) in [(Refusal::NeverStarted, "no record of the script"), (Refusal::Full, "no space for")] {
+        let result = looked_for_in_vain(Act::Refuse(reason)).await;
+        assert_eq!((result.outcome, result.group), (Outcome::Unknown, Some(4711)));
+        let message = result.message.expect("a message");
+        assert!(message.contains("not found again in") && message.contains(words), "{message}");
+    }
+}
+
 #[tokio::test]
 async fn a_cancel_while_a_host_is_looked_for_ends_the_search_and_lists_the_group() {
-    let acts = vec![Act::LoseContact; 1].into_iter().chain(std::iter::repeat_n(Act::RefuseConnection, 50));
+    let result = looked_for_in_vain(Act::RefuseConnection).await;
+    assert_eq!(
+        (result.outcome, result.killed, result.group),
+        (Outcome::Unknown, Some(Killed::Unconfirmed), Some(4711))
+    );
+}
+
+/// A host that is lost, and then does nothing but this until we are told twice to end it.
+async fn looked_for_in_vain(then: Act) -> HostResult {
+    let acts = std::iter::once(Act::LoseContact).chain(std::iter::repeat_n(then, 50));
     let acts = HashMap::from([("a".to_owned(), acts.collect())]);
     let stage = Arc::new(Stage { acts: Mutex::new(acts), resumed: Arc::default() });
     let (sender, mut cancel) = mpsc::channel(2);
     let heard = Arc::new(Cancelling { at: |event| matches!(event, EventKind::HostLost { .. }), times: 2, sender });
     let rollout = run(deploy("a", |_| {}), stage, heard, &mut cancel).await;
-    let [result] = &rollout.results[..] else { panic!("one host") };
     assert_eq!(rollout.status, RunStatus::Interrupted);
-    assert_eq!(
-        (result.outcome, result.killed, result.group),
-        (Outcome::Unknown, Some(Killed::Unconfirmed), Some(4711))
-    );
+    let [result] = &rollout.results[..] else { panic!("one host") };
+    result.clone()
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{super::RunAs, *};
-use crate::guard::{Cause, EncodedRequest, GuardRequest, Nonce, OnLost, Work};
+use crate::guard::{Attach, Cause, EncodedRequest, GuardRequest, Nonce, Offsets, OnLost, Work};
 
 /// Hears a script, and remembers that it started.
 #[derive(Default)]
@@ -27,6 +27,12 @@ fn job(idle_timeout: Option<Duration>) -> Job {
         args: Vec::new(),
     };
     Job { request, idle_timeout, run_as: RunAs::Login }
+}
+
+fn attach() -> Job {
+    let attach = Attach { app: "shop".to_owned(), run: "r1".to_owned(), attempt: 1, resume: Offsets::default() };
+    let job = job(None);
+    Job { request: GuardRequest { work: Work::Attach(attach), ..job.request }, ..job }
 }
 
 /// A conversation, its guard's secret, and a clock that is moved by hand.
@@ -250,6 +256,41 @@ fn silence_is_counted_from_the_last_output_and_ends_the_script_once() {
     scene.says(Stream::Stdout, "end signal TERM idle gone - -");
     let Some(Ok(RemoteExit::Ended(trailer))) = scene.talk.end() else { panic!("ended") };
     assert_eq!(trailer.cause, Cause::Idle);
+}
+
+/// What is lost is the way to the script, about which nothing is known by that.
+#[test]
+fn nothing_is_said_of_a_script_that_nobody_could_ask_about() {
+    type Act = fn(&mut Scene<'_>);
+    let attach = attach();
+    let ends: [(Act, Scene<'_>, &str); 7] = [
+        (hang_up, Scene::asked(&attach), "the host was not asked: the connection ended before it was sent"),
+        (wait, Scene::asked(&attach), "the host was not asked: the host was not ready for it within 60s"),
+        (end, Scene::asked(&attach), "the host was not asked: it was not ready for it in time"),
+        (hang_up, Scene::sent(&attach), "the connection ended before the host said how the script goes on"),
+        (wait, Scene::sent(&attach), "the host did not say within 60s how the script goes on"),
+        (end, Scene::sent(&attach), "the host did not say how the script goes on, so it could not be told to end it"),
+        (hang_up, Scene::started(&attach), "the connection ended before the host said how the script ended"),
+    ];
+    for (act, mut scene, words) in ends {
+        act(&mut scene);
+        assert_eq!(scene.lost().message, words);
+    }
+}
+
+fn hang_up(scene: &mut Scene<'_>) {
+    for stream in [Stream::Stdout, Stream::Stderr] {
+        scene.talk.close(stream, &mut scene.out, scene.now);
+    }
+}
+
+fn wait(scene: &mut Scene<'_>) {
+    scene.wait();
+}
+
+fn end(scene: &mut Scene<'_>) {
+    scene.talk.wants(Stop::Terminate, scene.now);
+    scene.wait();
 }
 
 #[test]
