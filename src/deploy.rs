@@ -3,6 +3,8 @@
 //! The one place where all parts are put together. The command line builds a request and calls
 //! this; whatever else will start a run (a webhook, a schedule) does the same.
 
+mod fleet;
+mod hooks;
 mod host_keys;
 
 use std::{
@@ -18,14 +20,19 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use crate::{
-    config::{EnvValue, Secret, SecretError, Target},
+    config::{EnvValue, Secret, SecretError, Strategy, Target},
     guard::Input,
-    inventory::{self, HostId, HostKeysError, Inventory, InventoryError, NarrowError, Narrowed, Narrowing},
-    plan::{Assignment, Plan, Revision, RunId, Script, Work},
-    rollout::{self, EventSink, Rollout, StopReason},
+    inventory::{self, Host, HostId, HostKeysError, Inventory, InventoryError, NarrowError, Narrowed, Narrowing},
+    checks::{ProbeError, Probes},
+    plan::{Assignment, Ordering, Payload, Plan, Revision, RunId, Script, Work},
+    rollout::{self, Approver, EventSink, Rollout, StopReason, World},
     transport::{OpenFiles, OpenSsh, OpenSshConfig, OpenSshError, Transport, Vouched, raise_nofile_limit},
 };
 
+use fleet::Rediscovery;
+use hooks::LocalHooks;
+
+pub use hooks::HookError;
 pub use host_keys::pin_host_keys;
 
 /// A wish to run something on every host of a target.
@@ -39,6 +46,8 @@ pub struct DeployRequest {
     pub args: Vec<String>,
     /// Which of the target's hosts.
     pub narrowing: Narrowing,
+    /// Another number puts hosts in another order, where nothing else says who goes first.
+    pub seed: u64,
     /// The folder that remembers host keys, one file an instance.
     pub known_hosts: PathBuf,
 }
@@ -71,6 +80,8 @@ pub struct Prepared {
     /// The concurrency that was asked for, when the limit of open files allows only what the plan says.
     pub lowered_from: Option<NonZeroUsize>,
     transport: Arc<dyn Transport>,
+    probes: Probes,
+    hooks: LocalHooks,
     target: Target,
     known_hosts: PathBuf,
 }
@@ -93,15 +104,34 @@ pub async fn prepare(
     env: &(dyn Fn(&str) -> Option<String> + Sync),
     progress: &dyn Progress,
 ) -> Result<Prepared, DeployError> {
-    let DeployRequest { mut target, task, args, narrowing, known_hosts } = request;
+    let DeployRequest { mut target, task, args, narrowing, seed, known_hosts } = request;
     let run = RunId::new();
     let lowered_from = keep_within_open_files(&mut target, raise_nofile_limit());
     let assignment = assign(&target, task, args, env)?;
     let transport = transport(&target, known_hosts.clone())?;
+    let hooks = match &assignment.work {
+        Work::Deploy { .. } => LocalHooks::new(&target.hooks)?,
+        Work::Command(_) => LocalHooks::default(),
+    };
     let Inventory { hosts, missing, unaddressed } = inventory::discover(&target, progress).await?;
     let Narrowed { hosts, of, vanished } = narrowing.choose(hosts)?;
+    let hosts = in_order(&target, hosts, seed)?;
     let plan = Arc::new(Plan::new(run, &target, assignment, hosts).narrowed_from(of));
-    Ok(Prepared { plan, missing, unaddressed, vanished, lowered_from, transport, target, known_hosts })
+    let probes = Probes::new(Arc::clone(&plan), Arc::clone(&transport), env)?;
+    Ok(Prepared { plan, missing, unaddressed, vanished, lowered_from, transport, probes, hooks, target, known_hosts })
+}
+
+/// Puts hosts in the order in which they are deployed to. Where all are one stage, they stay as they are listed.
+fn in_order(target: &Target, hosts: Vec<Host>, seed: u64) -> Result<Vec<Host>, DeployError> {
+    let deploy = &target.deploy;
+    if deploy.canary.is_none() && deploy.steps == Strategy::default() {
+        return Ok(hosts);
+    }
+    let order = Ordering { canary: deploy.canary.clone(), seed, ..Ordering::default() };
+    if order.canary.is_some() && !hosts.iter().any(|host| order.is_canary(host)) {
+        return Err(DeployError::NoCanary(target.name.clone()));
+    }
+    Ok(order.apply(hosts))
 }
 
 /// The way to a target's hosts.
@@ -145,10 +175,24 @@ impl Prepared {
     }
 }
 
-/// Runs a prepared plan to its end.
-pub async fn execute(prepared: Prepared, sink: Arc<dyn EventSink>, cancel: &mut mpsc::Receiver<StopReason>) -> Report {
-    let Prepared { plan, transport, .. } = prepared;
-    let rollout = rollout::run(Arc::clone(&plan), transport, sink, cancel).await;
+/// Runs a prepared plan to its end. Who is told of it, and who may approve, is for the caller to say.
+pub async fn execute(
+    prepared: Prepared,
+    sink: Arc<dyn EventSink>,
+    approver: Arc<dyn Approver>,
+    cancel: &mut mpsc::Receiver<StopReason>,
+) -> Report {
+    let Prepared { plan, transport, probes, hooks, target, known_hosts, .. } = prepared;
+    let names = hooks.names();
+    let world = World {
+        transport,
+        fleet: Arc::new(Rediscovery::of(target, known_hosts)),
+        prober: Arc::new(probes),
+        hooks: Arc::new(hooks),
+        approver,
+        sink,
+    };
+    let rollout = rollout::run(Arc::clone(&plan), world, &names, cancel).await;
     Report { plan, rollout }
 }
 
@@ -161,7 +205,7 @@ fn assign(
     let (work, input) = match task {
         Task::Deploy(revision) => {
             let path = target.deploy.script.as_deref().ok_or_else(|| DeployError::NoScript(target.name.clone()))?;
-            (Work::Deploy { revision, script: script(path)? }, None)
+            (Work::Deploy { revision, payload: Payload::Script(script(path)?) }, None)
         }
         Task::Command { line, input } => (Work::Command(line), input),
     };
@@ -170,7 +214,8 @@ fn assign(
     for (number, argument) in args.iter().enumerate() {
         short_enough(|| format!("argument {}", number + 1), argument)?;
     }
-    Ok(Assignment { work, args, input, env, secrets })
+    let rollback = target.deploy.rollback.as_deref().map(script).transpose()?;
+    Ok(Assignment { work, args, input, env, secrets, rollback })
 }
 
 /// The part of a script's environment that may be shown, and the part that must never be.
@@ -268,6 +313,15 @@ pub enum DeployError {
         /// Why.
         source: SecretError,
     },
+    /// No host carries the tags of the canaries.
+    #[error("none of the hosts of `{0}` carries the tags of its `canary`")]
+    NoCanary(String),
+    /// A check could never be asked.
+    #[error(transparent)]
+    Check(#[from] ProbeError),
+    /// A hook cannot be started.
+    #[error(transparent)]
+    Hook(#[from] HookError),
     /// SSH cannot be used on this machine.
     #[error(transparent)]
     Ssh(#[from] OpenSshError),

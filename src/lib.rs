@@ -27,11 +27,13 @@
 //!
 //! An import only ever runs downwards, from `cli` to `guard`; `tests/architecture.rs` says so.
 
+pub mod checks;
 pub mod cli;
 pub mod config;
 pub mod deploy;
 pub mod guard;
 pub mod inventory;
+pub mod local;
 pub mod plan;
 pub mod report;
 pub mod rollout;

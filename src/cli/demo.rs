@@ -74,6 +74,7 @@ async fn play(
         task: Task::Deploy("demo-1".parse::<Revision>().expect("a plain word is a revision")),
         args: Vec::new(),
         narrowing: Narrowing::default(),
+        seed: 0,
         known_hosts: folder.join("known_hosts"),
     };
     deploy::carry_out(request, Errand::default(), global, session).await

@@ -5,12 +5,14 @@ use std::{path::PathBuf, sync::Arc};
 use clap::{Args, ValueHint};
 
 use super::{
+    approve::ApproveArgs,
     args::{GlobalArgs, PolicyArgs, RecordArgs, TargetArgs},
     error::CliError,
     exit_code,
     gate::Gate,
     rerun, revision,
     session::{self, Session, env},
+    strategy::StrategyArgs,
     target,
 };
 use crate::{
@@ -36,7 +38,11 @@ pub(super) struct DeployArgs {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
+    strategy: StrategyArgs,
+    #[command(flatten)]
     policy: PolicyArgs,
+    #[command(flatten)]
+    approve: ApproveArgs,
     #[command(flatten)]
     record: RecordArgs,
 }
@@ -66,13 +72,21 @@ pub(super) struct Errand {
     pub(super) rerun: Option<Rerun>,
     /// What has to hold before the first host is touched.
     pub(super) gate: Option<Gate>,
+    /// Who approves.
+    pub(super) approve: ApproveArgs,
 }
 
 /// Deploys.
 pub(super) async fn run(args: &DeployArgs, global: &GlobalArgs, session: &mut Session) -> Result<u8, CliError> {
-    let request = request(&args.target, &args.script, &args.policy, global)?;
+    let request = request(&args.target, &args.script, &args.strategy, &args.policy, global)?;
     let rerun = Some(rerun::commands(args.record.report.as_deref(), ""));
-    let errand = Errand { dry_run: args.dry_run, record: args.record.clone(), rerun, gate: None };
+    let errand = Errand {
+        dry_run: args.dry_run,
+        record: args.record.clone(),
+        rerun,
+        approve: args.approve.clone(),
+        ..Errand::default()
+    };
     carry_out(request, errand, global, session).await
 }
 
@@ -80,10 +94,12 @@ pub(super) async fn run(args: &DeployArgs, global: &GlobalArgs, session: &mut Se
 pub(super) fn request(
     target: &TargetArgs,
     script: &ScriptArgs,
+    strategy: &StrategyArgs,
     policy: &PolicyArgs,
     global: &GlobalArgs,
 ) -> Result<DeployRequest, CliError> {
     let mut overrides = target::overrides(target, policy)?;
+    strategy.add_to(&mut overrides);
     if script.script.is_some() {
         overrides.deploy.script.clone_from(&script.script);
     }
@@ -94,6 +110,7 @@ pub(super) fn request(
         task: Task::Deploy(revision::find(script.revision.as_deref(), env)?),
         args: script.args.clone(),
         narrowing,
+        seed: strategy.seed,
         known_hosts: session::known_hosts()?,
     })
 }
@@ -105,7 +122,7 @@ pub(super) async fn carry_out(
     global: &GlobalArgs,
     session: &mut Session,
 ) -> Result<u8, CliError> {
-    let Errand { dry_run, record, rerun, gate } = errand;
+    let Errand { dry_run, record, rerun, gate, approve } = errand;
     let RecordArgs { report, junit, log_dir } = record;
     if report.is_some() && report == junit {
         return Err(CliError::Usage {
@@ -138,7 +155,8 @@ pub(super) async fn carry_out(
     let gaps = Gaps { missing_scopes: &prepared.missing, unaddressed: &prepared.unaddressed };
     let told = Arc::new(reporter.start(&prepared.plan, gaps)?);
     let sink: Arc<dyn EventSink> = Arc::<RunReporter>::clone(&told);
-    let code = deploy::execute(prepared, sink, &mut session.cancel).await.rollout.status.exit_code();
+    let run = deploy::execute(prepared, sink, approve.approver(), &mut session.cancel).await;
+    let code = run.rollout.status.exit_code();
     // Who asked for a record and has none must not read success. What went wrong has been said by now.
     let well = matches!(code, exit_code::SUCCESS | exit_code::WITHIN_BUDGET);
     Ok(if well && !told.trouble().is_empty() { exit_code::INTERNAL } else { code })

@@ -150,6 +150,24 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
             one("save it with Unix line ends (`dos2unix`, or `* text=auto eol=lf` in .gitattributes)")
         }
         DeployError::MarkedScript(_) => one("save it as UTF-8 without a byte order mark"),
+        DeployError::NoCanary(target) => {
+            vec![format!("no host was touched; see `canary` in [targets.{target}.deploy], and `fleetwide hosts {target}`")]
+        }
+        DeployError::Check(ProbeError::Header { source: SecretError::NoVariable(name), .. }) => {
+            vec![format!("set {name} where Fleetwide runs; in a pipeline, hand this job the secret of that name")]
+        }
+        DeployError::Check(
+            ProbeError::Header { .. }
+            | ProbeError::BadHeader { .. }
+            | ProbeError::Authorities { .. }
+            | ProbeError::Client { .. },
+        ) => one("no host was touched"),
+        DeployError::Hook(HookError::Missing { .. }) => {
+            one("no host was touched; the path is relative to the file that names it")
+        }
+        DeployError::Hook(HookError::NotExecutable { path, .. }) => {
+            vec![format!("no host was touched; chmod +x {}", quoted(&path.to_string_lossy()))]
+        }
         DeployError::TooLong { .. } => one("put it in a file on the servers, or let the script fetch it"),
         DeployError::Secret { source: SecretError::NoVariable(name), .. } => {
             vec![format!("set {name} where Fleetwide runs; in a pipeline, hand this job the secret of that name")]

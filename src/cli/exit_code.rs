@@ -40,6 +40,9 @@ pub(super) fn of(error: &CliError) -> u8 {
             | DeployError::MarkedScript(_)
             | DeployError::TooLong { .. }
             | DeployError::Secret { .. }
+            | DeployError::NoCanary(_)
+            | DeployError::Check(_)
+            | DeployError::Hook(_)
             | DeployError::Ssh(_) => USAGE,
             DeployError::HostKeys(error) => match error {
                 HostKeysError::Unpublished { .. } => USAGE,
@@ -66,7 +69,12 @@ pub(super) fn of(error: &CliError) -> u8 {
             },
         },
         CliError::Interrupted(reason) => match reason {
-            StopReason::Budget | StopReason::Interrupt => RunStatus::Interrupted.exit_code(),
+            StopReason::Interrupt
+            | StopReason::Budget
+            | StopReason::StageFailed
+            | StopReason::Check
+            | StopReason::Approval
+            | StopReason::Hook => RunStatus::Interrupted.exit_code(),
             StopReason::Terminate => RunStatus::Terminated.exit_code(),
         },
         CliError::Connect(_) | CliError::Stdin(_) => USAGE,

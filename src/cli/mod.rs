@@ -4,6 +4,7 @@
 //! below, and gives an exit code. Not in here: anything that another way in (a webhook, a schedule)
 //! would need as well.
 
+mod approve;
 mod args;
 mod check;
 mod completions;
@@ -26,6 +27,7 @@ mod session;
 mod signals;
 mod ssh;
 mod stdin;
+mod strategy;
 mod target;
 mod terminal;
 mod usage;

@@ -65,6 +65,8 @@ fn unfinished(path: &PathBuf, target: &Target) -> Result<BTreeSet<HostId>, CliEr
     }
     let succeeded = |outcome| match outcome {
         Some(Outcome::Succeeded) => true,
+        // Nobody will find it again.
+        Some(Outcome::Gone) => true,
         Some(Outcome::Failed | Outcome::Unreachable | Outcome::Unknown | Outcome::Skipped) | None => false,
     };
     Ok(record.hosts.into_iter().filter(|host| !succeeded(host.outcome)).map(|host| host.id).collect())

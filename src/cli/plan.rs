@@ -7,6 +7,7 @@ use super::{
     deploy::{self, Errand, ScriptArgs},
     error::CliError,
     session::Session,
+    strategy::StrategyArgs,
 };
 
 /// Print exactly what `deploy` would do, and touch no server
@@ -21,11 +22,13 @@ pub(super) struct PlanArgs {
     #[command(flatten)]
     script: ScriptArgs,
     #[command(flatten)]
+    strategy: StrategyArgs,
+    #[command(flatten)]
     policy: PolicyArgs,
 }
 
 /// Plans a deploy and prints the plan.
 pub(super) async fn run(args: &PlanArgs, global: &GlobalArgs, session: &mut Session) -> Result<u8, CliError> {
-    let request = deploy::request(&args.target, &args.script, &args.policy, global)?;
+    let request = deploy::request(&args.target, &args.script, &args.strategy, &args.policy, global)?;
     deploy::carry_out(request, Errand { dry_run: true, ..Errand::default() }, global, session).await
 }

@@ -76,7 +76,8 @@ pub(super) async fn run(args: &RunArgs, global: &GlobalArgs, session: &mut Sessi
     };
     let gate = args.confirm.gate(target.deploy.confirm_over, args.stdin || input.is_some());
     let task = Task::Command { line: command, input };
-    let request = DeployRequest { target, task, args: words, narrowing, known_hosts: session::known_hosts()? };
+    let known_hosts = session::known_hosts()?;
+    let request = DeployRequest { target, task, args: words, narrowing, seed: 0, known_hosts };
     let errand = Errand { record: args.record.clone(), rerun, gate: Some(gate), ..Errand::default() };
     deploy::carry_out(request, errand, global, session).await
 }

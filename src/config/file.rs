@@ -18,7 +18,7 @@ use super::{
     proxy_command::ProxyCommand,
     schema,
     select::SelectTable,
-    steps::{Label, Strategy},
+    steps::Strategy,
     target::{AppName, EnvValue},
     values::{AddressKind, FailureLimit, HostKeys, LateHosts, OnFailure, OnLost, OnStop, Unaddressed},
     ways::{Jump, PortFrom, UserFrom},

@@ -73,7 +73,7 @@ pub(super) struct HooksTable {
 }
 
 /// The hooks of a target.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hooks {
     /// The script of each.
     pub scripts: BTreeMap<HookName, PathBuf>,

@@ -107,9 +107,14 @@ pub(super) fn port(instance: &Instance, direct: Option<&DirectAddress>, ssh: &Ss
 /// # Errors
 /// When it asks for what the host does not have, or what no shell may be given.
 pub fn proxy_command(command: &ProxyCommand, host: &Host) -> Result<String, Unfillable> {
+    command.filled(|place| known_of(host, place))
+}
+
+/// What is known of a host.
+pub fn known_of(host: &Host, place: Place) -> Option<String> {
     let Host { address, instance, .. } = host;
     let account_of = |provider: &str| (instance.provider.as_str() == provider).then(|| instance.account.clone());
-    command.filled(|place| match place {
+    match place {
         Place::Id => Some(instance.id.as_str().to_owned()),
         Place::ResourceId => instance.resource_id.clone(),
         Place::Name => Some(instance.name.clone()),
@@ -121,7 +126,7 @@ pub fn proxy_command(command: &ProxyCommand, host: &Host) -> Result<String, Unfi
         Place::Address => Some(address.host.clone()),
         Place::Port => Some(address.port.unwrap_or(SSH_PORT).to_string()),
         Place::User => address.user.clone(),
-    })
+    }
 }
 
 /// The group in `/subscriptions/…/resourceGroups/GROUP/…`, of which Azure writes the words in any case.

@@ -27,7 +27,7 @@ pub use doorstep::Doorstep;
 pub use error::InventoryError;
 pub use host::{Host, HostId, SshAddress};
 pub use host_keys::{HostKeysError, host_keys};
-pub use login::{BadWay, WayProblem, proxy_command};
+pub use login::{BadWay, WayProblem, known_of, proxy_command};
 pub use narrow::{NarrowError, Narrowed, Narrowing};
 pub use natural::natural;
 pub use providers::{NotBuiltIn, provider};

@@ -53,6 +53,7 @@ pub(super) struct Executor {
 }
 
 /// What an attempt came to.
+#[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) end: AttemptEnd,
     pub(super) result: HostResult,

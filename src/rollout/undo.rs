@@ -16,6 +16,7 @@ use super::{
 use crate::{inventory::Host, plan::Plan};
 
 /// What an attempt to take a host back came to.
+#[derive(Debug)]
 pub(super) struct UndoAttempt {
     pub(super) end: UndoEnd,
     pub(super) result: UndoResult,

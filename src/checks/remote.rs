@@ -1,0 +1,87 @@
+//! A command on a host, under the guard as `run` runs one: no lock, no record.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tokio::sync::watch;
+
+use super::{unwell, verdict};
+use crate::{
+    guard::{self, GuardRequest, ScriptStatus},
+    inventory::Host,
+    plan::Plan,
+    rollout::{Facts, Sample},
+    transport::{Connected, Job, OutputSink, RemoteExit, RunAs, Stop, Stream, Transport},
+};
+
+/// The last line of what a command prints.
+#[derive(Default)]
+struct LastLine {
+    line: Vec<u8>,
+    ended: bool,
+}
+
+impl OutputSink for LastLine {
+    fn started(&mut self, _group: u32, _previous_revision: Option<&str>) {}
+
+    fn output(&mut self, _stream: Stream, bytes: &[u8]) {
+        const LONGEST: usize = 400;
+        for byte in bytes {
+            if self.ended && *byte != b'\n' {
+                self.line.clear();
+                self.ended = false;
+            }
+            match byte {
+                b'\n' => self.ended = true,
+                _ if self.line.len() < LONGEST => self.line.push(*byte),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Logs in, and runs it.
+pub(super) async fn ask(
+    transport: &dyn Transport,
+    plan: &Plan,
+    host: &Host,
+    line: &str,
+    facts: &Facts,
+    limit: Duration,
+) -> Sample {
+    let Connected { mut session, .. } = match transport.connect(host).await {
+        Ok(connected) => connected,
+        Err(error) => return unwell(error.to_string()),
+    };
+    let env: BTreeMap<String, String> = facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let job = Job {
+        request: GuardRequest {
+            work: guard::Work::Run { command: line.to_owned(), input: None },
+            deadline: limit,
+            grace: plan.policy.limits.kill_grace,
+            on_lost: guard::OnLost::Kill,
+            env,
+            args: Vec::new(),
+        },
+        idle_timeout: None,
+        run_as: if plan.policy.sudo { RunAs::Root } else { RunAs::Login },
+    };
+    let mut out = LastLine::default();
+    let end = session.run(&job, &mut out, watch::Sender::new(Stop::No).subscribe()).await;
+    session.close().await;
+    let words = String::from_utf8_lossy(&out.line).trim().to_owned();
+    let (well, text) = match end {
+        Ok(RemoteExit::Ended(trailer)) => match (trailer.cause, trailer.status) {
+            (guard::Cause::None, ScriptStatus::Exited(0)) => (true, "exit status 0".to_owned()),
+            (guard::Cause::None, status) => (false, status.to_string()),
+            (guard::Cause::Timeout, _) => (false, format!("timed out after {limit:?}")),
+            (
+                guard::Cause::Stop | guard::Cause::Kill | guard::Cause::Lost | guard::Cause::Idle,
+                _,
+            ) => (false, "it was ended".to_owned()),
+        },
+        Ok(RemoteExit::Refused { text, .. }) => (false, text),
+        Err(lost) => (false, lost.message),
+    };
+    let text = if words.is_empty() { text } else { format!("{text}: {words}") };
+    Sample { verdict: verdict(well), value: None, text }
+}

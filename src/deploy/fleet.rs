@@ -1,0 +1,37 @@
+//! The clouds, asked again while a run goes on.
+
+use std::{num::NonZeroUsize, path::PathBuf};
+
+use async_trait::async_trait;
+use provider_core::Silent;
+
+use super::pin_host_keys;
+use crate::{
+    config::Target,
+    inventory::{self, Inventory},
+    rollout::{Fleet, Sighting},
+};
+
+/// A target's own discovery, done again. Of those who are found now, none are missed: `min_hosts` was for the beginning.
+#[derive(Debug)]
+pub(super) struct Rediscovery {
+    target: Target,
+    known_hosts: PathBuf,
+}
+
+impl Rediscovery {
+    pub(super) fn of(target: Target, known_hosts: PathBuf) -> Self {
+        Self { target: Target { min_hosts: NonZeroUsize::MIN, ..target }, known_hosts }
+    }
+}
+
+#[async_trait]
+impl Fleet for Rediscovery {
+    async fn again(&self) -> Result<Sighting, String> {
+        let found = inventory::discover(&self.target, &Silent).await.map_err(|error| error.to_string())?;
+        let Inventory { hosts, missing, .. } = found;
+        // Who is still without a key is refused by its transport.
+        pin_host_keys(&self.target, &hosts, &self.known_hosts, &Silent).await.map_err(|error| error.to_string())?;
+        Ok(Sighting { hosts, whole: missing.is_empty() })
+    }
+}

@@ -1,0 +1,99 @@
+//! A target's hooks: scripts on this machine, started as programs of their own.
+
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use crate::{
+    config::{HookName, Hooks as Configured},
+    local::{self, End, Ended, Program},
+    rollout::{Facts, HookFailure, Hooks},
+    transport::{Stop, until},
+};
+
+/// The hooks, as the target has them.
+#[derive(Debug, Default)]
+pub(super) struct LocalHooks {
+    hooks: Configured,
+}
+
+/// A hook that cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum HookError {
+    /// It is not there.
+    #[error("cannot read the hook {}, {}", name.as_str(), path.display())]
+    Missing {
+        /// Which.
+        name: HookName,
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It may not be executed.
+    #[error("the hook {}, {}, is no program that may be executed", name.as_str(), path.display())]
+    NotExecutable {
+        /// Which.
+        name: HookName,
+        /// Which file.
+        path: PathBuf,
+    },
+}
+
+impl LocalHooks {
+    /// Looks that every hook could be started.
+    pub(super) fn new(hooks: &Configured) -> Result<Self, HookError> {
+        for (name, path) in &hooks.scripts {
+            startable(*name, path)?;
+        }
+        Ok(Self { hooks: hooks.clone() })
+    }
+
+    /// Which there are.
+    pub(super) fn names(&self) -> Vec<HookName> {
+        self.hooks.scripts.keys().copied().collect()
+    }
+}
+
+fn startable(name: HookName, path: &Path) -> Result<(), HookError> {
+    let unreadable = |source| HookError::Missing { name, path: path.to_owned(), source };
+    let metadata = fs::metadata(path).map_err(unreadable)?;
+    if metadata.is_file() && metadata.permissions().mode() & 0o111 != 0 {
+        Ok(())
+    } else {
+        Err(HookError::NotExecutable { name, path: path.to_owned() })
+    }
+}
+
+#[async_trait]
+impl Hooks for LocalHooks {
+    async fn run(&self, hook: HookName, facts: &Facts, mut stop: watch::Receiver<Stop>) -> Result<(), HookFailure> {
+        let Some(path) = self.hooks.scripts.get(&hook) else { return Ok(()) };
+        let mut env: Vec<(String, String)> =
+            facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        env.push(("FLEETWIDE_HOOK".to_owned(), hook.as_str().to_owned()));
+        let program = Program { words: vec![path.clone().into()], env, timeout: self.hooks.timeout };
+        let ending = watch::Sender::new(false);
+        let hears = ending.subscribe();
+        // The last hook is there to put things in order, and is ended by who insists only.
+        let enough = if hook == HookName::AfterRun { Stop::Kill } else { Stop::Terminate };
+        let mut running = std::pin::pin!(local::run(&program, hears));
+        let ended = tokio::select! {
+            ended = &mut running => ended,
+            _ = until(&mut stop, |wish| wish >= enough) => {
+                ending.send_replace(true);
+                running.await
+            }
+        };
+        match ended {
+            Ok(Ended { end: End::Exited(0), .. }) => Ok(()),
+            Ok(Ended { end, output }) => Err(HookFailure { message: end.describe(self.hooks.timeout), output }),
+            Err(error) => Err(HookFailure { message: format!("cannot be started: {error}"), output: String::new() }),
+        }
+    }
+}
