@@ -324,8 +324,11 @@ fn next(record: &Record, rerun: Option<&Rerun>) -> Vec<(String, String)> {
     let rest = summary.total - summary.succeeded;
     let mut commands = Vec::new();
     if let Some(failed) = failed.as_ref().filter(|_| summary.succeeded > 0) {
-        let which = if rest == 1 { "host" } else { "hosts" };
-        commands.push((failed, format!("# only the {} {which} that did not succeed", words::number(rest))));
+        let which = match rest {
+            1 => "the host".to_owned(),
+            n => format!("the {}", words::count(n, "host")),
+        };
+        commands.push((failed, format!("# only {which} that did not succeed")));
     }
     // One that narrows already, to what this run's report says, has just been named.
     if !commands.iter().any(|(command, _)| *command == again) {
