@@ -5,9 +5,10 @@ use std::{error::Error, fmt::Write as _, io, path::PathBuf, process::ExitStatus}
 use super::exit_code;
 use crate::{
     config::{ConfigError, SecretError},
-    deploy::DeployError,
+    checks::ProbeError,
+    deploy::{DeployError, HookError},
     inventory::{HostKeysError, InventoryError, NarrowError},
-    plan::BadRevision,
+    plan::{BadRevision, quoted},
     report::{Pipeline, ReportError, neutral},
     rollout::StopReason,
     transport::{ConnectError, OpenSshError},

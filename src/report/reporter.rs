@@ -14,27 +14,35 @@ use provider_core::{Scope, Step};
 use serde::Serialize;
 
 use super::{
-    ansible,
-    check::{self, Check},
-    discovery::Discovery,
-    host_keys::{self, HostKeyJson, HostKeyRow},
-    hosts::{self, HostJson},
-    human::{Clock, Human, Stage, warning},
-    json::{Json, harmless},
-    junit,
-    listing::{self, Listing},
-    live::{Live, LiveWidth},
+    files::{
+        junit,
+        log_dir::LogDir,
+        record::{Gaps, Record},
+        record_file::{self, Form, RecordFile},
+    },
     lock,
-    log_dir::LogDir,
-    outlet::{Outlet, Wait},
     pipeline::{Pipeline, Teller},
-    plan::{self, PlanResultJson},
-    record::{Gaps, Record},
-    record_file::{self, Form, RecordFile},
     run::{ReportError, RunReporter, View},
-    screen::Screen,
-    ssh_config,
-    summary::Rerun,
+    screens::{
+        discovery::Discovery,
+        human::{Clock, Human, Stage, warning},
+        summary::Rerun,
+    },
+    streams::{
+        json::{Json, harmless},
+        live::{Live, LiveWidth},
+        outlet::{Outlet, Wait},
+    },
+    tables::{
+        ansible,
+        check::{self, Check},
+        host_keys::{self, HostKeyJson, HostKeyRow},
+        hosts::{self, HostJson},
+        listing::{self, Listing},
+        plan::{self, PlanResultJson},
+        ssh_config,
+    },
+    text::screen::Screen,
 };
 use crate::{inventory::Host, plan::Plan, transport::HostBlock};
 

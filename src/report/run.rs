@@ -7,14 +7,18 @@ use std::{
 };
 
 use super::{
-    human::Human,
-    json::Json,
+    files::{
+        log_dir::LogDir,
+        record::{HostRecord, Places, Record},
+        record_file::RecordFile,
+    },
     lock,
-    log_dir::LogDir,
-    outlet::{Outlet, Shortfall, Wait},
     pipeline::Teller,
-    record::{HostRecord, Places, Record},
-    record_file::RecordFile,
+    screens::human::Human,
+    streams::{
+        json::Json,
+        outlet::{Outlet, Shortfall, Wait},
+    },
 };
 use crate::{
     inventory::HostId,
@@ -149,8 +153,17 @@ impl Books {
         let (host, bytes): (_, &[u8]) = match kind {
             EventKind::ScriptStarted { host, .. } => (*host, b""),
             EventKind::Output { host, bytes, .. } => (*host, bytes),
-            EventKind::HostFinished { result } => return logs.close(&result.host),
+            EventKind::HostFinished { result } | EventKind::HostUndone { result } => return logs.close(&result.host),
             EventKind::RunStarted { .. }
+            | EventKind::StageStarted { .. }
+            | EventKind::PauseStarted { .. }
+            | EventKind::CheckSampled { .. }
+            | EventKind::Approved { .. }
+            | EventKind::PauseEnded { .. }
+            | EventKind::HookFinished { .. }
+            | EventKind::FleetSighted { .. }
+            | EventKind::FleetUnseen { .. }
+            | EventKind::UndoStarted { .. }
             | EventKind::HostConnecting { .. }
             | EventKind::HostLost { .. }
             | EventKind::HostReattaching { .. }
@@ -224,15 +237,29 @@ impl View {
 /// How long the last words of a run wait for their reader.
 const fn patience(status: RunStatus) -> Wait {
     match status {
-        RunStatus::Succeeded | RunStatus::FinishedWithFailures | RunStatus::Failed => Wait::WhileRead,
+        RunStatus::Succeeded
+        | RunStatus::FinishedWithFailures
+        | RunStatus::Refused
+        | RunStatus::Failed
+        | RunStatus::RolledBack
+        | RunStatus::RollbackIncomplete => Wait::WhileRead,
         RunStatus::Interrupted | RunStatus::Terminated => Wait::Briefly,
     }
 }
 
 fn finished<'a>(kind: &EventKind<'a>) -> Option<&'a HostId> {
     match kind {
-        EventKind::HostFinished { result } => Some(&result.host),
+        EventKind::HostFinished { result } | EventKind::HostUndone { result } => Some(&result.host),
         EventKind::RunStarted { .. }
+        | EventKind::StageStarted { .. }
+        | EventKind::PauseStarted { .. }
+        | EventKind::CheckSampled { .. }
+        | EventKind::Approved { .. }
+        | EventKind::PauseEnded { .. }
+        | EventKind::HookFinished { .. }
+        | EventKind::FleetSighted { .. }
+        | EventKind::FleetUnseen { .. }
+        | EventKind::UndoStarted { .. }
         | EventKind::HostConnecting { .. }
         | EventKind::ScriptStarted { .. }
         | EventKind::Output { .. }

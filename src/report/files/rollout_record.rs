@@ -1,0 +1,280 @@
+//! What happened in a run between and around its hosts: stages, pauses, every answer of every check, hooks, what the
+//! clouds said meanwhile. A part of the record, and like it a promise.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::record::ms;
+use crate::{
+    inventory::HostId,
+    plan::{Pause, Plan},
+    rollout::{EventKind, HostResult, PauseEnd, UndoOutcome, UndoResult, Verdict},
+};
+
+/// All of it, in the order in which it happened.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RolloutRecord {
+    /// The plan's stages.
+    pub stages: Vec<StageRecord>,
+    /// Time that passed, checks that were held, people who were asked.
+    pub pauses: Vec<PauseRecord>,
+    /// Every answer to a check.
+    pub samples: Vec<SampleRecord>,
+    /// Scripts on this machine.
+    pub hooks: Vec<HookRecord>,
+    /// What the clouds said when they were asked again.
+    pub sightings: Vec<SightingRecord>,
+    /// When it was begun to take hosts back; `null` where it was not.
+    pub undo_started: Option<Timestamp>,
+}
+
+// A sample's value is a number that a check was answered with; where it is none there is none.
+impl Eq for RolloutRecord {}
+
+/// A stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageRecord {
+    /// The size that its step has, or `all`.
+    pub name: String,
+    /// How many hosts it has, late ones included.
+    pub hosts: usize,
+    /// When it was begun; `null` when it was not.
+    pub started: Option<Timestamp>,
+}
+
+/// What stood between stages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseRecord {
+    /// Which step of the plan, from 0.
+    pub step: usize,
+    /// What it is: `soak`, `check` or `approve`.
+    pub kind: String,
+    /// The names of its checks, or of who approves.
+    pub names: Vec<String>,
+    /// How long it was to last, in milliseconds; `null` where it is no soak.
+    pub soak_ms: Option<u64>,
+    /// When it was begun.
+    pub started: Timestamp,
+    /// When it was over; `null` while it goes on.
+    pub ended: Option<Timestamp>,
+    /// How: `passed`, `check-failed` or `refused`; `null` while it goes on.
+    pub end: Option<String>,
+    /// Why, where it did not pass.
+    pub message: Option<String>,
+    /// Who or what approved.
+    pub approved_by: Option<String>,
+}
+
+/// An answer to a check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SampleRecord {
+    /// The name of the check.
+    pub check: String,
+    /// The host that it is about; `null` where it is about all.
+    pub host: Option<HostId>,
+    /// When it came.
+    pub at: Timestamp,
+    /// How long it took.
+    pub elapsed_ms: u64,
+    /// Whether it is a good one.
+    pub verdict: Verdict,
+    /// The number that was answered, if it was one.
+    pub value: Option<f64>,
+    /// In a line. Data from elsewhere.
+    pub text: String,
+}
+
+/// A script on this machine that has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookRecord {
+    /// Its key in the file.
+    pub hook: String,
+    /// The host that it is about; `null` where it is about the run or a stage.
+    pub host: Option<HostId>,
+    /// When it ended.
+    pub at: Timestamp,
+    /// Why it did not succeed; `null` if it did.
+    pub failure: Option<String>,
+    /// Its last lines, where it did not succeed.
+    pub output: String,
+}
+
+/// What the clouds said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SightingRecord {
+    /// When.
+    pub at: Timestamp,
+    /// Hosts that were new.
+    pub joined: Vec<HostId>,
+    /// Hosts that were there no more.
+    pub gone: Vec<HostId>,
+    /// Why nothing is known, where they could not be asked.
+    pub error: Option<String>,
+}
+
+/// What became of taking a host back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndoRecord {
+    /// `undone`, `undo-failed` or `undo-unknown`.
+    pub outcome: UndoOutcome,
+    /// The revision that it was to have again.
+    pub revision: Option<String>,
+    /// The undo's own exit status, when it exited.
+    pub exit_status: Option<u8>,
+    /// The signal that ended it, without `SIG`.
+    pub signal: Option<String>,
+    /// Why it did not succeed, in a line for people.
+    pub message: Option<String>,
+    /// What to try.
+    pub hint: Option<String>,
+    /// How many times it was tried.
+    pub attempts: u32,
+    /// When it was begun.
+    pub started: Option<Timestamp>,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// The last lines of its standard output.
+    pub stdout_tail: String,
+    /// The last lines of its standard error.
+    pub stderr_tail: String,
+}
+
+impl RolloutRecord {
+    /// Of a run that has not begun.
+    pub(super) fn of(plan: &Plan) -> Self {
+        let stage = |stage: &crate::plan::Stage| StageRecord {
+            name: stage.name.clone(),
+            hosts: stage.hosts.len(),
+            started: None,
+        };
+        Self { stages: plan.stages.iter().map(stage).collect(), ..Self::default() }
+    }
+
+    /// Enters what `kind` says; true when it says something of this.
+    pub(super) fn enter(&mut self, kind: &EventKind<'_>, at: Timestamp) -> bool {
+        match kind {
+            EventKind::StageStarted { stage, .. } => {
+                if let Some(stage) = self.stages.get_mut(*stage) {
+                    stage.started.get_or_insert(at);
+                }
+            }
+            EventKind::PauseStarted { step, pause } => self.pauses.push(PauseRecord::new(*step, pause, at)),
+            EventKind::CheckSampled { check, host, sample, at, elapsed } => self.samples.push(SampleRecord {
+                check: check.to_string(),
+                host: host.cloned(),
+                at: *at,
+                elapsed_ms: ms(*elapsed),
+                verdict: sample.verdict,
+                // JSON has no other numbers.
+                value: sample.value.filter(|value| value.is_finite()),
+                text: sample.text.clone(),
+            }),
+            EventKind::Approved { by, .. } => {
+                if let Some(pause) = self.pauses.last_mut() {
+                    pause.approved_by = Some((*by).to_owned());
+                }
+            }
+            EventKind::PauseEnded { step, end, message } => {
+                if let Some(pause) = self.pauses.iter_mut().rev().find(|pause| pause.step == *step) {
+                    pause.ended = Some(at);
+                    pause.end = Some(end_word(*end).to_owned());
+                    pause.message = message.map(ToOwned::to_owned);
+                }
+            }
+            EventKind::HookFinished { hook, host, failure } => self.hooks.push(HookRecord {
+                hook: hook.as_str().to_owned(),
+                host: host.cloned(),
+                at,
+                failure: failure.map(|failure| failure.message.clone()),
+                output: failure.map(|failure| failure.output.clone()).unwrap_or_default(),
+            }),
+            EventKind::FleetSighted { joined, gone } => {
+                if let (Some(last), false) = (self.stages.last_mut(), joined.is_empty()) {
+                    last.hosts += joined.len();
+                }
+                let joined = joined.iter().map(|(host, _)| host.id.clone()).collect();
+                self.sightings.push(SightingRecord { at, joined, gone: gone.to_vec(), error: None });
+            }
+            EventKind::FleetUnseen { message } => self.sightings.push(SightingRecord {
+                at,
+                joined: Vec::new(),
+                gone: Vec::new(),
+                error: Some((*message).to_owned()),
+            }),
+            EventKind::UndoStarted { .. } => self.undo_started = Some(at),
+            EventKind::RunStarted { .. }
+            | EventKind::HostConnecting { .. }
+            | EventKind::ScriptStarted { .. }
+            | EventKind::Output { .. }
+            | EventKind::HostLost { .. }
+            | EventKind::HostReattaching { .. }
+            | EventKind::HostReattached { .. }
+            | EventKind::HostRetrying { .. }
+            | EventKind::HostFinished { .. }
+            | EventKind::HostUndone { .. }
+            | EventKind::Stopping { .. }
+            | EventKind::RunFinished { .. } => return false,
+        }
+        true
+    }
+}
+
+impl PauseRecord {
+    fn new(step: usize, pause: &Pause, started: Timestamp) -> Self {
+        let (kind, names) = match pause {
+            Pause::Soak { checks, .. } => ("soak", checks.iter().map(ToString::to_string).collect()),
+            Pause::Check(checks) => ("check", checks.iter().map(ToString::to_string).collect()),
+            Pause::Approve(who) => ("approve", vec![who.to_string()]),
+        };
+        let soak_ms = match pause {
+            Pause::Soak { time, .. } => Some(ms(*time)),
+            Pause::Check(_) | Pause::Approve(_) => None,
+        };
+        Self {
+            step,
+            kind: kind.to_owned(),
+            names,
+            soak_ms,
+            started,
+            ended: None,
+            end: None,
+            message: None,
+            approved_by: None,
+        }
+    }
+
+    /// How long a soak was to last.
+    pub fn soak(&self) -> Option<Duration> {
+        self.soak_ms.map(Duration::from_millis)
+    }
+}
+
+impl From<&UndoResult> for UndoRecord {
+    fn from(undo: &UndoResult) -> Self {
+        let HostResult { exit_status, signal, message, hint, attempts, started, duration, .. } = &undo.run;
+        Self {
+            outcome: undo.outcome,
+            revision: undo.revision.clone(),
+            exit_status: *exit_status,
+            signal: signal.clone(),
+            message: message.clone(),
+            hint: hint.clone(),
+            attempts: *attempts,
+            started: *started,
+            duration_ms: ms(*duration),
+            stdout_tail: undo.run.stdout_tail.clone(),
+            stderr_tail: undo.run.stderr_tail.clone(),
+        }
+    }
+}
+
+/// How a pause ended, in a word.
+pub(in crate::report) const fn end_word(end: PauseEnd) -> &'static str {
+    match end {
+        PauseEnd::Passed => "passed",
+        PauseEnd::CheckFailed => "check-failed",
+        PauseEnd::Refused => "refused",
+    }
+}
