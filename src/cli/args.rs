@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCandidates;
 use provider_core::{StaticHost, TagMatch};
 
@@ -37,6 +37,14 @@ pub(super) struct Cli {
     pub(super) global: GlobalArgs,
     #[command(subcommand)]
     pub(super) verb: Verb,
+}
+
+/// The command line for clap. A variable that is empty is not set: so a pipeline hands on what it has not.
+pub(super) fn command() -> clap::Command {
+    Cli::command().mut_args(|arg| {
+        let is_empty = arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+        if is_empty { arg.env(None) } else { arg }
+    })
 }
 
 /// What to do.

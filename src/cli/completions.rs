@@ -3,12 +3,7 @@
 //! The script calls the program itself with [`VARIABLE`] set, so that the targets of the project's
 //! file complete as well as verbs and flags, and the hosts that files list. No cloud is ever asked on TAB.
 
-use std::{
-    collections::BTreeSet,
-    ffi::OsString,
-    io,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, ffi::OsString, io, path::PathBuf};
 
 use clap::{Args, CommandFactory, ValueEnum};
 use clap_complete::{CompleteEnv, Shell, engine::CompletionCandidate, env::Shells};
@@ -16,7 +11,10 @@ use clap_complete::{CompleteEnv, Shell, engine::CompletionCandidate, env::Shells
 use provider_core::Silent;
 use tokio::runtime;
 
-use super::{args::Cli, session::env};
+use super::{
+    args::Cli,
+    session::{self, env},
+};
 use crate::{
     config::{Config, Overrides, Places, Source},
     inventory,
@@ -90,40 +88,13 @@ pub(super) fn hosts() -> Vec<CompletionCandidate> {
     known.into_iter().map(CompletionCandidate::new).collect()
 }
 
-/// The line that is being completed.
+/// The line that is being completed: two dashes part it from the words by which the shell's script calls us.
 fn line() -> Vec<OsString> {
-    std::env::args_os().collect()
+    std::env::args_os().skip_while(|word| word != "--").skip(1).collect()
 }
 
 fn configuration() -> Option<Config> {
-    let named = config_flag(&line()).or_else(|| env("FLEETWIDE_CONFIG").map(PathBuf::from));
+    let named = session::flag(&line(), "--config").or_else(|| std::env::var_os("FLEETWIDE_CONFIG"));
+    let named = named.filter(|file| !file.is_empty()).map(PathBuf::from);
     Config::load(&Places::new(named, std::env::current_dir().ok()?, &env)).ok()
-}
-
-/// The file that a line names with `--config`.
-fn config_flag(line: &[OsString]) -> Option<PathBuf> {
-    let mut words = line.iter();
-    while let Some(word) = words.next() {
-        if word == "--config" {
-            return words.next().map(PathBuf::from);
-        }
-        if let Some(file) = word.to_str().and_then(|word| word.strip_prefix("--config=")) {
-            return Some(Path::new(file).to_owned());
-        }
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_file_that_a_line_names_is_found() {
-        let line = |words: &str| words.split(' ').map(OsString::from).collect::<Vec<_>>();
-        assert_eq!(config_flag(&line("fleetwide deploy")), None);
-        assert_eq!(config_flag(&line("fleetwide --config a.toml deploy")), Some("a.toml".into()));
-        assert_eq!(config_flag(&line("fleetwide deploy --config=b.toml")), Some("b.toml".into()));
-        assert_eq!(config_flag(&line("fleetwide deploy --config")), None);
-    }
 }

@@ -9,13 +9,13 @@ use super::{
     error::CliError,
     exit_code,
     gate::Gate,
-    revision,
+    rerun, revision,
     session::{self, Session, env},
     target,
 };
 use crate::{
     deploy::{self, DeployRequest, Task},
-    report::{Gaps, RunReporter},
+    report::{Gaps, Rerun, RunReporter},
     rollout::EventSink,
 };
 
@@ -62,8 +62,8 @@ pub(super) struct Errand {
     pub(super) dry_run: bool,
     /// What the run leaves behind.
     pub(super) record: RecordArgs,
-    /// The command that does the same again, to be shown to people; none where that makes no sense.
-    pub(super) rerun: Option<String>,
+    /// What does the same again, to be shown to people; none where that makes no sense.
+    pub(super) rerun: Option<Rerun>,
     /// What has to hold before the first host is touched.
     pub(super) gate: Option<Gate>,
 }
@@ -71,8 +71,8 @@ pub(super) struct Errand {
 /// Deploys.
 pub(super) async fn run(args: &DeployArgs, global: &GlobalArgs, session: &mut Session) -> Result<u8, CliError> {
     let request = request(&args.target, &args.script, &args.policy, global)?;
-    let errand =
-        Errand { dry_run: args.dry_run, record: args.record.clone(), rerun: Some(session::command_line()), gate: None };
+    let rerun = Some(rerun::commands(args.record.report.as_deref(), ""));
+    let errand = Errand { dry_run: args.dry_run, record: args.record.clone(), rerun, gate: None };
     carry_out(request, errand, global, session).await
 }
 

@@ -19,6 +19,7 @@ mod man;
 mod narrow;
 mod numbers;
 mod plan;
+mod rerun;
 mod revision;
 mod run;
 mod session;
@@ -29,9 +30,9 @@ mod target;
 mod terminal;
 mod usage;
 
-use std::io::{self, Write};
+use std::io;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 use self::{
     args::{Cli, Verb},
@@ -46,15 +47,14 @@ pub fn main() -> u8 {
         Ok(true) => return exit_code::SUCCESS,
         Err(error) => return refuse(&error),
     }
-    let cli = match Cli::try_parse() {
+    let cli = match args::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(asked) => return refuse(&asked),
     };
     match start(&cli) {
         Ok(code) => code,
         Err(error) => {
-            // Nobody is left to be told when even this cannot be written.
-            let _ = io::stderr().write_all(error.shown_in(session::pipeline(&cli.global)).as_bytes());
+            session::complain(&error.shown_in(session::pipeline(cli.global.pipeline)));
             error.exit_code()
         }
     }
@@ -64,16 +64,16 @@ pub fn main() -> u8 {
 fn refuse(asked: &clap::Error) -> u8 {
     use clap::error::ErrorKind;
 
-    // Nobody is left to be told when even this cannot be written.
-    let _ = match asked.kind() {
+    match asked.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            asked.print()
+            // A reader that has gone away (`| head`) is no error.
+            let _ = asked.print();
         }
         _ => {
             let line: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-            io::stderr().write_all(usage::render(asked, &line).as_bytes())
+            session::complain(&usage::shown_in(asked, &line, session::pipeline_of_line()));
         }
-    };
+    }
     u8::try_from(asked.exit_code()).unwrap_or(exit_code::USAGE)
 }
 

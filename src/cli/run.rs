@@ -7,6 +7,7 @@ use super::{
     deploy::{self, Errand},
     error::CliError,
     gate::ConfirmArgs,
+    rerun,
     session::{self, Session},
     stdin, target,
 };
@@ -67,12 +68,11 @@ pub(super) async fn run(args: &RunArgs, global: &GlobalArgs, session: &mut Sessi
     };
     let narrowing = args.target.narrow.narrowing(&target)?;
     let input = stdin::take(args.stdin, session).await?;
+    let rerun = |input: &str| rerun::commands(args.record.report.as_deref(), input);
     let rerun = match &input {
-        None => Some(session::command_line()),
+        None => Some(rerun("")),
         // What a pipe held is gone.
-        Some(_) => {
-            stdin::name().map(|path| format!("{} < {}", session::command_line(), quoted(&path.to_string_lossy())))
-        }
+        Some(_) => stdin::name().map(|path| rerun(&format!(" < {}", quoted(&path.to_string_lossy())))),
     };
     let gate = args.confirm.gate(target.deploy.confirm_over, args.stdin || input.is_some());
     let task = Task::Command { line: command, input };

@@ -1,11 +1,13 @@
 //! What a verb needs of the surroundings: environment, terminal, signals. Read once, here.
 
 use std::{
+    ffi::OsString,
     io::{self, IsTerminal, Write},
     os::fd::AsFd,
     path::{Path, PathBuf},
 };
 
+use clap::ValueEnum;
 use tokio::sync::mpsc;
 
 use super::{
@@ -15,8 +17,7 @@ use super::{
 };
 use crate::{
     config::Places,
-    plan::quoted,
-    report::{Builder, Destination, Detail, Format, Pipeline, Reporter, Screen},
+    report::{Builder, Destination, Detail, Format, Pipeline, Reporter, Screen, paragraphs},
     rollout::StopReason,
 };
 
@@ -87,19 +88,42 @@ pub(super) fn reporter(global: &GlobalArgs) -> Builder {
     Reporter::builder(stdout, stderr)
         .detail(detail)
         .format(format)
-        .pipeline(pipeline(global), env)
+        .pipeline(pipeline(global.pipeline), env)
         .live_width(|| columns(io::stderr()).unwrap_or(80))
 }
 
 /// The pipeline that runs us, if one does.
-pub(super) fn pipeline(global: &GlobalArgs) -> Option<Pipeline> {
-    match global.pipeline {
+pub(super) fn pipeline(kind: PipelineKind) -> Option<Pipeline> {
+    match kind {
         PipelineKind::Auto => Pipeline::detect(env),
         PipelineKind::GitHub => Some(Pipeline::GitHub),
         PipelineKind::GitLab => Some(Pipeline::GitLab),
         PipelineKind::Azure => Some(Pipeline::Azure),
         PipelineKind::None => None,
     }
+}
+
+/// The pipeline that runs us, where our command line cannot be understood as a whole.
+pub(super) fn pipeline_of_line() -> Option<Pipeline> {
+    let line: Vec<_> = std::env::args_os().collect();
+    let said = flag(&line, "--pipeline").and_then(|word| word.into_string().ok()).or_else(|| env("FLEETWIDE_PIPELINE"));
+    let kind = said.and_then(|word| PipelineKind::from_str(&word, false).ok());
+    pipeline(kind.unwrap_or(PipelineKind::Auto))
+}
+
+/// The value that a line gives to a flag, as far as that can be told of a line that is not finished, or wrong.
+pub(super) fn flag(line: &[OsString], name: &str) -> Option<OsString> {
+    let mut words = line.iter().take_while(|word| *word != "--");
+    while let Some(word) = words.next() {
+        if word == name {
+            return words.next().cloned();
+        }
+        let value = word.to_str().and_then(|word| word.strip_prefix(name)).and_then(|rest| rest.strip_prefix('='));
+        if let Some(value) = value {
+            return Some(value.into());
+        }
+    }
+    None
 }
 
 /// One variable of the environment; none when it is not text.
@@ -156,11 +180,14 @@ pub(super) fn arguments() -> impl Iterator<Item = String> {
     std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned())
 }
 
-/// This invocation as a person would type it again.
-pub(super) fn command_line() -> String {
-    let mut words = vec!["fleetwide".to_owned()];
-    words.extend(arguments().map(|word| quoted(&word)));
-    words.join(" ")
+/// Tells people of an error.
+pub(super) fn complain(text: &str) {
+    let text = match columns(io::stderr()) {
+        Some(columns) => paragraphs(text, usize::from(columns)),
+        None => text.to_owned(),
+    };
+    // Nobody is left to be told when even this cannot be written.
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Writes a result to standard output. A reader that has gone away (`| head`) is no error.
@@ -175,4 +202,20 @@ pub(super) fn print(bytes: &[u8]) -> Result<u8, CliError> {
 /// Writes a file of the user's, never over another.
 pub(super) fn create(path: &Path, text: &str) -> io::Result<()> {
     std::fs::File::create_new(path)?.write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_value_of_a_flag_is_found_in_any_line() {
+        let value = |words: &str| flag(&words.split(' ').map(OsString::from).collect::<Vec<_>>(), "--config");
+        assert_eq!(value("fleetwide deploy"), None);
+        assert_eq!(value("fleetwide --config a.toml deploy"), Some("a.toml".into()));
+        assert_eq!(value("fleetwide deploy --config=b.toml"), Some("b.toml".into()));
+        assert_eq!(value("fleetwide deploy --config"), None);
+        assert_eq!(value("fleetwide deploy --configure x"), None);
+        assert_eq!(value("fleetwide run -- x --config c.toml"), None);
+    }
 }

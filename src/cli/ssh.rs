@@ -6,9 +6,11 @@ use std::{
 };
 
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 
 use super::{
     args::{GlobalArgs, PolicyArgs, SelectArgs, TargetArgs},
+    completions,
     error::CliError,
     narrow::NarrowArgs,
     session::{self, Session},
@@ -32,10 +34,10 @@ Examples:
   fleetwide ssh web web-7 -- journalctl -u shop -f")]
 pub(super) struct SshArgs {
     /// The target in fleetwide.toml; needed when there are several, unless flags say where to look
-    #[arg(value_name = "TARGET")]
+    #[arg(value_name = "TARGET", add = ArgValueCandidates::new(completions::targets))]
     target: Option<String>,
     /// The server: a name, an id or an address
-    #[arg(id = "on", value_name = "HOST")]
+    #[arg(id = "on", value_name = "HOST", add = ArgValueCandidates::new(completions::hosts))]
     host: Option<String>,
     /// A command for `ssh` to run there, instead of a shell
     #[arg(last = true, value_name = "COMMAND")]

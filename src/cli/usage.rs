@@ -8,10 +8,17 @@ use clap::{
 };
 
 use super::args::Cli;
-use crate::report::neutral;
+use crate::report::{Pipeline, neutral};
+
+/// What people are told of this line, and the pipeline that runs us.
+pub(super) fn shown_in(error: &clap::Error, line: &[String], pipeline: Option<Pipeline>) -> String {
+    let text = render(error, line);
+    let Some(pipeline) = pipeline else { return text };
+    text + &pipeline.error(&message(error)).unwrap_or_default()
+}
 
 /// What people are told of this line.
-pub(super) fn render(error: &clap::Error, line: &[String]) -> String {
+fn render(error: &clap::Error, line: &[String]) -> String {
     let mut text = format!("error: {}\n", message(error));
     for hint in hints(error, line) {
         let _ = writeln!(text, "hint: {hint}");

@@ -1,6 +1,6 @@
 //! Whatever a host may print. Searched by `tests/fuzz`, replayed by the test here.
 
-use super::neutral::{self, LONGEST_LINE, is_bidi_control};
+use super::text::neutral::{self, LONGEST_LINE, is_bidi_control};
 
 /// What passes is harmless, has all its lines, and passes again unchanged.
 ///

@@ -1,13 +1,13 @@
 //! Events to what people and machines read.
 //!
 //! A [`Reporter`] says what the program has to say, but for its errors. [`Reporter::start`] gives the
-//! [`RunReporter`] of one run, which hears the engine's events and fans each out: to the [`record`]
-//! (and its files, `junit` among them), to the hosts' log files, and to the terminal or a stream of JSON lines.
+//! [`RunReporter`] of one run, which hears the engine's events and fans each out: to the record, to the hosts' log
+//! files, and to the terminal or a stream of JSON lines.
 //!
-//! Reading order: `reporter`, `run` (the fan), [`record`] (what all screens of a run are drawn from),
-//! `human` with `progress`, `summary` and `failures`, then the tables: `hosts`, `plan`, `check`;
-//! `listing`, `ssh_config` and `ansible` are `hosts` in other shapes.
-//! [`neutral`] is what every foreign text passes on its way to a terminal.
+//! Reading order: `reporter`, `run` (the fan), then the rooms along the data flow: `files` (the record, which all
+//! else is drawn from, and what is left behind), `screens` (a run as people see it), `output` (what hosts print),
+//! `pipeline` (what a pipeline is told), `tables` (the results of `hosts`, `plan` and `check`), `streams` (who
+//! writes, and who reads), `text` (harmless, measured, in words).
 //!
 //! Results go to standard output, all else to standard error. What draws tables and lines does no
 //! I/O: text comes out. Nothing in here knows an exit code that the run did not give, a command-line
@@ -20,54 +20,30 @@
 
 use provider_core::lock;
 
-mod ansible;
-mod cells;
-mod check;
-mod discovery;
-mod display;
-mod failures;
-mod field;
+mod files;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
-mod gather;
-mod group;
-mod heartbeat;
-mod host_keys;
-mod hosts;
-mod human;
-mod json;
-mod junit;
-mod labels;
-mod lines;
-mod listing;
-mod live;
-mod log_dir;
-mod names;
-pub mod neutral;
-mod outlet;
+mod output;
 mod pipeline;
-mod plan;
-mod progress;
-pub mod record;
-mod record_file;
 mod reporter;
 mod run;
-mod screen;
-mod ssh_config;
-mod stream;
-mod summary;
-mod table;
-mod words;
+mod screens;
+mod streams;
+mod tables;
+mod text;
 
 #[cfg(test)]
 mod tests;
 
-pub use check::{Check, Finding};
-pub use field::{Field, SortKey, UnknownField, sort};
-pub use host_keys::HostKeyRow;
-pub use listing::Listing;
+pub use files::record::{Gaps, HostRecord, MissingScope, PhasesRecord, Record, Status};
 pub use pipeline::Pipeline;
-pub use record::{Gaps, HostRecord, Record, Status};
 pub use reporter::{Builder, Destination, Detail, Format, Reporter};
 pub use run::{ReportError, RunReporter};
-pub use screen::Screen;
+pub use screens::summary::Rerun;
+pub use tables::{
+    check::{Check, Finding},
+    field::{Field, SortKey, UnknownField, sort},
+    host_keys::HostKeyRow,
+    listing::Listing,
+};
+pub use text::{neutral, paragraphs::paragraphs, screen::Screen};

@@ -18,7 +18,7 @@ mod teller;
 
 pub(super) use teller::Teller;
 
-use super::neutral;
+use super::text::neutral;
 
 /// Who reads the log of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,26 +14,35 @@ use provider_core::{Scope, Step};
 use serde::Serialize;
 
 use super::{
-    ansible,
-    check::{self, Check},
-    discovery::Discovery,
-    host_keys::{self, HostKeyJson, HostKeyRow},
-    hosts::{self, HostJson},
-    human::{Clock, Human, Stage, warning},
-    json::{Json, harmless},
-    junit,
-    listing::{self, Listing},
-    live::{Live, LiveWidth},
+    files::{
+        junit,
+        log_dir::LogDir,
+        record::{Gaps, Record},
+        record_file::{self, Form, RecordFile},
+    },
     lock,
-    log_dir::LogDir,
-    outlet::{Outlet, Wait},
     pipeline::{Pipeline, Teller},
-    plan::{self, PlanResultJson},
-    record::{Gaps, Record},
-    record_file::{self, Form, RecordFile},
     run::{ReportError, RunReporter, View},
-    screen::Screen,
-    ssh_config,
+    screens::{
+        discovery::Discovery,
+        human::{Clock, Human, Stage, warning},
+        summary::Rerun,
+    },
+    streams::{
+        json::{Json, harmless},
+        live::{Live, LiveWidth},
+        outlet::{Outlet, Wait},
+    },
+    tables::{
+        ansible,
+        check::{self, Check},
+        host_keys::{self, HostKeyJson, HostKeyRow},
+        hosts::{self, HostJson},
+        listing::{self, Listing},
+        plan::{self, PlanResultJson},
+        ssh_config,
+    },
+    text::screen::Screen,
 };
 use crate::{inventory::Host, plan::Plan, transport::HostBlock};
 
@@ -85,7 +94,7 @@ pub struct Builder {
     report: Option<PathBuf>,
     junit: Option<PathBuf>,
     log_dir: Option<PathBuf>,
-    rerun: Option<String>,
+    rerun: Option<Rerun>,
     teller: Option<Teller>,
 }
 
@@ -132,10 +141,10 @@ impl Builder {
         self
     }
 
-    /// The command that does the same run again, as a person would type it.
+    /// What does the same run again.
     #[must_use]
-    pub fn rerun(mut self, command: impl Into<Option<String>>) -> Self {
-        self.rerun = command.into();
+    pub fn rerun(mut self, commands: impl Into<Option<Rerun>>) -> Self {
+        self.rerun = commands.into();
         self
     }
 
@@ -169,7 +178,7 @@ pub struct Reporter {
     report: Option<PathBuf>,
     junit: Option<PathBuf>,
     log_dir: Option<PathBuf>,
-    rerun: Option<String>,
+    rerun: Option<Rerun>,
     teller: Option<Teller>,
     discovery: Arc<Mutex<Discovery>>,
     /// The display of the discovery, while there is one.

@@ -7,14 +7,18 @@ use std::{
 };
 
 use super::{
-    human::Human,
-    json::Json,
+    files::{
+        log_dir::LogDir,
+        record::{HostRecord, Places, Record},
+        record_file::RecordFile,
+    },
     lock,
-    log_dir::LogDir,
-    outlet::{Outlet, Shortfall, Wait},
     pipeline::Teller,
-    record::{HostRecord, Places, Record},
-    record_file::RecordFile,
+    screens::human::Human,
+    streams::{
+        json::Json,
+        outlet::{Outlet, Shortfall, Wait},
+    },
 };
 use crate::{
     inventory::HostId,

@@ -57,6 +57,9 @@ fn bash_completes_verbs_flags_targets_and_words() {
     assert_eq!(bash(&project, "fleetwide hosts --config oth"), ["other.toml"]);
     assert_eq!(bash(&project, "fleetwide deploy db --hosts d"), ["db-1", "db-2.example.com"]);
     assert_eq!(bash(&project, "fleetwide deploy web --hosts d"), [""]);
+    assert_eq!(bash(&project, "fleetwide ssh w"), ["web", "worker"]);
+    assert_eq!(bash(&project, "fleetwide ssh db d"), ["db-1", "db-2.example.com"]);
+    assert_eq!(bash(&project, "fleetwide ssh db db-2"), ["db-2.example.com"]);
 }
 
 #[test]

@@ -140,19 +140,44 @@ fn github_is_told_once_of_each_kind_of_failure_and_obeys_no_server() {
     assert_eq!(outputs.matches("status=finished-with-failures\nexit_code=7\nrun=").count(), 3, "{outputs}");
 }
 
+/// What is said, with exit code 2, to a command line in an environment.
+fn refused(project: &Project, line: &[&str], variables: &[(&str, &str)]) -> String {
+    let mut command = project.command(line);
+    command.envs(variables.iter().copied());
+    Finished::from(command.output().expect("the binary runs")).expect(2).stderr
+}
+
 #[test]
 fn an_error_before_the_run_is_an_annotation_too() {
     let project = Project::new();
-    let mut command = project.command(&["deploy", "nosuch"]);
-    let run = Finished::from(command.env("GITHUB_ACTIONS", "true").output().expect("the binary runs")).expect(2);
-    assert!(
-        run.stderr.lines().any(|line| line.starts_with("::error title=fleetwide::there is no target")),
-        "{}",
-        run.stderr
-    );
-    let mut command = project.command(&["deploy", "nosuch", "--pipeline", "none"]);
-    let run = Finished::from(command.env("GITHUB_ACTIONS", "true").output().expect("the binary runs")).expect(2);
-    assert!(!run.stderr.contains("::error"), "{}", run.stderr);
+    let (unknown, misspelt) = (["deploy", "nosuch"], ["depoly", "web"]);
+    let (github, azure) = (("GITHUB_ACTIONS", "true"), ("TF_BUILD", "True"));
+    for (line, variables, annotation) in [
+        (unknown, [github].as_slice(), "::error title=fleetwide::there is no target"),
+        (misspelt, &[github], "::error title=fleetwide::there is no verb `depoly`\n"),
+        (misspelt, &[azure], "##vso[task.logissue type=error]fleetwide%0Athere is no verb `depoly`\n"),
+        (misspelt, &[("FLEETWIDE_PIPELINE", "github")], "::error title=fleetwide::there is no verb"),
+        (unknown, &[github, ("FLEETWIDE_PIPELINE", "")], "::error title=fleetwide::there is no target"),
+        (misspelt, &[github, ("FLEETWIDE_PIPELINE", "")], "::error title=fleetwide::there is no verb"),
+        (unknown, &[github, ("FLEETWIDE_PIPELINE", "gihtub")], "::error title=fleetwide::invalid value 'gihtub'"),
+    ] {
+        let said = refused(&project, &line, variables);
+        assert!(
+            said.starts_with("error: ") && said.contains(&format!("\n{annotation}")),
+            "{line:?} {variables:?}: {said}"
+        );
+    }
+    for line in [["deploy", "nosuch", "--pipeline=none"], ["depoly", "--pipeline", "none"]] {
+        let said = refused(&project, &line, &[github]);
+        assert!(!said.contains("::error"), "{said}");
+    }
+}
+
+#[test]
+fn a_file_named_by_an_empty_variable_is_none() {
+    let project = Project::new();
+    let said = refused(&project, &["hosts", "nosuch"], &[("FLEETWIDE_CONFIG", "")]);
+    assert!(said.contains("there is no target `nosuch`"), "{said}");
 }
 
 #[test]

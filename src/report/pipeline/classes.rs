@@ -3,11 +3,9 @@
 use super::{Grade, Issue, cut};
 use crate::{
     report::{
-        failures,
-        labels::Labels,
-        neutral,
-        record::{HostRecord, Record},
-        words,
+        files::record::{HostRecord, Record},
+        screens::failures,
+        text::{labels::Labels, neutral, words},
     },
     rollout::Outcome,
 };

@@ -5,10 +5,8 @@
 
 use super::classes::{self, Class, last_words};
 use crate::report::{
-    labels::Labels,
-    neutral,
-    record::{HostRecord, Record, Status},
-    words,
+    files::record::{HostRecord, Record, Status},
+    text::{labels::Labels, neutral, words},
 };
 
 /// So many classes of failures are told with their last lines.

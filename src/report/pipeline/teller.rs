@@ -10,13 +10,10 @@ use jiff::Timestamp;
 
 use super::{Fold, Grade, Issue, Pipeline, classes, step_summary};
 use crate::report::{
-    failures,
-    labels::Labels,
-    neutral,
-    outlet::Outlet,
-    record::{HostRecord, Record, Status},
-    screen::Screen,
-    summary, words,
+    files::record::{HostRecord, Record, Status},
+    screens::{failures, summary},
+    streams::outlet::Outlet,
+    text::{labels::Labels, neutral, screen::Screen, words},
 };
 
 /// So many hosts' whole logs are shown, folded.

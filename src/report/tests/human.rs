@@ -7,7 +7,7 @@ use provider_core::{Progress as _, Scope, Step};
 /// Runs eight hosts with every outcome and gives both streams.
 fn all_outcomes(screen: Screen, detail: Detail) -> (String, String) {
     let (out, err, builder) = capture(screen);
-    let reporter = builder.detail(detail).rerun("fleetwide deploy web --revision 4f2a91c".to_owned()).build();
+    let reporter = builder.detail(detail).rerun(rerun("fleetwide deploy web --revision 4f2a91c")).build();
     let plan = plan(8);
     let run = reporter.start(&plan, Gaps::default()).expect("no files");
     tell_all_outcomes(&run, &plan);
@@ -174,6 +174,23 @@ fn success_is_short() {
     ");
 }
 
+/// What a script says of its errors is the same on both; what it does first names the host.
+#[test]
+fn hosts_that_fail_with_the_same_error_are_told_of_once() {
+    let (out, _, builder) = capture(terminal(80));
+    let plan = plan(3);
+    let run = builder.build().start(&plan, Gaps::default()).expect("no files");
+    let mut telling = Telling::of(&run, &plan);
+    for (id, stderr) in ids(&plan).iter().zip(["disk full\n", "disk full\n", ""]) {
+        telling.whole(&HostResult { stdout_tail: format!("fetching for {id}\n"), ..failed(id, 1, stderr) });
+    }
+    telling.finish(None);
+    let told = out.text();
+    assert_eq!(told.matches("stderr │ disk full").count(), 1, "{told}");
+    assert_eq!(told.matches("also:  1 other host in the same way: web-2").count(), 1, "{told}");
+    assert_eq!(told.matches("stdout │ fetching for").count(), 2, "what says nothing but that is told of each: {told}");
+}
+
 #[test]
 fn a_thousand_hosts_are_no_flood() {
     let (out, err, builder) = capture(terminal(80));
@@ -277,7 +294,7 @@ fn a_closed_standard_output_is_told_once_and_ends_nothing() {
 #[test]
 fn a_live_display_is_drawn_below_and_taken_away() {
     let (out, err, builder) = capture(Screen { live: true, ..terminal(80) });
-    let reporter = builder.rerun("fleetwide deploy web --revision 4f2a91c".to_owned()).build();
+    let reporter = builder.rerun(rerun("fleetwide deploy web --revision 4f2a91c")).build();
     let scope = Scope::new(&ProviderName::new("aws"), "eu-west-1");
     reporter.step(&scope, Step::Calling { operation: "DescribeInstances" });
     reporter.warn("careful");
@@ -336,8 +353,7 @@ fn in_groups_the_last_lines_of_a_failure_are_told_once() {
 /// How a host's end is told, at once and in the last screen.
 fn told_of(result: &HostResult, plan: &Plan) -> String {
     let (out, err, builder) = capture(terminal(100));
-    let run =
-        builder.rerun("fleetwide run web -- true".to_owned()).build().start(plan, Gaps::default()).expect("no files");
+    let run = builder.rerun(rerun("fleetwide run web -- true")).build().start(plan, Gaps::default()).expect("no files");
     let mut telling = Telling::of(&run, plan);
     telling.whole(result);
     telling.finish(None);
@@ -358,6 +374,62 @@ fn a_signal_is_named_once() {
     let told = told_of(&killed("timed out after 3s; the script was ended (killed by KILL)"), &plan);
     let once = "failed after 12s: timed out after 3s; the script was ended (killed by SIGKILL)\n";
     assert!(told.contains(once), "{told}");
+}
+
+/// A command on 60 hosts, three of which end otherwise than by status 0, and one of which is not reached.
+fn odd_ends_of_a_command(rerun: Rerun) -> String {
+    let (out, _, builder) = capture(terminal(100));
+    let plan = Plan { work: Work::Command("systemctl is-active shop".to_owned()), ..plan(60) };
+    let ids = ids(&plan);
+    let run = builder.rerun(rerun).build().start(&plan, Gaps::default()).expect("no files");
+    let mut telling = Telling::of(&run, &plan);
+    for id in &ids[..56] {
+        telling.whole(&succeeded(id));
+    }
+    telling.whole(&failed(&ids[56], 3, ""));
+    telling.whole(&failed(&ids[57], 3, ""));
+    telling.whole(&timed_out(&ids[58]));
+    telling.whole(&unreachable(&ids[59]));
+    telling.finish(None);
+    out.text()
+}
+
+#[test]
+fn a_long_command_is_broken_between_its_words() {
+    let (_, err, builder) = capture(terminal(40));
+    let command = "systemctl restart shop && curl -fsS localhost:8080";
+    let plan = Plan { work: Work::Command(command.to_owned()), ..plan(3) };
+    let run = builder.build().start(&plan, Gaps::default()).expect("no files");
+    Telling::of(&run, &plan).finish(None);
+    let told = err.text();
+    let head: Vec<_> = told.lines().take(3).collect();
+    insta::assert_snapshot!(head.join("\n"), @r"
+    Run `systemctl restart shop && curl -fsS
+      localhost:8080` on web: 3 hosts (aws
+      1, azure 1, gcp 1)
+    ");
+}
+
+#[test]
+fn what_a_command_says_by_its_status_is_counted_and_its_hosts_are_named() {
+    let told = odd_ends_of_a_command(rerun("fleetwide run web -- systemctl is-active shop"));
+    assert!(told.contains("\n\n  exit statuses: 0 × 56, 3 × 2 (web-[57-58]), SIGKILL × 1 (web-59)\n\n"), "{told}");
+    let (deployed, _) = all_outcomes(terminal(100), Detail::Normal);
+    assert!(!deployed.contains("exit statuses"), "{deployed}");
+}
+
+#[test]
+fn where_a_report_tells_which_failed_they_alone_are_next() {
+    let again = "fleetwide run web -- true";
+    let next = |failed: &str| {
+        let told = odd_ends_of_a_command(Rerun { failed: Some(failed.to_owned()), ..rerun(again) });
+        told.split_once("next: ").map(|(_, next)| next.to_owned()).expect("it says what to do")
+    };
+    insta::assert_snapshot!(next("fleetwide run web --failed-of report.json -- true"), @r"
+    fleetwide run web --failed-of report.json -- true  # only the 4 hosts that did not succeed
+          fleetwide run web -- true                          # runs it again, on every host
+    ");
+    assert_eq!(next(again).lines().count(), 1, "the same line says both");
 }
 
 #[test]

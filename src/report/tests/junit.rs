@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use quick_junit::{NonSuccessKind, Report, TestCaseStatus};
 
 use super::*;
-use crate::report::{Gaps, HostRecord, Record, junit};
+use crate::report::{Gaps, HostRecord, Record, files::junit};
 
 fn record_of(plan: &Plan, tell: impl FnOnce(&RunReporter)) -> Record {
     let (_, _, builder) = capture(Screen::PLAIN);

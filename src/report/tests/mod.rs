@@ -11,7 +11,7 @@ use std::{
 use jiff::Timestamp;
 use provider_core::{Addresses, Instance, InstanceId, InstanceState, ProviderName};
 
-use super::{Destination, Reporter, RunReporter, Screen, lock, reporter::Builder};
+use super::{Destination, Reporter, Rerun, RunReporter, Screen, lock, reporter::Builder};
 use crate::{
     config::{OnLost, SecretRef},
     inventory::{Host, HostId, SshAddress},
@@ -60,6 +60,11 @@ impl Write for Captured {
 /// A terminal of some width, without colours, and not drawn again so that a test can read it.
 const fn terminal(width: usize) -> Screen {
     Screen { width: Some(width), ..Screen::PLAIN }
+}
+
+/// What does a run again of which there is no report.
+fn rerun(again: &str) -> Rerun {
+    Rerun { again: again.to_owned(), failed: None }
 }
 
 /// Standard output and standard error, and a reporter that writes to them.

@@ -139,6 +139,28 @@ fn a_stream_is_aligned_and_tells_standard_error_apart() {
     assert_eq!(streamed(Screen::PLAIN, Detail::Quiet), (out, err));
 }
 
+/// Nothing that a host prints may stand where a name does.
+#[test]
+fn a_line_longer_than_the_terminal_goes_on_behind_the_sign() {
+    let plan = plan(2);
+    let ids = ids(&plan);
+    for format in [Format::Stream, Format::Group] {
+        let (out, _, builder) = capture(terminal(40));
+        let run = builder.format(format).build().start(&plan, Gaps::default()).expect("no files");
+        let mut telling = Telling::of(&run, &plan);
+        telling.begin(&ids[0]);
+        let text = format!("a\tb{}web-2 │ fake {}\n", " ".repeat(14), "x".repeat(40));
+        telling.output(&ids[0], Stream::Stdout, text.as_bytes());
+        telling.end(&succeeded(&ids[0]));
+        telling.finish(None);
+        let shown = out.text();
+        let lines = shown.lines().filter(|line| !line.starts_with('✓'));
+        let behind: Vec<_> = lines.map(|line| line.split_once('│').expect("a sign")).collect();
+        assert!(behind.len() > 2 && behind[1..].iter().all(|(before, _)| before.trim().is_empty()), "{shown}");
+        assert!(shown.lines().all(|line| line.chars().count() <= 40), "{shown}");
+    }
+}
+
 #[test]
 fn the_result_of_a_stream_is_the_output_alone() {
     let (out, err) = streamed(Screen::PLAIN, Detail::Normal);

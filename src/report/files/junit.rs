@@ -1,0 +1,99 @@
+//! `--junit FILE`: one test case a host, for the pipelines that show such files (GitLab, Jenkins, Azure, …).
+//!
+//! A host that failed is a `failure`; one that was not reached, or of whose end nothing is known, is
+//! an `error`; one that was never tried is `skipped`. There is no standard: what is written is the
+//! little that all readers agree on.
+
+use std::{io, time::Duration};
+
+use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::record::{HostRecord, Record};
+use crate::{
+    plan::Revision,
+    report::text::{labels::Labels, neutral, words},
+    rollout::Outcome,
+};
+
+/// `record` as a JUnit file.
+///
+/// # Errors
+/// When it cannot be put into XML.
+pub(in crate::report) fn xml(record: &Record) -> io::Result<Vec<u8>> {
+    let labels = Labels::of(record);
+    let mut suite = TestSuite::new(text(&record.target));
+    let properties = [
+        ("run", record.run.to_string()),
+        ("revision", record.revision.as_ref().map(Revision::to_string).unwrap_or_default()),
+        ("status", record.status.as_str().to_owned()),
+        ("started", record.started.to_string()),
+    ];
+    suite.add_properties(properties.map(|(name, value)| Property::new(name, text(&value))));
+    suite.add_test_cases(record.hosts.iter().map(|host| case(record, host, labels.get(&host.id))));
+    let mut report = Report::new("fleetwide");
+    if let Some(duration) = record.duration() {
+        suite.set_time(duration);
+        report.set_time(duration);
+    }
+    report.add_test_suite(suite);
+    let mut bytes = Vec::new();
+    report.serialize(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes)
+}
+
+fn case(record: &Record, host: &HostRecord, label: &str) -> TestCase {
+    let mut case = TestCase::new(text(label), ending(host));
+    let place = [record.target.as_str(), &host.stage, host.provider.as_str(), &host.region];
+    let place: Vec<_> = place.into_iter().filter(|part| !part.is_empty()).map(text).collect();
+    case.set_classname(place.join("."));
+    case.set_time(Duration::from_millis(host.duration_ms.unwrap_or(0)));
+    for (tail, set) in [
+        (&host.stdout_tail, TestCase::set_system_out as fn(&mut TestCase, String) -> &mut TestCase),
+        (&host.stderr_tail, TestCase::set_system_err),
+    ] {
+        if !tail.is_empty() {
+            set(&mut case, text(tail));
+        }
+    }
+    case
+}
+
+/// How the host's test case ended.
+fn ending(host: &HostRecord) -> TestCaseStatus {
+    let kind = match host.outcome {
+        Some(Outcome::Succeeded) => return TestCaseStatus::success(),
+        Some(Outcome::Failed) => NonSuccessKind::Failure,
+        Some(Outcome::Unreachable | Outcome::Unknown) => NonSuccessKind::Error,
+        None if host.started.is_some() => NonSuccessKind::Error,
+        Some(Outcome::Skipped) | None => {
+            let mut skipped = TestCaseStatus::skipped();
+            skipped.set_message(words::why(host));
+            return skipped;
+        }
+    };
+    let outcome = host.outcome.map_or("running", Outcome::as_str);
+    let why = text(&words::why(host));
+    let mut ending = TestCaseStatus::non_success(kind);
+    ending.set_message(format!("{outcome}: {why}")).set_type(host.cause.as_deref().unwrap_or(outcome));
+    ending.set_description(explanation(host, why));
+    ending
+}
+
+/// What a person wants to read who looks at nothing else: many viewers show only this.
+fn explanation(host: &HostRecord, why: String) -> String {
+    let mut lines = vec![why];
+    if host.may_still_run() {
+        let group = host.group.map(|group| format!(", process group {group}")).unwrap_or_default();
+        lines.push(format!("the script may still be running on {}{group}", host.address));
+    }
+    let tail = [&host.stderr_tail, &host.stdout_tail].into_iter().find(|tail| !tail.trim().is_empty());
+    lines.extend(tail.cloned());
+    lines.extend(host.hint.as_ref().map(|hint| format!("hint: {hint}")));
+    lines.extend(host.log.as_ref().map(|log| format!("log: {log}")));
+    text(&lines.join("\n"))
+}
+
+/// `text` in characters that XML 1.0 has, and that do no harm where they are shown.
+fn text(text: &str) -> String {
+    neutral::block(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
+}

@@ -1,0 +1,10 @@
+//! What a run leaves behind: the record, and the files that it is written to.
+//!
+//! [`record`] is what all screens and files of a run are drawn from, and is itself the JSON of `--report`.
+//! `record_file` keeps a file true while the run goes on; `junit` is another form of the same; `log_dir` holds what
+//! hosts print, whole.
+
+pub(super) mod junit;
+pub(super) mod log_dir;
+pub(super) mod record;
+pub(super) mod record_file;

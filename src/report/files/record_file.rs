@@ -1,0 +1,210 @@
+//! `--report FILE` and `--junit FILE`: the record on disk, always whole, never more than a moment behind.
+//!
+//! The first save is made before any host is touched. Each save writes a file beside the old one and renames it, so a reader and a killed run both
+//! find a whole record. Saves are made by a thread of their own: a large fleet's record takes
+//! a while to write, and no host should wait for that. Once somebody has asked us to
+//! end, saves follow each other quickly: the next thing may be SIGKILL.
+
+use std::{
+    fs, io,
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use super::record::Record;
+use crate::report::lock;
+
+/// The least time between two saves.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Of all time, saving takes no more than one part in this.
+const SHARE: u32 = 10;
+
+/// The least time between two saves once the run is being ended.
+const SHORT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What of a record a file holds.
+pub(in crate::report) type Form = fn(&Record) -> io::Result<Vec<u8>>;
+
+/// A record that is saved to a file whenever it changes.
+#[derive(Debug)]
+pub(in crate::report) struct RecordFile {
+    shared: Arc<Shared>,
+    saver: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    form: Form,
+    record: Arc<Mutex<Record>>,
+    wish: Mutex<Wish>,
+    wished: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Wish {
+    /// The record has changed since the last save began.
+    dirty: bool,
+    haste: Haste,
+    /// Nothing more will come.
+    last: bool,
+    /// Why the latest save failed.
+    failure: Option<io::Error>,
+}
+
+/// How soon a change is to be on disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Haste {
+    /// When its turn has come.
+    #[default]
+    None,
+    /// At once, whatever the last save cost.
+    Now,
+    /// Very soon, for we may be killed at any moment.
+    Soon,
+}
+
+impl RecordFile {
+    /// Saves `record` for the first time, before this returns.
+    ///
+    /// # Errors
+    /// When it cannot be saved: then nothing should be started that it was to tell of.
+    pub(in crate::report) fn create(path: &Path, form: Form, record: &Arc<Mutex<Record>>) -> io::Result<Self> {
+        let (path, record) = (destination(path)?, Arc::clone(record));
+        let shared = Arc::new(Shared { path, form, record, wish: Mutex::default(), wished: Condvar::new() });
+        shared.save()?;
+        let saver = thread::Builder::new().name("record".to_owned()).spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.keep_saving()
+        })?;
+        Ok(Self { shared, saver: Some(saver) })
+    }
+
+    /// The record has changed: saves it soon.
+    pub(in crate::report) fn changed(&self) {
+        lock(&self.shared.wish).dirty = true;
+        self.shared.wished.notify_one();
+    }
+
+    /// The record has changed in a way that must be on disk if the next signal kills us; so must all
+    /// that changes from now on.
+    pub(in crate::report) fn changed_gravely(&self) {
+        {
+            let mut wish = lock(&self.shared.wish);
+            wish.dirty = true;
+            wish.haste = Haste::Now;
+        }
+        self.shared.wished.notify_one();
+    }
+
+    /// Saves for the last time, before this returns; gives why that failed, if it did.
+    pub(in crate::report) fn finish(&mut self) -> Option<String> {
+        {
+            let mut wish = lock(&self.shared.wish);
+            wish.dirty = true;
+            wish.last = true;
+        }
+        self.shared.wished.notify_one();
+        if let Some(saver) = self.saver.take() {
+            // A saver that panicked has saved nothing: said below like any other failure.
+            if saver.join().is_err() {
+                lock(&self.shared.wish).failure = Some(io::Error::other("the thread that saves it ended"));
+            }
+        }
+        let failure = lock(&self.shared.wish).failure.take();
+        failure.map(|error| format!("cannot write the report {}: {error}", self.shared.path.display()))
+    }
+}
+
+impl Drop for RecordFile {
+    fn drop(&mut self) {
+        if self.saver.is_some() {
+            self.finish();
+        }
+    }
+}
+
+impl Shared {
+    fn keep_saving(&self) {
+        loop {
+            let mut wish = lock(&self.wish);
+            while !wish.dirty {
+                wish = self.wished.wait(wish).unwrap_or_else(PoisonError::into_inner);
+            }
+            wish.dirty = false;
+            if wish.haste == Haste::Now {
+                wish.haste = Haste::Soon;
+            }
+            let last = wish.last;
+            drop(wish);
+
+            let began = Instant::now();
+            let failure = self.save().err();
+            let cost = began.elapsed();
+
+            let mut wish = lock(&self.wish);
+            wish.failure = failure;
+            if last {
+                return;
+            }
+            let pause = match wish.haste {
+                Haste::None => PAUSE.max(cost * SHARE),
+                Haste::Now | Haste::Soon => SHORT_PAUSE,
+            };
+            let until = Instant::now() + pause;
+            while wish.haste != Haste::Now && !wish.last {
+                let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
+                    break;
+                };
+                wish = self.wished.wait_timeout(wish, left).unwrap_or_else(PoisonError::into_inner).0;
+            }
+        }
+    }
+
+    fn save(&self) -> io::Result<()> {
+        let (bytes, finished) = {
+            let record = lock(&self.record);
+            ((self.form)(&record)?, record.finished.is_some())
+        };
+        let mut file = tempfile::Builder::new()
+            .prefix(".fleetwide-report-")
+            // As any new file: the process's umask takes its part away.
+            .permissions(fs::Permissions::from_mode(0o666))
+            .tempfile_in(folder(&self.path))?;
+        file.write_all(&bytes)?;
+        if finished {
+            file.as_file().sync_all()?;
+        }
+        file.persist(&self.path)?;
+        Ok(())
+    }
+}
+
+/// The record as `--report FILE` holds it.
+///
+/// # Errors
+/// When it cannot be put into JSON.
+pub(in crate::report) fn json(record: &Record) -> io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(record)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Where the file really goes: a link stays a link, and a device or a pipe is never replaced by a file.
+fn destination(path: &Path) -> io::Result<PathBuf> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() => fs::canonicalize(path),
+        Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "it exists and is not a file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
+        Err(error) => Err(error),
+    }
+}

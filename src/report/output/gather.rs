@@ -1,0 +1,240 @@
+//! What each host printed, gathered so that equal outputs are kept once. Pure.
+//!
+//! Whether two outputs are equal is told by a hash over all of their bytes, which grows with nothing.
+//! Texts are kept of different outputs only, and of each only the beginning: memory is bounded by
+//! [`IN_ALL`], whatever hosts print. Of a line that is written over with carriage returns only the last
+//! state counts, so that two downloads of different speed are the same.
+
+use std::{collections::HashMap, mem};
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    inventory::{HostId, natural},
+    rollout::Outcome,
+    transport::Stream,
+};
+
+/// So much of one stream of one host is kept. In bytes.
+pub(in crate::report) const OF_ONE: usize = 256 * 1024;
+
+/// So much is kept of all, those that are still running among them. In bytes.
+const IN_ALL: usize = 24 * 1024 * 1024;
+
+/// How a host ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::report) struct Ending {
+    pub(in crate::report) outcome: Outcome,
+    /// With its exit status or signal.
+    pub(in crate::report) words: String,
+}
+
+/// One of the outputs, and who printed it.
+#[derive(Debug)]
+pub(in crate::report) struct Gathered {
+    /// Hosts that ended in different ways are told apart, whatever they printed.
+    pub(in crate::report) ending: Ending,
+    /// In the order of their names.
+    pub(in crate::report) hosts: Vec<HostId>,
+    pub(in crate::report) stdout: Kept,
+    pub(in crate::report) stderr: Kept,
+}
+
+/// The beginning of a stream.
+#[derive(Debug, Default)]
+pub(in crate::report) struct Kept {
+    pub(in crate::report) text: Vec<u8>,
+    /// How many bytes followed it.
+    pub(in crate::report) more: u64,
+}
+
+/// Gathers the output of a run.
+#[derive(Debug, Default)]
+pub(in crate::report) struct Gathering {
+    running: HashMap<(HostId, Stream), Capture>,
+    places: HashMap<(Ending, [u8; 32], [u8; 32]), usize>,
+    outputs: Vec<Gathered>,
+    /// How much text is kept in all.
+    kept: usize,
+}
+
+impl Gathering {
+    /// Takes what a host printed.
+    pub(in crate::report) fn output(&mut self, host: &HostId, stream: Stream, bytes: &[u8]) {
+        let capture = self.running.entry((host.clone(), stream)).or_default();
+        let before = capture.kept.text.len();
+        capture.push(bytes, OF_ONE.min(before + IN_ALL.saturating_sub(self.kept)));
+        self.kept = self.kept + capture.kept.text.len() - before;
+    }
+
+    /// A host is done with, and ended so.
+    pub(in crate::report) fn end(&mut self, host: &HostId, ending: Ending) {
+        let mut take = |stream| self.running.remove(&(host.clone(), stream)).unwrap_or_default().finish();
+        let ((stdout, out_hash), (stderr, err_hash)) = (take(Stream::Stdout), take(Stream::Stderr));
+        let place = *self.places.entry((ending.clone(), out_hash, err_hash)).or_insert(self.outputs.len());
+        match self.outputs.get_mut(place) {
+            Some(known) => {
+                known.hosts.push(host.clone());
+                self.kept = self.kept.saturating_sub(stdout.text.len() + stderr.text.len());
+            }
+            None => self.outputs.push(Gathered { ending, hosts: vec![host.clone()], stdout, stderr }),
+        }
+    }
+
+    /// The different outputs, that of most hosts first, then in the natural order of what hosts are called.
+    pub(in crate::report) fn finish(self, label: impl Fn(&HostId) -> String) -> Vec<Gathered> {
+        let mut outputs = self.outputs;
+        for output in &mut outputs {
+            output.hosts.sort_by(|a, b| natural(&label(a), &label(b)));
+        }
+        let first = |output: &Gathered| output.hosts.first().map_or_else(String::new, &label);
+        outputs.sort_by(|a, b| b.hosts.len().cmp(&a.hosts.len()).then_with(|| natural(&first(a), &first(b))));
+        outputs
+    }
+}
+
+/// One stream while it comes.
+#[derive(Debug, Default)]
+struct Capture {
+    kept: Kept,
+    hash: Sha256,
+    /// A carriage return was the last byte: what comes next replaces the line, unless it is its end.
+    returned: bool,
+    /// How all this was at the current line's beginning.
+    line: LineStart,
+}
+
+#[derive(Debug, Default)]
+struct LineStart {
+    kept: usize,
+    more: u64,
+    hash: Sha256,
+}
+
+impl Capture {
+    /// Takes the next bytes; keeps no more than `room` in all.
+    fn push(&mut self, bytes: &[u8], room: usize) {
+        for piece in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
+            match piece {
+                [body @ .., b'\r'] => {
+                    self.add(body, room);
+                    self.returned = true;
+                }
+                [body @ .., b'\n'] => {
+                    self.add(body, room);
+                    self.returned = false;
+                    self.add(b"\n", room);
+                    self.line = LineStart { kept: self.kept.text.len(), more: self.kept.more, hash: self.hash.clone() };
+                }
+                body => self.add(body, room),
+            }
+        }
+    }
+
+    fn add(&mut self, bytes: &[u8], room: usize) {
+        if bytes.is_empty() {
+            return;
+        }
+        if mem::take(&mut self.returned) {
+            self.kept.text.truncate(self.line.kept);
+            self.kept.more = self.line.more;
+            self.hash = self.line.hash.clone();
+        }
+        self.hash.update(bytes);
+        // After the first byte that is left out all others are: what is kept is the beginning.
+        let room = if self.kept.more == 0 { room.saturating_sub(self.kept.text.len()) } else { 0 };
+        let taken = bytes.len().min(room);
+        self.kept.text.extend_from_slice(&bytes[..taken]);
+        self.kept.more += (bytes.len() - taken) as u64;
+    }
+
+    fn finish(self) -> (Kept, [u8; 32]) {
+        let mut kept = self.kept;
+        kept.text.shrink_to_fit();
+        (kept, self.hash.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use provider_core::{InstanceId, ProviderName};
+
+    use super::*;
+
+    fn id(n: usize) -> HostId {
+        HostId::new(&ProviderName::new("aws"), &InstanceId::new(format!("i-{n}")))
+    }
+
+    fn ending(words: &str) -> Ending {
+        Ending { outcome: Outcome::Succeeded, words: words.to_owned() }
+    }
+
+    fn of_one(pieces: &[&[u8]]) -> (Kept, [u8; 32]) {
+        let mut capture = Capture::default();
+        for piece in pieces {
+            capture.push(piece, OF_ONE);
+        }
+        capture.finish()
+    }
+
+    #[test]
+    fn equal_outputs_are_kept_once_and_an_ending_tells_them_apart() {
+        let mut gathering = Gathering::default();
+        for n in 0..100 {
+            gathering.output(&id(n), Stream::Stdout, b"1.24.0\n");
+            gathering.output(&id(n), Stream::Stderr, if n == 7 { b"odd\n" } else { b"" });
+            gathering.end(&id(n), ending(if n % 10 == 0 { "failed" } else { "succeeded" }));
+        }
+        assert_eq!(gathering.kept, 3 * 7 + 4);
+        let outputs = gathering.finish(|_| String::new());
+        let sizes: Vec<_> = outputs.iter().map(|output| (&*output.ending.words, output.hosts.len())).collect();
+        assert_eq!(sizes, [("succeeded", 89), ("failed", 10), ("succeeded", 1)]);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_a_difference_beyond_it_is_seen() {
+        let mut gathering = Gathering::default();
+        let chunk = vec![b'x'; 64 * 1024];
+        for n in 0..200 {
+            for _ in 0..8 {
+                gathering.output(&id(n), Stream::Stdout, &chunk);
+            }
+            gathering.output(&id(n), Stream::Stdout, format!("{n}").as_bytes());
+            assert!(gathering.kept <= IN_ALL);
+        }
+        for n in 0..200 {
+            gathering.end(&id(n), ending(""));
+        }
+        let kept: usize = gathering.outputs.iter().map(|output| output.stdout.text.len()).sum();
+        assert_eq!((kept, gathering.kept), (IN_ALL, IN_ALL));
+        let outputs = gathering.finish(|_| String::new());
+        assert_eq!(outputs.len(), 200);
+        assert_eq!(outputs[5].stdout.text.len() as u64 + outputs[5].stdout.more, 8 * 64 * 1024 + 1);
+    }
+
+    #[test]
+    fn of_a_progress_bar_the_last_state_counts() {
+        let bar: Vec<u8> = (0..100_000).flat_map(|n| format!("{n}%\r").into_bytes()).collect();
+        assert_eq!(of_one(&[b"a\n", &bar, b"\r\nb"]).1, of_one(&[b"a\n99999%\nb"]).1);
+        assert_eq!(of_one(&[b"a\n", &bar, b"\nb"]).0.text, b"a\n99999%\nb");
+        let long = vec![b'x'; 2 * OF_ONE];
+        let (kept, hash) = of_one(&[b"a\n", &long, b"\rdone\n"]);
+        assert_eq!((&kept.text[..], kept.more), (&b"a\ndone\n"[..], 0));
+        assert_eq!(hash, of_one(&[b"a\ndone\n"]).1);
+    }
+
+    proptest! {
+        /// However a stream is cut into pieces, it is the same.
+        #[test]
+        fn pieces_make_no_difference(
+            pieces in proptest::collection::vec(
+                proptest::collection::vec(proptest::sample::select(b"ab\n\r".to_vec()), 0..6), 0..10)
+        ) {
+            let parts: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
+            let (kept, hash) = of_one(&parts);
+            let (whole, whole_hash) = of_one(&[&pieces.concat()]);
+            prop_assert_eq!((kept.text, hash), (whole.text, whole_hash));
+        }
+    }
+}

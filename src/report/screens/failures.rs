@@ -1,0 +1,178 @@
+//! Each failure in full: who, where, how it ended, the last lines, the log. Hosts that failed in
+//! the same way with the same words are told of once.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use crate::{
+    inventory::HostId,
+    report::{
+        files::record::{HostRecord, Record},
+        text::{
+            cells,
+            labels::Labels,
+            names, neutral,
+            screen::{Ink, Screen},
+            words,
+        },
+    },
+    rollout::Outcome,
+};
+
+/// After so many different failures, the others are counted only; they are in the table, the record and the logs.
+const MOST: usize = 10;
+
+/// So many names, folded, are listed of the hosts that failed in the same way.
+const NAMES: usize = 8;
+
+/// Where what belongs to a host begins.
+pub(in crate::report) const INDENT: usize = 2;
+
+/// Where the value of a labelled line begins.
+const FIELD: usize = 9;
+
+/// Every failure of `record` that asks for an explanation; without the last lines of the hosts of `shown_whole`.
+pub(in crate::report) fn screenful(
+    record: &Record,
+    labels: &Labels,
+    screen: &Screen,
+    shown_whole: &HashSet<HostId>,
+    all: bool,
+) -> String {
+    let groups = alike(record);
+    let shown = if all { groups.len() } else { groups.len().min(MOST) };
+    let mut out = String::new();
+    for group in &groups[..shown] {
+        out.push('\n');
+        out.push_str(&failure(group, labels, screen, shown_whole));
+    }
+    let untold: usize = groups[shown..].iter().map(Vec::len).sum();
+    if untold > 0 {
+        let more =
+            format!("and {} that failed in other ways: --verbose shows them all", words::count(untold, "more host"));
+        out.push_str(&format!("\n{}\n", screen.paint(Ink::Faint, &more)));
+    }
+    out
+}
+
+/// What one line tells at once about a host that has just failed.
+pub(in crate::report) fn headline(host: &HostRecord, label: &str, screen: &Screen) -> String {
+    let outcome = host.outcome.map_or("running", Outcome::as_str);
+    let sign = screen.paint(Ink::Bad, screen.signs().cross);
+    let tries = if host.attempts > 1 {
+        format!("{} in ", words::count(host.attempts as usize, "attempt"))
+    } else {
+        String::new()
+    };
+    let time = host.duration_ms.map(|ms| format!(" after {tries}{}", words::duration(Duration::from_millis(ms))));
+    let why = words::why(host);
+    let time = time.unwrap_or_default();
+    let head = format!("{} {label} {outcome}{time}", screen.signs().cross);
+    let (label, painted) = (screen.paint(Ink::Strong, label), screen.paint(Ink::Bad, outcome));
+    let mut line = format!("{sign} {label} {painted}{time}");
+    if why != outcome {
+        line.push_str(": ");
+        line.push_str(&wrapped(&why, cells::width(&head) + 2, INDENT, screen));
+    }
+    line
+}
+
+/// True when a host's end wants to be explained. Those that we ended ourselves do not, as long as
+/// they are known to be gone.
+pub(in crate::report) fn wants_telling(host: &HostRecord) -> bool {
+    match host.outcome {
+        Some(Outcome::Failed) => host.cause.as_deref() != Some("cancelled") || host.may_still_run(),
+        Some(Outcome::Unreachable | Outcome::Unknown) => true,
+        Some(Outcome::Succeeded | Outcome::Skipped) | None => false,
+    }
+}
+
+/// The failures, those with the same words together, in the order of their first. What a script writes to its
+/// standard error are its words; its standard output names the host too often to be the same on two.
+fn alike(record: &Record) -> Vec<Vec<&HostRecord>> {
+    let mut groups: Vec<Vec<&HostRecord>> = Vec::new();
+    let mut places = HashMap::new();
+    for host in record.hosts.iter().filter(|host| wants_telling(host)) {
+        let said = if host.stderr_tail.trim().is_empty() { &host.stdout_tail } else { &host.stderr_tail };
+        let words = (host.outcome, words::why(host), &host.hint, said);
+        let place = *places.entry(words).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.push(host),
+            None => groups.push(vec![host]),
+        }
+    }
+    groups
+}
+
+fn failure(group: &[&HostRecord], labels: &Labels, screen: &Screen, shown_whole: &HashSet<HostId>) -> String {
+    let Some((host, others)) = group.split_first() else { return String::new() };
+    let mut out = format!("{}\n  {}\n", headline(host, labels.get(&host.id), screen), facts(host, screen));
+    let tails = [("stderr", &host.stderr_tail), ("stdout", &host.stdout_tail)];
+    if host.group.is_some() && tails.iter().all(|(_, tail)| tail.trim().is_empty()) {
+        out.push_str(&field("output", "none", screen));
+    } else if shown_whole.contains(&host.id) {
+        out.push_str(&field("output", "with that of its group, on standard output", screen));
+    } else {
+        for (stream, tail) in tails {
+            out.push_str(&quoted(stream, tail, screen));
+        }
+    }
+    if let Some(hint) = &host.hint {
+        out.push_str(&field("hint", &wrapped(&neutral::line(hint), FIELD, FIELD, screen), screen));
+    }
+    if let Some(log) = &host.log {
+        out.push_str(&field("log", log, screen));
+    }
+    if !others.is_empty() {
+        out.push_str(&field("also", &wrapped(&fellows(others, labels, screen), FIELD, FIELD, screen), screen));
+    }
+    out
+}
+
+fn facts(host: &HostRecord, screen: &Screen) -> String {
+    let mut facts = vec![neutral::line(host.id.as_str()), neutral::line(&host.address)];
+    if !host.region.is_empty() {
+        facts.push(neutral::line(&host.region));
+    }
+    let facts = facts.join(&format!(" {} ", screen.signs().dot));
+    screen.paint(Ink::Faint, &wrapped(&facts, INDENT, INDENT, screen))
+}
+
+/// The last lines of a stream behind a rule, so that nobody takes them for ours.
+fn quoted(stream: &str, tail: &str, screen: &Screen) -> String {
+    let clean = neutral::block(tail);
+    let clean = clean.trim_matches('\n').trim_end();
+    if clean.trim().is_empty() {
+        return String::new();
+    }
+    let mut out = String::new();
+    let room = screen.width.map_or(usize::MAX, |width| width.saturating_sub(FIELD + INDENT));
+    for (n, line) in clean.lines().flat_map(|line| cells::fold(line.trim_end(), room)).enumerate() {
+        let label = if n == 0 { stream } else { "" };
+        let margin = screen.paint(Ink::Faint, &format!("{label:<6} {}", screen.signs().gutter));
+        out.push_str(format!("  {margin} {line}").trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// `text` broken to the screen's width, the first line after `used` cells and the others below `indent`.
+pub(in crate::report) fn wrapped(text: &str, used: usize, indent: usize, screen: &Screen) -> String {
+    let Some(width) = screen.width else { return text.to_owned() };
+    let lines = cells::wrap(text, width.saturating_sub(used), width.saturating_sub(indent));
+    lines.join(&format!("\n{}", " ".repeat(indent)))
+}
+
+fn field(label: &str, value: &str, screen: &Screen) -> String {
+    format!("  {} {value}\n", screen.paint(Ink::Faint, &format!("{:<6}", format!("{label}:"))))
+}
+
+fn fellows(others: &[&HostRecord], labels: &Labels, screen: &Screen) -> String {
+    let mut shown = names::fold(others.iter().map(|host| labels.get(&host.id)));
+    let rest = if shown.len() > NAMES { format!(", {}", screen.signs().ellipsis) } else { String::new() };
+    shown.truncate(NAMES);
+    let many = words::count(others.len(), "other host");
+    format!("{many} in the same way: {}{rest}", shown.join(", "))
+}

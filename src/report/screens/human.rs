@@ -1,0 +1,354 @@
+//! A run as a person or a pipeline's log sees it.
+//!
+//! How things go, and each failure at once, goes to standard error; results go to standard output. The
+//! result is the last screen, after what the scripts print (with `--verbose`, and for `run`). With
+//! `--output stream` and `group` it is what the scripts print and nothing else, and the last screen goes
+//! to standard error. So `fleetwide … > file` keeps the results, and the person still sees the progress.
+
+use std::{
+    fmt, mem,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use super::{
+    failures,
+    progress::{self, FEW, Progress},
+    summary::{self, Rerun},
+};
+use crate::{
+    plan::{Plan, Work},
+    report::{
+        files::record::{HostRecord, Record},
+        lock,
+        output::{
+            gather::{Ending, Gathering},
+            group,
+            stream::Streamed,
+        },
+        reporter::{Detail, Format},
+        streams::{
+            display::Display,
+            heartbeat::Heartbeat,
+            live::{Live, LiveWidth},
+            outlet::{Outlet, Wait},
+        },
+        tables::plan,
+        text::{
+            cells,
+            labels::Labels,
+            neutral,
+            screen::{Ink, Screen},
+            words,
+        },
+    },
+    rollout::{Event, EventKind, Outcome, StopReason},
+};
+
+/// Without a terminal, the longest time without a word.
+const HEARTBEAT: Duration = Duration::from_mins(1);
+
+/// Tells what time it is; a test's stands still.
+pub(in crate::report) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The two streams, what they can show, and how much is wanted.
+#[derive(Clone)]
+pub(in crate::report) struct Stage {
+    pub(in crate::report) out: Outlet,
+    pub(in crate::report) err: Outlet,
+    pub(in crate::report) out_screen: Screen,
+    pub(in crate::report) err_screen: Screen,
+    pub(in crate::report) detail: Detail,
+    pub(in crate::report) clock: Clock,
+    pub(in crate::report) live_width: LiveWidth,
+}
+
+impl fmt::Debug for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stage").field("out", &self.out_screen).field("err", &self.err_screen).finish_non_exhaustive()
+    }
+}
+
+/// Shows one run.
+#[derive(Debug)]
+pub(in crate::report) struct Human {
+    stage: Stage,
+    labels: Arc<Labels>,
+    progress: Arc<Mutex<Progress>>,
+    display: Arc<Display>,
+    output: Output,
+    /// What hosts print is the only result: the last screen is none.
+    output_is_result: bool,
+    total: usize,
+    rerun: Option<Rerun>,
+}
+
+/// How what hosts print is shown.
+#[derive(Debug)]
+enum Output {
+    Hidden,
+    /// As it comes; shown since the run has started.
+    Streamed(Option<Streamed>),
+    /// At the end, equal outputs once.
+    Grouped(Gathering),
+}
+
+impl Human {
+    /// Gets ready to show a run of `plan`.
+    pub(in crate::report) fn new(
+        stage: Stage,
+        format: Format,
+        plan: &Plan,
+        record: &Record,
+        rerun: Option<Rerun>,
+    ) -> Self {
+        let ad_hoc = matches!(plan.work, Work::Command(_));
+        let output = match (format, stage.detail) {
+            (Format::Stream, _) => Output::Streamed(None),
+            (Format::Group, _) => Output::Grouped(Gathering::default()),
+            // The output of an ad hoc command is what it was run for.
+            (Format::Human | Format::Json, Detail::Normal) if ad_hoc => Output::Streamed(None),
+            (Format::Human | Format::Json, Detail::Verbose) => Output::Streamed(None),
+            (Format::Human | Format::Json, Detail::Quiet | Detail::Normal) => Output::Hidden,
+        };
+        let total = record.hosts.len();
+        Self {
+            labels: Arc::new(Labels::of(record)),
+            progress: Arc::new(Mutex::new(Progress::new(plan::title(plan), total, record.started))),
+            display: Arc::new(Display::None),
+            output,
+            output_is_result: matches!(format, Format::Stream | Format::Group),
+            total,
+            rerun,
+            stage,
+        }
+    }
+
+    /// Standard output and standard error.
+    pub(in crate::report) fn outlets(&self) -> [Outlet; 2] {
+        [self.stage.out.clone(), self.stage.err.clone()]
+    }
+
+    /// True when the reader wants to know how things go, but has not seen what hosts printed.
+    pub(in crate::report) fn leaves_logs_out(&self) -> bool {
+        matches!(self.output, Output::Hidden) && self.stage.detail != Detail::Quiet
+    }
+
+    /// Shows one event. `host` is the record of the host that it is about.
+    pub(in crate::report) fn event(&mut self, event: &Event<'_>, host: Option<&HostRecord>) {
+        lock(&self.progress).enter(&event.kind, event.at);
+        let verbose = self.stage.detail == Detail::Verbose;
+        match event.kind {
+            EventKind::RunStarted { plan } => self.start(plan),
+            EventKind::HostConnecting { host, attempt } if verbose => {
+                let again = if attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
+                self.say(&format!("{}: connecting{again}", self.labels.get(host)));
+            }
+            EventKind::ScriptStarted { host, group } if verbose => {
+                self.say(&format!("{}: script started (process group {group})", self.labels.get(host)));
+            }
+            EventKind::HostLost { host, message } if verbose => {
+                self.say(&format!("{}: {}; looking for it again", self.labels.get(host), neutral::line(message)));
+            }
+            EventKind::HostReattaching { host, tries, wait } if verbose => {
+                let (label, wait) = (self.labels.get(host), words::duration(wait));
+                self.say(&format!("{label}: re-attaching in {wait} (try {tries})"));
+            }
+            EventKind::HostReattached { host, group } if verbose => {
+                self.say(&format!("{}: heard again (process group {group})", self.labels.get(host)));
+            }
+            EventKind::HostRetrying { host, attempt, message, wait } if verbose => {
+                let (label, message, wait) = (self.labels.get(host), neutral::line(message), words::duration(wait));
+                self.say(&format!("{label}: {message}; attempt {attempt} in {wait}"));
+            }
+            EventKind::Output { host, stream, bytes } => match &mut self.output {
+                Output::Streamed(Some(streamed)) => streamed.output(host, stream, bytes),
+                Output::Grouped(gathering) => gathering.output(host, stream, bytes),
+                Output::Streamed(None) | Output::Hidden => {}
+            },
+            EventKind::HostFinished { result } => {
+                match &mut self.output {
+                    Output::Streamed(Some(streamed)) => streamed.end(&result.host),
+                    Output::Grouped(gathering) => {
+                        // Where no script started there is no output to be equal to another.
+                        if let Some(ending) = host.filter(|host| host.group.is_some()).and_then(ending) {
+                            gathering.end(&result.host, ending);
+                        }
+                    }
+                    Output::Streamed(None) | Output::Hidden => {}
+                }
+                if let Some(host) = host {
+                    self.host_finished(host, event.at);
+                }
+            }
+            EventKind::Stopping { reason, running } => self.stopping(reason, running),
+            EventKind::HostConnecting { .. }
+            | EventKind::ScriptStarted { .. }
+            | EventKind::HostLost { .. }
+            | EventKind::HostReattaching { .. }
+            | EventKind::HostReattached { .. }
+            | EventKind::HostRetrying { .. }
+            | EventKind::RunFinished { .. } => {}
+        }
+    }
+
+    /// Shows the end of the run, and what went wrong with reporting it.
+    pub(in crate::report) fn finish(&mut self, record: &Record, troubles: &[String], wait: Wait) {
+        let outputs = match mem::replace(&mut self.output, Output::Hidden) {
+            Output::Grouped(gathering) => gathering.finish(|host| self.labels.get(host).to_owned()),
+            Output::Streamed(streamed) => {
+                // What shows output holds on to the display, which goes before the last screen comes.
+                drop(streamed);
+                Vec::new()
+            }
+            Output::Hidden => Vec::new(),
+        };
+        let shown_whole = group::shown_whole(&outputs);
+        self.display = Arc::new(Display::None);
+        let Stage { out, err, out_screen, err_screen, detail, .. } = &self.stage;
+        for (outlet, screen) in [(out, out_screen), (err, err_screen)] {
+            let gap = outlet.take_gap();
+            if gap > 0 {
+                outlet.print(&left_out(gap, screen));
+            }
+        }
+        let mut read = true;
+        group::print(outputs, &self.labels, out_screen, group::PATIENCE, |text| {
+            out.print(text);
+            // Waited for, so that no more than one is in memory twice; but not for each, if nobody reads.
+            read = read && out.flush(wait);
+        });
+        let (last, last_screen) = if self.output_is_result { (err, err_screen) } else { (out, out_screen) };
+        let mut rerun = self.rerun.clone();
+        if let Some(rerun) = rerun.as_mut().filter(|_| !troubles.is_empty()) {
+            // The report may not be what the command would read.
+            rerun.failed = None;
+        }
+        last.print(&summary::screenful(record, last_screen, *detail, &shown_whole, rerun.as_ref()));
+        out.finish(wait);
+        for trouble in troubles {
+            err.line(&warning(trouble, err_screen));
+        }
+        if let Some(shortfall) = out.shortfall() {
+            err.line(&warning(&shortfall.to_string(), err_screen));
+        }
+        err.finish(wait);
+    }
+
+    fn start(&mut self, plan: &Plan) {
+        if self.stage.detail != Detail::Quiet {
+            self.introduce(plan);
+            self.display = Arc::new(self.display());
+        }
+        if let Output::Streamed(streamed) = &mut self.output {
+            let (labels, display) = (Arc::clone(&self.labels), Arc::clone(&self.display));
+            *streamed = Some(Streamed::start(self.stage.clone(), labels, display));
+        }
+    }
+
+    fn introduce(&self, plan: &Plan) {
+        let Stage { err_screen, .. } = &self.stage;
+        let dot = err_screen.signs().dot;
+        let hosts = words::chosen(self.total, plan.narrowed_from);
+        let hosts = format!("{hosts} ({})", words::by_provider(plan.hosts().map(|host| &**host)));
+        // A long command is broken between its words.
+        let title = failures::wrapped(&format!("{}:", plan::title(plan)), 0, failures::INDENT, err_screen);
+        let used = title.lines().last().map_or(0, cells::width) + 1;
+        let hosts = failures::wrapped(&hosts, used, failures::INDENT, err_screen);
+        self.say(&format!("{} {hosts}", err_screen.paint(Ink::Strong, &title)));
+        let allowed = words::allowed(plan.policy.max_failures);
+        let terms = format!("  {} at once {dot} {allowed} {dot} run {}", plan.policy.concurrency, plan.run);
+        self.say(&err_screen.paint(Ink::Faint, &terms));
+    }
+
+    /// What shows from now on that the run goes on.
+    fn display(&self) -> Display {
+        let Stage { err, err_screen, clock, live_width, .. } = self.stage.clone();
+        let (progress, labels) = (Arc::clone(&self.progress), Arc::clone(&self.labels));
+        if err_screen.live {
+            let draw = move |width: usize| {
+                lock(&progress).lines(clock(), width, &err_screen, |host| labels.get(host).to_owned())
+            };
+            Display::Live(Live::start(err, live_width, draw))
+        } else {
+            let beat = move || {
+                let line = lock(&progress).heartbeat(clock(), &err_screen, |host| labels.get(host).to_owned());
+                err.line(&line);
+            };
+            Display::Log { _heartbeat: Heartbeat::start(HEARTBEAT, beat) }
+        }
+    }
+
+    fn host_finished(&self, host: &HostRecord, now: Timestamp) {
+        let Stage { err_screen, detail, .. } = &self.stage;
+        if *detail == Detail::Quiet {
+            // The last screen tells of each failure, and once is enough for who wants little.
+            return;
+        }
+        let label = self.labels.get(&host.id);
+        let time = host.duration_ms.map(|ms| words::duration(Duration::from_millis(ms))).unwrap_or_default();
+        let in_a_log = self.display.is_log();
+        if failures::wants_telling(host) {
+            self.say(&failures::headline(host, label, err_screen));
+        } else if *detail == Detail::Verbose || in_a_log && self.total <= FEW {
+            match host.outcome {
+                Some(Outcome::Succeeded) => {
+                    self.say(&format!(
+                        "{} {label} succeeded in {time}",
+                        err_screen.paint(Ink::Good, err_screen.signs().tick)
+                    ));
+                }
+                Some(Outcome::Failed | Outcome::Unreachable | Outcome::Unknown) => {
+                    self.say(&failures::headline(host, label, err_screen));
+                }
+                // Skipped hosts end together, untouched: the last screen counts them.
+                Some(Outcome::Skipped) | None => {}
+            }
+        }
+        if in_a_log {
+            let mut progress = lock(&self.progress);
+            if progress.heartbeat_due() {
+                let line = progress.heartbeat(now, err_screen, |host| self.labels.get(host).to_owned());
+                drop(progress);
+                self.say(&line);
+            }
+        }
+    }
+
+    fn stopping(&self, reason: StopReason, running: usize) {
+        let scripts = words::count(running, "script");
+        let what = match (reason, running) {
+            (_, 0) => "no script is running".to_owned(),
+            (StopReason::Budget, _) => format!("letting {scripts} finish"),
+            (StopReason::Interrupt, _) => format!("ending {scripts}; Ctrl-C again kills at once"),
+            (StopReason::Terminate, _) => format!("ending {scripts}"),
+        };
+        let text = format!("stopping ({}): no new host is started, {what}", progress::stop_word(reason));
+        self.say(&self.stage.err_screen.paint(Ink::Warning, &text));
+    }
+
+    /// Says something about how things go.
+    fn say(&self, line: &str) {
+        self.display.above(|| self.stage.err.line(line));
+    }
+}
+
+/// How a host ended, in words that its fellows share.
+fn ending(host: &HostRecord) -> Option<Ending> {
+    let outcome = host.outcome?;
+    let words = if outcome == Outcome::Succeeded { "exit status 0".to_owned() } else { words::why(host) };
+    Some(Ending { outcome, words })
+}
+
+/// What stands for output that nobody read in time.
+pub(in crate::report) fn left_out(bytes: usize, screen: &Screen) -> String {
+    let text = format!("{} {} not shown", screen.signs().ellipsis, words::count(bytes, "byte"));
+    format!("{}\n", screen.paint(Ink::Warning, &text))
+}
+
+/// A line that must not be overlooked.
+pub(in crate::report) fn warning(text: &str, screen: &Screen) -> String {
+    screen.paint(Ink::Warning, &format!("warning: {}", neutral::line(text)))
+}

@@ -1,0 +1,252 @@
+//! How far a run is. Pure: events and a clock in, lines out.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use super::discovery::since;
+use crate::{
+    inventory::HostId,
+    report::text::{
+        cells,
+        screen::{Ink, Screen},
+        words,
+    },
+    rollout::{EventKind, Outcome, StopReason, Summary},
+};
+
+/// Without a terminal, a run that goes well says something every tenth part …
+const PARTS: usize = 10;
+
+/// … but a run of so few hosts names each that ends.
+pub(super) const FEW: usize = 20;
+
+/// Counts of one run.
+#[derive(Debug)]
+pub(super) struct Progress {
+    title: String,
+    total: usize,
+    began: Timestamp,
+    ended: Summary,
+    /// The hosts being worked on, and since when.
+    running: HashMap<HostId, Timestamp>,
+    /// Those of them that contact was lost with.
+    lost: HashSet<HostId>,
+    stopping: Option<StopReason>,
+    /// How many had ended when a heartbeat was last given.
+    told: usize,
+}
+
+impl Progress {
+    pub(super) fn new(title: String, total: usize, began: Timestamp) -> Self {
+        Self {
+            title,
+            total,
+            began,
+            ended: Summary::default(),
+            running: HashMap::new(),
+            lost: HashSet::new(),
+            stopping: None,
+            told: 0,
+        }
+    }
+
+    pub(super) fn enter(&mut self, kind: &EventKind<'_>, at: Timestamp) {
+        match kind {
+            EventKind::HostConnecting { host, .. } => {
+                self.running.entry((*host).clone()).or_insert(at);
+            }
+            EventKind::HostFinished { result } => {
+                self.running.remove(&result.host);
+                self.lost.remove(&result.host);
+                let ended = &mut self.ended;
+                ended.total += 1;
+                *match result.outcome {
+                    Outcome::Succeeded => &mut ended.succeeded,
+                    Outcome::Failed => &mut ended.failed,
+                    Outcome::Unreachable => &mut ended.unreachable,
+                    Outcome::Unknown => &mut ended.unknown,
+                    Outcome::Skipped => &mut ended.skipped,
+                } += 1;
+            }
+            EventKind::HostLost { host, .. } => _ = self.lost.insert((*host).clone()),
+            EventKind::HostReattached { host, .. } | EventKind::HostRetrying { host, .. } => {
+                _ = self.lost.remove(*host);
+            }
+            EventKind::Stopping { reason, .. } => self.stopping = Some(*reason),
+            EventKind::RunStarted { .. }
+            | EventKind::ScriptStarted { .. }
+            | EventKind::Output { .. }
+            | EventKind::HostReattaching { .. }
+            | EventKind::RunFinished { .. } => {}
+        }
+    }
+
+    /// The display as it stands at `now`: a bar, the counts, the slowest host.
+    pub(super) fn lines(
+        &self,
+        now: Timestamp,
+        width: usize,
+        screen: &Screen,
+        label: impl Fn(&HostId) -> String,
+    ) -> Vec<String> {
+        let cut = |text: &str| cells::cut(text, width, screen.signs().ellipsis);
+        let mut counts = self.counts();
+        counts.extend(self.stopping.map(|reason| (format!("stopping ({})", stop_word(reason)), Ink::Warning)));
+        let plain = format!("  {}", joined(counts.iter().map(|(text, _)| text.clone()), screen));
+        let counts = if cells::width(&plain) > width {
+            cut(&plain)
+        } else {
+            format!("  {}", joined(counts.iter().map(|(text, ink)| screen.paint(*ink, text)), screen))
+        };
+        let slowest =
+            self.slowest(now).map(|(host, time)| format!("  slowest: {} {}", label(host), words::duration(time)));
+        vec![self.bar(now, width, screen), counts, screen.paint(Ink::Faint, &cut(&slowest.unwrap_or_default()))]
+    }
+
+    /// How far it is, in a line for a log.
+    pub(super) fn heartbeat(&mut self, now: Timestamp, screen: &Screen, label: impl Fn(&HostId) -> String) -> String {
+        self.told = self.ended.total;
+        let slowest =
+            self.slowest(now).map(|(host, time)| format!("; slowest {} {}", label(host), words::duration(time)));
+        let elapsed = words::duration(since(self.began, now));
+        let counts = joined(self.counts().into_iter().map(|(text, _)| text), screen);
+        format!("{elapsed}: {counts}{}", slowest.unwrap_or_default())
+    }
+
+    /// True when another tenth of the hosts has ended since the last heartbeat.
+    pub(super) fn heartbeat_due(&self) -> bool {
+        let part = |n: usize| n * PARTS / self.total.max(1);
+        self.total > FEW && self.ended.total < self.total && part(self.ended.total) > part(self.told)
+    }
+
+    /// How many hosts are where, those that are nowhere left out.
+    fn counts(&self) -> Vec<(String, Ink)> {
+        let Summary { total: ended, succeeded, failed, unreachable, unknown, skipped } = self.ended;
+        let (lost, running) = (self.lost.len(), self.running.len());
+        let to_go = self.total.saturating_sub(ended + running);
+        let counts = [
+            (succeeded, "done", Ink::Good),
+            (running - lost.min(running), "running", Ink::Strong),
+            (lost, "re-attaching", Ink::Warning),
+            (failed, "failed", Ink::Bad),
+            (unreachable, "unreachable", Ink::Bad),
+            (unknown, "unknown", Ink::Bad),
+            (skipped, "skipped", Ink::Warning),
+            (to_go, "to go", Ink::Faint),
+        ];
+        let shown = counts.into_iter().filter(|(n, word, _)| *n > 0 || *word == "done");
+        shown.map(|(n, word, ink)| (format!("{} {word}", words::number(n)), ink)).collect()
+    }
+
+    fn bar(&self, now: Timestamp, width: usize, screen: &Screen) -> String {
+        let signs = screen.signs();
+        let title = cells::cut(&self.title, width / 2, signs.ellipsis);
+        let numbers = format!("{}/{}", words::number(self.ended.total), words::number(self.total));
+        let right = format!("{numbers}  {}", words::duration(since(self.began, now)));
+        let room = width.saturating_sub(cells::width(&title) + cells::width(&right) + 4).min(50);
+        let done = (self.ended.total * room).checked_div(self.total).unwrap_or(room);
+        let (done, left) = (signs.bar_done.repeat(done), signs.bar_left.repeat(room - done));
+        let ink = if self.ended.failures() > 0 { Ink::Bad } else { Ink::Good };
+        let line = format!("{title}  {done}{left}  {right}");
+        if cells::width(&line) > width {
+            return cells::cut(&format!("{title}  {right}"), width, signs.ellipsis);
+        }
+        format!(
+            "{}  {}{}  {right}",
+            screen.paint(Ink::Strong, &title),
+            screen.paint(ink, &done),
+            screen.paint(Ink::Faint, &left)
+        )
+    }
+
+    fn slowest(&self, now: Timestamp) -> Option<(&HostId, Duration)> {
+        let (host, began) = self.running.iter().min_by_key(|(host, began)| (**began, *host))?;
+        Some((host, since(*began, now)))
+    }
+}
+
+fn joined(parts: impl IntoIterator<Item = String>, screen: &Screen) -> String {
+    parts.into_iter().collect::<Vec<_>>().join(&format!(" {} ", screen.signs().dot))
+}
+
+/// Why a run is stopping, in a word.
+pub(super) const fn stop_word(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Budget => "too many failures",
+        StopReason::Interrupt => "Ctrl-C",
+        StopReason::Terminate => "SIGTERM",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use provider_core::{InstanceId, ProviderName};
+
+    use super::*;
+    use crate::rollout::HostResult;
+
+    fn id(n: usize) -> HostId {
+        HostId::new(&ProviderName::new("aws"), &InstanceId::new(format!("i-{n}")))
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).expect("in range")
+    }
+
+    /// 412 of 1,000 hosts have ended, every hundredth badly, and five are running.
+    fn under_way() -> Progress {
+        let mut progress = Progress::new("Deploy 4f2a91c to web".to_owned(), 1000, at(0));
+        for n in 0..412 {
+            let outcome = if n % 100 == 99 { Outcome::Unreachable } else { Outcome::Succeeded };
+            let result = HostResult { outcome, ..HostResult::skipped(id(n)) };
+            progress.enter(&EventKind::HostConnecting { host: &id(n), attempt: 1 }, at(1));
+            progress.enter(&EventKind::HostFinished { result: &result }, at(2));
+        }
+        for n in 500..505 {
+            progress
+                .enter(&EventKind::HostConnecting { host: &id(n), attempt: 1 }, at(i64::try_from(n).expect("small")));
+        }
+        progress
+    }
+
+    fn lines(progress: &Progress, width: usize) -> String {
+        progress.lines(at(562), width, &Screen::PLAIN, HostId::to_string).join("\n")
+    }
+
+    #[test]
+    fn the_display_fits_any_width() {
+        let mut progress = under_way();
+        insta::assert_snapshot!(lines(&progress, 79), @r"
+        Deploy 4f2a91c to web  ━━━━━━━━━━━━━━━──────────────────────  412/1,000  9m 22s
+          408 done · 5 running · 4 unreachable · 583 to go
+          slowest: aws:i-500 1m 02s
+        ");
+        insta::assert_snapshot!(lines(&progress, 199), @r"
+        Deploy 4f2a91c to web  ━━━━━━━━━━━━━━━━━━━━──────────────────────────────  412/1,000  9m 22s
+          408 done · 5 running · 4 unreachable · 583 to go
+          slowest: aws:i-500 1m 02s
+        ");
+        progress.enter(&EventKind::Stopping { reason: StopReason::Interrupt, running: 5 }, at(562));
+        insta::assert_snapshot!(lines(&progress, 40), @r"
+        Deploy 4f2a91c to w…  412/1,000  9m 22s
+          408 done · 5 running · 4 unreachable …
+          slowest: aws:i-500 1m 02s
+        ");
+        for width in 0..200 {
+            let lines = progress.lines(at(562), width, &Screen::PLAIN, HostId::to_string);
+            assert!(lines.iter().all(|line| cells::width(line) <= width), "{width}: {lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_log_hears_of_each_tenth_once() {
+        let mut progress = under_way();
+        assert!(progress.heartbeat_due());
+        insta::assert_snapshot!(progress.heartbeat(at(562), &Screen::PLAIN, HostId::to_string), @"9m 22s: 408 done · 5 running · 4 unreachable · 583 to go; slowest aws:i-500 1m 02s");
+        assert!(!progress.heartbeat_due());
+    }
+}

@@ -1,0 +1,345 @@
+//! The last screen of a run, drawn from its record: the counts, the hosts that did not succeed, each
+//! failure in full, what may still be running, and one closing line that says what the exit code means.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+    time::Duration,
+};
+
+use super::failures;
+use crate::{
+    inventory::HostId,
+    report::{
+        files::record::{HostRecord, Record, Status},
+        reporter::Detail,
+        tables::table::{Cell, Column, Table},
+        text::{
+            cells,
+            labels::Labels,
+            names, neutral,
+            screen::{Ink, Screen},
+            words,
+        },
+    },
+    rollout::Outcome,
+};
+
+/// Where what belongs to a line above begins.
+const INDENT: usize = 2;
+
+/// Where the command after `next:` begins.
+const NEXT: usize = 6;
+
+/// Where so many names, folded, ended in the same way, they are listed.
+const FEW_NAMES: usize = 3;
+
+/// After so many hosts the table counts the others only.
+const MOST_ROWS: usize = 50;
+
+/// The commands that do a run again, as a person would type them.
+#[derive(Clone, Debug)]
+pub struct Rerun {
+    /// On the same hosts.
+    pub again: String,
+    /// On those that did not succeed; none where no report tells which.
+    pub failed: Option<String>,
+}
+
+/// All that is said at the end of a run. Of the hosts of `shown_whole` the reader has all output already;
+/// `rerun` is what does the run again.
+pub(in crate::report) fn screenful(
+    record: &Record,
+    screen: &Screen,
+    detail: Detail,
+    shown_whole: &HashSet<HostId>,
+    rerun: Option<&Rerun>,
+) -> String {
+    let labels = Labels::of(record);
+    let mut out = String::new();
+    match detail {
+        Detail::Quiet => {}
+        Detail::Normal | Detail::Verbose => {
+            out.push_str(&counts(record, screen));
+            out.push_str(&statuses(record, &labels, screen));
+            out.push_str(&rows(record, &labels, screen, detail == Detail::Verbose));
+        }
+    }
+    out.push_str(&failures::screenful(record, &labels, screen, shown_whole, detail == Detail::Verbose));
+    out.push_str(&left_running(record, &labels, screen));
+    out.push_str(&gaps(record, screen));
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out.push_str(&closing(record, screen));
+    if detail != Detail::Quiet {
+        out.push_str(&circumstances(record, screen));
+    }
+    let commands = next(record, rerun);
+    let width = commands.iter().map(|(command, _)| cells::width(command)).max().unwrap_or(0);
+    // A command is there to be copied: what it is for stands below it rather than that a line breaks.
+    let longest = commands.iter().map(|(_, reason)| cells::width(reason)).max().unwrap_or(0);
+    let beside = screen.width.is_none_or(|room| NEXT + width + 2 + longest <= room);
+    for (n, (command, reason)) in commands.iter().enumerate() {
+        let label = if n == 0 { "next:" } else { "     " };
+        let (command, gap) = if beside {
+            (cells::pad(command, width), "  ".to_owned())
+        } else {
+            (command.clone(), format!("\n{}", " ".repeat(NEXT + INDENT)))
+        };
+        let (command, reason) = (screen.paint(Ink::Strong, &command), screen.paint(Ink::Faint, reason));
+        out.push_str(&format!("{label} {command}{gap}{reason}\n"));
+    }
+    out
+}
+
+fn counts(record: &Record, screen: &Screen) -> String {
+    let summary = record.summary();
+    // The closing line says it all.
+    if summary.succeeded == summary.total {
+        return String::new();
+    }
+    let counts = [
+        ("succeeded", summary.succeeded, Ink::Good),
+        ("failed", summary.failed, Ink::Bad),
+        ("unreachable", summary.unreachable, Ink::Bad),
+        ("unknown", summary.unknown, Ink::Bad),
+        ("skipped", summary.skipped, Ink::Warning),
+    ];
+    let width = words::number(summary.total).len();
+    let mut out = String::from("\n");
+    for (word, n, ink) in counts {
+        if n > 0 || word == "succeeded" {
+            let ink = if n > 0 { ink } else { Ink::Faint };
+            out.push_str(&format!("  {} {:>width$}\n", screen.paint(ink, &format!("{word:<11}")), words::number(n)));
+        }
+    }
+    out
+}
+
+/// How often a command ended in which way, for what it says by its exit status; with the hosts, where these are few.
+fn statuses(record: &Record, labels: &Labels, screen: &Screen) -> String {
+    let mut ways = BTreeMap::<Way<'_>, Vec<&HostRecord>>::new();
+    for host in &record.hosts {
+        let way = match (host.exit_status, host.signal.as_deref()) {
+            (Some(status), _) => Way::Status(status),
+            (None, Some(signal)) => Way::Signal(signal),
+            (None, None) => continue,
+        };
+        ways.entry(way).or_default().push(host);
+    }
+    // A deploy's status is its outcome; of one host all is told below, and status 0 is the counts' first line.
+    let is_news = ways.keys().any(|way| *way != Way::Status(0));
+    if record.revision.is_some() || record.hosts.len() == 1 || !is_news {
+        return String::new();
+    }
+    let parts = ways.iter().map(|(way, hosts)| {
+        let names = names::fold(hosts.iter().map(|host| labels.get(&host.id)));
+        let names = match way {
+            Way::Status(1..) | Way::Signal(_) if names.len() <= FEW_NAMES => format!(" ({})", names.join(", ")),
+            Way::Status(_) | Way::Signal(_) => String::new(),
+        };
+        format!("{way} {} {}{names}", screen.signs().times, words::number(hosts.len()))
+    });
+    let label = "  exit statuses: ";
+    let parts = parts.collect::<Vec<_>>().join(", ");
+    format!("\n{label}{}\n", failures::wrapped(&parts, label.len(), 2 * INDENT, screen))
+}
+
+/// How a command ended. Statuses come before signals, each in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Way<'r> {
+    Status(u8),
+    Signal(&'r str),
+}
+
+impl fmt::Display for Way<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "{status}"),
+            Self::Signal(signal) => write!(f, "SIG{}", neutral::line(signal)),
+        }
+    }
+}
+
+fn rows(record: &Record, labels: &Labels, screen: &Screen, all: bool) -> String {
+    let listed: Vec<&HostRecord> = record.hosts.iter().filter(|host| all || is_listed(host)).collect();
+    // One failure is told in full below: a table of one row would say it twice.
+    if listed.len() < 2 {
+        return String::new();
+    }
+    let mut table = Table::new([
+        Column::left("HOST", 14),
+        Column::left("OUTCOME", usize::MAX),
+        Column::right("TRIES"),
+        Column::right("TIME"),
+        Column::left("WHY", 20),
+    ]);
+    let shown = if all { listed.len() } else { listed.len().min(MOST_ROWS) };
+    for host in &listed[..shown] {
+        let (word, ink) = match host.outcome {
+            Some(outcome @ Outcome::Succeeded) => (outcome.as_str(), Ink::Good),
+            Some(outcome @ (Outcome::Failed | Outcome::Unreachable | Outcome::Unknown)) => (outcome.as_str(), Ink::Bad),
+            Some(outcome @ Outcome::Skipped) => (outcome.as_str(), Ink::Warning),
+            None => ("running", Ink::Warning),
+        };
+        let why = if host.outcome == Some(Outcome::Succeeded) { String::new() } else { words::why(host) };
+        let time = host.started.and(host.duration_ms).map(|ms| words::duration(Duration::from_millis(ms)));
+        table.row([
+            Cell::from(labels.get(&host.id)),
+            Cell::inked(word, ink),
+            words::number(host.attempts as usize).into(),
+            time.unwrap_or_default().into(),
+            why.into(),
+        ]);
+    }
+    let rest = match listed.len() - shown {
+        0 => String::new(),
+        n => format!("  and {}: --verbose lists them all\n", words::count(n, "more host")),
+    };
+    format!("\n{}{rest}", table.render(screen, 2))
+}
+
+/// True when a host is worth a row: neither what was hoped for nor what a stopped run leaves.
+fn is_listed(host: &HostRecord) -> bool {
+    match host.outcome {
+        Some(Outcome::Succeeded | Outcome::Skipped) => false,
+        Some(Outcome::Failed | Outcome::Unreachable | Outcome::Unknown) | None => true,
+    }
+}
+
+fn left_running(record: &Record, labels: &Labels, screen: &Screen) -> String {
+    let hosts: Vec<&HostRecord> = record.hosts.iter().filter(|host| host.may_still_run()).collect();
+    if hosts.is_empty() {
+        return String::new();
+    }
+    let warning = format!("warning: on {} the script may still be running", words::count(hosts.len(), "host"));
+    let mut out = format!("\n{}\n", screen.paint(Ink::Warning, &warning));
+    for host in hosts {
+        let group = host.group.map(|group| format!(", process group {group}")).unwrap_or_default();
+        out.push_str(&format!("  {} ({}{group})\n", labels.get(&host.id), neutral::line(&host.address)));
+    }
+    out
+}
+
+fn gaps(record: &Record, screen: &Screen) -> String {
+    let mut out = String::new();
+    if !record.missing_scopes.is_empty() {
+        let scopes: Vec<_> =
+            record.missing_scopes.iter().map(|missing| neutral::line(missing.scope.as_str())).collect();
+        let warning = format!("warning: hosts may be missing, for discovery could not read {}", scopes.join(", "));
+        out.push_str(&format!("{}\n", screen.paint(Ink::Warning, &warning)));
+    }
+    if !record.skipped_unaddressed.is_empty() {
+        let instances = words::count(record.skipped_unaddressed.len(), "instance");
+        let warning = format!("warning: {instances} left out for want of a usable address");
+        out.push_str(&format!("{}\n", screen.paint(Ink::Warning, &warning)));
+    }
+    if out.is_empty() { out } else { format!("\n{out}") }
+}
+
+/// One line: what became of the run, its exit code, and in what state the fleet is.
+pub(in crate::report) fn closing(record: &Record, screen: &Screen) -> String {
+    let summary = record.summary();
+    let signs = screen.signs();
+    let mixed = match (&record.revision, record.hosts.iter().any(|host| host.group.is_some())) {
+        (None, _) => "",
+        (Some(_), false) => ": no script was started",
+        (Some(_), true) if summary.total == 1 => "",
+        (Some(_), true) => ": the fleet is mixed",
+    };
+    let (sign, ink, word, mixed) = match record.status {
+        Status::Running => (signs.skip, Ink::Warning, "running", ""),
+        Status::Succeeded => (signs.tick, Ink::Good, "succeeded", ""),
+        Status::FinishedWithFailures => (signs.cross, Ink::Warning, "finished with failures", ""),
+        Status::Failed => (signs.cross, Ink::Bad, "failed", mixed),
+        Status::Interrupted => (signs.cross, Ink::Bad, "interrupted", mixed),
+        Status::Terminated => (signs.cross, Ink::Bad, "ended by SIGTERM", mixed),
+    };
+    let code =
+        record.exit_code.filter(|code| *code != 0).map(|code| format!(" (exit code {code})")).unwrap_or_default();
+    let target = neutral::line(&record.target);
+    let host = if record.narrowed_from.is_some() { "chosen host" } else { "host" };
+    let hosts = match (summary.succeeded, summary.total) {
+        (0 | 1, 1) if record.revision.is_some() => format!("the only {host} of {target}"),
+        (1, 1) => format!("the only {host} of {target}"),
+        (all, total) if all == total => format!("all {} of {target}", words::count(total, host)),
+        (some, total) => format!("{} of {} of {target}", words::number(some), words::count(total, host)),
+    };
+    let state = match &record.revision {
+        Some(revision) => {
+            let verb = match (summary.succeeded, summary.total) {
+                (0, 1) => "is not",
+                (1, _) => "is",
+                (_, _) => "are",
+            };
+            format!("{hosts} {verb} at {}", neutral::line(revision.as_str()))
+        }
+        None => format!("exit status 0 on {hosts}"),
+    };
+    let used = cells::width(&format!("{sign} {word}{code}: "));
+    let state = failures::wrapped(&format!("{state}{mixed}"), used, INDENT, screen);
+    format!("{} {}: {state}\n", screen.paint(ink, sign), screen.paint(ink, &format!("{word}{code}")))
+}
+
+/// What else is worth knowing, in a fainter line.
+fn circumstances(record: &Record, screen: &Screen) -> String {
+    let summary = record.summary();
+    let mut facts = Vec::new();
+    if let Some(of) = record.narrowed_from {
+        facts.push(format!("{} chosen", words::chosen(summary.total, Some(of))));
+    }
+    if summary.failures() > 0 {
+        let allowed = match record.max_failures {
+            0 => "none".to_owned(),
+            n => words::number(n),
+        };
+        facts.push(format!("{}, {allowed} allowed", words::count(summary.failures(), "failure")));
+    }
+    if summary.skipped > 0 {
+        facts.push(format!("{} not touched", words::count(summary.skipped, "host")));
+    }
+    facts.extend(record.duration().map(words::duration));
+    facts.push(format!("run {}", record.run));
+    // No fact is broken: a run's id is there to be copied.
+    let room = screen.width.map_or(usize::MAX, |width| width.saturating_sub(INDENT));
+    let mut lines: Vec<String> = Vec::new();
+    for fact in facts {
+        match lines.last_mut().map(|line| (format!("{line} {} {fact}", screen.signs().dot), line)) {
+            Some((longer, line)) if cells::width(&longer) <= room => *line = longer,
+            _ => lines.push(fact),
+        }
+    }
+    lines.iter().map(|line| format!("  {}\n", screen.paint(Ink::Faint, line))).collect()
+}
+
+/// The commands that help now, each with what it is for.
+fn next(record: &Record, rerun: Option<&Rerun>) -> Vec<(String, String)> {
+    match record.status {
+        Status::Succeeded | Status::Running => return Vec::new(),
+        Status::FinishedWithFailures | Status::Failed | Status::Interrupted | Status::Terminated => {}
+    }
+    let Some(Rerun { again, failed }) = rerun else { return Vec::new() };
+    let summary = record.summary();
+    let rest = summary.total - summary.succeeded;
+    let mut commands = Vec::new();
+    if let Some(failed) = failed.as_ref().filter(|_| summary.succeeded > 0) {
+        let which = match rest {
+            1 => "the host".to_owned(),
+            n => format!("the {}", words::count(n, "host")),
+        };
+        commands.push((failed, format!("# only {which} that did not succeed")));
+    }
+    // One that narrows already, to what this run's report says, has just been named.
+    if !commands.iter().any(|(command, _)| *command == again) {
+        let which = match record.narrowed_from {
+            Some(of) => format!("the same {}", words::chosen(record.hosts.len(), Some(of))),
+            None => "every host".to_owned(),
+        };
+        commands.push((again, format!("# runs it again, on {which}")));
+    }
+    if let Some((_, reason)) = commands.first_mut().filter(|_| record.hosts.iter().any(HostRecord::was_busy)) {
+        "# later, when hosts are no longer busy with another run".clone_into(reason);
+    }
+    commands.into_iter().map(|(command, reason)| (neutral::line(command), reason)).collect()
+}

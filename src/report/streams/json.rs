@@ -1,0 +1,208 @@
+//! `--output json`: one event a line, each whole and at once, for programs.
+//!
+//! `{"schema":1,"run":"01J…","seq":7,"at":"…","type":"output","host":"aws:i-0abc",…}`. Fields are
+//! `snake_case`, words `kebab-case`. What a host printed is its text, cut anywhere, bytes that are
+//! not UTF-8 replaced: the log file has them raw. A reader who is too slow misses `output` lines, each
+//! whole, and sees so by `seq`.
+
+use std::{collections::HashMap, sync::Mutex};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::outlet::Outlet;
+use crate::{
+    inventory::HostId,
+    plan::RunId,
+    report::{
+        files::record::{HostRecord, MissingScope, Record, SkippedInstance, Status, ms},
+        lock,
+        tables::plan::PlanJson,
+        text::neutral,
+    },
+    rollout::{Event, EventKind, SCHEMA, StopReason, Summary},
+    transport::Stream,
+};
+
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    schema: u32,
+    run: RunId,
+    seq: u64,
+    at: Timestamp,
+    #[serde(flatten)]
+    body: Body<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+enum Body<'a> {
+    RunStarted { plan: Box<PlanJson<'a>>, missing_scopes: Vec<MissingScope>, skipped_unaddressed: Vec<SkippedInstance> },
+    HostConnecting { host: &'a HostId, attempt: u32 },
+    ScriptStarted { host: &'a HostId, group: u32 },
+    Output { host: &'a HostId, stream: Stream, text: String },
+    HostLost { host: &'a HostId, message: &'a str },
+    HostReattaching { host: &'a HostId, tries: u32, wait_ms: u64 },
+    HostReattached { host: &'a HostId, group: u32 },
+    HostRetrying { host: &'a HostId, attempt: u32, message: &'a str, wait_ms: u64 },
+    HostFinished { host: &'a HostId, result: Option<&'a HostRecord> },
+    Stopping { reason: StopReason, running: usize },
+    RunFinished { status: Status, exit_code: u8, summary: Summary },
+}
+
+/// Writes events as lines of JSON.
+#[derive(Debug)]
+pub(in crate::report) struct Json {
+    out: Outlet,
+    /// The beginning of a character whose end has not come yet, for each stream.
+    torn: HashMap<(HostId, Stream), Vec<u8>>,
+    /// The first event that could not be put into JSON, and why.
+    unwritten: Option<String>,
+}
+
+impl Json {
+    pub(in crate::report) fn new(out: Outlet) -> Self {
+        Self { out, torn: HashMap::new(), unwritten: None }
+    }
+
+    /// Writes one event. `record` has been told of it already.
+    pub(in crate::report) fn event(&mut self, event: &Event<'_>, record: &Mutex<Record>, host: Option<&HostRecord>) {
+        let body = match event.kind {
+            EventKind::RunStarted { plan } => {
+                let record = lock(record);
+                Body::RunStarted {
+                    plan: Box::new(plan.into()),
+                    missing_scopes: record.missing_scopes.clone(),
+                    skipped_unaddressed: record.skipped_unaddressed.clone(),
+                }
+            }
+            EventKind::HostConnecting { host, attempt } => Body::HostConnecting { host, attempt },
+            EventKind::ScriptStarted { host, group } => Body::ScriptStarted { host, group },
+            EventKind::Output { host, stream, bytes } => {
+                Body::Output { host, stream, text: self.text(host, stream, bytes) }
+            }
+            EventKind::HostLost { host, message } => Body::HostLost { host, message },
+            EventKind::HostReattaching { host, tries, wait } => {
+                Body::HostReattaching { host, tries, wait_ms: ms(wait) }
+            }
+            EventKind::HostReattached { host, group } => Body::HostReattached { host, group },
+            EventKind::HostRetrying { host, attempt, message, wait } => {
+                Body::HostRetrying { host, attempt, message, wait_ms: ms(wait) }
+            }
+            EventKind::HostFinished { result } => {
+                for stream in [Stream::Stdout, Stream::Stderr] {
+                    self.torn.remove(&(result.host.clone(), stream));
+                }
+                Body::HostFinished { host: &result.host, result: host }
+            }
+            EventKind::Stopping { reason, running } => Body::Stopping { reason, running },
+            EventKind::RunFinished { status, summary } => {
+                Body::RunFinished { status: status.into(), exit_code: status.exit_code(), summary }
+            }
+        };
+        let line = Line { schema: SCHEMA, run: event.run, seq: event.seq, at: event.at, body };
+        match serde_json::to_string(&line) {
+            Ok(text) => match event.kind {
+                EventKind::Output { .. } => {
+                    self.out.flood(&format!("{}\n", harmless(text)), |_| String::new());
+                }
+                EventKind::RunStarted { .. }
+                | EventKind::HostConnecting { .. }
+                | EventKind::ScriptStarted { .. }
+                | EventKind::HostLost { .. }
+                | EventKind::HostReattaching { .. }
+                | EventKind::HostReattached { .. }
+                | EventKind::HostRetrying { .. }
+                | EventKind::HostFinished { .. }
+                | EventKind::Stopping { .. }
+                | EventKind::RunFinished { .. } => self.out.line(&harmless(text)),
+            },
+            Err(error) => {
+                self.unwritten.get_or_insert_with(|| format!("cannot write event {} as JSON: {error}", event.seq));
+            }
+        }
+    }
+
+    /// What could not be put into JSON.
+    pub(in crate::report) fn trouble(&self) -> Option<String> {
+        self.unwritten.clone()
+    }
+
+    /// `bytes` as text; a character that is cut at the end waits for the rest.
+    fn text(&mut self, host: &HostId, stream: Stream, bytes: &[u8]) -> String {
+        let key = (host.clone(), stream);
+        let mut whole = self.torn.remove(&key).unwrap_or_default();
+        whole.extend_from_slice(bytes);
+        if let Some(last) = whole.utf8_chunks().last() {
+            let rest = last.invalid();
+            let missing = rest.first().is_some_and(|first| rest.len() < character_length(*first));
+            if missing && whole.ends_with(rest) {
+                let rest = whole.split_off(whole.len() - rest.len());
+                self.torn.insert(key, rest);
+            }
+        }
+        String::from_utf8_lossy(&whole).into_owned()
+    }
+}
+
+/// The same JSON, in which nothing moves a terminal, reorders letters, ends a line for a reader who
+/// heeds Unicode's line ends, or gives a pipeline's runner an order (see [`neutral`]).
+pub(in crate::report) fn harmless(json: String) -> String {
+    let special = |c: char| {
+        let shows = !(neutral::is_bidi_control(c) || neutral::is_invisible(c) || neutral::is_line_end(c));
+        !shows || c.is_control() && c != '\n'
+    };
+    if !json.contains("##") && !json.contains(special) {
+        return json;
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    let mut before = ' ';
+    for c in json.chars() {
+        // Outside of strings JSON has neither.
+        if special(c) || c == '#' && before == '#' {
+            let units = c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+            out.push_str(&units);
+        } else {
+            out.push(c);
+        }
+        before = c;
+    }
+    out
+}
+
+/// How many bytes the UTF-8 character has that begins with `first`.
+const fn character_length(first: u8) -> usize {
+    match first {
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_is_escaped_and_reads_the_same() {
+        let evil = "##[error]x ###[a] \u{85}\u{2028}\u{9b}31m\u{7f}\u{202e}\u{e0041}\u{200b}\0 é 🚀 #";
+        let json = serde_json::to_string_pretty(&[evil, "plain"]).expect("text");
+        let shown = harmless(json);
+        assert!(!shown.contains("##") && !shown.contains(|c: char| c.is_control() && c != '\n'), "{shown}");
+        assert!(!shown.contains(['\u{2028}', '\u{202e}']) && shown.contains("é 🚀 #"), "{shown}");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&shown).expect("JSON"), [evil, "plain"]);
+    }
+
+    #[test]
+    fn a_character_in_two_pieces_is_one_character() {
+        let mut json = Json::new(Outlet::pair(Box::new(std::io::sink()), Box::new(std::io::sink())).0);
+        let host = HostId::new(&provider_core::ProviderName::new("aws"), &provider_core::InstanceId::new("i-1"));
+        let mut text = |stream, bytes: &[u8]| json.text(&host, stream, bytes);
+        assert_eq!(text(Stream::Stdout, b"caf\xc3"), "caf");
+        assert_eq!(text(Stream::Stderr, b"\xf0\x9f"), "");
+        assert_eq!(text(Stream::Stdout, b"\xa9!"), "é!");
+        assert_eq!(text(Stream::Stderr, b"\x9a\x80\xff"), "🚀\u{fffd}");
+        assert_eq!(text(Stream::Stdout, b"\xe2x"), "\u{fffd}x");
+    }
+}

@@ -1,0 +1,227 @@
+//! A plan for people and for programs: exactly what `deploy` runs. Of secrets the names only.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::hosts::{self, HostJson};
+use crate::{
+    config::OnLost,
+    inventory::Host,
+    plan::{Plan, Revision, Work},
+    report::{
+        files::record::{Gaps, MissingScope, SkippedInstance, ms},
+        text::{
+            neutral,
+            screen::{Ink, Screen},
+            words,
+        },
+    },
+    rollout::SCHEMA,
+};
+
+/// A plan as programs read it.
+#[derive(Debug, Serialize)]
+pub(in crate::report) struct PlanJson<'a> {
+    schema: u32,
+    run: String,
+    target: &'a str,
+    app: &'a str,
+    revision: Option<&'a str>,
+    script: Option<ScriptJson<'a>>,
+    command: Option<String>,
+    args: &'a [String],
+    env: &'a BTreeMap<String, String>,
+    /// Names only.
+    secrets: Vec<&'a str>,
+    concurrency: usize,
+    handshakes: usize,
+    max_failures: usize,
+    worst_case: usize,
+    retries: u32,
+    sudo: bool,
+    idempotent: bool,
+    on_lost: OnLost,
+    limits: LimitsJson,
+    /// How many hosts the target has, when only some of them were chosen.
+    narrowed_from: Option<usize>,
+    stages: Vec<StageJson<'a>>,
+}
+
+/// The result of `plan` as programs read it: what would be run, and what discovery could not give.
+#[derive(Debug, Serialize)]
+pub(in crate::report) struct PlanResultJson<'a> {
+    #[serde(flatten)]
+    plan: PlanJson<'a>,
+    missing_scopes: Vec<MissingScope>,
+    skipped_unaddressed: Vec<SkippedInstance>,
+}
+
+impl<'a> PlanResultJson<'a> {
+    pub(in crate::report) fn new(plan: &'a Plan, gaps: Gaps<'_>) -> Self {
+        Self {
+            plan: plan.into(),
+            missing_scopes: gaps.missing_scopes.iter().map(MissingScope::from).collect(),
+            skipped_unaddressed: gaps.unaddressed.iter().map(SkippedInstance::from).collect(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct ScriptJson<'a> {
+    name: &'a str,
+    sha256: &'a str,
+    bytes: usize,
+}
+
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "a program must see the unit")]
+struct LimitsJson {
+    script_ms: u64,
+    idle_ms: Option<u64>,
+    kill_grace_ms: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct StageJson<'a> {
+    name: &'a str,
+    hosts: Vec<HostJson<'a>>,
+}
+
+impl<'a> From<&'a Plan> for PlanJson<'a> {
+    fn from(plan: &'a Plan) -> Self {
+        let (script, command) = match &plan.work {
+            Work::Deploy { script, .. } => {
+                (Some(ScriptJson { name: &script.name, sha256: &script.sha256, bytes: script.bytes.len() }), None)
+            }
+            Work::Command(_) => (None, plan.command()),
+        };
+        let policy = &plan.policy;
+        Self {
+            schema: SCHEMA,
+            run: plan.run.to_string(),
+            target: &plan.target,
+            app: plan.app.as_str(),
+            revision: plan.revision().map(Revision::as_str),
+            script,
+            command,
+            args: &plan.args,
+            env: &plan.env,
+            secrets: plan.secrets.keys().map(String::as_str).collect(),
+            concurrency: policy.concurrency.get(),
+            handshakes: policy.handshakes.get(),
+            max_failures: policy.max_failures,
+            worst_case: plan.worst_case(),
+            retries: policy.retries,
+            sudo: policy.sudo,
+            idempotent: policy.idempotent,
+            on_lost: policy.on_lost,
+            limits: LimitsJson {
+                script_ms: ms(policy.limits.script),
+                idle_ms: policy.limits.idle.map(ms),
+                kill_grace_ms: ms(policy.limits.kill_grace),
+            },
+            narrowed_from: plan.narrowed_from,
+            stages: plan
+                .stages
+                .iter()
+                .map(|stage| StageJson {
+                    name: &stage.name,
+                    hosts: stage.hosts.iter().map(|host| HostJson::from(&**host)).collect(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// The plan for people.
+pub(in crate::report) fn screenful(plan: &Plan, screen: &Screen) -> String {
+    let mut out = format!("{}\n\n", screen.paint(Ink::Strong, &title(plan)));
+    for (label, value) in facts(plan) {
+        out.push_str(&format!("  {} {value}\n", screen.paint(Ink::Faint, &format!("{label:<11}"))));
+    }
+    for (n, stage) in plan.stages.iter().enumerate() {
+        let heading = format!(
+            "Stage {} of {}: {}, {}",
+            n + 1,
+            plan.stages.len(),
+            neutral::line(&stage.name),
+            words::count(stage.hosts.len(), "host")
+        );
+        let hosts: Vec<&Host> = stage.hosts.iter().map(|host| &**host).collect();
+        out.push_str(&format!("\n{}\n{}", screen.paint(Ink::Strong, &heading), hosts::table(&hosts, screen, 2)));
+    }
+    out
+}
+
+/// What is run where, in a line.
+pub(in crate::report) fn title(plan: &Plan) -> String {
+    let target = neutral::line(&plan.target);
+    match &plan.work {
+        Work::Deploy { revision, .. } => format!("Deploy {} to {target}", neutral::line(revision.as_str())),
+        Work::Command(_) => format!("Run `{}` on {target}", neutral::line(&plan.command().unwrap_or_default())),
+    }
+}
+
+fn facts(plan: &Plan) -> Vec<(&'static str, String)> {
+    let policy = &plan.policy;
+    let mut facts = Vec::new();
+    match &plan.work {
+        Work::Deploy { script, .. } => {
+            let size = words::number(script.bytes.len());
+            facts.push(("script", format!("{}, {size} bytes", neutral::line(&script.name))));
+            facts.push(("sha256", neutral::line(&script.sha256)));
+            facts.push(("app", plan.app.as_str().to_owned()));
+        }
+        Work::Command(_) => {}
+    }
+    let said = matches!(&plan.work, Work::Command(line) if line == Work::ARGUMENTS);
+    if !plan.args.is_empty() && !said {
+        let args: Vec<_> = plan.args.iter().map(|arg| format!("{:?}", neutral::line(arg))).collect();
+        facts.push(("arguments", args.join(" ")));
+    }
+    if !plan.env.is_empty() {
+        let pairs: Vec<_> = plan.env.iter().map(|(key, value)| format!("{key}={:?}", neutral::line(value))).collect();
+        facts.push(("environment", pairs.join(" ")));
+    }
+    if !plan.secrets.is_empty() {
+        let names: Vec<_> = plan.secrets.keys().map(String::as_str).collect();
+        facts.push(("secrets", format!("{} (values are never shown)", names.join(" "))));
+    }
+    let hosts = plan.hosts().count();
+    let providers = words::by_provider(plan.hosts().map(|host| &**host));
+    let of = plan.narrowed_from.map(|of| format!(" of {}", words::number(of))).unwrap_or_default();
+    facts.push(("hosts", format!("{}{of} ({providers})", words::number(hosts))));
+    facts.push((
+        "at once",
+        format!(
+            "{}, of these {} in the SSH handshake",
+            words::count(policy.concurrency.get(), "host"),
+            words::number(policy.handshakes.get())
+        ),
+    ));
+    facts.push((
+        "failures",
+        match policy.max_failures {
+            0 => "none allowed: nothing new starts after the first".to_owned(),
+            n => format!("{} allowed: nothing new starts after one more", words::number(n)),
+        },
+    ));
+    let worst = words::count(plan.worst_case(), "host");
+    facts.push(("worst case", format!("at most {worst} can be in flight or failed when this stops")));
+    let idle = policy.limits.idle.map_or_else(|| "as long as it runs".to_owned(), words::setting);
+    facts.push(("time limits", format!("script {}, silence {idle}", words::setting(policy.limits.script))));
+    facts.push(("ending", format!("TERM, then KILL after {}", words::setting(policy.limits.kill_grace))));
+    let tries = words::count(policy.retries as usize, "more try").replace("trys", "tries");
+    let again = if policy.idempotent { "also after a lost connection" } else { "only where the script never started" };
+    facts.push(("retries", format!("{tries}, {again}")));
+    let lost = match policy.on_lost {
+        OnLost::Finish => "the script goes on to its end",
+        OnLost::Kill => "the script is ended",
+    };
+    facts.push(("if cut off", lost.to_owned()));
+    if policy.sudo {
+        facts.push(("runs as", "root, by sudo".to_owned()));
+    }
+    facts
+}
