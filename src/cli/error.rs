@@ -174,9 +174,12 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
                 "no host was touched; have their keys remembered first (`fleetwide host-keys --help`), or give them a \
                  target of their own with host_keys = \"strict\" or \"accept-new\"",
             ),
-            HostKeysError::Clouds(failures) => {
-                let mut hints: Vec<String> = failures.iter().filter_map(|failure| failure.hint.clone()).collect();
-                hints.push("no host was touched".to_owned());
+            HostKeysError::Clouds(unasked) => {
+                let mut hints: Vec<String> = unasked.iter().filter_map(|it| it.failure.hint.clone()).collect();
+                hints.sort();
+                hints.dedup();
+                hints
+                    .push("no host was touched; keys that were had are remembered, and not asked for again".to_owned());
                 hints
             }
         },

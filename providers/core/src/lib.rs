@@ -6,12 +6,13 @@
 //!
 //! Reading order: [`instance`] (what a cloud describes), [`tags`] and [`selector`] (which ones),
 //! [`provider`] (the trait), [`error`] (what goes wrong, per scope), [`gather()`] (asking many scopes
-//! side by side), [`host_key`] and [`host_key_source`] (what some clouds know beside), [`endpoint`] (where
+//! side by side), [`deadline`] (for how long), [`host_key`] and [`host_key_source`] (what some clouds know beside), [`endpoint`] (where
 //! a cloud's API is), [`static_hosts`] (the provider without a cloud).
 //!
 //! Not in here: any SDK, any cloud's vocabulary, any decision about hosts.
 
 pub mod conformance;
+pub mod deadline;
 pub mod endpoint;
 pub mod error;
 pub mod gather;
@@ -25,11 +26,12 @@ pub mod selector;
 pub mod static_hosts;
 pub mod tags;
 
+pub use deadline::Deadline;
 pub use endpoint::Endpoint;
 pub use error::{FailureKind, ProviderError, ScopeError};
 pub use gather::gather;
 pub use host_key::{BadHostKey, HostKey};
-pub use host_key_source::{HostKeySource, Published};
+pub use host_key_source::{HostKeySource, Published, ask_each};
 pub use instance::{Addresses, DirectAddress, Instance, InstanceId, InstanceState, ProviderName, TagKeys};
 pub use progress::{Progress, Silent, Step};
 pub use provider::Provider;
