@@ -174,9 +174,12 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
                 "no host was touched; have their keys remembered first (`fleetwide host-keys --help`), or give them a \
                  target of their own with host_keys = \"strict\" or \"accept-new\"",
             ),
-            HostKeysError::Clouds(failures) => {
-                let mut hints: Vec<String> = failures.iter().filter_map(|failure| failure.hint.clone()).collect();
-                hints.push("no host was touched".to_owned());
+            HostKeysError::Clouds(unasked) => {
+                let mut hints: Vec<String> = unasked.iter().filter_map(|it| it.failure.hint.clone()).collect();
+                hints.sort();
+                hints.dedup();
+                hints
+                    .push("no host was touched; keys that were had are remembered, and not asked for again".to_owned());
                 hints
             }
         },
@@ -201,8 +204,8 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
             InventoryError::TwoAddresses { .. } => {
                 one("two listed hosts share a name (give each its own), or the machine moved just now (try again)")
             }
-            InventoryError::SharedAddress { .. } => one(
-                "they are one machine found twice (exclude one), or in networks that overlap (reach one by another kind of `address`, or deploy to them apart)",
+            InventoryError::Shared { .. } => one(
+                "they are one machine found twice (exclude one), or in networks that overlap (reach one by another kind of `address` or by a `proxy_command` that names `{id}`, or deploy to them apart)",
             ),
             InventoryError::TooFew { found: 0, .. } => one(
                 "no host was touched; is a tag misspelt, does another region or account have them, are they stopped, or left out by `exclude`?",

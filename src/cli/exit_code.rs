@@ -58,7 +58,7 @@ pub(super) fn of(error: &CliError) -> u8 {
                 | InventoryError::Unaddressed { .. }
                 | InventoryError::Ways(_)
                 | InventoryError::TwoAddresses { .. }
-                | InventoryError::SharedAddress { .. } => DISCOVERY,
+                | InventoryError::Shared { .. } => DISCOVERY,
             },
             DeployError::Narrow(error) => match error {
                 NarrowError::NoSuchHost { .. } => USAGE,

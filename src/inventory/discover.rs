@@ -3,22 +3,22 @@
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, btree_map::Entry},
-    net::IpAddr,
-    num::NonZeroUsize,
 };
 
 use futures::future::join_all;
-use provider_core::{Instance, Progress, ProviderError, ScopeError};
+use provider_core::{Instance, Progress, ProviderError, ScopeError, Selector};
 use wildmatch::WildMatch;
 
 use super::{
     address,
-    host::{Host, HostId, SshAddress},
-    login::{self, BadWay, SSH_PORT},
+    doorstep::Doorstep,
+    error::{InventoryError, asked},
+    host::{Host, HostId},
+    login::{BadWay, WayProblem},
     natural,
     providers::{NotBuiltIn, provider},
 };
-use crate::config::{Exclude, Regions, Select, Source, Target, Unaddressed};
+use crate::config::{Exclude, Select, Ssh, Target, Unaddressed, UserFrom};
 
 /// The hosts that a target's selectors gave, at a moment.
 #[derive(Clone, Debug, Default)]
@@ -35,18 +35,24 @@ pub struct Inventory {
 ///
 /// # Errors
 /// When a scope fails that may not, when an instance has no address, when two hosts would be
-/// reached by one address, when too few hosts are left. Nothing is decided by a partial answer.
+/// reached by one way, when too few hosts are left. Nothing is decided by a partial answer.
 pub async fn discover(target: &Target, progress: &dyn Progress) -> Result<Inventory, InventoryError> {
-    let answers = join_all(target.select.iter().map(|select| ask(select, progress))).await;
+    let answers = join_all(target.select.iter().map(|select| ask(select, &target.ssh, progress))).await;
     merge(target, answers.into_iter().collect::<Result<_, _>>()?)
 }
 
-/// Asks one selector's provider.
+/// Asks one selector's provider, for what `ssh` makes of the answer.
 ///
 /// # Errors
 /// When this build lacks the provider; what the provider itself says is the answer.
-pub async fn ask(select: &Select, progress: &dyn Progress) -> Result<Result<Vec<Instance>, ProviderError>, NotBuiltIn> {
-    Ok(provider(select)?.instances(&select.selector(), progress).await)
+pub async fn ask(
+    select: &Select,
+    ssh: &Ssh,
+    progress: &dyn Progress,
+) -> Result<Result<Vec<Instance>, ProviderError>, NotBuiltIn> {
+    let image_names = matches!(ssh.user, Some(UserFrom::Image { .. }));
+    let selector = Selector { image_names, ..select.selector() };
+    Ok(provider(select)?.instances(&selector, progress).await)
 }
 
 /// Makes one inventory of the selectors' answers, which stand in the order of `target.select`.
@@ -84,7 +90,16 @@ pub fn merge(target: &Target, answers: Vec<Result<Vec<Instance>, ProviderError>>
             Err(problem) => bad_ways.push(BadWay { host: id, name: instance.name, problem }),
         }
     }
-    bad_ways.extend(login::bad_commands(&inventory.hosts, &target.ssh));
+    let mut doorsteps = Vec::new();
+    for host in &inventory.hosts {
+        match Doorstep::of(host, &target.ssh.way) {
+            Ok(doorstep) => doorsteps.push((doorstep, host)),
+            Err(problem) => {
+                let (host, name) = (host.id.clone(), host.instance.name.clone());
+                bad_ways.push(BadWay { host, name, problem: WayProblem::Command(problem) });
+            }
+        }
+    }
     if !bad_ways.is_empty() {
         return Err(InventoryError::Ways(bad_ways));
     }
@@ -94,7 +109,7 @@ pub fn merge(target: &Target, answers: Vec<Result<Vec<Instance>, ProviderError>>
         Unaddressed::Fail => return Err(InventoryError::unaddressed(&without_address, target)),
     }
 
-    refuse_shared_addresses(&inventory.hosts)?;
+    refuse_shared(doorsteps)?;
     if inventory.hosts.len() < target.min_hosts.get() {
         let asked = target.select.iter().zip(counts).map(|(select, found)| asked(select, found)).collect();
         return Err(InventoryError::TooFew { found: inventory.hosts.len(), wanted: target.min_hosts, asked });
@@ -152,158 +167,20 @@ fn excludes(exclude: &Exclude, id: &HostId, instance: &Instance) -> bool {
         && (ids.is_empty() || ids.iter().any(|excluded| excluded == id.as_str()))
 }
 
-/// Two instances behind one address are one machine or a mistake: networks that overlap, or a host
+/// Two instances at one doorstep are one machine or a mistake: networks that overlap, or a host
 /// that is both listed and discovered. Running a script there "on both" would run it twice.
-fn refuse_shared_addresses(hosts: &[Host]) -> Result<(), InventoryError> {
-    let mut by_address: BTreeMap<(String, u16), &Host> = BTreeMap::new();
-    for host in hosts {
-        let SshAddress { host: address, port, .. } = &host.address;
-        match by_address.entry((spelled_alike(address), port.unwrap_or(SSH_PORT))) {
-            Entry::Vacant(free) => {
-                free.insert(host);
-            }
+fn refuse_shared(doorsteps: Vec<(Doorstep, &Host)>) -> Result<(), InventoryError> {
+    let mut taken = BTreeMap::new();
+    for (doorstep, host) in doorsteps {
+        match taken.entry(doorstep) {
+            Entry::Vacant(free) => _ = free.insert(host),
             Entry::Occupied(taken) => {
-                return Err(InventoryError::SharedAddress {
-                    address: address.clone(),
-                    first: taken.get().id.clone(),
-                    second: host.id.clone(),
-                });
+                let (doorstep, first) = taken.remove_entry();
+                return Err(InventoryError::Shared { doorstep, first: first.id.clone(), second: host.id.clone() });
             }
         }
     }
     Ok(())
-}
-
-/// One spelling for all that mean one address.
-fn spelled_alike(address: &str) -> String {
-    match address.parse::<IpAddr>() {
-        Ok(ip) => ip.to_canonical().to_string(),
-        Err(_) => address.trim_end_matches('.').to_lowercase(),
-    }
-}
-
-/// No list of hosts that could be trusted.
-#[derive(Debug, thiserror::Error)]
-pub enum InventoryError {
-    /// Scopes failed.
-    #[error("discovery failed: {}", lines(failures))]
-    Discovery {
-        /// Each of them.
-        failures: Vec<ScopeError>,
-        /// How many instances the others gave.
-        found: usize,
-    },
-    /// Instances have none of the wanted addresses.
-    #[error("{count} of the selected instances have none of the addresses {wanted}: {names}")]
-    Unaddressed {
-        /// How many.
-        count: usize,
-        /// The preference list.
-        wanted: String,
-        /// The first few.
-        names: String,
-    },
-    /// Hosts cannot be reached as their target says.
-    #[error("{}", ways(.0))]
-    Ways(Vec<BadWay>),
-    /// One id was given with two addresses.
-    #[error("{id} was found with two different addresses")]
-    TwoAddresses {
-        /// The id.
-        id: HostId,
-    },
-    /// Two hosts would be reached by one address.
-    #[error("{first} and {second} would both be reached at {address}")]
-    SharedAddress {
-        /// The address.
-        address: String,
-        /// One host.
-        first: HostId,
-        /// The other.
-        second: HostId,
-    },
-    /// Fewer hosts than the target needs.
-    #[error("{} found, and the target needs at least {wanted}{}", hosts(*found), below(asked))]
-    TooFew {
-        /// How many were found.
-        found: usize,
-        /// How many are needed.
-        wanted: NonZeroUsize,
-        /// Each selector, and how many instances it gave before anything was left out.
-        asked: Vec<String>,
-    },
-    /// A cloud that this build lacks.
-    #[error(transparent)]
-    NotBuiltIn(#[from] NotBuiltIn),
-}
-
-impl InventoryError {
-    fn unaddressed(instances: &[Instance], target: &Target) -> Self {
-        const SHOWN: usize = 5;
-        let mut names: Vec<String> = instances
-            .iter()
-            .take(SHOWN)
-            .map(|instance| format!("{} ({}:{})", instance.name, instance.provider, instance.id))
-            .collect();
-        if instances.len() > SHOWN {
-            names.push(format!("and {} more", instances.len() - SHOWN));
-        }
-        let wanted: Vec<String> = target.ssh.address.iter().map(ToString::to_string).collect();
-        Self::Unaddressed { count: instances.len(), wanted: wanted.join(", "), names: names.join(", ") }
-    }
-}
-
-fn lines(failures: &[ScopeError]) -> String {
-    match failures {
-        [one] => one.to_string(),
-        many => {
-            many.iter().fold(format!("{} scopes failed", many.len()), |text, failure| format!("{text}\n  {failure}"))
-        }
-    }
-}
-
-fn ways(bad: &[BadWay]) -> String {
-    const SHOWN: usize = 5;
-    match bad {
-        [one] => format!("cannot log in as the target says: {one}"),
-        many => {
-            let first = many.iter().take(SHOWN).map(|way| format!("\n  {way}"));
-            let rest = many.len().saturating_sub(SHOWN);
-            let more = if rest > 0 { format!("\n  and {rest} more") } else { String::new() };
-            format!("cannot log in on {} hosts as the target says:{}{more}", many.len(), first.collect::<String>())
-        }
-    }
-}
-
-/// What was asked and what it gave, for a person who wonders why it was so little.
-fn asked(select: &Select, found: usize) -> String {
-    let within = match &select.source {
-        Source::Aws(aws) => match &aws.regions {
-            Regions::FromChain => String::new(),
-            Regions::All => "all regions".to_owned(),
-            Regions::Listed(regions) => regions.join(", "),
-        },
-        Source::Gcp(gcp) => gcp.projects.join(", "),
-        Source::Azure(azure) => azure.subscriptions.join(", "),
-        Source::Static(_) => String::new(),
-    };
-    let tags: Vec<String> = select.tags.iter().map(|(key, accepted)| format!("{key}={accepted}")).collect();
-    let states: Vec<_> = select.states.iter().map(|state| state.as_str()).collect();
-    let parts = [within, tags.join(" "), states.join(" or ")];
-    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    format!("{} ({}): {found}", select.source.provider(), parts.join("; "))
-}
-
-fn below(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("\n  {line}")).collect()
-}
-
-fn hosts(count: usize) -> String {
-    match count {
-        0 => "no host was".to_owned(),
-        1 => "1 host was".to_owned(),
-        many => format!("{many} hosts were"),
-    }
 }
 
 #[cfg(test)]
@@ -314,7 +191,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::{PortFrom, Way},
+        config::{PortFrom, Source, Way},
         inventory::testing::{instance, target},
     };
 
@@ -409,10 +286,21 @@ mod tests {
     }
 
     #[test]
-    fn two_hosts_at_one_address_are_refused() {
-        let answers = vec![Ok(vec![at("i-1", "a", 1), at("i-2", "b", 1)])];
-        let error = merge(&target(vec![select(false)]), answers).expect_err("doubt").to_string();
-        assert!(error.contains("aws:i-1") && error.contains("aws:i-2") && error.contains("10.0.0.1"), "{error}");
+    fn two_hosts_that_nothing_tells_apart_are_refused() {
+        let mut target = target(vec![select(false)]);
+        let mut pair = [at("i-1", "a", 1), at("i-2", "b", 1)];
+        let merge = |target: &Target, pair: &[Instance; 2]| merge(target, vec![Ok(pair.to_vec())]);
+        let error = merge(&target, &pair).expect_err("doubt").to_string();
+        assert_eq!(error, "aws:i-1 and aws:i-2 would both be reached at 10.0.0.1 port 22");
+
+        target.ssh.way = Way::Command("tunnel --to {id}".parse().expect("a command"));
+        assert_eq!(merge(&target, &pair).expect("apart by their ids").hosts.len(), 2);
+        target.ssh.way = Way::Command("nc {address} %p".parse().expect("a command"));
+        let error = merge(&target, &pair).expect_err("doubt").to_string();
+        assert_eq!(error, "aws:i-1 and aws:i-2 would both be reached by `nc 10.0.0.1 22`");
+        target.ssh.port = Some(PortFrom::Tag { key: "ssh-port".into(), default: None });
+        pair[1].tags.insert("ssh-port".into(), "2222".into());
+        assert_eq!(merge(&target, &pair).expect("apart by their ports").hosts.len(), 2);
     }
 
     #[test]
@@ -420,14 +308,6 @@ mod tests {
         let answers = vec![Ok(vec![at("web1", "a", 1)]), Ok(vec![at("web1", "a", 2)])];
         let error = merge(&target(vec![select(false), select(false)]), answers).expect_err("doubt").to_string();
         assert!(error.contains("aws:web1"), "{error}");
-    }
-
-    #[test]
-    fn an_address_has_one_spelling() {
-        for (one, other) in [("WEB1.", "web1"), ("::1", "0:0:0:0:0:0:0:1"), ("::ffff:10.0.0.1", "10.0.0.1")] {
-            assert_eq!(spelled_alike(one), spelled_alike(other));
-        }
-        assert_ne!(spelled_alike("web1"), spelled_alike("web2"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use provider_core::{DirectAddress, Instance};
 use wildmatch::WildMatch;
 
 use super::host::{Host, HostId};
-use crate::config::{Place, PortFrom, ProxyCommand, Ssh, Unfillable, UserFrom, Way, is_login};
+use crate::config::{Place, PortFrom, ProxyCommand, Ssh, Unfillable, UserFrom, is_login};
 
 /// The port that a host without one is most likely reached by.
 pub(super) const SSH_PORT: u16 = 22;
@@ -76,8 +76,9 @@ pub(super) fn user(
             None => default.as_ref(),
         },
         Some(UserFrom::Image { globs, default }) => {
-            let image = instance.image.as_deref().unwrap_or_default();
-            let fitting = globs.iter().filter(|(glob, _)| WildMatch::new(glob).matches(image));
+            let images = [&instance.image, &instance.image_name].map(|image| image.as_deref().unwrap_or_default());
+            let fits = |glob: &str| images.iter().any(|image| WildMatch::new(glob).matches(image));
+            let fitting = globs.iter().filter(|(glob, _)| fits(glob));
             fitting.max_by_key(|(glob, _)| glob.len()).map(|(_, user)| user).or(default.as_ref())
         }
     };
@@ -129,16 +130,6 @@ fn resource_group(id: &str) -> Option<&str> {
     let mut words = id.split('/');
     words.find(|word| word.eq_ignore_ascii_case("resourceGroups"))?;
     words.next()
-}
-
-/// Hosts whose command cannot be made.
-pub(super) fn bad_commands(hosts: &[Host], ssh: &Ssh) -> Vec<BadWay> {
-    let Way::Command(command) = &ssh.way else { return Vec::new() };
-    let problem = |host: &Host| {
-        let problem = WayProblem::Command(proxy_command(command, host).err()?);
-        Some(BadWay { host: host.id.clone(), name: host.instance.name.clone(), problem })
-    };
-    hosts.iter().filter_map(problem).collect()
 }
 
 #[cfg(test)]
@@ -201,6 +192,9 @@ mod tests {
             let mut machine = instance("i-1", "web1");
             machine.image = image.map(ToOwned::to_owned);
             assert_eq!(user(&machine, None, &ssh), Ok(Some(login.to_owned())), "{image:?}");
+            // A cloud that lists ids has the name beside.
+            machine.image_name = machine.image.replace("ami-1".to_owned());
+            assert_eq!(user(&machine, None, &ssh), Ok(Some(login.to_owned())), "{image:?} of ami-1");
         }
     }
 

@@ -1,15 +1,17 @@
 //! Selectors to hosts: ask the providers side by side, merge, refuse doubt.
 //!
 //! `providers` makes a provider of each selector, [`discover`] asks them all and merges their
-//! answers, `address` and `login` choose how each host is reached, [`host`] is the result; `host_keys` asks what the
-//! clouds know of their keys. A [`Narrowing`] chooses some of them; [`natural()`] is the order of their names;
-//! a [`Cache`] remembers a discovery for `hosts`.
+//! answers, `address` and `login` choose how each host is reached, a [`Doorstep`] tells them apart, [`host`] is the
+//! result; `host_keys` asks what the clouds know of their keys. A [`Narrowing`] chooses some of them; [`natural()`] is
+//! the order of their names; a [`Cache`] remembers a discovery for `hosts`.
 //!
 //! Not in here: how a cloud is asked (that is the provider crates'), and what is done with hosts.
 
 mod address;
 mod cache;
 mod discover;
+mod doorstep;
+mod error;
 pub mod host;
 mod host_keys;
 mod login;
@@ -20,9 +22,11 @@ mod providers;
 pub(crate) mod testing;
 
 pub use cache::{BadCache, Cache};
-pub use discover::{Inventory, InventoryError, ask, discover, merge};
+pub use discover::{Inventory, ask, discover, merge};
+pub use doorstep::Doorstep;
+pub use error::InventoryError;
 pub use host::{Host, HostId, SshAddress};
-pub use host_keys::{HostKeysError, host_keys};
+pub use host_keys::{HostKeyAnswers, HostKeysError, Unasked, host_keys};
 pub use login::{BadWay, WayProblem, proxy_command};
 pub use narrow::{NarrowError, Narrowed, Narrowing};
 pub use natural::natural;

@@ -19,6 +19,7 @@ pub(crate) fn instance(id: &str, name: &str) -> Instance {
         addresses: Addresses { private_ipv4: Some([10, 0, 0, 1].into()), ..Addresses::default() },
         state: InstanceState::Running,
         image: None,
+        image_name: None,
         resource_id: None,
         tag_keys: provider_core::TagKeys::Exact,
         launched: None,

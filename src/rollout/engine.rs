@@ -27,7 +27,7 @@ use super::{
 use crate::{
     inventory::Host,
     plan::Plan,
-    transport::{Stop, Transport},
+    transport::{Halt, Stop, Transport},
 };
 
 /// What became of a run.
@@ -133,7 +133,7 @@ impl Engine {
                         plan: Arc::clone(&self.plan),
                         transport: Arc::clone(&self.transport),
                         recorder: Arc::clone(&self.recorder),
-                        halted: self.halted.subscribe(),
+                        halt: Halt::when(self.halted.subscribe()),
                         stop: self.stop.subscribe(),
                         running: Arc::clone(&self.running),
                     };

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     inventory::Host,
     plan::Plan,
-    transport::{Connected, Session, Stop, Transport, until},
+    transport::{ConnectFailure, Connected, Halt, Session, Stop, Transport, until},
 };
 
 /// How long a handshake that is under way when the run stops may still take. Cutting it off looks
@@ -41,8 +41,8 @@ pub(super) struct Executor {
     pub(super) plan: Arc<Plan>,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) recorder: Arc<Recorder>,
-    /// True once no script may be started any more.
-    pub(super) halted: watch::Receiver<bool>,
+    /// When no script may be started any more.
+    pub(super) halt: Halt,
     /// How urgently running scripts are to be ended.
     pub(super) stop: watch::Receiver<Stop>,
     /// Counts the scripts that run.
@@ -63,9 +63,9 @@ impl Executor {
         let mut result = HostResult { attempts: attempt, ..HostResult::skipped(host.id.clone()) };
         tokio::select! {
             () = sleep(after) => {}
-            _ = until(&mut self.halted, |halted| halted) => {}
+            () = self.halt.comes() => {}
         }
-        if *self.halted.borrow() {
+        if self.halt.has_come() {
             return Attempt { end: AttemptEnd::NotStarted, result, touched: false };
         }
 
@@ -79,17 +79,17 @@ impl Executor {
 
     async fn connected(&mut self, stage: &str, host: &Host, attempt: u32, mut result: HostResult) -> Attempt {
         let answer = tokio::select! {
-            answer = self.transport.connect(host) => Some(answer),
-            () = patience(&mut self.halted, &mut self.stop) => None,
+            answer = self.transport.connect_unless(self.halt.clone(), host) => Some(answer),
+            () = patience(&mut self.halt, &mut self.stop) => None,
         };
         let Connected { session, connect, auth } = match answer {
             Some(Ok(connected)) => connected,
-            Some(Err(error)) => return verdict::not_connected(result, error),
-            None => return Attempt { end: AttemptEnd::NotStarted, result, touched: false },
+            Some(Err(error)) if error.kind != ConnectFailure::Halted => return verdict::not_connected(result, error),
+            Some(Err(_)) | None => return Attempt { end: AttemptEnd::NotStarted, result, touched: false },
         };
         result.phases = Phases { connect: Some(connect), auth: Some(auth), script: None };
 
-        if *self.halted.borrow() {
+        if self.halt.has_come() {
             log_out(session).await;
             return Attempt { end: AttemptEnd::NotStarted, result, touched: false };
         }
@@ -136,8 +136,8 @@ pub(super) async fn log_out(session: Box<dyn Session>) {
 
 /// How long a handshake is waited for: without end, until the run stops; then a moment, or no longer
 /// than until somebody insists.
-async fn patience(halted: &mut watch::Receiver<bool>, stop: &mut watch::Receiver<Stop>) {
-    until(halted, |halted| halted).await;
+async fn patience(halt: &mut Halt, stop: &mut watch::Receiver<Stop>) {
+    halt.comes().await;
     tokio::select! {
         () = sleep(HANDSHAKE_GRACE) => {}
         _ = until(stop, |wish| wish >= Stop::Kill) => {}

@@ -6,29 +6,30 @@ use provider_core::lock;
 use tokio::{sync::Notify, time::sleep_until};
 
 use super::{
-    ConnectError, ConnectFailure,
+    ConnectError, ConnectFailure, Halt,
     pacing::{Ended, Pace, Turn},
     ssh_words::BANNED_HINT,
 };
+use crate::inventory::Doorstep;
 
 /// How often a connection is closed before a word was said until that is taken for a ban.
 const CLOSED_DOORS: u32 = 3;
 
-/// The same of an address that has answered before.
+/// The same of a door that was opened before.
 const CLOSED_AGAIN: u32 = 2;
 
-/// How often it must have answered before.
+/// How often it must have been opened before.
 const ANSWERED: u32 = 3;
 
 /// Lets handshakes begin at a pace that servers put up with.
 #[derive(Debug)]
 pub(super) struct Gate {
     pace: Mutex<Pace>,
-    doors: Mutex<HashMap<String, Door>>,
+    doors: Mutex<HashMap<Doorstep, Door>>,
     changed: Notify,
 }
 
-/// What an address did so far.
+/// What was met at a doorstep so far.
 #[derive(Clone, Copy, Debug, Default)]
 struct Door {
     answered: u32,
@@ -52,22 +53,25 @@ impl Gate {
     /// Waits until a handshake with this login may begin.
     ///
     /// # Errors
-    /// When hosts enough have refused the login.
-    pub(super) async fn pass(&self, login: Option<&str>) -> Result<Pass<'_>, ConnectError> {
+    /// When hosts enough have refused the login, and when the run halts before it is this one's turn.
+    pub(super) async fn pass(&self, login: Option<&str>, mut halt: Halt) -> Result<Pass<'_>, ConnectError> {
         let name = login.unwrap_or_default();
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             // From here on nothing is missed.
             changed.as_mut().enable();
+            if halt.has_come() {
+                return Err(ConnectError::halted());
+            }
             let turn = lock(&self.pace).ask(name, Instant::now());
             match turn {
                 Turn::Go(number) => return Ok(Pass { gate: self, number, told: false }),
                 Turn::GivenUp(refused, last) => return Err(given_up(login, refused, *last)),
-                Turn::Wait(None) => changed.await,
-                Turn::Wait(Some(until)) => tokio::select! {
+                Turn::Wait(until) => tokio::select! {
                     () = changed => {}
-                    () = sleep_until(until.into()) => {}
+                    () = moment(until) => {}
+                    () = halt.comes() => {}
                 },
             }
         }
@@ -81,18 +85,18 @@ impl Gate {
 
 impl Pass<'_> {
     /// The login went well.
-    pub(super) fn logged_in(mut self, address: &str) {
+    pub(super) fn logged_in(mut self, doorstep: Doorstep) {
         self.told = true;
         self.gate.ended(self.number, Ended::LoggedIn);
         let mut doors = lock(&self.gate.doors);
-        let door = doors.entry(address.to_owned()).or_default();
+        let door = doors.entry(doorstep).or_default();
         *door = Door { answered: door.answered + 1, closed: 0 };
     }
 
-    /// The login did not. Gives the error, made clearer by what is known of the address.
-    pub(super) fn failed(mut self, address: &str, error: ConnectError) -> ConnectError {
+    /// The login did not. Gives the error, made clearer by what is known of the door.
+    pub(super) fn failed(mut self, doorstep: Doorstep, error: ConnectError) -> ConnectError {
         self.told = true;
-        let error = lock(&self.gate.doors).entry(address.to_owned()).or_default().judged(error);
+        let error = lock(&self.gate.doors).entry(doorstep).or_default().judged(error);
         self.gate.ended(self.number, meaning(&error));
         error
     }
@@ -126,6 +130,7 @@ impl Door {
             | ConnectFailure::ForwardingRefused
             | ConnectFailure::Banned
             | ConnectFailure::LocalSsh
+            | ConnectFailure::Halted
             | ConnectFailure::Other => {}
         }
         let often = self.closed >= CLOSED_DOORS && error.kind == ConnectFailure::ClosedEarly;
@@ -153,6 +158,7 @@ fn meaning(error: &ConnectError) -> Ended {
         ConnectFailure::TooManySessions
         | ConnectFailure::ForwardingRefused
         | ConnectFailure::LocalSsh
+        | ConnectFailure::Halted
         | ConnectFailure::Other => Ended::Otherwise,
     }
 }
@@ -166,8 +172,20 @@ fn given_up(login: Option<&str>, refused: u32, last: ConnectError) -> ConnectErr
     ConnectError { kind, message, hint }
 }
 
+/// Waits for a moment; for ever, if there is none.
+async fn moment(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::{sync::watch, time::timeout};
+
     use super::*;
 
     fn error(kind: ConnectFailure) -> ConnectError {
@@ -191,23 +209,64 @@ mod tests {
         }
     }
 
+    fn at(address: &str) -> Doorstep {
+        Doorstep::Address(address.to_owned(), 22)
+    }
+
+    async fn pass(gate: &Gate) -> Pass<'_> {
+        gate.pass(None, Halt::never()).await.expect("may pass")
+    }
+
+    #[tokio::test]
+    async fn doors_of_one_address_are_not_taken_for_each_other() {
+        use ConnectFailure::{Banned, ClosedEarly};
+        let gate = Gate::new(9);
+        let behind = |id: &str| Doorstep::Command(format!("tunnel {id}"));
+        for doorsteps in [[at("nat"), Doorstep::Address("nat".into(), 2222)], [behind("i-1"), behind("i-2")]] {
+            for round in 1..=3 {
+                for doorstep in &doorsteps {
+                    // None that the pace knows of, so that nobody waits.
+                    let pass = Pass { gate: &gate, number: u64::MAX, told: false };
+                    let kind = pass.failed(doorstep.clone(), error(ClosedEarly)).kind;
+                    assert_eq!(kind, if round < 3 { ClosedEarly } else { Banned }, "{doorstep:?}");
+                }
+            }
+        }
+    }
+
     #[tokio::test]
     async fn a_pass_that_is_dropped_lets_the_next_one_go() {
         let gate = Gate::new(1);
-        drop(gate.pass(None).await.expect("the first"));
-        gate.pass(None).await.expect("the second").logged_in("a");
-        let held = gate.pass(None).await.expect("the third");
-        let (next, ()) = tokio::join!(gate.pass(None), async { held.logged_in("a") });
-        next.expect("was waiting").logged_in("b");
+        drop(pass(&gate).await);
+        pass(&gate).await.logged_in(at("a"));
+        let held = pass(&gate).await;
+        let (next, ()) = tokio::join!(pass(&gate), async { held.logged_in(at("a")) });
+        next.logged_in(at("b"));
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_when_the_run_halts_does_not_begin_and_whoever_must_still_may() {
+        let gate = Gate::new(1);
+        let (caller, halted) = watch::channel(false);
+        let held = pass(&gate).await;
+        // No test depends on how long that is: one that would hang fails.
+        let waiting = timeout(Duration::from_mins(1), gate.pass(None, Halt::when(halted.clone())));
+        let (waiting, ()) = tokio::join!(waiting, async { _ = caller.send(true) });
+        assert_eq!(waiting.expect("does not hang").expect_err("halted").kind, ConnectFailure::Halted);
+        held.logged_in(at("a"));
+        let late = gate.pass(None, Halt::when(halted)).await;
+        assert_eq!(late.expect_err("halted").kind, ConnectFailure::Halted, "though nobody stands before it");
+        pass(&gate).await.logged_in(at("a"));
     }
 
     #[tokio::test]
     async fn a_login_that_is_given_up_says_whose_words_it_was() {
         let gate = Gate::new(4);
+        let ops = || gate.pass(Some("ops"), Halt::never());
         for _ in 0..3 {
-            gate.pass(Some("ops")).await.expect("tried").failed("a", error(ConnectFailure::LoginRefused));
+            ops().await.expect("tried").failed(at("a"), error(ConnectFailure::LoginRefused));
         }
-        let error = gate.pass(Some("ops")).await.expect_err("given up");
+        let error = ops().await.expect_err("given up");
         assert_eq!(error.kind, ConnectFailure::LoginRefused);
         assert!(error.message.contains("the first 3 hosts tried refused the login as `ops`"), "{error}");
     }

@@ -27,7 +27,7 @@ use tokio::{
 };
 
 use super::{
-    ConnectError, ConnectFailure,
+    ConnectError, ConnectFailure, Halt,
     master::{Clocks, Master, NotStarted, Started},
     ssh_command::{Login, Via},
     ssh_log::{Carried, Diagnosis, SshLog},
@@ -106,12 +106,17 @@ impl Jumps {
     /// The master of the last jump host, with all before it logged in on. None when there is no jump host.
     ///
     /// # Errors
-    /// When one of them cannot be logged in on; the message names it.
-    pub(super) async fn last(&self, starter: &Starter) -> Result<Option<Arc<JumpMaster>>, ConnectError> {
+    /// When one of them cannot be logged in on (the message names it), and when the run halts before that is begun.
+    pub(super) async fn last(&self, starter: &Starter, halt: &Halt) -> Result<Option<Arc<JumpMaster>>, ConnectError> {
         let mut before = None;
         for (hop, state) in &self.chain {
+            let mut halt = halt.clone();
             // Whoever comes first logs in; the others wait for what comes of it.
-            let mut state = state.lock().await;
+            let mut state = tokio::select! {
+                biased;
+                () = halt.comes() => return Err(ConnectError::halted()),
+                state = state.lock() => state,
+            };
             before = Some(up(hop, &mut state, before, starter).await?);
         }
         Ok(before)

@@ -5,7 +5,7 @@
 //! run is decided above, in `rollout`.
 //!
 //! Reading order of the one over OpenSSH: `openssh` (the transport itself),
-//! `ssh_client` (the user's `ssh`), `jump` (the hosts on the way), `gate` and `pacing` (when a handshake may begin),
+//! `ssh_client` (the user's `ssh`), `jump` (the hosts on the way), `gate`, `pacing` and [`Halt`] (when a handshake may begin),
 //! `ssh_command` and `ssh_by_hand` (the command lines), `master` (the process and its phases) on its `process_group`,
 //! `ssh_log` and `ssh_words` (why a login failed), `known_hosts` and `host_key_facts`, `vouched` (who is not connected
 //! to); then `exchange`, the `conversation`
@@ -18,6 +18,7 @@ mod exchange;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod gate;
+mod halt;
 mod host_key_facts;
 mod jump;
 mod known_hosts;
@@ -48,6 +49,7 @@ use crate::{
 };
 
 pub use self::{
+    halt::Halt,
     known_hosts::{KnownHosts, KnownHostsError},
     limits::{OpenFiles, raise_nofile_limit},
     openssh::{OfferedKey, OpenSsh, OpenSshConfig, OpenSshError},
@@ -61,7 +63,12 @@ pub use self::{
 #[async_trait]
 pub trait Transport: fmt::Debug + Send + Sync {
     /// Connects and logs in; nothing is started on the host yet.
-    async fn connect(&self, host: &Host) -> Result<Connected, ConnectError>;
+    async fn connect(&self, host: &Host) -> Result<Connected, ConnectError> {
+        self.connect_unless(Halt::never(), host).await
+    }
+
+    /// The same, for a host that is left alone once the run halts: no handshake begins after that.
+    async fn connect_unless(&self, halt: Halt, host: &Host) -> Result<Connected, ConnectError>;
 }
 
 /// A session, and how long it took to get.
@@ -185,6 +192,13 @@ pub struct ConnectError {
     pub hint: Option<String>,
 }
 
+impl ConnectError {
+    /// Nothing was begun, for the run halts.
+    fn halted() -> Self {
+        Self { kind: ConnectFailure::Halted, message: "the run was stopped before".to_owned(), hint: None }
+    }
+}
+
 /// What sort of connection failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -217,6 +231,8 @@ pub enum ConnectFailure {
     NoCommonAlgorithm,
     /// `ssh` itself cannot be run, or its configuration is wrong.
     LocalSsh,
+    /// The run halted before it was begun.
+    Halted,
     /// Something else.
     Other,
 }
@@ -240,7 +256,8 @@ impl ConnectFailure {
             | Self::HostKeyUnknown
             | Self::LoginRefused
             | Self::NoCommonAlgorithm
-            | Self::LocalSsh => false,
+            | Self::LocalSsh
+            | Self::Halted => false,
         }
     }
 }
@@ -261,6 +278,7 @@ impl ConnectFailure {
             | Self::TooManySessions
             | Self::NoCommonAlgorithm
             | Self::LocalSsh
+            | Self::Halted
             | Self::Other => self.is_transient(),
         }
     }
@@ -283,6 +301,7 @@ impl fmt::Display for ConnectFailure {
             Self::ForwardingRefused => "forwarding refused",
             Self::NoCommonAlgorithm => "no common algorithm",
             Self::LocalSsh => "local ssh",
+            Self::Halted => "not begun",
             Self::Other => "connection failed",
         })
     }

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use tokio::{sync::watch, time::timeout};
 
 use super::{
-    ConnectError, ConnectFailure, Connected, Job, Lost, OutputSink, RemoteExit, RunAs, Session, Stop, Transport,
+    ConnectError, ConnectFailure, Connected, Halt, Job, Lost, OutputSink, RemoteExit, RunAs, Session, Stop, Transport,
     conversation::{BrokenOff, Guard},
     exchange::{Streams, exchange},
     gate::Gate,
@@ -38,7 +38,7 @@ use super::{
 use crate::{
     config::{HostKeys, Target, Way},
     guard::Refusal,
-    inventory::{Host, proxy_command},
+    inventory::{Doorstep, Host, proxy_command},
     plan::quoted,
 };
 
@@ -231,8 +231,9 @@ impl fmt::Debug for OpenSsh {
 
 #[async_trait]
 impl Transport for OpenSsh {
-    async fn connect(&self, host: &Host) -> Result<Connected, ConnectError> {
-        let jump = self.jumps.last(&self.starter).await?;
+    async fn connect_unless(&self, halt: Halt, host: &Host) -> Result<Connected, ConnectError> {
+        let jump = self.jumps.last(&self.starter, &halt).await?;
+        let doorstep = Doorstep::of(host, &self.way).map_err(|error| unfillable(&error))?;
         let command = match &self.way {
             Way::Command(command) => Some(proxy_command(command, host).map_err(|error| unfillable(&error))?),
             Way::Ssh | Way::Jump(_) => None,
@@ -249,10 +250,10 @@ impl Transport for OpenSsh {
         let socket = self.starter.socket();
         let args = login.arguments(ssh, host, via, &socket)?;
         // The clocks start when it is our turn.
-        let pass = self.gate.pass(host.address.user.as_deref()).await?;
+        let pass = self.gate.pass(host.address.user.as_deref(), halt).await?;
         match Master::start(ssh, &args, socket, log, *clocks).await {
             Ok(Started { master, connect, auth }) => {
-                pass.logged_in(&host.address.host);
+                pass.logged_in(doorstep);
                 let mux = Mux::resume_mux(master.socket().into(), None);
                 let session = OpenSshSession { mux, master, _jump: jump, _sockets: self.starter.folder() };
                 Ok(Connected { session: Box::new(session), connect, auth })
@@ -262,7 +263,7 @@ impl Transport for OpenSsh {
                     Some(jump) => jump.explain(failed).await,
                     None => failed.error,
                 };
-                Err(pass.failed(&host.address.host, error))
+                Err(pass.failed(doorstep, error))
             }
         }
     }

@@ -4,7 +4,7 @@
 //! than `MaxStartups` allows are dropped; whoever goes on is banned. So:
 //!
 //! - a login that nobody has accepted yet is tried on one host first, and given up when a few have refused it;
-//!   hosts that do not answer at all say nothing of the login, and so let others be tried;
+//!   hosts that do not answer at all say nothing of the login, and so let others be tried, but never many at once;
 //! - when a connection is dropped, the limit halves and everybody waits a moment, longer each time; it recovers
 //!   handshake by handshake.
 //!
@@ -20,6 +20,10 @@ use super::ConnectError;
 /// Refusals after which a login is given up that was never accepted. Servers that lock accounts or ban clients begin
 /// at three (Linux-PAM's `pam_faillock`) to five (fail2ban).
 const REFUSALS: u32 = 3;
+
+/// So many more hosts may be tried at once where as many were not reached. However many those are, any of the hosts that
+/// are asked in their place may refuse the login: a wrong one costs [`REFUSALS`] and these, and no more.
+const IN_THEIR_PLACE: usize = 3;
 
 /// A first host that takes longer is joined by another one.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -123,7 +127,7 @@ impl Pace {
             return Turn::Wait(Some(until));
         }
         if !login.accepted {
-            let unheard = login.unheard;
+            let unheard = login.unheard.min(IN_THEIR_PLACE);
             let first = self.under_way.values().filter(|it| it.login == name).map(|it| it.since).min();
             let asked = self.under_way.values().filter(|it| it.login == name).count();
             let most = unheard + usize::try_from(REFUSALS - login.refused.min(REFUSALS)).unwrap_or(1);

@@ -288,6 +288,7 @@ impl SshLog {
             | ConnectFailure::TooManySessions
             | ConnectFailure::ForwardingRefused
             | ConnectFailure::NoCommonAlgorithm
+            | ConnectFailure::Halted
             | ConnectFailure::Other => None,
         }
     }
@@ -324,6 +325,7 @@ impl SshLog {
             | ConnectFailure::ForwardingRefused
             | ConnectFailure::NoCommonAlgorithm
             | ConnectFailure::LocalSsh
+            | ConnectFailure::Halted
             | ConnectFailure::Other => hint_of(kind)?,
         };
         Some(hint.to_owned())

@@ -44,6 +44,7 @@ pub(super) const fn hint_of(kind: ConnectFailure) -> Option<&'static str> {
         ConnectFailure::HostKeyChanged
         | ConnectFailure::HostKeyUnknown
         | ConnectFailure::LoginRefused
+        | ConnectFailure::Halted
         | ConnectFailure::Other => return None,
     })
 }

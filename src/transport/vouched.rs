@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 
-use super::{ConnectError, ConnectFailure, Connected, Transport};
+use super::{ConnectError, ConnectFailure, Connected, Halt, Transport};
 use crate::inventory::{Host, HostId};
 
 /// Why a host's key is not known, and what to try.
@@ -38,10 +38,10 @@ impl Vouched {
 
 #[async_trait]
 impl Transport for Vouched {
-    async fn connect(&self, host: &Host) -> Result<Connected, ConnectError> {
+    async fn connect_unless(&self, halt: Halt, host: &Host) -> Result<Connected, ConnectError> {
         match self.without.get(&host.id) {
             Some(refused) => Err(refused.clone().into()),
-            None => self.inner.connect(host).await,
+            None => self.inner.connect_unless(halt, host).await,
         }
     }
 }

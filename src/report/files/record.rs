@@ -405,6 +405,7 @@ const fn cause_word(cause: FailureCause) -> &'static str {
             ConnectFailure::ForwardingRefused => "forwarding-refused",
             ConnectFailure::NoCommonAlgorithm => "no-common-algorithm",
             ConnectFailure::LocalSsh => "local-ssh",
+            ConnectFailure::Halted => "halted",
             ConnectFailure::Other => "connect-failed",
         },
     }

@@ -96,6 +96,7 @@ pub(super) fn host(n: usize) -> Host {
         addresses: Addresses::default(),
         state: InstanceState::Running,
         image: None,
+        image_name: None,
         resource_id: None,
         tag_keys: provider_core::TagKeys::Exact,
         launched: None,

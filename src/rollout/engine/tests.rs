@@ -9,7 +9,7 @@ use crate::{
     guard::{self, Cause, GroupState, Offsets, Record, Refusal, ScriptStatus, Signal, Trailer},
     inventory::testing::{host, target},
     plan::{Assignment, RunId, Script, Work},
-    transport::{ConnectError, ConnectFailure, Connected, Job, Lost, OutputSink, RemoteExit, Session, Stream},
+    transport::{ConnectError, ConnectFailure, Connected, Halt, Job, Lost, OutputSink, RemoteExit, Session, Stream},
 };
 
 /// What a host does, attempt by attempt; a host that is not named exits 0.
@@ -17,6 +17,8 @@ use crate::{
 enum Act {
     Exit(u8),
     RefuseConnection,
+    /// It is never this one's turn.
+    WaitForItsTurn,
     LoseContact,
     /// The order was sent, and nothing was heard after it.
     LoseContactBeforeTheStart,
@@ -35,14 +37,19 @@ struct Stage {
 
 #[async_trait]
 impl Transport for Stage {
-    async fn connect(&self, host: &Host) -> Result<Connected, ConnectError> {
-        let mut acts = self.acts.lock().expect("no panic while held");
-        let act = match acts.get_mut(&host.instance.name) {
+    async fn connect_unless(&self, mut halt: Halt, host: &Host) -> Result<Connected, ConnectError> {
+        let act = match self.acts.lock().expect("no panic while held").get_mut(&host.instance.name) {
             Some(list) if !list.is_empty() => list.remove(0),
             _ => Act::Exit(0),
         };
-        if let Act::RefuseConnection = act {
-            return Err(ConnectError { kind: ConnectFailure::Refused, message: "refused".into(), hint: None });
+        let not_connected = |kind| Err(ConnectError { kind, message: "no session".into(), hint: None });
+        match act {
+            Act::RefuseConnection => return not_connected(ConnectFailure::Refused),
+            Act::WaitForItsTurn => {
+                halt.comes().await;
+                return not_connected(ConnectFailure::Halted);
+            }
+            _ => {}
         }
         let session = Box::new(Played(act, Arc::clone(&self.resumed)));
         Ok(Connected { session, connect: Duration::ZERO, auth: Duration::ZERO })
@@ -91,7 +98,9 @@ impl Session for Played {
             }
             Act::Reboot => ended(ScriptStatus::Rebooted, Cause::None),
             Act::Panic => panic!("on purpose"),
-            Act::RefuseConnection | Act::LoseContactBeforeTheStart | Act::Refuse(_) => unreachable!("seen before"),
+            Act::RefuseConnection | Act::WaitForItsTurn | Act::LoseContactBeforeTheStart | Act::Refuse(_) => {
+                unreachable!("seen before")
+            }
         }
     }
 
@@ -314,21 +323,36 @@ async fn looked_for_in_vain(then: Act) -> HostResult {
     let acts = HashMap::from([("a".to_owned(), acts.collect())]);
     let stage = Arc::new(Stage { acts: Mutex::new(acts), resumed: Arc::default() });
     let (sender, mut cancel) = mpsc::channel(2);
-    let heard = Arc::new(Cancelling(sender));
+    let heard = Arc::new(Cancelling { at: |event| matches!(event, EventKind::HostLost { .. }), times: 2, sender });
     let rollout = run(deploy("a", |_| {}), stage, heard, &mut cancel).await;
     assert_eq!(rollout.status, RunStatus::Interrupted);
     let [result] = &rollout.results[..] else { panic!("one host") };
     result.clone()
 }
 
-/// Presses Ctrl-C twice when a host is lost.
-struct Cancelling(mpsc::Sender<StopReason>);
+#[tokio::test]
+async fn whoever_waits_for_its_turn_when_the_run_halts_was_never_tried() {
+    let acts = HashMap::from([("a".to_owned(), vec![Act::WaitForItsTurn])]);
+    let stage = Arc::new(Stage { acts: Mutex::new(acts), resumed: Arc::default() });
+    let (sender, mut cancel) = mpsc::channel(1);
+    let connecting = |event: &EventKind<'_>| matches!(event, EventKind::HostConnecting { .. });
+    let heard = Arc::new(Cancelling { at: connecting, times: 1, sender });
+    let rollout = run(plan(&["a"], 1, 0), stage, heard, &mut cancel).await;
+    assert_eq!((rollout.results[0].outcome, rollout.results[0].attempts), (Outcome::Skipped, 0));
+}
+
+/// Presses Ctrl-C so many times at an event.
+struct Cancelling {
+    at: fn(&EventKind<'_>) -> bool,
+    times: u32,
+    sender: mpsc::Sender<StopReason>,
+}
 
 impl EventSink for Cancelling {
     fn event(&self, event: &super::super::Event<'_>) {
-        if let EventKind::HostLost { .. } = &event.kind {
-            for _ in 0..2 {
-                self.0.try_send(StopReason::Interrupt).expect("room");
+        if (self.at)(&event.kind) {
+            for _ in 0..self.times {
+                self.sender.try_send(StopReason::Interrupt).expect("room");
             }
         }
     }

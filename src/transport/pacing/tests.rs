@@ -97,6 +97,26 @@ fn hosts_that_do_not_answer_do_not_hold_the_others_up() {
 }
 
 #[test]
+fn a_wrong_key_costs_few_logins_however_many_hosts_were_not_reached() {
+    let (mut pace, now) = (Pace::new(50), Instant::now());
+    for _ in 0..40 {
+        let dead = go(&mut pace, now);
+        pace.ended(dead, Ended::Unheard, now, 0.0);
+    }
+    let mut later = now;
+    let mut tried = Vec::new();
+    while let Turn::Go(number) = pace.ask("deploy", later) {
+        tried.push(number);
+        later += PATIENCE;
+    }
+    assert_eq!(tried.len(), 6);
+    for number in tried {
+        pace.ended(number, refusal(), later, 0.0);
+    }
+    assert!(matches!(pace.ask("deploy", later), Turn::GivenUp(6, _)));
+}
+
+#[test]
 fn drops_halve_the_limit_once_for_all_that_were_under_way() {
     let now = Instant::now();
     let mut pace = proven(16, now);
@@ -133,8 +153,8 @@ fn the_limit_recovers_and_the_pauses_begin_anew() {
 }
 
 proptest! {
-    /// Whatever happens: never more than the limit, never more refusals than three where nothing else was learned,
-    /// and whoever waits with nothing under way has a moment to wait for.
+    /// Whatever happens: never more than the limit, never more than six refusals of a login that nobody accepted, and
+    /// whoever waits with nothing under way has a moment to wait for.
     #[test]
     fn it_never_exceeds_its_limits_nor_gets_stuck(
         most in 1_usize..20,
@@ -169,6 +189,7 @@ proptest! {
             }
             prop_assert!(open.len() <= most && pace.limit >= 1 && pace.limit <= most);
             prop_assert_eq!(open.len(), pace.under_way.len());
+            prop_assert!(pace.logins.get("deploy").is_none_or(|login| login.refused <= 6));
         }
     }
 }

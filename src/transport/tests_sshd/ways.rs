@@ -3,9 +3,10 @@
 use std::{fs, net::TcpListener, path::Path, time::Duration};
 
 use futures::future::join_all;
+use tokio::sync::watch;
 
 use super::{
-    super::{ConnectFailure, OpenSsh, Transport},
+    super::{ConnectFailure, Halt, OpenSsh, Transport},
     host, in_time, job, refusal, run, session,
     sshd::Sshd,
     transport,
@@ -315,4 +316,30 @@ async fn a_wrong_key_is_tried_on_three_hosts_and_no_more() {
     assert_eq!(errors.iter().filter(|error| error.message.starts_with("not tried")).count(), 9);
     // How many were refused is what the server says last of each.
     assert_eq!(sshd.count_in_log("Connection from "), 3);
+}
+
+#[tokio::test]
+async fn once_the_run_halts_no_jump_host_is_logged_in_on_any_more() {
+    let sshd = Sshd::builder().hosts(2).start();
+    let mute = TcpListener::bind((sshd.addresses()[0], 0)).expect("listens");
+    let hop = mute.local_addr().expect("an address").to_string();
+    let transport = transport(&sshd, |config| config.way = Way::Jump(hop.parse().expect("a jump host")));
+    let (caller, halted) = watch::channel(false);
+    let hosts = [host(&sshd, 0), host(&sshd, 1)];
+    let halt = || Halt::when(halted.clone());
+    let first = transport.connect_unless(halt(), &hosts[0]);
+    let second = async {
+        let waiting = transport.connect_unless(halt(), &hosts[1]);
+        let (refused, ()) = tokio::join!(waiting, async { _ = caller.send(true) });
+        refused.expect_err("it did not begin")
+    };
+    let refused = in_time(async {
+        tokio::select! {
+            biased;
+            ended = first => panic!("what is under way is not cut off: {ended:?}"),
+            refused = second => refused,
+        }
+    })
+    .await;
+    assert_eq!(refused.kind, ConnectFailure::Halted, "{refused:?}");
 }
