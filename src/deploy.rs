@@ -20,10 +20,10 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use crate::{
+    checks::{ProbeError, Probes},
     config::{EnvValue, Secret, SecretError, Strategy, Target},
     guard::Input,
     inventory::{self, Host, HostId, HostKeysError, Inventory, InventoryError, NarrowError, Narrowed, Narrowing},
-    checks::{ProbeError, Probes},
     plan::{Assignment, Ordering, Payload, Plan, Revision, RunId, Script, Work},
     rollout::{self, Approver, EventSink, Rollout, StopReason, World},
     transport::{OpenFiles, OpenSsh, OpenSshConfig, OpenSshError, Transport, Vouched, raise_nofile_limit},

@@ -25,7 +25,7 @@
 //! 7. What a host prints is data: neutralised on terminals, bounded in memory, whole in its log.
 //! 8. A secret is in no argument list, log, event, record or error.
 //!
-//! An import only ever runs downwards, from `cli` to `guard`; `tests/architecture.rs` says so.
+//! An import only ever runs downwards, from `cli` to `guard`; `tests/architecture` says so.
 
 pub mod checks;
 pub mod cli;

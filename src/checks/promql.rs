@@ -1,7 +1,7 @@
 //! A Prometheus server's answer to an instant query (<https://prometheus.io/docs/prometheus/latest/querying/api/>).
 
 use reqwest::Client;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use url::Url;
 
 use super::{ProbeError, client, unwell, verdict};
@@ -32,8 +32,8 @@ enum Data {
     Vector(Vec<Series>),
     Scalar(Point),
     // Neither is one number a series.
-    Matrix(serde_json::Value),
-    String(serde_json::Value),
+    Matrix(IgnoredAny),
+    String(IgnoredAny),
 }
 
 #[derive(Deserialize)]
@@ -43,7 +43,7 @@ struct Series {
 
 /// The time, and the number as a text.
 #[derive(Deserialize)]
-struct Point(f64, String);
+struct Point(IgnoredAny, String);
 
 impl Promql {
     pub(super) fn new(

@@ -74,10 +74,9 @@ pub(super) async fn ask(
             (guard::Cause::None, ScriptStatus::Exited(0)) => (true, "exit status 0".to_owned()),
             (guard::Cause::None, status) => (false, status.to_string()),
             (guard::Cause::Timeout, _) => (false, format!("timed out after {limit:?}")),
-            (
-                guard::Cause::Stop | guard::Cause::Kill | guard::Cause::Lost | guard::Cause::Idle,
-                _,
-            ) => (false, "it was ended".to_owned()),
+            (guard::Cause::Stop | guard::Cause::Kill | guard::Cause::Lost | guard::Cause::Idle, _) => {
+                (false, "it was ended".to_owned())
+            }
         },
         Ok(RemoteExit::Refused { text, .. }) => (false, text),
         Err(lost) => (false, lost.message),

@@ -91,7 +91,7 @@ impl List {
     async fn servers(&mut self, target: &Target, narrowing: &Narrowing, reporter: &Reporter) -> Result<(), CliError> {
         let mut answers = Vec::new();
         for select in &target.select {
-            let answer = inventory::ask(select, reporter).await.map_err(InventoryError::from)?;
+            let answer = inventory::ask(select, &target.ssh, reporter).await.map_err(InventoryError::from)?;
             self.selector(select, &answer);
             answers.push(answer);
         }

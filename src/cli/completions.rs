@@ -16,7 +16,7 @@ use super::{
     session::{self, env},
 };
 use crate::{
-    config::{Config, Overrides, Places, Source},
+    config::{Config, Overrides, Places, Source, Target},
     inventory,
 };
 
@@ -79,12 +79,12 @@ pub(super) fn hosts() -> Vec<CompletionCandidate> {
     let named: Vec<_> = all.iter().filter(|name| line.iter().any(|word| *word == name.as_str())).collect();
     let targets = if named.is_empty() { all.iter().collect() } else { named };
     let found = targets.into_iter().filter_map(|name| config.target(Some(name), &Overrides::default()).ok());
-    let listed = found.flat_map(|target| target.select).filter(|select| matches!(select.source, Source::Static(_)));
-    let known: BTreeSet<_> = listed
-        .filter_map(|select| runtime.block_on(inventory::ask(&select, &Silent)).ok()?.ok())
-        .flatten()
-        .map(|instance| instance.name)
-        .collect();
+    let listed = |target: Target| {
+        let lists = target.select.iter().filter(|select| matches!(select.source, Source::Static(_)));
+        let ask = |select| runtime.block_on(inventory::ask(select, &target.ssh, &Silent)).ok()?.ok();
+        lists.filter_map(ask).flatten().map(|instance| instance.name).collect::<Vec<_>>()
+    };
+    let known: BTreeSet<_> = found.flat_map(listed).collect();
     known.into_iter().map(CompletionCandidate::new).collect()
 }
 

@@ -4,8 +4,8 @@ use std::{error::Error, fmt::Write as _, io, path::PathBuf, process::ExitStatus}
 
 use super::exit_code;
 use crate::{
-    config::{ConfigError, SecretError},
     checks::ProbeError,
+    config::{ConfigError, SecretError},
     deploy::{DeployError, HookError},
     inventory::{HostKeysError, InventoryError, NarrowError},
     plan::{BadRevision, quoted},
@@ -152,7 +152,9 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
         }
         DeployError::MarkedScript(_) => one("save it as UTF-8 without a byte order mark"),
         DeployError::NoCanary(target) => {
-            vec![format!("no host was touched; see `canary` in [targets.{target}.deploy], and `fleetwide hosts {target}`")]
+            vec![format!(
+                "no host was touched; see `canary` in [targets.{target}.deploy], and `fleetwide hosts {target}`"
+            )]
         }
         DeployError::Check(ProbeError::Header { source: SecretError::NoVariable(name), .. }) => {
             vec![format!("set {name} where Fleetwide runs; in a pipeline, hand this job the secret of that name")]
@@ -193,9 +195,12 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
                 "no host was touched; have their keys remembered first (`fleetwide host-keys --help`), or give them a \
                  target of their own with host_keys = \"strict\" or \"accept-new\"",
             ),
-            HostKeysError::Clouds(failures) => {
-                let mut hints: Vec<String> = failures.iter().filter_map(|failure| failure.hint.clone()).collect();
-                hints.push("no host was touched".to_owned());
+            HostKeysError::Clouds(unasked) => {
+                let mut hints: Vec<String> = unasked.iter().filter_map(|it| it.failure.hint.clone()).collect();
+                hints.sort();
+                hints.dedup();
+                hints
+                    .push("no host was touched; keys that were had are remembered, and not asked for again".to_owned());
                 hints
             }
         },

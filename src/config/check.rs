@@ -398,7 +398,8 @@ fn socket_address(text: &str) -> Result<Template, Problem> {
     let problem = |why: String| Problem::new(at(["tcp"]), why);
     let template: Template = text.parse().map_err(|error| problem(format!("{error}")))?;
     let Ok(filled) = template.filled(|_| Ok::<_, std::convert::Infallible>("1".to_owned()));
-    let port = filled.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| port.parse::<u16>().ok());
+    let port =
+        filled.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| port.parse::<u16>().ok());
     match port {
         Some(1..) => Ok(template),
         Some(0) | None => Err(problem(format!("`{text}` is not host:port, such as {{address}}:5432"))),

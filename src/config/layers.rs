@@ -9,9 +9,9 @@ use std::{collections::BTreeMap, num::NonZeroUsize};
 use provider_core::TagFilter;
 
 use super::{
+    check::Check,
     document::{Document, Key, Problem, at},
     error::ConfigError,
-    check::Check,
     file::{ConfigFile, DeployTable, ExcludeTable, SshTable, TargetTable},
     hooks::HooksTable,
     part,

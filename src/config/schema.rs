@@ -38,7 +38,12 @@ pub(super) fn is_key(word: &str) -> bool {
 
 /// The table that has the key, for a key that stands in another one. Only where there is no doubt.
 pub(super) fn home_of(key: &str) -> Option<&'static str> {
-    let homes = [("SshTable", "the target's `ssh` table"), ("DeployTable", "the target's `deploy` table"), ("HooksTable", "the target's `hooks` table"), ("CheckTable", "a table of `checks`")];
+    let homes = [
+        ("SshTable", "the target's `ssh` table"),
+        ("DeployTable", "the target's `deploy` table"),
+        ("HooksTable", "the target's `hooks` table"),
+        ("CheckTable", "a table of `checks`"),
+    ];
     homes
         .iter()
         .find(|(table, _)| KEYS.get(*table).is_some_and(|keys| keys.iter().any(|known| known == key)))

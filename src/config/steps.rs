@@ -369,7 +369,9 @@ impl<'de> Deserialize<'de> for Strategy {
             type Value = Strategy;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of steps such as [{ hosts = 1 }, { hosts = \"100%\" }], or a preset such as \"canary\"")
+                f.write_str(
+                    "a list of steps such as [{ hosts = 1 }, { hosts = \"100%\" }], or a preset such as \"canary\"",
+                )
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Strategy, E> {
@@ -413,7 +415,9 @@ pub enum BadStep {
     #[error("there is no step: leave `steps` out for one stage of all hosts")]
     Empty,
     /// A step that adds nothing, whatever the fleet.
-    #[error("the steps shrink: `{1}` after `{0}` adds no host, for each step says how many hosts are done when it ends")]
+    #[error(
+        "the steps shrink: `{1}` after `{0}` adds no host, for each step says how many hosts are done when it ends"
+    )]
     Shrinks(String, String),
 }
 
@@ -480,7 +484,9 @@ mod tests {
             for percent in 1..=100 {
                 let hosts = BatchSize::Percent(percent).of(fleet);
                 assert!((1..=fleet).contains(&hosts), "{percent}% of {fleet}");
-                assert!(hosts * 100 >= fleet * usize::from(percent) && (hosts - 1) * 100 < fleet * usize::from(percent));
+                assert!(
+                    hosts * 100 >= fleet * usize::from(percent) && (hosts - 1) * 100 < fleet * usize::from(percent)
+                );
             }
         }
         assert_eq!(BatchSize::Percent(100).of(0), 0);

@@ -112,7 +112,8 @@ pub struct Select {
 impl Select {
     /// The part that means the same in every cloud.
     pub fn selector(&self) -> Selector {
-        Selector { tags: self.tags.clone(), states: self.states.clone(), deadline: self.deadline }
+        let Self { tags, states, deadline, .. } = self;
+        Selector { states: states.clone(), deadline: *deadline, ..Selector::running(tags.clone()) }
     }
 }
 

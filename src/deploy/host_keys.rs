@@ -7,7 +7,7 @@ use provider_core::{Progress, Published};
 use super::DeployError;
 use crate::{
     config::{HostKeys, Target},
-    inventory::{self, Host, HostId},
+    inventory::{self, Host, HostId, HostKeyAnswers, HostKeysError},
     plan::quoted,
     transport::{KnownHosts, NoKey, OpenSshError},
 };
@@ -16,7 +16,8 @@ use crate::{
 /// the hosts that are still without one. Does nothing unless the target says `host_keys = "cloud"`.
 ///
 /// # Errors
-/// When a cloud cannot be asked, or knows no host keys at all; when nothing can be written down.
+/// When a cloud cannot be asked for one of them (what it said of others is written down all the same, and is not asked
+/// for again), or knows no host keys at all; when nothing can be written down.
 pub async fn pin_host_keys(
     target: &Target,
     hosts: impl IntoIterator<Item = &Host>,
@@ -30,7 +31,8 @@ pub async fn pin_host_keys(
     }
     let folder = KnownHosts::open(known_hosts, HostKeys::Cloud).map_err(OpenSshError::from)?;
     let new: Vec<&Host> = hosts.into_iter().filter(|host| !folder.holds_a_key(&host.id)).collect();
-    for (id, published) in inventory::host_keys(target, &new, progress).await? {
+    let HostKeyAnswers { published, unasked } = inventory::host_keys(target, &new, progress).await?;
+    for (id, published) in published {
         match published {
             Published::Keys(keys) => folder.remember(&id, &keys).map_err(OpenSshError::from)?,
             Published::Nothing { reason, hint } => {
@@ -41,5 +43,5 @@ pub async fn pin_host_keys(
             }
         }
     }
-    Ok(without)
+    if unasked.is_empty() { Ok(without) } else { Err(HostKeysError::Clouds(unasked).into()) }
 }

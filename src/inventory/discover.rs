@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures::future::join_all;
-use provider_core::{Instance, Progress, ProviderError, ScopeError};
+use provider_core::{Instance, Progress, ProviderError, ScopeError, Selector};
 use wildmatch::WildMatch;
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
     natural,
     providers::{NotBuiltIn, provider},
 };
-use crate::config::{Exclude, Select, Target, Unaddressed};
+use crate::config::{Exclude, Select, Ssh, Target, Unaddressed, UserFrom};
 
 /// The hosts that a target's selectors gave, at a moment.
 #[derive(Clone, Debug, Default)]
@@ -37,16 +37,22 @@ pub struct Inventory {
 /// When a scope fails that may not, when an instance has no address, when two hosts would be
 /// reached by one way, when too few hosts are left. Nothing is decided by a partial answer.
 pub async fn discover(target: &Target, progress: &dyn Progress) -> Result<Inventory, InventoryError> {
-    let answers = join_all(target.select.iter().map(|select| ask(select, progress))).await;
+    let answers = join_all(target.select.iter().map(|select| ask(select, &target.ssh, progress))).await;
     merge(target, answers.into_iter().collect::<Result<_, _>>()?)
 }
 
-/// Asks one selector's provider.
+/// Asks one selector's provider, for what `ssh` makes of the answer.
 ///
 /// # Errors
 /// When this build lacks the provider; what the provider itself says is the answer.
-pub async fn ask(select: &Select, progress: &dyn Progress) -> Result<Result<Vec<Instance>, ProviderError>, NotBuiltIn> {
-    Ok(provider(select)?.instances(&select.selector(), progress).await)
+pub async fn ask(
+    select: &Select,
+    ssh: &Ssh,
+    progress: &dyn Progress,
+) -> Result<Result<Vec<Instance>, ProviderError>, NotBuiltIn> {
+    let image_names = matches!(ssh.user, Some(UserFrom::Image { .. }));
+    let selector = Selector { image_names, ..select.selector() };
+    Ok(provider(select)?.instances(&selector, progress).await)
 }
 
 /// Makes one inventory of the selectors' answers, which stand in the order of `target.select`.

@@ -64,18 +64,19 @@ pub enum InventoryError {
 
 impl InventoryError {
     pub(super) fn unaddressed(instances: &[Instance], target: &Target) -> Self {
-        const SHOWN: usize = 5;
-        let mut names: Vec<String> = instances
-            .iter()
-            .take(SHOWN)
-            .map(|instance| format!("{} ({}:{})", instance.name, instance.provider, instance.id))
-            .collect();
-        if instances.len() > SHOWN {
-            names.push(format!("and {} more", instances.len() - SHOWN));
-        }
+        let name = |instance: &Instance| format!("{} ({}:{})", instance.name, instance.provider, instance.id);
+        let names = first_few(instances.iter().map(name));
         let wanted: Vec<String> = target.ssh.address.iter().map(ToString::to_string).collect();
-        Self::Unaddressed { count: instances.len(), wanted: wanted.join(", "), names: names.join(", ") }
+        Self::Unaddressed { count: instances.len(), wanted: wanted.join(", "), names }
     }
+}
+
+/// The first of many names, and how many more there are.
+pub(super) fn first_few(names: impl ExactSizeIterator<Item = String>) -> String {
+    const SHOWN: usize = 5;
+    let more = names.len().saturating_sub(SHOWN);
+    let rest = (more > 0).then(|| format!("and {more} more"));
+    names.take(SHOWN).chain(rest).collect::<Vec<_>>().join(", ")
 }
 
 fn lines(failures: &[ScopeError]) -> String {

@@ -2,27 +2,43 @@
 
 use std::collections::BTreeMap;
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use provider_core::{Instance, Progress, Published, ScopeError};
 
 use super::{
+    error::first_few,
     host::{Host, HostId},
     providers::host_key_source,
 };
 use crate::config::Target;
 
-/// So many hosts are named in an error.
-const NAMED: usize = 5;
+/// What the clouds said.
+#[derive(Debug, Default)]
+pub struct HostKeyAnswers {
+    /// What each host publishes that could be asked for.
+    pub published: BTreeMap<HostId, Published>,
+    /// The others: one for each reason in a scope.
+    pub unasked: Vec<Unasked>,
+}
+
+/// Hosts whose keys could not be asked for, all for one reason.
+#[derive(Debug)]
+pub struct Unasked {
+    /// Which.
+    pub hosts: Vec<HostId>,
+    /// Why; of the first of them, where others failed alike.
+    pub failure: ScopeError,
+}
 
 /// Asks the clouds for the host keys of `hosts`, which `target` found.
 ///
 /// # Errors
-/// When one of the hosts is of a provider that knows no host keys, or when a cloud could not be asked.
+/// When one of the hosts is of a provider that knows no host keys.
 pub async fn host_keys(
     target: &Target,
     hosts: &[&Host],
     progress: &dyn Progress,
-) -> Result<BTreeMap<HostId, Published>, HostKeysError> {
+) -> Result<HostKeyAnswers, HostKeysError> {
     let mut by_selector = BTreeMap::<usize, Vec<&Host>>::new();
     for host in hosts {
         by_selector.entry(host.selector).or_default().push(host);
@@ -40,11 +56,27 @@ pub async fn host_keys(
     }
     let answers = questions.iter().map(|(source, deadline, hosts)| async move {
         let instances: Vec<&Instance> = hosts.iter().map(|host| &host.instance).collect();
-        let published = source.host_keys(&instances, *deadline, progress).await?;
-        Ok::<_, provider_core::ProviderError>(hosts.iter().map(|host| host.id.clone()).zip(published))
+        let answers = source.host_keys(&instances, *deadline, progress).await;
+        hosts.iter().map(|host| host.id.clone()).zip(answers)
     });
-    let answers = try_join_all(answers).await.map_err(|error| HostKeysError::Clouds(error.failures))?;
-    Ok(answers.into_iter().flatten().collect())
+    let mut all = HostKeyAnswers::default();
+    for (id, answer) in join_all(answers).await.into_iter().flatten() {
+        match answer {
+            Ok(published) => _ = all.published.insert(id, published),
+            Err(failure) => all.unasked(id, failure),
+        }
+    }
+    Ok(all)
+}
+
+impl HostKeyAnswers {
+    fn unasked(&mut self, host: HostId, failure: ScopeError) {
+        let alike = |known: &&mut Unasked| (&known.failure.scope, known.failure.kind) == (&failure.scope, failure.kind);
+        match self.unasked.iter_mut().find(alike) {
+            Some(known) => known.hosts.push(host),
+            None => self.unasked.push(Unasked { hosts: vec![host], failure }),
+        }
+    }
 }
 
 /// Host keys could not be had from the clouds, for a reason that concerns the whole run.
@@ -60,25 +92,24 @@ pub enum HostKeysError {
         /// The first few.
         names: String,
     },
-    /// A cloud could not be asked.
-    #[error("the host keys could not be had: {}", lines(.0))]
-    Clouds(Vec<ScopeError>),
+    /// A cloud could not be asked for some.
+    #[error("{}", lines(.0))]
+    Clouds(Vec<Unasked>),
 }
 
 impl HostKeysError {
     fn unpublished(hosts: &[&Host]) -> Self {
-        let mut names: Vec<String> =
-            hosts.iter().take(NAMED).map(|host| format!("{} ({})", host.instance.name, host.id)).collect();
-        if hosts.len() > NAMED {
-            names.push(format!("and {} more", hosts.len() - NAMED));
-        }
+        let names = first_few(hosts.iter().map(|host| format!("{} ({})", host.instance.name, host.id)));
         let mut providers: Vec<String> = hosts.iter().map(|host| format!("`{}`", host.instance.provider)).collect();
         providers.sort();
         providers.dedup();
-        Self::Unpublished { count: hosts.len(), providers: providers.join(" and "), names: names.join(", ") }
+        Self::Unpublished { count: hosts.len(), providers: providers.join(" and "), names }
     }
 }
 
-fn lines(failures: &[ScopeError]) -> String {
-    failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ")
+fn lines(unasked: &[Unasked]) -> String {
+    let line = |Unasked { hosts, failure }: &Unasked| {
+        format!("the host keys of {} could not be had: {failure}", first_few(hosts.iter().map(ToString::to_string)))
+    };
+    unasked.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -76,8 +76,9 @@ pub(super) fn user(
             None => default.as_ref(),
         },
         Some(UserFrom::Image { globs, default }) => {
-            let image = instance.image.as_deref().unwrap_or_default();
-            let fitting = globs.iter().filter(|(glob, _)| WildMatch::new(glob).matches(image));
+            let images = [&instance.image, &instance.image_name].map(|image| image.as_deref().unwrap_or_default());
+            let fits = |glob: &str| images.iter().any(|image| WildMatch::new(glob).matches(image));
+            let fitting = globs.iter().filter(|(glob, _)| fits(glob));
             fitting.max_by_key(|(glob, _)| glob.len()).map(|(_, user)| user).or(default.as_ref())
         }
     };
@@ -196,6 +197,9 @@ mod tests {
             let mut machine = instance("i-1", "web1");
             machine.image = image.map(ToOwned::to_owned);
             assert_eq!(user(&machine, None, &ssh), Ok(Some(login.to_owned())), "{image:?}");
+            // A cloud that lists ids has the name beside.
+            machine.image_name = machine.image.replace("ami-1".to_owned());
+            assert_eq!(user(&machine, None, &ssh), Ok(Some(login.to_owned())), "{image:?} of ami-1");
         }
     }
 

@@ -26,7 +26,7 @@ pub use discover::{Inventory, ask, discover, merge};
 pub use doorstep::Doorstep;
 pub use error::InventoryError;
 pub use host::{Host, HostId, SshAddress};
-pub use host_keys::{HostKeysError, host_keys};
+pub use host_keys::{HostKeyAnswers, HostKeysError, Unasked, host_keys};
 pub use login::{BadWay, WayProblem, known_of, proxy_command};
 pub use narrow::{NarrowError, Narrowed, Narrowing};
 pub use natural::natural;

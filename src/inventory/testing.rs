@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, num::NonZeroUsize, time::Duration};
 use provider_core::{Addresses, Instance, InstanceId, InstanceState, ProviderName};
 
 use super::host::{Host, HostId, SshAddress};
-use crate::config::{AddressKind, Deploy, FailureLimit, HostKeys, OnLost, Select, Ssh, Target, Unaddressed, Way};
+use crate::config::{
+    AddressKind, Deploy, FailureLimit, Hooks, HostKeys, LateHosts, OnFailure, OnLost, OnStop, Select, Ssh, Strategy,
+    Target, Unaddressed, Way,
+};
 
 /// A running AWS instance at 10.0.0.1.
 pub(crate) fn instance(id: &str, name: &str) -> Instance {
@@ -19,6 +22,7 @@ pub(crate) fn instance(id: &str, name: &str) -> Instance {
         addresses: Addresses { private_ipv4: Some([10, 0, 0, 1].into()), ..Addresses::default() },
         state: InstanceState::Running,
         image: None,
+        image_name: None,
         resource_id: None,
         tag_keys: provider_core::TagKeys::Exact,
         launched: None,
@@ -65,6 +69,16 @@ pub(crate) fn target(select: Vec<Select>) -> Target {
         ssh: ssh(),
         deploy: Deploy {
             script: None,
+            parts: Vec::new(),
+            rollback: None,
+            steps: Strategy::default(),
+            canary: None,
+            survey: false,
+            slow_start: true,
+            on_stop: OnStop::Finish,
+            on_failure: OnFailure::Stop,
+            late_hosts: LateHosts::CatchUp,
+            approve_timeout: Duration::from_hours(1),
             args: Vec::new(),
             env: BTreeMap::new(),
             timeout: Duration::from_mins(10),
@@ -81,5 +95,7 @@ pub(crate) fn target(select: Vec<Select>) -> Target {
             max_failures: FailureLimit::Hosts(0),
             confirm_over: None,
         },
+        checks: BTreeMap::new(),
+        hooks: Hooks::default(),
     }
 }

@@ -3,13 +3,7 @@
 //! It never outlives this program, keeps to its time, and its last lines are kept. What it is told, it finds in its
 //! environment: nothing is spliced into a command line.
 
-use std::{
-    collections::VecDeque,
-    ffi::OsString,
-    io,
-    process::Stdio,
-    time::Duration,
-};
+use std::{collections::VecDeque, ffi::OsString, io, process::Stdio, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
@@ -243,7 +237,10 @@ mod tests {
 
     #[tokio::test]
     async fn its_status_and_last_lines_are_told() {
-        assert_eq!(ran("echo out; echo err >&2; exit 3").await, Ended { end: End::Exited(3), output: "out\nerr".into() });
+        assert_eq!(
+            ran("echo out; echo err >&2; exit 3").await,
+            Ended { end: End::Exited(3), output: "out\nerr".into() }
+        );
         assert_eq!(ran("exit 255").await.end, End::Exited(255));
         assert_eq!(ran("kill -s KILL $$").await.end, End::Exited(137));
         assert_eq!(ran("printf %s \"$FACT\"").await.output, "$(touch pwned); \"'");

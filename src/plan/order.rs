@@ -62,7 +62,12 @@ impl Ordering {
             hosts.sort_by_cached_key(|host| self.lot(host.id.as_str()));
             let size = hosts.len();
             let lot = self.lot(&format!("{} {} {}", zone.0, zone.1, zone.2));
-            places.extend(hosts.into_iter().enumerate().map(|(taken, host)| Place { taken: taken + 1, size, lot, host }));
+            places.extend(hosts.into_iter().enumerate().map(|(taken, host)| Place {
+                taken: taken + 1,
+                size,
+                lot,
+                host,
+            }));
         }
         places.sort_by(|one, other| one.cmp(other));
         places.into_iter().map(|place| place.host).collect()
@@ -93,6 +98,7 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use provider_core::TagMatch;
 
     use super::*;
     use crate::inventory::testing::host;
@@ -114,7 +120,7 @@ mod tests {
         chosen[4].instance.tags.insert("canary".into(), "yes".into());
         let standing = [(0, Standing::Current), (1, Standing::Behind), (2, Standing::Unwell), (4, Standing::Current)];
         let ordering = Ordering {
-            canary: Some([("canary".to_owned(), "yes".into())].into_iter().collect()),
+            canary: Some([("canary".to_owned(), TagMatch::from("yes"))].into_iter().collect()),
             standing: standing.map(|(at, standing)| (chosen[at].id.clone(), standing)).into(),
             seed: 0,
         };

@@ -174,7 +174,15 @@ impl Engine {
             }
             Command::Undo { host, attempt, after } => {
                 let entry = self.roster.get(host);
-                self.tasks.undo(host, entry, self.book.result(host), attempt, after, self.ended.subscribe(), &self.stop);
+                self.tasks.undo(
+                    host,
+                    entry,
+                    self.book.result(host),
+                    attempt,
+                    after,
+                    self.ended.subscribe(),
+                    &self.stop,
+                );
             }
             Command::SettleUndo { host, outcome } => {
                 let result = self.book.settle_undo(host, outcome);
@@ -206,7 +214,11 @@ impl Engine {
             Word::InDoubt(host) => Input::InDoubt { host },
             Word::Reached(host) => Input::Reached { host },
             Word::CheckFailed(failed) => {
-                self.book.blame(failed.host, FailureCause::Check, format!("check {}: {}", failed.check, failed.message));
+                self.book.blame(
+                    failed.host,
+                    FailureCause::Check,
+                    format!("check {}: {}", failed.check, failed.message),
+                );
                 Input::CheckFailed { host: failed.host }
             }
         }

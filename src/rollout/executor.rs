@@ -101,13 +101,7 @@ impl Executor {
     }
 
     /// Runs the script to its end, over as many connections as it takes.
-    async fn run(
-        &self,
-        mut session: Box<dyn Session>,
-        job: &Job,
-        host: &Host,
-        mut result: HostResult,
-    ) -> Attempt {
+    async fn run(&self, mut session: Box<dyn Session>, job: &Job, host: &Host, mut result: HostResult) -> Attempt {
         let mut out = HostOutput::new(&self.recorder, &host.id, &self.running);
         let began = Instant::now();
         let end = session.run(job, &mut out, self.stop.clone()).await;
@@ -117,9 +111,10 @@ impl Executor {
             Err(lost) if lost.sent && job.request.is_recorded() => {
                 let (transport, recorder) = (&*self.transport, &*self.recorder);
                 let search = Search { transport, recorder, host, job, began, doubt: &*self.doubt };
+                let mut abandoned = self.abandoned.clone();
                 tokio::select! {
                     found = search.search(lost.clone(), &mut out, self.stop.clone()) => Err(found),
-                    () = raised(self.abandoned.clone()) => {
+                    _ = until(&mut abandoned, |abandoned| abandoned) => {
                         Err(Found::Nothing { lost, trouble: Some("its cloud does not know it any more".to_owned()), tries: 0 })
                     }
                 }
@@ -133,13 +128,6 @@ impl Executor {
             Ok(end) => verdict::ended(result, end, stop, &self.plan),
             Err(found) => verdict::found(result, found, stop, &self.plan),
         }
-    }
-}
-
-/// Waits until the flag is raised; for ever, if nobody can raise it any more.
-async fn raised(mut flag: watch::Receiver<bool>) {
-    if flag.wait_for(|raised| *raised).await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
 

@@ -58,7 +58,9 @@ fn deploy(plan: &Plan, run: String, attempt: u32, revision: Option<String>, payl
         revision,
         script: match payload {
             Payload::Script(script) => script.bytes.to_vec(),
-            Payload::Parts(parts) => parts.iter().map(|part| format!("{}\n", part.run)).collect::<String>().into_bytes(),
+            Payload::Parts(parts) => {
+                parts.iter().map(|part| format!("{}\n", part.run)).collect::<String>().into_bytes()
+            }
         },
     }
 }

@@ -98,7 +98,11 @@ mod tests {
     fn a_soak_is_held_to_its_end_and_fails_before_it() {
         assert_eq!(findings(&check(1, 1), 3, &[Well, Well, Well, Well]), [Open, Open, Open, Passed]);
         assert_eq!(findings(&check(1, 1), 3, &[Well, Unwell])[1], Failed(1));
-        assert_eq!(findings(&check(1, 2), 2, &[Well, Well, Unwell, Well])[2..], [Open, Passed], "it ends on a good one");
+        assert_eq!(
+            findings(&check(1, 2), 2, &[Well, Well, Unwell, Well])[2..],
+            [Open, Passed],
+            "it ends on a good one"
+        );
     }
 
     #[test]

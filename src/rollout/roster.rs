@@ -120,7 +120,8 @@ mod tests {
     };
 
     fn roster(hosts: Vec<Host>, late_hosts: LateHosts) -> Roster {
-        let mut plan = Plan::new(RunId::new(), &target(Vec::new()), Assignment::of(Work::Command("true".into())), hosts);
+        let mut plan =
+            Plan::new(RunId::new(), &target(Vec::new()), Assignment::of(Work::Command("true".into())), hosts);
         plan.policy.late_hosts = late_hosts;
         Roster::of(&plan)
     }

@@ -30,7 +30,9 @@ pub(super) fn way_back(plan: &Plan, result: &HostResult) -> Result<Back, &'stati
     let revision = result.previous_revision.clone();
     match (&revision, &plan.rollback, result.group) {
         (Some(_), _, _) | (None, Some(_), Some(_)) => Ok(Back { revision }),
-        (None, None, Some(_)) => Err("nothing to return to: it had no revision before, and there is no rollback script"),
+        (None, None, Some(_)) => {
+            Err("nothing to return to: it had no revision before, and there is no rollback script")
+        }
         // The host was never heard.
         (None, _, None) => Err("not known what it had before: contact was lost before it said so"),
     }

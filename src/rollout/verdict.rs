@@ -278,7 +278,7 @@ fn look_there(result: &HostResult, plan: &Plan) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, time::Duration};
+    use std::time::Duration;
 
     use super::*;
     use crate::{
@@ -290,8 +290,7 @@ mod tests {
 
     fn plan() -> Plan {
         let work = Work::Command("true".into());
-        let assignment =
-            Assignment { work, args: Vec::new(), input: None, env: BTreeMap::new(), secrets: BTreeMap::new() };
+        let assignment = Assignment::of(work);
         Plan::new(RunId::new(), &target(Vec::new()), assignment, Vec::new())
     }
 

@@ -182,7 +182,9 @@ async fn moment(at: Option<Instant>) {
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::watch;
+    use std::time::Duration;
+
+    use tokio::{sync::watch, time::timeout};
 
     use super::*;
 
@@ -247,9 +249,10 @@ mod tests {
         let gate = Gate::new(1);
         let (caller, halted) = watch::channel(false);
         let held = pass(&gate).await;
-        let waiting = gate.pass(None, Halt::when(halted.clone()));
+        // No test depends on how long that is: one that would hang fails.
+        let waiting = timeout(Duration::from_mins(1), gate.pass(None, Halt::when(halted.clone())));
         let (waiting, ()) = tokio::join!(waiting, async { _ = caller.send(true) });
-        assert_eq!(waiting.expect_err("halted").kind, ConnectFailure::Halted);
+        assert_eq!(waiting.expect("does not hang").expect_err("halted").kind, ConnectFailure::Halted);
         held.logged_in(at("a"));
         let late = gate.pass(None, Halt::when(halted)).await;
         assert_eq!(late.expect_err("halted").kind, ConnectFailure::Halted, "though nobody stands before it");

@@ -2,6 +2,8 @@
 
 use tokio::sync::watch;
 
+use super::until;
+
 /// Tells when a run halts: from then on no handshake may begin. Those under way may finish, for one that is cut off
 /// looks like an attack to the host.
 #[derive(Clone, Debug)]
@@ -25,8 +27,6 @@ impl Halt {
 
     /// Waits until it comes; for ever, if nobody can call it any more.
     pub async fn comes(&mut self) {
-        if self.0.wait_for(|halted| *halted).await.is_err() {
-            std::future::pending::<()>().await;
-        }
+        until(&mut self.0, |halted| halted).await;
     }
 }

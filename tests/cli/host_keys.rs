@@ -226,13 +226,25 @@ async fn a_cloud_that_publishes_none_is_refused_before_anything_starts() {
 async fn a_cloud_that_may_not_be_asked_stops_the_deploy_before_it_starts() {
     for (cloud, right) in [(Cloud::Aws, "ec2:GetConsoleOutput"), (Cloud::Gcp, "compute.instances.getGuestAttributes")] {
         let stage = Stage::new(cloud, 2, |sshd| PublishedKeys::key(&sshd.host_key())).await;
-        stage.server.state.order(Fault::KeysDenied);
+        stage.server.state.order(Fault::KeysDenied { of: None });
         stage.deploy().await.expect(3).says("permission denied").says(right).says("no host was touched");
         stage.server.state.heal();
         stage.server.state.order(Fault::KeysThrottled { times: None });
         stage.deploy().await.expect(3).says("throttled");
         assert!(!stage.file().exists(), "nothing is accepted in silence");
     }
+}
+
+#[tokio::test]
+async fn keys_that_could_be_had_are_kept_when_others_could_not() {
+    let stage = Stage::new(Cloud::Aws, 3, |sshd| PublishedKeys::key(&sshd.host_key())).await;
+    stage.server.state.order(Fault::KeysDenied { of: Some("i-1".to_owned()) });
+    let refused = stage.deploy().await.expect(3).says("the host keys of aws:i-1 could not be had: aws eu-west-1");
+    assert!(!refused.stderr.contains("i-0") && !refused.stderr.contains("i-2"), "{}", refused.stderr);
+    assert_eq!(fs::read_dir(stage.known_hosts()).expect("a folder").count(), 2);
+    stage.server.state.heal();
+    stage.deploy().await.expect(0);
+    assert_eq!(stage.asked(), 3 + 1, "once a machine, and once more for the one that was denied");
 }
 
 #[tokio::test]

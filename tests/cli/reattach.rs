@@ -1,6 +1,14 @@
 //! Contact lost with a running script: it is found again, it never starts twice, and its true end is told.
 
-use std::{fmt::Write as _, fs, net::SocketAddr, path::PathBuf, thread, time::Duration};
+use std::{
+    fmt::Write as _,
+    fs,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
 
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
@@ -294,6 +302,25 @@ fn proven_dead(fleet: &SshFleet, cause: &str) {
         || processes_with(&fleet.states()).is_empty().then_some(()),
         || format!("left behind: {:#?}", processes_with(&fleet.states())),
     );
+}
+
+/// The relay is what these tests lean on. Later than this `ssh` says no more than "Broken pipe", whatever broke it.
+#[test]
+fn a_way_that_is_reset_sends_rst_and_no_fin() {
+    let mute = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let way = Way::to(mute.local_addr().expect("an address"));
+    let port = way.address().port().to_string();
+    let ssh = Command::new("ssh")
+        .args(["-F", "none", "-o", "BatchMode=yes", "-p", &port, "127.0.0.1", "true"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("ssh is installed");
+    // It has said who it is, and waits for the host to do the same.
+    assert!(way.wait_passed(1));
+    way.reset();
+    let said = ssh.wait_with_output().expect("it ends").stderr;
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.contains("Connection reset by peer"), "{said}");
 }
 
 /// The cancel comes while the host is out of reach, and is brought to it as soon as it is back.

@@ -1,6 +1,8 @@
 //! Logins, ports and commands that come from what the instances say, as `hosts` shows them and `deploy` refuses them.
 
-use super::project::Project;
+use fleetwide_simulator::{Cloud, CloudServer, Fleet, Image, Machine};
+
+use super::project::{Finished, Project};
 
 /// Two static hosts whose tags say this, and an `ssh` table.
 fn project(tags: [&str; 2], ssh: &str) -> Project {
@@ -47,4 +49,39 @@ fn a_command_for_which_a_host_has_no_answer_stops_everything_before_it_begins() 
     flag.says("nothing is known as {nmae}");
     project.run(&["hosts", "--proxy-command", "x", "--jump", "y"]).expect(2).says("cannot be used with");
     project.run(&["hosts", "--jump", "ops@bastion,inner:2222"]).expect(0);
+}
+
+#[tokio::test]
+async fn a_login_by_the_name_of_an_image_is_found_in_aws_which_lists_ids() {
+    let machine = |number: u8, id: &str, name: &str| {
+        let mut machine = Machine::new(Cloud::Aws, format!("i-{number}"), "210347186425", "eu-west-1", "eu-west-1a");
+        machine.tags.insert("role".into(), "web".into());
+        machine.private_ipv4 = Some([10, 0, 0, number].into());
+        machine.image = Image { id: id.into(), name: Some(name.into()) };
+        machine
+    };
+    let fleet = Fleet::new(vec![machine(1, "ami-0a", "ubuntu/images/jammy-22.04"), machine(2, "ami-0b", "al2023")]);
+    let server = CloudServer::start(Cloud::Aws, fleet).await.expect("a stand-in");
+    let with = |user: &str| {
+        Project::with_config(&format!(
+            "[targets.web]\nselect = [ {{ provider = \"aws\", regions = [\"eu-west-1\"], endpoint = \"{}\", \
+             tags = {{ role = \"web\" }} }} ]\n[targets.web.ssh]\nuser = {user}\n",
+            server.endpoint()
+        ))
+    };
+    let logins = async |project: Project| {
+        let mut command = project.command(&["hosts", "--output", "csv", "--columns", "user"]);
+        let run = tokio::task::spawn_blocking(move || command.output().expect("the binary runs"));
+        Finished::from(run.await.expect("no panic"))
+            .expect(0)
+            .stdout
+            .lines()
+            .skip(1)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let by_image = with("{ image = { \"*ubuntu*\" = \"ubuntu\", \"ami-0b\" = \"ec2-user\" } }");
+    assert_eq!(logins(by_image).await, ["ubuntu", "ec2-user"]);
+    let asked = || server.state.calls().iter().filter(|call| call.operation == "DescribeImages").count();
+    assert_eq!((logins(with("\"ops\"")).await, asked()), (vec!["ops".to_owned(), "ops".to_owned()], 1));
 }

@@ -97,9 +97,10 @@ impl Way {
         let mut state = self.state.0.lock().expect("no panic while held");
         state.age += 1;
         for end in std::mem::take(&mut state.carried).into_iter().flatten() {
-            // What is not read by then, and no time to linger, make the kernel say RST.
+            // Without time to linger the kernel says RST and not FIN, when the last who holds the socket lets go of it.
             let _ = rustix::net::sockopt::set_socket_linger(&end, Some(std::time::Duration::ZERO));
-            let _ = end.shutdown(Shutdown::Both);
+            // That wakes who reads from it, and says nothing to the other end.
+            let _ = end.shutdown(Shutdown::Read);
         }
     }
 

@@ -1,17 +1,23 @@
 //! Asks one region, page by page, within the deadline.
 
-use std::{collections::HashSet, future::Future, pin::pin, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    future::Future,
+    pin::pin,
+};
 
 use aws_sdk_ec2::{
     error::ProvideErrorMetadata,
     operation::{
+        describe_images::DescribeImagesError,
         describe_instances::{DescribeInstancesError, DescribeInstancesOutput},
         describe_regions::DescribeRegionsError,
         get_console_output::GetConsoleOutputError,
     },
+    types::Filter,
 };
 use aws_smithy_types::base64;
-use provider_core::{FailureKind, Instance, Progress, Scope, ScopeError, Selector, Step};
+use provider_core::{Deadline, FailureKind, Instance, Progress, Scope, ScopeError, Selector, Step};
 use tokio::{sync::mpsc::UnboundedReceiver, time::sleep};
 
 use crate::{
@@ -31,7 +37,7 @@ pub(crate) struct Place<'a> {
     pub(crate) session: &'a Session,
     pub(crate) region: &'a str,
     pub(crate) scope: &'a Scope,
-    pub(crate) deadline: Duration,
+    pub(crate) deadline: Deadline,
     pub(crate) progress: &'a dyn Progress,
 }
 
@@ -96,6 +102,34 @@ impl Place<'_> {
         let held = page.reservations().iter().map(|reservation| reservation.instances().len()).sum();
         self.progress.step(self.scope, Step::Page { instances: held });
         response::instances(page.reservations(), self.region, config, selector)
+    }
+
+    /// Says of `instances` of this region what their images are called. One that was deregistered, or that the account
+    /// may not see any more, has its id alone.
+    pub(crate) async fn name_images(&self, instances: &mut [Instance]) -> Result<(), ScopeError> {
+        let (listener, heard) = self.listen::<DescribeImagesError>("DescribeImages");
+        let client = self.session.client(self.region, &listener);
+        let ids: BTreeSet<&str> = instances.iter().filter_map(|instance| instance.image.as_deref()).collect();
+        let ids: Vec<String> = ids.into_iter().map(str::to_owned).collect();
+        let work = async {
+            let mut names = HashMap::new();
+            for some in ids.chunks(filter::MOST_VALUES) {
+                // Asked for by a filter, one that is not there is no error.
+                let filter = Filter::builder().name("image-id").set_values(Some(some.to_vec())).build();
+                let request = client.describe_images().filters(filter).include_deprecated(true).include_disabled(true);
+                let listed = request.send().await.map_err(|error| explain(&listener, &error))?;
+                if listed.next_token().is_some_and(|token| !token.is_empty()) {
+                    return Err(listener.request().bad_answer("a page of images was answered, and no page asked for"));
+                }
+                names.extend(response::image_names(listed.images()));
+            }
+            Ok(names)
+        };
+        let names = self.within_deadline(&listener, heard, work).await?;
+        for instance in instances {
+            instance.image_name = instance.image.as_ref().and_then(|id| names.get(id)).cloned();
+        }
+        Ok(())
     }
 
     /// The regions that the account can use. One that it has not opted into is none of them.
@@ -171,7 +205,7 @@ impl Place<'_> {
             );
         };
         let mut work = pin!(work);
-        let mut deadline = pin!(sleep(self.deadline));
+        let mut deadline = pin!(sleep(self.deadline.left()));
         let outcome = loop {
             tokio::select! {
                 biased;
@@ -188,9 +222,9 @@ impl Place<'_> {
 
     fn too_late<E>(&self, listener: &Listener<E>) -> ScopeError {
         match listener.last_failure() {
-            None => ScopeError::timed_out(self.scope.clone(), self.deadline),
+            None => ScopeError::timed_out(self.scope.clone(), self.deadline.allowed()),
             Some(mut failure) => {
-                let (calls, deadline) = (listener.calls(), self.deadline);
+                let (calls, deadline) = (listener.calls(), self.deadline.allowed());
                 failure.message = format!("{}; given up after {calls} calls in {deadline:?}", failure.message);
                 failure.at(self.scope)
             }

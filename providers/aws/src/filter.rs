@@ -9,7 +9,7 @@ use provider_core::{InstanceState, Selector};
 use crate::config::AwsConfig;
 
 /// EC2 takes this many filter values in one request (`FilterLimitExceeded` beyond).
-const MOST_VALUES: usize = 200;
+pub(crate) const MOST_VALUES: usize = 200;
 
 /// The filters for `selector` within `config`'s zones and VPCs.
 pub(crate) fn filters(selector: &Selector, config: &AwsConfig) -> Vec<Filter> {

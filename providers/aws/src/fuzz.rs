@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::{
     http::StatusCode,
 };
 use aws_smithy_types::body::SdkBody;
-use provider_core::{InstanceState, Scope, Selector, Silent, TagFilter};
+use provider_core::{Deadline, InstanceState, Scope, Selector, Silent, TagFilter};
 
 use crate::{AwsConfig, NAME, client::Place, session::Session};
 
@@ -67,7 +67,7 @@ pub fn describe_instances(input: &[u8]) {
         session: &session,
         region: "eu-west-1",
         scope: &scope,
-        deadline: Duration::from_mins(1),
+        deadline: Deadline::from_now(Duration::from_mins(1)),
         progress: &Silent,
     };
     let any_state = Selector { states: BTreeSet::from(InstanceState::ALL), ..Selector::running(TagFilter::default()) };

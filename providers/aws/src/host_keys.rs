@@ -1,23 +1,15 @@
 //! The host keys of instances, from what each printed to its console.
 
-use std::{
-    collections::HashMap,
-    sync::atomic::{AtomicUsize, Ordering},
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::{StreamExt, TryStreamExt, stream};
-use provider_core::{HostKeySource, Instance, Progress, ProviderError, Published, Scope, ScopeError, Step};
+use provider_core::{Deadline, HostKeySource, Instance, Progress, Published, ScopeError, ask_each};
 
 use crate::{
-    Aws, NAME,
+    Aws,
     client::{Console, Moment, Place},
     console::{self, Shown},
 };
-
-/// How many instances are asked at once. EC2 gives an account some tens of such calls a second.
-const SIDE_BY_SIDE: usize = 8;
 
 #[async_trait]
 impl HostKeySource for Aws {
@@ -26,34 +18,27 @@ impl HostKeySource for Aws {
         instances: &[&Instance],
         deadline: Duration,
         progress: &dyn Progress,
-    ) -> Result<Vec<Published>, ProviderError> {
-        let began = Instant::now();
-        let single = |failure| ProviderError::single(NAME, failure);
-        let session = &self.open(deadline).await.map_err(single)?;
-        let scopes: &HashMap<&str, Scope> =
-            &instances.iter().map(|instance| (instance.region.as_str(), self.scope(&instance.region))).collect();
-        let (read, of) = (&AtomicUsize::new(0), instances.len());
-        let mut asked = Vec::with_capacity(of);
-        for instance in instances {
-            let (region, id) = (instance.region.as_str(), instance.id.as_str());
-            let scope = &scopes[region];
-            asked.push(async move {
-                let left = || deadline.saturating_sub(began.elapsed());
-                let published = shown(id, || Place { session, region, scope, deadline: left(), progress }).await?;
-                progress.step(scope, Step::HostKeys { read: read.fetch_add(1, Ordering::Relaxed) + 1, of });
-                Ok(published)
-            });
-        }
-        stream::iter(asked).buffered(SIDE_BY_SIDE).try_collect().await.map_err(single)
+    ) -> Vec<Result<Published, ScopeError>> {
+        let deadline = Deadline::from_now(deadline);
+        let session = &match self.open(deadline.allowed()).await {
+            Ok(session) => session,
+            Err(failure) => return vec![Err(failure); instances.len()],
+        };
+        let asked = instances.iter().map(|instance| (self.scope(&instance.region), *instance)).collect();
+        ask_each(asked, progress, |scope, instance| async move {
+            let place = Place { session, region: &instance.region, scope: &scope, deadline, progress };
+            shown(&place, instance.id.as_str()).await
+        })
+        .await
     }
 }
 
 /// What one instance shows, on the console of its last boot, else on that of now.
-async fn shown<'a>(id: &str, place: impl Fn() -> Place<'a>) -> Result<Published, ScopeError> {
+async fn shown(place: &Place<'_>, id: &str) -> Result<Published, ScopeError> {
     let mut length = 0;
     let mut found = Shown::NoMark;
     for moment in [Moment::LastBoot, Moment::Now] {
-        match place().console(id, moment).await? {
+        match place.console(id, moment).await? {
             Console::NoInstance => return Ok(nothing("EC2 knows no such instance any more", "find the servers anew")),
             Console::Text(text) => {
                 length = length.max(text.len());

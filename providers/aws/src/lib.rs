@@ -2,7 +2,7 @@
 //!
 //! One question is: settle who asks (`session`), list the regions if all are meant, ask the regions
 //! side by side, a thousand instances a call (`client`), and translate (`response`). No call is
-//! made per instance to find it.
+//! made per instance to find it; the names of images, if they are wanted, are one more call a region.
 //!
 //! Reading order: `config`, `session` (with `loopback`, for stand-ins), `client`, `attempts` (retries, made audible), `wire` (what an
 //! answer must have before it is believed), `filter` and `response` (there and back, both pure),
@@ -30,7 +30,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
 use provider_core::{
-    FailureKind, Instance, Progress, Provider, ProviderError, ProviderName, Scope, ScopeError, Selector, gather,
+    Deadline, FailureKind, Instance, Progress, Provider, ProviderError, ProviderName, Scope, ScopeError, Selector,
+    gather,
 };
 use tokio::time::timeout;
 use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
@@ -80,6 +81,7 @@ impl Aws {
             Regions::All => {
                 let region = session.region();
                 let scope = &self.scope(region);
+                let deadline = Deadline::from_now(deadline);
                 let listed = Place { session, region, scope, deadline, progress }.regions().await?;
                 return Ok(listed.into_iter().collect());
             }
@@ -123,8 +125,13 @@ impl Provider for Aws {
         let scopes = regions.into_iter().map(|region| (self.scope(&region), region));
         let patient = Selector { deadline: deadline + GRACE, ..selector.clone() };
         gather(NAME, &patient, progress, scopes, |scope, region| async move {
+            let deadline = Deadline::from_now(deadline);
             let place = Place { session, region: &region, scope: &scope, deadline, progress };
-            place.instances(selector, &self.config).await
+            let mut found = place.instances(selector, &self.config).await?;
+            if selector.image_names {
+                place.name_images(&mut found).await?;
+            }
+            Ok(found)
         })
         .await
     }

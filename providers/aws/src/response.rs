@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr, str::FromStr};
 use aws_sdk_ec2::{
     primitives::DateTime,
     types::{
-        Instance as Ec2Instance, InstanceIpv6Address, InstanceNetworkInterface, InstanceState as Ec2State,
+        Image, Instance as Ec2Instance, InstanceIpv6Address, InstanceNetworkInterface, InstanceState as Ec2State,
         InstanceStateName, Placement, Region, Reservation, Tag,
     },
 };
@@ -88,6 +88,7 @@ fn instance(
         addresses: addresses(described, id)?,
         state,
         image: described.image_id().map(str::to_owned),
+        image_name: None,
         resource_id: None,
         tag_keys: provider_core::TagKeys::Exact,
         launched: described.launch_time().and_then(timestamp),
@@ -150,6 +151,11 @@ fn state(described: &Ec2Instance) -> Option<InstanceState> {
 
 fn timestamp(time: &DateTime) -> Option<Timestamp> {
     Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
+}
+
+/// The names of images, by their ids.
+pub(crate) fn image_names(listed: &[Image]) -> impl Iterator<Item = (String, String)> {
+    listed.iter().filter_map(|image| Some((named(image.image_id())?, named(image.name())?)))
 }
 
 /// The names of the regions that the account can use: every account can use some.

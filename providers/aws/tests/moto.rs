@@ -27,6 +27,9 @@ const OTHERS: [(&str, usize, &str, bool); 4] = [
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEzJyQyn3Lvhs6L3SaqPRtNUdJHJR7EpxQAAPaEU69bL";
 
+/// What moto calls the image of `moto_fleet.py`.
+const IMAGE_NAME: &str = "Windows_Server-2008-R2_SP1-English-64Bit-Base-2017.10.13";
+
 /// What every instance prints at its start, as JSON holds it.
 const CONSOLE: &str = concat!(
     r"[    0.000000] Linux version 6.1\r\n-----BEGIN SSH HOST KEY KEYS-----\r\n",
@@ -128,7 +131,15 @@ async fn finds_just_the_tagged_ones_in_pages_of_a_thousand() {
 
     // What every instance there prints to its console.
     let wanted: Vec<_> = found.iter().take(20).collect();
-    let answers = Aws::new(moto.config()).host_keys(&wanted, Selector::DEFAULT_DEADLINE, &Silent).await.expect("keys");
+    let answers = Aws::new(moto.config()).host_keys(&wanted, Selector::DEFAULT_DEADLINE, &Silent).await;
     let key = Published::Keys(vec![KEY.parse().expect("a key")]);
-    assert!(answers.len() == 20 && answers.iter().all(|answer| *answer == key), "{answers:?}");
+    let good = |answer: &Result<Published, _>| answer.as_ref().is_ok_and(|answer| *answer == key);
+    assert!(answers.len() == 20 && answers.iter().all(good), "{answers:?}");
+
+    // The names of their images, as another hand than ours keeps them.
+    assert!(found.iter().all(|instance| instance.image_name.is_none()), "nobody asked for them");
+    let named = Selector { image_names: true, ..Selector::running([("role", "db")].into_iter().collect()) };
+    let found = Aws::new(one("eu-west-1")).instances(&named, &Silent).await.expect("instances");
+    let all = found.iter().all(|instance| instance.image_name.as_deref() == Some(IMAGE_NAME));
+    assert!(found.len() == 200 && all, "{:?}", found[0].image_name);
 }

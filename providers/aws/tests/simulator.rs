@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use fleetwide_simulator::{Cloud, CloudServer, Fault, Fleet, Machine, MachineState};
+use fleetwide_simulator::{Cloud, CloudServer, Fault, Fleet, Image, Machine, MachineState};
 use heard::{Heard, Kind};
 use provider_aws::{AssumeRole, Aws, AwsConfig, Regions};
 use provider_core::{
@@ -323,4 +323,47 @@ async fn an_endpoint_that_is_not_there_is_given_up_soon() {
     assert!(failure.message.contains("refused"), "{failure}");
     assert!(failure.hint.is_some_and(|hint| hint.contains(EU)));
     assert_eq!(heard.count(Kind::Calling), 5);
+}
+
+/// Machines of so many images; every third image is deregistered.
+fn of_images(count: usize) -> Vec<Machine> {
+    let image = |number: usize| Image {
+        id: format!("ami-{number}"),
+        name: (!number.is_multiple_of(3)).then(|| format!("ubuntu-{number}")),
+    };
+    web(EU, count)
+        .into_iter()
+        .enumerate()
+        .map(|(number, machine)| Machine { image: image(number), ..machine })
+        .collect()
+}
+
+#[tokio::test]
+async fn images_are_named_where_that_is_wanted_in_as_few_calls_as_may_be() {
+    let server = server(of_images(450)).await;
+    let asked = || server.state.calls().iter().filter(|call| call.operation == "DescribeImages").count();
+    let (found, _) = ask(config(&server, &[EU]), &selector()).await;
+    assert!(found.expect("instances").iter().all(|instance| instance.image_name.is_none()) && asked() == 0);
+
+    let wanted = Selector { image_names: true, ..selector() };
+    let (found, _) = ask(config(&server, &[EU, US]), &wanted).await;
+    for instance in found.expect("instances") {
+        let number: usize =
+            instance.image.as_deref().and_then(|id| id.strip_prefix("ami-")?.parse().ok()).expect("a number");
+        let name = (!number.is_multiple_of(3)).then(|| format!("ubuntu-{number}"));
+        assert_eq!(instance.image_name, name, "{number}");
+    }
+    assert_eq!(asked(), 3, "two hundred a call, and none where nothing was found");
+}
+
+#[tokio::test]
+async fn images_that_may_not_be_named_fail_the_scope() {
+    let server = server(of_images(2)).await;
+    server.state.order(Fault::ImagesDenied);
+    ask(config(&server, &[EU]), &selector()).await.0.expect("the images are not asked for");
+    let wanted = Selector { image_names: true, ..selector() };
+    let error = ask(config(&server, &[EU]), &wanted).await.0.expect_err("denied");
+    let [failure] = &error.failures[..] else { panic!("{error}") };
+    assert!(failure.kind == FailureKind::Denied && failure.message.starts_with("DescribeImages: "), "{failure}");
+    assert!(failure.hint.as_deref().is_some_and(|hint| hint.contains("ec2:DescribeImages")), "{failure:?}");
 }

@@ -20,6 +20,7 @@ pub(crate) fn instance(machine: &Machine, state: InstanceState, account: &str) -
         name: machine.name.clone(),
         addresses: Addresses::default(),
         state,
+        image_name: None,
         resource_id: Some(machine.id.to_string()),
         tag_keys: TagKeys::IgnoreCase,
         image: properties.storage_profile.as_ref().and_then(|profile| image(profile.image_reference.as_ref()?)),

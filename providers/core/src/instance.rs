@@ -32,6 +32,9 @@ pub struct Instance {
     pub state: InstanceState,
     /// The image it was started from, where the cloud says so.
     pub image: Option<String>,
+    /// The image's name, where that is not [`image`](Self::image), and it was asked for.
+    #[serde(default)]
+    pub image_name: Option<String>,
     /// The path by which the cloud's own tools name it, where that is not the id (Azure's resource id).
     #[serde(default)]
     pub resource_id: Option<String>,

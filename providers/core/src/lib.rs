@@ -6,12 +6,14 @@
 //!
 //! Reading order: [`instance`] (what a cloud describes), [`tags`] and [`selector`] (which ones),
 //! [`provider`] (the trait), [`error`] (what goes wrong, per scope), [`gather()`] (asking many scopes
-//! side by side), [`host_key`] and [`host_key_source`] (what some clouds know beside), [`endpoint`] (where
-//! a cloud's API is), [`static_hosts`] (the provider without a cloud), [`lock()`] (what several threads share).
+//! side by side), [`deadline`] (for how long), [`host_key`] and [`host_key_source`] (what some clouds know beside),
+//! [`endpoint`] (where a cloud's API is), [`static_hosts`] (the provider without a cloud), [`lock()`] (what several
+//! threads share).
 //!
 //! Not in here: any SDK, any cloud's vocabulary, any decision about hosts.
 
 pub mod conformance;
+pub mod deadline;
 pub mod endpoint;
 pub mod error;
 pub mod gather;
@@ -26,11 +28,12 @@ pub mod selector;
 pub mod static_hosts;
 pub mod tags;
 
+pub use deadline::Deadline;
 pub use endpoint::Endpoint;
 pub use error::{FailureKind, ProviderError, ScopeError};
 pub use gather::gather;
 pub use host_key::{BadHostKey, HostKey};
-pub use host_key_source::{HostKeySource, Published};
+pub use host_key_source::{HostKeySource, Published, ask_each};
 pub use instance::{Addresses, DirectAddress, Instance, InstanceId, InstanceState, ProviderName, TagKeys};
 pub use lock::lock;
 pub use progress::{Progress, Silent, Step};

@@ -21,6 +21,8 @@ pub struct Selector {
     pub states: BTreeSet<InstanceState>,
     /// How long one scope may take, retries included.
     pub deadline: Duration,
+    /// Whether the names of images are wanted too, where the cloud's list has only their ids.
+    pub image_names: bool,
 }
 
 impl Selector {
@@ -29,7 +31,8 @@ impl Selector {
 
     /// Running instances that carry `tags`.
     pub fn running(tags: TagFilter) -> Self {
-        Self { tags, states: BTreeSet::from([InstanceState::Running]), deadline: Self::DEFAULT_DEADLINE }
+        let states = BTreeSet::from([InstanceState::Running]);
+        Self { tags, states, deadline: Self::DEFAULT_DEADLINE, image_names: false }
     }
 
     /// True when `instance` is asked for. Providers filter on the server where they can, and apply

@@ -111,6 +111,7 @@ impl StaticHost {
             },
             state: InstanceState::Running,
             image: None,
+            image_name: None,
             resource_id: None,
             tag_keys: TagKeys::Exact,
             launched: None,

@@ -4,18 +4,15 @@
 //! instance's or project's metadata has `enable-guest-attributes`. The names and the shape of the answer are
 //! those of `instances.getGuestAttributes` in the API's reference; `gcloud compute ssh` reads the same.
 
-use std::{
-    sync::atomic::{AtomicUsize, Ordering},
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
 use provider_core::{
-    FailureKind, HostKey, HostKeySource, Instance, Progress, ProviderError, Published, Scope, ScopeError, Step,
+    Deadline, FailureKind, HostKey, HostKeySource, Instance, Progress, Published, Scope, ScopeError, ask_each,
 };
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::{
     Gcp, NAME,
@@ -28,9 +25,6 @@ use crate::{
 /// The API's name of the operation.
 const OPERATION: &str = "getGuestAttributes";
 
-/// How many instances are asked at once: the API counts its quotas by the minute.
-const SIDE_BY_SIDE: usize = 8;
-
 /// Where the guest agent publishes them.
 const NAMESPACE: &str = "hostkeys";
 
@@ -41,30 +35,32 @@ impl HostKeySource for Gcp {
         instances: &[&Instance],
         deadline: Duration,
         progress: &dyn Progress,
-    ) -> Result<Vec<Published>, ProviderError> {
-        let began = Instant::now();
-        let single = |failure| ProviderError::single(NAME, failure);
+    ) -> Vec<Result<Published, ScopeError>> {
+        let deadline = Deadline::from_now(deadline);
         let everything = Scope::new(&NAME, "projects");
-        let client = tokio::time::timeout(deadline, Client::new(&self.config, &self.environment))
-            .await
-            .map_err(|_| single(ScopeError::timed_out(everything.clone(), deadline)))?
-            .map_err(|failure| single(failure.in_scope(everything)))?;
-        let (client, read, of) = (&client, &AtomicUsize::new(0), instances.len());
-        let mut asked = Vec::with_capacity(of);
-        for instance in instances {
-            asked.push(async move {
-                let scope = project_scope(&instance.account);
-                let retry = Retry::new(&scope, progress, deadline.saturating_sub(began.elapsed()));
-                let published = retry
-                    .until_deadline(OPERATION, || published(client, instance))
-                    .await
-                    .map_err(|failure| about(failure, instance).in_scope(scope.clone()))?;
-                progress.step(&scope, Step::HostKeys { read: read.fetch_add(1, Ordering::Relaxed) + 1, of });
-                Ok(published)
-            });
-        }
-        stream::iter(asked).buffered(SIDE_BY_SIDE).try_collect().await.map_err(single)
+        let opening = timeout(deadline.allowed(), Client::new(&self.config, &self.environment));
+        let failure = match opening.await {
+            Ok(Ok(client)) => return ask_all(&client, instances, deadline, progress).await,
+            Ok(Err(failure)) => failure.in_scope(everything),
+            Err(_) => ScopeError::timed_out(everything, deadline.allowed()),
+        };
+        vec![Err(failure); instances.len()]
     }
+}
+
+async fn ask_all(
+    client: &Client,
+    instances: &[&Instance],
+    deadline: Deadline,
+    progress: &dyn Progress,
+) -> Vec<Result<Published, ScopeError>> {
+    let asked = instances.iter().map(|instance| (project_scope(&instance.account), *instance)).collect();
+    ask_each(asked, progress, |scope, instance| async move {
+        let retry = Retry::new(&scope, progress, deadline);
+        let answer = retry.until_deadline(OPERATION, || published(client, instance)).await;
+        answer.map_err(|failure| about(failure, instance).in_scope(scope.clone()))
+    })
+    .await
 }
 
 /// What one instance publishes, in one attempt.

@@ -30,8 +30,8 @@ use std::{
 
 use async_trait::async_trait;
 use provider_core::{
-    FailureKind, Instance, Progress, Provider, ProviderError, ProviderName, Scope, ScopeError, Selector, Step, gather,
-    lock,
+    Deadline, FailureKind, Instance, Progress, Provider, ProviderError, ProviderName, Scope, ScopeError, Selector,
+    Step, gather, lock,
 };
 
 use crate::{
@@ -163,7 +163,7 @@ impl Provider for Gcp {
         let answer = gather(NAME, selector, progress, scopes, |scope, project| {
             let (client, unreadable) = (&client, &unreadable);
             async move {
-                let retry = Retry::new(&scope, progress, selector.deadline);
+                let retry = Retry::new(&scope, progress, Deadline::from_now(selector.deadline));
                 let (found, outages) = self
                     .project(client, &project, selector, &retry)
                     .await

@@ -216,6 +216,7 @@ fn machine(project: &str, place: &str, vm: Vm) -> Result<Machine, Failure> {
         name,
         state: vm.status.as_ref().map_or(InstanceState::Unknown, state),
         image: image(&vm.disks),
+        image_name: None,
         resource_id: None,
         tag_keys: provider_core::TagKeys::Exact,
         launched: launched(vm.last_start_timestamp.as_deref(), vm.creation_timestamp.as_deref()),

@@ -10,7 +10,7 @@ use google_cloud_gax::{
     exponential_backoff::{ExponentialBackoff, ExponentialBackoffBuilder},
     retry_state::RetryState,
 };
-use provider_core::{FailureKind, Progress, Scope, Step};
+use provider_core::{Deadline, FailureKind, Progress, Scope, Step};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::failure::Failure;
@@ -36,17 +36,17 @@ const MARGIN: Duration = Duration::from_millis(100);
 pub(crate) struct Retry<'a> {
     scope: &'a Scope,
     progress: &'a dyn Progress,
-    deadline: Duration,
+    deadline: Deadline,
     ends: Instant,
     backoff: ExponentialBackoff,
 }
 
 impl<'a> Retry<'a> {
-    /// The deadline counts from now.
-    pub(crate) fn new(scope: &'a Scope, progress: &'a dyn Progress, deadline: Duration) -> Self {
+    /// Until this deadline.
+    pub(crate) fn new(scope: &'a Scope, progress: &'a dyn Progress, deadline: Deadline) -> Self {
         let backoff =
             ExponentialBackoffBuilder::new().with_initial_delay(FIRST_WAIT).with_maximum_delay(LONGEST_WAIT).clamp();
-        let ends = Instant::now() + deadline.saturating_sub(MARGIN.min(deadline / 10));
+        let ends = Instant::now() + deadline.left().saturating_sub(MARGIN.min(deadline.allowed() / 10));
         Self { scope, progress, deadline, ends, backoff }
     }
 
@@ -72,7 +72,9 @@ impl<'a> Retry<'a> {
             let attempt_ends = self.attempt_ends(started);
             let answer = timeout_at(attempt_ends, attempt()).await;
             if answer.is_err() && attempt_ends >= self.ends {
-                return Err(last.map_or_else(|| self.too_slow(), |failure| failure.after(attempts, self.deadline)));
+                return Err(
+                    last.map_or_else(|| self.too_slow(), |failure| failure.after(attempts, self.deadline.allowed()))
+                );
             }
             attempts += 1;
             let failure = match answer {
@@ -83,7 +85,7 @@ impl<'a> Retry<'a> {
             };
             let wait = self.backoff.on_failure(&RetryState::new(true).set_attempt_count(attempts));
             if Instant::now() + wait >= self.ends {
-                return Err(failure.after(attempts, self.deadline));
+                return Err(failure.after(attempts, self.deadline.allowed()));
             }
             self.report(Step::Retrying { reason: &failure.message, wait });
             sleep(wait).await;
@@ -99,7 +101,7 @@ impl<'a> Retry<'a> {
     }
 
     fn too_slow(&self) -> Failure {
-        Failure::new(FailureKind::TimedOut, format!("no complete answer within {:?}", self.deadline))
+        Failure::new(FailureKind::TimedOut, format!("no complete answer within {:?}", self.deadline.allowed()))
             .with_hint("raise `deadline` in the selector, or narrow it")
     }
 }
@@ -135,7 +137,7 @@ mod tests {
     ) -> (Result<(), Failure>, u32) {
         let scope = Scope::new(&crate::NAME, "project shop");
         let calls = Cell::new(0);
-        let retry = Retry::new(&scope, &Silent, deadline);
+        let retry = Retry::new(&scope, &Silent, Deadline::from_now(deadline));
         let attempt = || {
             calls.set(calls.get() + 1);
             let answer = answer(calls.get());
@@ -186,12 +188,12 @@ mod tests {
     fn an_attempt_has_half_of_what_is_left_within_bounds() {
         let scope = Scope::new(&crate::NAME, "project shop");
         for (deadline, attempt) in [(300, 30), (20, 10)] {
-            let retry = Retry::new(&scope, &Silent, Duration::from_secs(deadline));
+            let retry = Retry::new(&scope, &Silent, Deadline::from_now(Duration::from_secs(deadline)));
             let now = Instant::now();
             let lasts = (retry.attempt_ends(now) - now).as_secs_f64();
             assert!((lasts - f64::from(attempt)).abs() < 0.5, "{lasts} of {deadline}");
         }
-        let short = Retry::new(&scope, &Silent, Duration::from_secs(1));
+        let short = Retry::new(&scope, &Silent, Deadline::from_now(Duration::from_secs(1)));
         assert_eq!(short.attempt_ends(Instant::now()), short.ends);
     }
 }

@@ -222,7 +222,7 @@ impl RolloutRecord {
 }
 
 impl PauseRecord {
-    fn new(step: usize, pause: &Pause, started: Timestamp) -> Self {
+    pub(in crate::report) fn new(step: usize, pause: &Pause, started: Timestamp) -> Self {
         let (kind, names) = match pause {
             Pause::Soak { checks, .. } => ("soak", checks.iter().map(ToString::to_string).collect()),
             Pause::Check(checks) => ("check", checks.iter().map(ToString::to_string).collect()),

@@ -33,7 +33,13 @@ fn head(record: &Record, closing: &str) -> String {
     let sign = match record.status {
         Status::Succeeded => "✅",
         Status::FinishedWithFailures => "⚠️",
-        Status::Running | Status::Failed | Status::Interrupted | Status::Terminated => "❌",
+        Status::Running
+        | Status::Refused
+        | Status::Failed
+        | Status::RolledBack
+        | Status::RollbackIncomplete
+        | Status::Interrupted
+        | Status::Terminated => "❌",
     };
     let target = escaped(&neutral::line(&record.target));
     let what = match &record.revision {

@@ -126,9 +126,14 @@ impl Teller {
 fn issues(record: &Record, labels: &Labels, closing: &str) -> Vec<Issue> {
     let mut issues = match record.status {
         Status::Succeeded => Vec::new(),
-        Status::FinishedWithFailures | Status::Failed | Status::Interrupted | Status::Terminated | Status::Running => {
-            classes::issues(record, labels, closing)
-        }
+        Status::FinishedWithFailures
+        | Status::Refused
+        | Status::Failed
+        | Status::RolledBack
+        | Status::RollbackIncomplete
+        | Status::Interrupted
+        | Status::Terminated
+        | Status::Running => classes::issues(record, labels, closing),
     };
     if !record.missing_scopes.is_empty() {
         let scopes: Vec<_> = record.missing_scopes.iter().map(|missing| missing.scope.as_str()).collect();

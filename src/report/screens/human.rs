@@ -17,9 +17,10 @@ use super::{
     failures,
     progress::{self, FEW, Progress},
     summary::{self, Rerun},
+    turns::{Turns, Wanted},
 };
 use crate::{
-    plan::{Plan, Work},
+    plan::{Pause, Plan, Work},
     report::{
         files::record::{HostRecord, Record},
         lock,
@@ -82,6 +83,7 @@ pub(in crate::report) struct Human {
     /// What hosts print is the only result: the last screen is none.
     output_is_result: bool,
     total: usize,
+    turns: Turns,
     rerun: Option<Rerun>,
 }
 
@@ -116,11 +118,12 @@ impl Human {
         let total = record.hosts.len();
         Self {
             labels: Arc::new(Labels::of(record)),
-            progress: Arc::new(Mutex::new(Progress::new(plan::title(plan), total, record.started))),
+            progress: Arc::new(Mutex::new(Progress::new(plan::title(plan), Some(plan), total, record.started))),
             display: Arc::new(Display::None),
             output,
             output_is_result: matches!(format, Format::Stream | Format::Group),
             total,
+            turns: Turns::of(plan),
             rerun,
             stage,
         }
@@ -184,6 +187,16 @@ impl Human {
                 }
             }
             EventKind::Stopping { reason, running } => self.stopping(reason, running),
+            EventKind::StageStarted { .. }
+            | EventKind::PauseStarted { .. }
+            | EventKind::PauseEnded { .. }
+            | EventKind::CheckSampled { .. }
+            | EventKind::Approved { .. }
+            | EventKind::HookFinished { .. }
+            | EventKind::FleetSighted { .. }
+            | EventKind::FleetUnseen { .. }
+            | EventKind::UndoStarted { .. }
+            | EventKind::HostUndone { .. } => self.turn(&event.kind),
             EventKind::HostConnecting { .. }
             | EventKind::ScriptStarted { .. }
             | EventKind::HostLost { .. }
@@ -258,7 +271,7 @@ impl Human {
         let used = title.lines().last().map_or(0, cells::width) + 1;
         let hosts = failures::wrapped(&hosts, used, failures::INDENT, err_screen);
         self.say(&format!("{} {hosts}", err_screen.paint(Ink::Strong, &title)));
-        let allowed = words::allowed(plan.policy.max_failures);
+        let allowed = words::allowed(plan.budget());
         let terms = format!("  {} at once {dot} {allowed} {dot} run {}", plan.policy.concurrency, plan.run);
         self.say(&err_screen.paint(Ink::Faint, &terms));
     }
@@ -304,7 +317,7 @@ impl Human {
                     self.say(&failures::headline(host, label, err_screen));
                 }
                 // Skipped hosts end together, untouched: the last screen counts them.
-                Some(Outcome::Skipped) | None => {}
+                Some(Outcome::Skipped | Outcome::Gone) | None => {}
             }
         }
         if in_a_log {
@@ -317,11 +330,37 @@ impl Human {
         }
     }
 
+    /// Tells a turn of the rollout.
+    fn turn(&self, kind: &EventKind<'_>) {
+        let Stage { err_screen, detail, .. } = &self.stage;
+        let wanted = match detail {
+            Detail::Quiet => return,
+            Detail::Normal => Wanted::Turns,
+            Detail::Verbose => Wanted::All,
+        };
+        if let EventKind::PauseStarted { pause: Pause::Approve(_), .. } = kind {
+            self.display.hide(true);
+        }
+        if let EventKind::PauseEnded { .. } = kind {
+            self.display.hide(false);
+        }
+        if let Some(line) = self.turns.line(kind, wanted, err_screen, |host| self.labels.get(host).to_owned()) {
+            self.say(&line);
+        }
+    }
+
     fn stopping(&self, reason: StopReason, running: usize) {
         let scripts = words::count(running, "script");
         let what = match (reason, running) {
             (_, 0) => "no script is running".to_owned(),
-            (StopReason::Budget, _) => format!("letting {scripts} finish"),
+            (
+                StopReason::Budget
+                | StopReason::StageFailed
+                | StopReason::Check
+                | StopReason::Approval
+                | StopReason::Hook,
+                _,
+            ) => format!("letting {scripts} finish"),
             (StopReason::Interrupt, _) => format!("ending {scripts}; Ctrl-C again kills at once"),
             (StopReason::Terminate, _) => format!("ending {scripts}"),
         };

@@ -1,10 +1,12 @@
 //! A discovery and a run as people see them.
 //!
-//! [`human`] hears the events, and decides what is said and where. While things go on, `discovery` and `progress`
-//! draw; at the end `summary` does, with `failures` in full.
+//! [`human`] hears the events, and decides what is said and where. While things go on, `discovery` and `progress` draw (`between`
+//! for what stands between stages), and `turns` are told; at the end `summary` does, with `failures` in full.
 
+mod between;
 pub(super) mod discovery;
 pub(super) mod failures;
 pub(super) mod human;
 mod progress;
 pub(super) mod summary;
+mod turns;

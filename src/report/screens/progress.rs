@@ -7,9 +7,10 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::discovery::since;
+use super::{between::Between, discovery::since, turns::Turns};
 use crate::{
     inventory::HostId,
+    plan::Plan,
     report::text::{
         cells,
         screen::{Ink, Screen},
@@ -36,12 +37,23 @@ pub(super) struct Progress {
     /// Those of them that contact was lost with.
     lost: HashSet<HostId>,
     stopping: Option<StopReason>,
+    /// What each host that has ended came to.
+    outcomes: HashMap<HostId, Outcome>,
+    turns: Turns,
+    /// The stage that was begun last.
+    stage: Option<usize>,
+    /// What goes on between stages.
+    between: Option<Between>,
+    /// How many hosts of how many have been taken back, or not.
+    undo: Option<(usize, usize)>,
+    /// How many hosts may fail.
+    budget: usize,
     /// How many had ended when a heartbeat was last given.
     told: usize,
 }
 
 impl Progress {
-    pub(super) fn new(title: String, total: usize, began: Timestamp) -> Self {
+    pub(super) fn new(title: String, plan: Option<&Plan>, total: usize, began: Timestamp) -> Self {
         Self {
             title,
             total,
@@ -50,6 +62,12 @@ impl Progress {
             running: HashMap::new(),
             lost: HashSet::new(),
             stopping: None,
+            outcomes: HashMap::new(),
+            turns: plan.map(Turns::of).unwrap_or_default(),
+            stage: None,
+            between: None,
+            undo: None,
+            budget: plan.map_or(0, Plan::budget),
             told: 0,
         }
     }
@@ -63,15 +81,28 @@ impl Progress {
                 self.running.remove(&result.host);
                 self.lost.remove(&result.host);
                 let ended = &mut self.ended;
+                if let Some(before) = self.outcomes.insert(result.host.clone(), result.outcome) {
+                    *count(ended, before) -= 1;
+                    ended.total -= 1;
+                }
                 ended.total += 1;
-                *match result.outcome {
-                    Outcome::Succeeded => &mut ended.succeeded,
-                    Outcome::Failed => &mut ended.failed,
-                    Outcome::Unreachable => &mut ended.unreachable,
-                    Outcome::Unknown => &mut ended.unknown,
-                    Outcome::Gone => &mut ended.gone,
-                    Outcome::Skipped => &mut ended.skipped,
-                } += 1;
+                *count(ended, result.outcome) += 1;
+            }
+            EventKind::StageStarted { stage, .. } => self.stage = Some(*stage),
+            EventKind::PauseStarted { pause, .. } => self.between = Some(Between::new(pause, at)),
+            EventKind::CheckSampled { check, sample, .. } => {
+                if let Some(between) = &mut self.between {
+                    between.sampled(check.as_str(), sample);
+                }
+            }
+            EventKind::PauseEnded { .. } => self.between = None,
+            EventKind::FleetSighted { joined, .. } => self.total += joined.len(),
+            EventKind::UndoStarted { hosts } => self.undo = Some((0, *hosts)),
+            EventKind::HostUndone { result } => {
+                self.running.remove(&result.host);
+                if let Some((done, _)) = &mut self.undo {
+                    *done += 1;
+                }
             }
             EventKind::HostLost { host, .. } => _ = self.lost.insert((*host).clone()),
             EventKind::HostReattached { host, .. } | EventKind::HostRetrying { host, .. } => {
@@ -82,6 +113,9 @@ impl Progress {
             | EventKind::ScriptStarted { .. }
             | EventKind::Output { .. }
             | EventKind::HostReattaching { .. }
+            | EventKind::Approved { .. }
+            | EventKind::HookFinished { .. }
+            | EventKind::FleetUnseen { .. }
             | EventKind::RunFinished { .. } => {}
         }
     }
@@ -96,6 +130,12 @@ impl Progress {
     ) -> Vec<String> {
         let cut = |text: &str| cells::cut(text, width, screen.signs().ellipsis);
         let mut counts = self.counts();
+        counts.extend(self.stage.and_then(|stage| self.turns.stage(stage)).map(|stage| (stage, Ink::Strong)));
+        counts.extend(self.undo.map(|(done, of)| (format!("undo {done}/{of}"), Ink::Warning)));
+        if self.budget > 0 && self.stopping.is_none() {
+            let left = self.budget.saturating_sub(self.ended.failures());
+            counts.push((format!("{} may still fail", words::number(left)), Ink::Faint));
+        }
         counts.extend(self.stopping.map(|reason| (format!("stopping ({})", stop_word(reason)), Ink::Warning)));
         let plain = format!("  {}", joined(counts.iter().map(|(text, _)| text.clone()), screen));
         let counts = if cells::width(&plain) > width {
@@ -103,9 +143,15 @@ impl Progress {
         } else {
             format!("  {}", joined(counts.iter().map(|(text, ink)| screen.paint(*ink, text)), screen))
         };
-        let slowest =
-            self.slowest(now).map(|(host, time)| format!("  slowest: {} {}", label(host), words::duration(time)));
-        vec![self.bar(now, width, screen), counts, screen.paint(Ink::Faint, &cut(&slowest.unwrap_or_default()))]
+        let last = match &self.between {
+            Some(between) => format!("  {}", between.line(now, screen)),
+            None => {
+                let slowest = self.slowest(now);
+                let told = |(host, time)| format!("  slowest: {} {}", label(host), words::duration(time));
+                slowest.map(told).unwrap_or_default()
+            }
+        };
+        vec![self.bar(now, width, screen), counts, screen.paint(Ink::Faint, &cut(&last))]
     }
 
     /// How far it is, in a line for a log.
@@ -171,6 +217,18 @@ impl Progress {
     }
 }
 
+/// The number of hosts that had an outcome.
+fn count(summary: &mut Summary, outcome: Outcome) -> &mut usize {
+    match outcome {
+        Outcome::Succeeded => &mut summary.succeeded,
+        Outcome::Failed => &mut summary.failed,
+        Outcome::Unreachable => &mut summary.unreachable,
+        Outcome::Unknown => &mut summary.unknown,
+        Outcome::Gone => &mut summary.gone,
+        Outcome::Skipped => &mut summary.skipped,
+    }
+}
+
 fn joined(parts: impl IntoIterator<Item = String>, screen: &Screen) -> String {
     parts.into_iter().collect::<Vec<_>>().join(&format!(" {} ", screen.signs().dot))
 }
@@ -205,7 +263,7 @@ mod tests {
 
     /// 412 of 1,000 hosts have ended, every hundredth badly, and five are running.
     fn under_way() -> Progress {
-        let mut progress = Progress::new("Deploy 4f2a91c to web".to_owned(), 1000, at(0));
+        let mut progress = Progress::new("Deploy 4f2a91c to web".to_owned(), None, 1000, at(0));
         for n in 0..412 {
             let outcome = if n % 100 == 99 { Outcome::Unreachable } else { Outcome::Succeeded };
             let result = HostResult { outcome, ..HostResult::skipped(id(n)) };

@@ -253,7 +253,10 @@ pub(in crate::report) fn closing(record: &Record, screen: &Screen) -> String {
         Status::Running => (signs.skip, Ink::Warning, "running", ""),
         Status::Succeeded => (signs.tick, Ink::Good, "succeeded", ""),
         Status::FinishedWithFailures => (signs.cross, Ink::Warning, "finished with failures", ""),
+        Status::Refused => (signs.cross, Ink::Bad, "refused", ": nothing was touched"),
         Status::Failed => (signs.cross, Ink::Bad, "failed", mixed),
+        Status::RolledBack => (signs.cross, Ink::Bad, "failed", ": every touched host was taken back"),
+        Status::RollbackIncomplete => (signs.cross, Ink::Bad, "failed", ": not every touched host could be taken back"),
         Status::Interrupted => (signs.cross, Ink::Bad, "interrupted", mixed),
         Status::Terminated => (signs.cross, Ink::Bad, "ended by SIGTERM", mixed),
     };
@@ -318,7 +321,13 @@ fn circumstances(record: &Record, screen: &Screen) -> String {
 fn next(record: &Record, rerun: Option<&Rerun>) -> Vec<(String, String)> {
     match record.status {
         Status::Succeeded | Status::Running => return Vec::new(),
-        Status::FinishedWithFailures | Status::Failed | Status::Interrupted | Status::Terminated => {}
+        Status::FinishedWithFailures
+        | Status::Refused
+        | Status::Failed
+        | Status::RolledBack
+        | Status::RollbackIncomplete
+        | Status::Interrupted
+        | Status::Terminated => {}
     }
     let Some(Rerun { again, failed }) = rerun else { return Vec::new() };
     let summary = record.summary();

@@ -22,6 +22,14 @@ impl Display {
         }
     }
 
+    /// Leaves the terminal to whoever is asked something there, or takes it again.
+    pub(in crate::report) fn hide(&self, hidden: bool) {
+        match self {
+            Self::Live(live) => live.hide(hidden),
+            Self::Log { .. } | Self::None => {}
+        }
+    }
+
     /// True where each thing that happens is worth a line, for nothing is drawn again.
     pub(in crate::report) const fn is_log(&self) -> bool {
         matches!(self, Self::Log { .. })

@@ -15,9 +15,12 @@ use crate::{
     inventory::HostId,
     plan::RunId,
     report::{
-        files::record::{HostRecord, MissingScope, Record, SkippedInstance, Status, ms},
+        files::{
+            record::{HostRecord, MissingScope, Record, SkippedInstance, Status, ms},
+            rollout_record::{PauseRecord, SampleRecord, end_word},
+        },
         lock,
-        tables::plan::PlanJson,
+        tables::{hosts::HostJson, plan::PlanJson},
         text::neutral,
     },
     rollout::{Event, EventKind, SCHEMA, StopReason, Summary},
@@ -94,6 +97,29 @@ impl Json {
                     skipped_unaddressed: record.skipped_unaddressed.clone(),
                 }
             }
+            EventKind::StageStarted { stage, hosts } => Body::StageStarted { stage, hosts },
+            EventKind::PauseStarted { step, pause } => {
+                Body::PauseStarted { pause: PauseRecord::new(step, pause, event.at) }
+            }
+            EventKind::CheckSampled { .. } => {
+                let Some(sample) = lock(record).rollout.samples.last().cloned() else { return };
+                Body::CheckSampled { sample }
+            }
+            EventKind::Approved { who, by } => Body::Approved { who: who.as_str(), by },
+            EventKind::PauseEnded { step, end, message } => Body::PauseEnded { step, end: end_word(end), message },
+            EventKind::HookFinished { hook, host, failure } => Body::HookFinished {
+                hook: hook.as_str(),
+                host,
+                failure: failure.map(|failure| failure.message.as_str()),
+                output: failure.map_or("", |failure| failure.output.as_str()),
+            },
+            EventKind::FleetSighted { joined, gone } => Body::FleetSighted {
+                joined: joined.iter().map(|(host, stage)| JoinedHost { host: (&**host).into(), stage }).collect(),
+                gone,
+            },
+            EventKind::FleetUnseen { message } => Body::FleetUnseen { message },
+            EventKind::UndoStarted { hosts } => Body::UndoStarted { hosts },
+            EventKind::HostUndone { result } => Body::HostUndone { host: &result.host, result: host },
             EventKind::HostConnecting { host, attempt } => Body::HostConnecting { host, attempt },
             EventKind::ScriptStarted { host, group } => Body::ScriptStarted { host, group },
             EventKind::Output { host, stream, bytes } => {
@@ -125,6 +151,16 @@ impl Json {
                     self.out.flood(&format!("{}\n", harmless(text)), |_| String::new());
                 }
                 EventKind::RunStarted { .. }
+                | EventKind::StageStarted { .. }
+                | EventKind::PauseStarted { .. }
+                | EventKind::CheckSampled { .. }
+                | EventKind::Approved { .. }
+                | EventKind::PauseEnded { .. }
+                | EventKind::HookFinished { .. }
+                | EventKind::FleetSighted { .. }
+                | EventKind::FleetUnseen { .. }
+                | EventKind::UndoStarted { .. }
+                | EventKind::HostUndone { .. }
                 | EventKind::HostConnecting { .. }
                 | EventKind::ScriptStarted { .. }
                 | EventKind::HostLost { .. }

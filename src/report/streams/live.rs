@@ -3,7 +3,10 @@
 
 use std::{
     fmt, io, mem,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,6 +25,8 @@ pub(in crate::report) type LiveWidth = Arc<dyn Fn() -> u16 + Send + Sync>;
 #[derive(Debug)]
 pub(in crate::report) struct Live {
     bar: ProgressBar,
+    /// Somebody is being asked something, and the terminal is theirs.
+    hidden: Arc<AtomicBool>,
 }
 
 impl Live {
@@ -35,7 +40,12 @@ impl Live {
         let canvas = Canvas { out, width: Arc::clone(&width), frame: Mutex::default() };
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(canvas), 10);
         let bar = ProgressBar::with_draw_target(None, target);
+        let hidden = Arc::new(AtomicBool::new(false));
+        let is_hidden = Arc::clone(&hidden);
         let content = move |_: &ProgressState, out: &mut dyn fmt::Write| {
+            if is_hidden.load(Ordering::Relaxed) {
+                return;
+            }
             // The last cell stays free: some terminals wrap as soon as it is filled.
             let lines = draw(usize::from(width()).saturating_sub(1));
             // Writing to indicatif's buffer cannot fail.
@@ -45,7 +55,18 @@ impl Live {
             bar.set_style(style.with_key("content", content));
         }
         bar.enable_steady_tick(PERIOD);
-        Self { bar }
+        Self { bar, hidden }
+    }
+
+    /// Takes the lines away, or brings them back.
+    pub(in crate::report) fn hide(&self, hidden: bool) {
+        self.hidden.store(hidden, Ordering::Relaxed);
+        self.bar.tick();
+        if hidden {
+            self.bar.disable_steady_tick();
+        } else {
+            self.bar.enable_steady_tick(PERIOD);
+        }
     }
 
     /// Lets `print` write above the lines.

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::hosts::{self, HostJson};
 use crate::{
-    config::OnLost,
+    config::{Label, LateHosts, OnFailure, OnLost, OnStop, Part},
     inventory::Host,
-    plan::{Plan, Revision, Work},
+    plan::{Pause, Payload, Plan, PlanStep, Revision, Script, Work},
     report::{
         files::record::{Gaps, MissingScope, SkippedInstance, ms},
         text::{
@@ -29,6 +29,10 @@ pub(in crate::report) struct PlanJson<'a> {
     app: &'a str,
     revision: Option<&'a str>,
     script: Option<ScriptJson<'a>>,
+    /// Instead of a script.
+    parts: Vec<PartJson<'a>>,
+    /// The script that takes a host back; none where the deploy itself does.
+    rollback: Option<ScriptJson<'a>>,
     command: Option<String>,
     args: &'a [String],
     env: &'a BTreeMap<String, String>,
@@ -38,6 +42,12 @@ pub(in crate::report) struct PlanJson<'a> {
     handshakes: usize,
     max_failures: usize,
     worst_case: usize,
+    /// How many hosts meet a script that fails everywhere.
+    broken_script_meets: usize,
+    slow_start: bool,
+    on_stop: OnStop,
+    on_failure: OnFailure,
+    late_hosts: LateHosts,
     retries: u32,
     sudo: bool,
     idempotent: bool,
@@ -45,6 +55,8 @@ pub(in crate::report) struct PlanJson<'a> {
     limits: LimitsJson,
     /// How many hosts the target has, when only some of them were chosen.
     narrowed_from: Option<usize>,
+    /// What is done, in order; of a stage its place in `stages`.
+    steps: Vec<StepJson<'a>>,
     stages: Vec<StageJson<'a>>,
 }
 
@@ -75,6 +87,40 @@ struct ScriptJson<'a> {
 }
 
 #[derive(Debug, Serialize)]
+struct PartJson<'a> {
+    name: &'a str,
+    run: &'a str,
+    barrier: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+enum StepJson<'a> {
+    Stage { stage: usize },
+    Soak { soak_ms: u64, checks: Vec<&'a str> },
+    Check { checks: Vec<&'a str> },
+    Approve { who: &'a str },
+}
+
+impl<'a> From<&'a Script> for ScriptJson<'a> {
+    fn from(script: &'a Script) -> Self {
+        Self { name: &script.name, sha256: &script.sha256, bytes: script.bytes.len() }
+    }
+}
+
+impl<'a> From<&'a PlanStep> for StepJson<'a> {
+    fn from(step: &'a PlanStep) -> Self {
+        let names = |checks: &'a [Label]| checks.iter().map(Label::as_str).collect();
+        match step {
+            PlanStep::Stage(stage) => Self::Stage { stage: *stage },
+            PlanStep::Pause(Pause::Soak { time, checks }) => Self::Soak { soak_ms: ms(*time), checks: names(checks) },
+            PlanStep::Pause(Pause::Check(checks)) => Self::Check { checks: names(checks) },
+            PlanStep::Pause(Pause::Approve(who)) => Self::Approve { who: who.as_str() },
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
 #[expect(clippy::struct_field_names, reason = "a program must see the unit")]
 struct LimitsJson {
     script_ms: u64,
@@ -90,11 +136,14 @@ struct StageJson<'a> {
 
 impl<'a> From<&'a Plan> for PlanJson<'a> {
     fn from(plan: &'a Plan) -> Self {
-        let (script, command) = match &plan.work {
-            Work::Deploy { payload: Payload::Script(script), .. } => {
-                (Some(ScriptJson { name: &script.name, sha256: &script.sha256, bytes: script.bytes.len() }), None)
+        let (script, parts) = match &plan.work {
+            Work::Deploy { payload: Payload::Script(script), .. } => (Some(script.into()), Vec::new()),
+            Work::Deploy { payload: Payload::Parts(parts), .. } => {
+                let part =
+                    |part: &'a Part| PartJson { name: part.name.as_str(), run: &part.run, barrier: part.barrier };
+                (None, parts.iter().map(part).collect())
             }
-            Work::Command(_) => (None, plan.command()),
+            Work::Command(_) => (None, Vec::new()),
         };
         let policy = &plan.policy;
         Self {
@@ -104,7 +153,9 @@ impl<'a> From<&'a Plan> for PlanJson<'a> {
             app: plan.app.as_str(),
             revision: plan.revision().map(Revision::as_str),
             script,
-            command,
+            parts,
+            rollback: plan.rollback.as_ref().map(ScriptJson::from),
+            command: plan.command(),
             args: &plan.args,
             env: &plan.env,
             secrets: plan.secrets.keys().map(String::as_str).collect(),
@@ -112,6 +163,11 @@ impl<'a> From<&'a Plan> for PlanJson<'a> {
             handshakes: policy.handshakes.get(),
             max_failures: plan.budget(),
             worst_case: plan.worst_case(),
+            broken_script_meets: plan.broken_script_meets(),
+            slow_start: policy.slow_start,
+            on_stop: policy.on_stop,
+            on_failure: policy.on_failure,
+            late_hosts: policy.late_hosts,
             retries: policy.retries,
             sudo: policy.sudo,
             idempotent: policy.idempotent,
@@ -122,6 +178,7 @@ impl<'a> From<&'a Plan> for PlanJson<'a> {
                 kill_grace_ms: ms(policy.limits.kill_grace),
             },
             narrowed_from: plan.narrowed_from,
+            steps: plan.steps.iter().map(StepJson::from).collect(),
             stages: plan
                 .stages
                 .iter()
@@ -140,7 +197,15 @@ pub(in crate::report) fn screenful(plan: &Plan, screen: &Screen) -> String {
     for (label, value) in facts(plan) {
         out.push_str(&format!("  {} {value}\n", screen.paint(Ink::Faint, &format!("{label:<11}"))));
     }
-    for (n, stage) in plan.stages.iter().enumerate() {
+    for step in &plan.steps {
+        let n = match step {
+            PlanStep::Stage(stage) => *stage,
+            PlanStep::Pause(pause) => {
+                out.push_str(&format!("\n{}\n", screen.paint(Ink::Strong, &words::pause(pause))));
+                continue;
+            }
+        };
+        let stage = &plan.stages[n];
         let heading = format!(
             "Stage {} of {}: {}, {}",
             n + 1,
@@ -152,6 +217,19 @@ pub(in crate::report) fn screenful(plan: &Plan, screen: &Screen) -> String {
         out.push_str(&format!("\n{}\n{}", screen.paint(Ink::Strong, &heading), hosts::table(&hosts, screen, 2)));
     }
     out
+}
+
+/// What becomes of touched hosts, where they do not just stay as they are.
+fn on_failure(plan: &Plan) -> Option<String> {
+    match (plan.policy.on_failure, &plan.rollback) {
+        (OnFailure::Stop, _) => None,
+        (OnFailure::Rollback, None) => Some("touched hosts get the revision that they had before".to_owned()),
+        (OnFailure::Rollback, Some(script)) => Some(format!("touched hosts are taken back by {}", sized(script))),
+    }
+}
+
+fn sized(script: &Script) -> String {
+    format!("{}, {} bytes", neutral::line(&script.name), words::number(script.bytes.len()))
 }
 
 /// What is run where, in a line.
@@ -167,10 +245,18 @@ fn facts(plan: &Plan) -> Vec<(&'static str, String)> {
     let policy = &plan.policy;
     let mut facts = Vec::new();
     match &plan.work {
-        Work::Deploy { script, .. } => {
-            let size = words::number(script.bytes.len());
-            facts.push(("script", format!("{}, {size} bytes", neutral::line(&script.name))));
-            facts.push(("sha256", neutral::line(&script.sha256)));
+        Work::Deploy { payload, .. } => {
+            match payload {
+                Payload::Script(script) => {
+                    facts.push(("script", sized(script)));
+                    facts.push(("sha256", neutral::line(&script.sha256)));
+                }
+                Payload::Parts(parts) => facts.extend(parts.iter().enumerate().map(|(place, part)| {
+                    let barrier = if part.barrier { " (all hosts of a stage wait behind it)" } else { "" };
+                    let label = if place == 0 { "parts" } else { "" };
+                    (label, format!("{}: {}{barrier}", part.name, neutral::line(&part.run)))
+                })),
+            }
             facts.push(("app", plan.app.as_str().to_owned()));
         }
         Work::Command(_) => {}
@@ -202,13 +288,18 @@ fn facts(plan: &Plan) -> Vec<(&'static str, String)> {
     ));
     facts.push((
         "failures",
-        match policy.max_failures {
+        match plan.budget() {
             0 => "none allowed: nothing new starts after the first".to_owned(),
             n => format!("{} allowed: nothing new starts after one more", words::number(n)),
         },
     ));
     let worst = words::count(plan.worst_case(), "host");
-    facts.push(("worst case", format!("at most {worst} can be in flight or failed when this stops")));
+    let met = words::count(plan.broken_script_meets(), "host");
+    facts.push((
+        "worst case",
+        format!("at most {worst} can fail before this stops; a script broken everywhere meets {met}"),
+    ));
+    facts.extend(on_failure(plan).map(|what| ("on failure", what)));
     let idle = policy.limits.idle.map_or_else(|| "as long as it runs".to_owned(), words::setting);
     facts.push(("time limits", format!("script {}, silence {idle}", words::setting(policy.limits.script))));
     facts.push(("ending", format!("TERM, then KILL after {}", words::setting(policy.limits.kill_grace))));

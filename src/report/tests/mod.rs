@@ -13,9 +13,9 @@ use provider_core::{Addresses, Instance, InstanceId, InstanceState, ProviderName
 
 use super::{Destination, Reporter, Rerun, RunReporter, Screen, lock, reporter::Builder};
 use crate::{
-    config::{OnLost, SecretRef},
+    config::{FailureLimit, LateHosts, OnFailure, OnLost, OnStop, SecretRef},
     inventory::{Host, HostId, SshAddress},
-    plan::{Limits, Plan, Policy, Script, Stage, Work},
+    plan::{Limits, Payload, Plan, PlanStep, Policy, Script, Stage, Work},
     rollout::{
         Event, EventKind, EventSink, FailureCause, HostResult, Killed, Outcome, Phases, RunStatus, StopReason, Summary,
         UnreachableCause,
@@ -96,6 +96,7 @@ pub(super) fn host(n: usize) -> Host {
         addresses: Addresses::default(),
         state: InstanceState::Running,
         image: None,
+        image_name: None,
         resource_id: None,
         tag_keys: provider_core::TagKeys::Exact,
         launched: None,
@@ -117,16 +118,29 @@ pub(super) fn plan_for(hosts: Vec<Host>) -> Plan {
         app: "shop".parse().expect("a name"),
         work: Work::Deploy {
             revision: "4f2a91c".parse().expect("a revision"),
-            script: Script { name: "deploy.sh".to_owned(), bytes: Arc::from(*b"exit 0\n"), sha256: "ab".repeat(32) },
+            payload: Payload::Script(Script {
+                name: "deploy.sh".to_owned(),
+                bytes: Arc::from(*b"exit 0\n"),
+                sha256: "ab".repeat(32),
+            }),
         },
         args: vec!["--fast".to_owned()],
         env: BTreeMap::from([("NODE_ENV".to_owned(), "production".to_owned())]),
         secrets: BTreeMap::from([("API_TOKEN".to_owned(), secret)]),
+        steps: vec![PlanStep::Stage(0)],
+        checks: BTreeMap::new(),
+        rollback: None,
         stages: vec![Stage { name: "all".to_owned(), hosts: hosts.into_iter().map(Arc::new).collect() }],
         policy: Policy {
             concurrency: NonZeroUsize::new(10).expect("not 0"),
             handshakes: NonZeroUsize::new(4).expect("not 0"),
-            max_failures: 0,
+            slow_start: true,
+            max_failures: FailureLimit::Hosts(0),
+            stage_must_succeed: true,
+            on_stop: OnStop::Finish,
+            on_failure: OnFailure::Stop,
+            late_hosts: LateHosts::Ignore,
+            approve_timeout: Duration::from_hours(1),
             retries: 2,
             sudo: false,
             idempotent: false,
@@ -262,7 +276,12 @@ impl<'a> Telling<'a> {
             self.end(&HostResult::skipped(id.clone()));
         }
         let summary = Summary::of(self.ended.iter().copied());
-        let status = RunStatus::of(&summary, self.plan.policy.max_failures, stopped);
+        let status = match stopped {
+            Some(StopReason::Interrupt) => RunStatus::Interrupted,
+            Some(StopReason::Terminate) => RunStatus::Terminated,
+            Some(_) => RunStatus::Failed,
+            None => RunStatus::of(&summary, self.plan.budget(), false),
+        };
         self.event(EventKind::RunFinished { status, summary });
     }
 }

@@ -110,6 +110,8 @@ pub(in crate::report) struct Signs {
     pub(in crate::report) gutter: &'static str,
     pub(in crate::report) bar_done: &'static str,
     pub(in crate::report) bar_left: &'static str,
+    /// From low to high.
+    pub(in crate::report) spark: &'static [&'static str],
 }
 
 const UNICODE: Signs = Signs {
@@ -122,6 +124,7 @@ const UNICODE: Signs = Signs {
     gutter: "│",
     bar_done: "━",
     bar_left: "─",
+    spark: &["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
 };
 
 const ASCII: Signs = Signs {
@@ -134,6 +137,7 @@ const ASCII: Signs = Signs {
     gutter: "|",
     bar_done: "#",
     bar_left: ".",
+    spark: &["_", ".", "-", "~", "^"],
 };
 
 #[cfg(test)]

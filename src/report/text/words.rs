@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::neutral;
-use crate::{inventory::Host, report::files::record::HostRecord, rollout::Outcome};
+use crate::{config::Label, inventory::Host, plan::Pause, report::files::record::HostRecord, rollout::Outcome};
 
 /// `1,234`.
 pub(in crate::report) fn number(n: usize) -> String {
@@ -70,6 +70,20 @@ pub(in crate::report) fn by_provider<'a>(hosts: impl IntoIterator<Item = &'a Hos
     }
     let parts: Vec<_> = counts.iter().map(|(provider, n)| format!("{provider} {}", number(*n))).collect();
     parts.join(", ")
+}
+
+/// What stands between stages, in a line.
+pub(in crate::report) fn pause(pause: &Pause) -> String {
+    let names = |checks: &[Label]| checks.iter().map(Label::as_str).collect::<Vec<_>>().join(", ");
+    match pause {
+        Pause::Soak { time, checks } if checks.is_empty() => format!("Soak for {}", setting(*time)),
+        Pause::Soak { time, checks } => {
+            let many = if checks.len() == 1 { "check" } else { "checks" };
+            format!("Soak for {}, under the {many} {}", setting(*time), names(checks))
+        }
+        Pause::Check(checks) => format!("Check {}", names(checks)),
+        Pause::Approve(who) => format!("Ask {who} to approve"),
+    }
 }
 
 /// Why a host did not succeed, in one harmless line: `exit status 3`, `killed by SIGTERM: timed out`, …

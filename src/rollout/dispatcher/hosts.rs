@@ -122,11 +122,7 @@ impl Dispatcher {
             }
             (
                 Some(
-                    State::Waiting
-                    | State::Active(_)
-                    | State::Held { .. }
-                    | State::Doubtful { .. }
-                    | State::Settled(_),
+                    State::Waiting | State::Active(_) | State::Held { .. } | State::Doubtful { .. } | State::Settled(_),
                 )
                 | None,
                 HookEnd::Succeeded | HookEnd::Failed,

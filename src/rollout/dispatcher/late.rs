@@ -1,11 +1,14 @@
 //! What the clouds say while a run goes on: hosts that came late, hosts that are gone, hosts that have moved.
 
-use super::{Answer, Command, Dispatcher, HostIndex, Position, StepIndex, StepKind, fleet::{Member, State}};
+use super::{
+    Answer, Command, Dispatcher, HostIndex, Position, StepIndex, StepKind,
+    fleet::{Member, State},
+};
 use crate::rollout::outcome::Outcome;
 
 /// How often the clouds may give a new answer at the end until that is called restless. A scaling group that goes on
 /// replacing its machines would otherwise keep a run going for ever.
-pub const ROUNDS: usize = 10;
+const ROUNDS: usize = 10;
 
 /// How often they may fail to answer there.
 const FAILURES: usize = 2;

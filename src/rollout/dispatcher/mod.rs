@@ -27,11 +27,11 @@ mod tests;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use self::{fleet::Fleet, late::Asking, undo::Undo, wave::Wave};
 pub use self::words::{
     Answer, AskAgain, AttemptEnd, Command, Hook, HookEnd, Hooks, HostIndex, Input, PauseEnd, Rules, StageIndex,
     StepIndex, StepKind, UndoEnd,
 };
+use self::{fleet::Fleet, late::Asking, undo::Undo, wave::Wave};
 use super::outcome::{RunStatus, StopReason, Summary};
 use crate::config::{OnFailure, OnStop};
 

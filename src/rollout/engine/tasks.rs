@@ -183,9 +183,10 @@ impl Tasks {
         let job = job::job(&self.plan, &entry.stage, &entry.host, attempt);
         let host = Arc::clone(&entry.host);
         let kind = Kind::Attempt(place, host.id.clone(), attempt);
-        self.spawn(kind, async move {
-            Done::Attempt(place, Box::new(executor.attempt(&job, &host, attempt, after).await))
-        });
+        self.spawn(
+            kind,
+            async move { Done::Attempt(place, Box::new(executor.attempt(&job, &host, attempt, after).await)) },
+        );
     }
 
     #[expect(clippy::too_many_arguments, reason = "all that is known of a host and of the run's wish to end")]

@@ -179,7 +179,11 @@ impl World {
         if self.cancels < 3 && self.rng.random_bool(0.004) {
             self.cancels += 1;
             self.undone_cancelled |= self.undoing;
-            return Input::Cancel(if self.rng.random_bool(0.5) { StopReason::Interrupt } else { StopReason::Terminate });
+            return Input::Cancel(if self.rng.random_bool(0.5) {
+                StopReason::Interrupt
+            } else {
+                StopReason::Terminate
+            });
         }
         let mut possible: Vec<Happening> = Vec::new();
         for (place, seen) in self.hosts.iter().enumerate() {
@@ -232,14 +236,10 @@ impl World {
                 if self.rng.random_bool(self.losing / 4.0) {
                     return Input::Found(Answer::Failed);
                 }
-                let gone: Vec<_> = (0..self.hosts.len())
-                    .filter(|_| self.rng.random_bool(self.losing / 4.0))
-                    .map(HostIndex)
-                    .collect();
-                let moved: Vec<_> = (0..self.hosts.len())
-                    .filter(|_| self.rng.random_bool(self.losing / 4.0))
-                    .map(HostIndex)
-                    .collect();
+                let gone: Vec<_> =
+                    (0..self.hosts.len()).filter(|_| self.rng.random_bool(self.losing / 4.0)).map(HostIndex).collect();
+                let moved: Vec<_> =
+                    (0..self.hosts.len()).filter(|_| self.rng.random_bool(self.losing / 4.0)).map(HostIndex).collect();
                 let joined = match self.rules.ask_again {
                     AskAgain::Always if self.joins_left > 0 => self.rng.random_range(0..=self.joins_left.min(3)),
                     AskAgain::Always | AskAgain::InDoubt | AskAgain::Never => 0,

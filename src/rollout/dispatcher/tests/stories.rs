@@ -197,10 +197,10 @@ fn a_host_that_moved_is_tried_where_it_is_now() {
 fn late_hosts_join_the_last_stage_until_two_answers_agree() {
     let mut dispatcher = Dispatcher::new(Rules { ask_again: AskAgain::Always, ..rules(1, 4, 0) });
     dispatcher.handle(Input::Begin);
-    assert_eq!(dispatcher.handle(came_to(0, Outcome::Succeeded)), [
-        Command::Settle { host: HostIndex(0), outcome: Outcome::Succeeded },
-        Command::Ask
-    ]);
+    assert_eq!(
+        dispatcher.handle(came_to(0, Outcome::Succeeded)),
+        [Command::Settle { host: HostIndex(0), outcome: Outcome::Succeeded }, Command::Ask]
+    );
     let answer = |joined| Input::Found(Answer::Whole { joined, gone: Vec::new(), moved: Vec::new() });
     let commands = dispatcher.handle(answer(1));
     assert_eq!(started(&commands), [(1, 1)], "{commands:?}");

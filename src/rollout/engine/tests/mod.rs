@@ -1,15 +1,29 @@
 //! The engine over a transport that does as it is told.
 
+mod staged;
+
 use std::{collections::HashMap, num::NonZeroUsize, sync::Mutex, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{super::outcome::Killed, *};
+use super::{
+    super::{
+        Approval, Approver, EventSink, Fleet, HookFailure, Hooks as HookRunner, Outcome, Prober, Question, Sample,
+        Sighting, Verdict, outcome::Killed,
+    },
+    *,
+};
 use crate::{
+    config::{HookName, Label},
     guard::{self, Cause, GroupState, Offsets, Record, Refusal, ScriptStatus, Signal, Trailer},
-    inventory::testing::{host, target},
-    plan::{Assignment, RunId, Script, Work},
-    transport::{ConnectError, ConnectFailure, Connected, Halt, Job, Lost, OutputSink, RemoteExit, Session, Stream},
+    inventory::{
+        Host,
+        testing::{host, target},
+    },
+    plan::{Assignment, Payload, RunId, Script, Work},
+    transport::{
+        ConnectError, ConnectFailure, Connected, Halt, Job, Lost, OutputSink, RemoteExit, Session, Stream, Transport,
+    },
 };
 
 /// What a host does, attempt by attempt; a host that is not named exits 0.
@@ -123,6 +137,16 @@ impl EventSink for Heard {
             EventKind::HostReattached { .. } => "reattached",
             EventKind::HostRetrying { .. } => "retrying",
             EventKind::HostFinished { .. } => "finished",
+            EventKind::StageStarted { .. } => "stage-started",
+            EventKind::PauseStarted { .. } => "pause-started",
+            EventKind::CheckSampled { .. } => "check-sampled",
+            EventKind::Approved { .. } => "approved",
+            EventKind::PauseEnded { .. } => "pause-ended",
+            EventKind::HookFinished { .. } => "hook-finished",
+            EventKind::FleetSighted { .. } => "fleet-sighted",
+            EventKind::FleetUnseen { .. } => "fleet-unseen",
+            EventKind::UndoStarted { .. } => "undo-started",
+            EventKind::HostUndone { .. } => "undone",
             EventKind::Stopping { .. } => "stopping",
             EventKind::RunFinished { .. } => "run-finished",
         };
@@ -138,7 +162,7 @@ fn plan(names: &[&str], concurrency: usize, max_failures: usize) -> Arc<Plan> {
 fn deploy(host: &str, change: impl FnOnce(&mut Plan)) -> Arc<Plan> {
     let (name, sha256) = ("deploy.sh".to_owned(), String::new());
     let script = Script { name, bytes: b"exit 0".as_slice().into(), sha256 };
-    let work = Work::Deploy { revision: "v2".parse().expect("a revision"), script };
+    let work = Work::Deploy { revision: "v2".parse().expect("a revision"), payload: Payload::Script(script) };
     let mut plan = Arc::into_inner(plan_of(work, &[host], 1, 0)).expect("nobody else has it");
     change(&mut plan);
     Arc::new(plan)
@@ -149,14 +173,7 @@ fn plan_of(work: Work, names: &[&str], concurrency: usize, max_failures: usize) 
     target.deploy.concurrency = NonZeroUsize::new(concurrency).expect("positive");
     target.deploy.max_failures = crate::config::FailureLimit::Hosts(max_failures);
     let hosts = names.iter().map(|name| host(&format!("i-{name}"), name)).collect();
-    let assignment = Assignment {
-        work,
-        args: Vec::new(),
-        input: None,
-        env: std::collections::BTreeMap::new(),
-        secrets: std::collections::BTreeMap::new(),
-    };
-    Arc::new(Plan::new(RunId::new(), &target, assignment, hosts))
+    Arc::new(Plan::new(RunId::new(), &target, Assignment::of(work), hosts))
 }
 
 async fn play(plan: Arc<Plan>, acts: &[(&str, &[Act])]) -> (Rollout, Vec<(u64, &'static str)>) {
@@ -173,7 +190,8 @@ async fn play_until(
     let heard = Arc::new(Heard::default());
     let sink: Arc<dyn EventSink> = Arc::<Heard>::clone(&heard);
     let resumed = Arc::default();
-    let rollout = run(plan, Arc::new(Stage { acts: Mutex::new(acts), resumed }), sink, &mut cancel).await;
+    let stage = Arc::new(Stage { acts: Mutex::new(acts), resumed });
+    let rollout = run(Arc::clone(&plan), world(&plan, stage, sink), &[], &mut cancel).await;
     let events = heard.0.lock().expect("the run is over").clone();
     (rollout, events)
 }
@@ -239,7 +257,8 @@ async fn play_deploy(acts: &[Act], change: impl FnOnce(&mut Plan)) -> (HostResul
     let heard = Arc::new(Heard::default());
     let sink: Arc<dyn EventSink> = Arc::<Heard>::clone(&heard);
     let (_never, mut cancel) = mpsc::channel(1);
-    let rollout = run(deploy("a", change), Arc::new(stage), sink, &mut cancel).await;
+    let plan = deploy("a", change);
+    let rollout = run(Arc::clone(&plan), world(&plan, Arc::new(stage), sink), &[], &mut cancel).await;
     let [result] = &rollout.results[..] else { panic!("one host") };
     let events = heard.0.lock().expect("the run is over").iter().map(|(_, name)| *name).collect();
     let resumed = resumed.lock().expect("the run is over").clone();
@@ -324,7 +343,8 @@ async fn looked_for_in_vain(then: Act) -> HostResult {
     let stage = Arc::new(Stage { acts: Mutex::new(acts), resumed: Arc::default() });
     let (sender, mut cancel) = mpsc::channel(2);
     let heard = Arc::new(Cancelling { at: |event| matches!(event, EventKind::HostLost { .. }), times: 2, sender });
-    let rollout = run(deploy("a", |_| {}), stage, heard, &mut cancel).await;
+    let plan = deploy("a", |_| {});
+    let rollout = run(Arc::clone(&plan), world(&plan, stage, heard), &[], &mut cancel).await;
     assert_eq!(rollout.status, RunStatus::Interrupted);
     let [result] = &rollout.results[..] else { panic!("one host") };
     result.clone()
@@ -337,8 +357,46 @@ async fn whoever_waits_for_its_turn_when_the_run_halts_was_never_tried() {
     let (sender, mut cancel) = mpsc::channel(1);
     let connecting = |event: &EventKind<'_>| matches!(event, EventKind::HostConnecting { .. });
     let heard = Arc::new(Cancelling { at: connecting, times: 1, sender });
-    let rollout = run(plan(&["a"], 1, 0), stage, heard, &mut cancel).await;
+    let plan = plan(&["a"], 1, 0);
+    let rollout = run(Arc::clone(&plan), world(&plan, stage, heard), &[], &mut cancel).await;
     assert_eq!((rollout.results[0].outcome, rollout.results[0].attempts), (Outcome::Skipped, 0));
+}
+
+/// A world in which the fleet stays as it is, all is well, and nobody approves.
+fn world(plan: &Plan, transport: Arc<dyn Transport>, sink: Arc<dyn EventSink>) -> World {
+    let hosts = plan.hosts().map(|host| (**host).clone()).collect();
+    let calm = Arc::new(Calm(hosts));
+    World { transport, fleet: calm.clone(), prober: calm.clone(), hooks: calm.clone(), approver: calm, sink }
+}
+
+struct Calm(Vec<Host>);
+
+#[async_trait]
+impl Fleet for Calm {
+    async fn again(&self) -> Result<Sighting, String> {
+        Ok(Sighting { hosts: self.0.clone(), whole: true })
+    }
+}
+
+#[async_trait]
+impl Prober for Calm {
+    async fn sample(&self, _: &Label, _: Option<&Host>, _: &Facts) -> Sample {
+        Sample { verdict: Verdict::Well, value: None, text: String::new() }
+    }
+}
+
+#[async_trait]
+impl HookRunner for Calm {
+    async fn run(&self, _: HookName, _: &Facts, _: watch::Receiver<Stop>) -> Result<(), HookFailure> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Approver for Calm {
+    async fn ask(&self, _: &Question) -> Approval {
+        Approval::Refused("nobody is there".into())
+    }
 }
 
 /// Presses Ctrl-C so many times at an event.
