@@ -9,7 +9,7 @@ use super::{
     input::Input,
     lifeline::whole_seconds,
     nonce::Nonce,
-    text::{INPUT, program_text, stripped},
+    text::{FIRST, INPUT, program_text, stripped},
 };
 
 /// One start of a script on one host.
@@ -170,7 +170,8 @@ impl GuardRequest {
         let input = self.input();
         header.line("script", input.map_or(script.len() as u64, Input::length));
 
-        let mut opening = input.map(|_| stripped(INPUT)).unwrap_or_default().into_bytes();
+        let mut opening = FIRST.as_bytes().to_vec();
+        opening.extend(input.map(|_| stripped(INPUT)).unwrap_or_default().into_bytes());
         opening.extend(program_text().into_bytes());
         opening.extend_from_slice(b"#.\n");
         opening.extend_from_slice(header.as_bytes());
@@ -208,7 +209,7 @@ mod tests {
         let nonce = Nonce::random();
         let EncodedRequest { opening, order } = request.encode(&nonce).unwrap();
         let bytes = [opening, order].concat();
-        let start = format!("{}#.\nfleetwide 1 {}\n", program_text(), nonce.as_str());
+        let start = format!("{FIRST}{}#.\nfleetwide 1 {}\n", program_text(), nonce.as_str());
         bytes.strip_prefix(start.as_bytes()).expect("the guard, then the header").to_vec()
     }
 

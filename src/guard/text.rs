@@ -30,6 +30,10 @@ pub(super) const SOURCE: &str = concat!(
 /// Sent in front of it when a command is to read something.
 pub(super) const INPUT: &str = include_str!("shell/input.sh");
 
+/// What is sent first. A login shell may read lines in our place: of the first ones it gets these, and the guard, which
+/// then lacks the mark, does nothing.
+pub(super) const FIRST: &str = "fw_whole=1\n:\n:\n:\n:\n:\n:\n:\n:\n";
+
 /// The guard as it is sent: without comment lines, indentation and empty lines.
 pub(super) fn program_text() -> String {
     stripped(SOURCE)

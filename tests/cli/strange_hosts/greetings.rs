@@ -68,6 +68,7 @@ pub(super) fn rows() -> Vec<(&'static str, StrangeHost, Fate)> {
         (".bashrc becomes another shell", bashrc("exec zsh -c \"$BASH_EXECUTION_STRING\""), Fate::Works),
         (".bashrc has an error", bashrc("if then"), Fate::Works),
         (".bashrc reads a line of its input", bashrc("read -r line"), Fate::Unreachable(ended)),
+        (".bashrc reads some lines of its input", bashrc("head -n 3 >/dev/null"), Fate::Unreachable(ended)),
         (".bashrc sends a signal to itself", bashrc("kill -s KILL $$"), Fate::Unreachable(ended)),
         (".bashrc prints control characters", bashrc("printf '\\036\\033]0;x\\007\\000\\377'"), Fate::Works),
         ("a banner", StrangeHost::new().setup("echo Welcome >$DIR/banner").option("Banner $DIR/banner"), Fate::Works),
