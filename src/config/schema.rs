@@ -239,7 +239,9 @@ mod tests {
     fn the_home_of_a_stray_key_is_known() {
         assert_eq!(home_of("user"), Some("the target's `ssh` table"));
         assert_eq!(home_of("script"), Some("the target's `deploy` table"));
-        assert_eq!(home_of("steps"), None);
+        assert_eq!(home_of("before_host"), Some("the target's `hooks` table"));
+        assert_eq!(home_of("pass_if"), Some("a table of `checks`"));
+        assert_eq!(home_of("stages"), None);
         assert!(is_key("regions") && !is_key("TOKEN"));
     }
 }

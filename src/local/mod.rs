@@ -31,7 +31,7 @@ leashed=$!
 trap '' TERM
 {
   exec >/dev/null 2>&1
-  read -r line <&3 || { sleep 10; kill -s KILL 0; } &
+  if read -r line <&3; then :; else { sleep 10; kill -s KILL 0; } & fi
   kill -s TERM 0
 } 4>&- &
 wait "$leashed"

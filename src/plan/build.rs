@@ -161,6 +161,7 @@ mod tests {
 
     fn plan(hosts: usize, change: impl Fn(&mut Target)) -> Plan {
         let mut target = target(Vec::new());
+        target.deploy.concurrency = NonZeroUsize::new(50).expect("positive");
         change(&mut target);
         let hosts = (0..hosts).map(|number| host(&format!("i-{number}"), "web")).collect();
         let script = Script { name: "x".into(), bytes: b"true".to_vec().into(), sha256: String::new() };

@@ -92,7 +92,7 @@ impl Engine {
         Self {
             dispatcher: Dispatcher::new(rules(&plan, hooks)),
             book: Book::of(&roster),
-            tasks: Tasks::new(Arc::clone(&plan), world, recorder, tell),
+            tasks: Tasks::new(Arc::clone(&plan), world, hooks.to_vec(), recorder, tell),
             words,
             roster,
             stopped: None,

@@ -22,6 +22,17 @@ pub(super) struct UndoAttempt {
     pub(super) result: UndoResult,
 }
 
+impl UndoAttempt {
+    /// Says that the hook behind it failed: what was undone is not whole.
+    pub(super) fn blame(&mut self, why: &str) {
+        if self.result.outcome == UndoOutcome::Undone {
+            self.result.outcome = UndoOutcome::UndoFailed;
+            self.end = UndoEnd::Final(UndoOutcome::UndoFailed);
+            self.result.run.message = Some(why.to_owned());
+        }
+    }
+}
+
 /// To which revision a host goes back, if there is anything to go back to.
 ///
 /// # Errors

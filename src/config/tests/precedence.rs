@@ -107,10 +107,13 @@ fn every_variable_is_read_and_sets_something() {
         "FLEETWIDE_TAGS" => "role=web,env=prod",
         "FLEETWIDE_STATES" => "running,stopped",
         "FLEETWIDE_ADDRESS" => "public_ipv4,tag:ssh",
-        "FLEETWIDE_IDEMPOTENT" | "FLEETWIDE_SUDO" => "true",
+        "FLEETWIDE_IDEMPOTENT" | "FLEETWIDE_SUDO" | "FLEETWIDE_SURVEY" | "FLEETWIDE_SLOW_START" => "true",
+        "FLEETWIDE_STEPS" => "1, 100%",
+        "FLEETWIDE_ON_FAILURE" => "rollback",
+        "FLEETWIDE_LATE_HOSTS" => "ignore",
         "FLEETWIDE_UNADDRESSED" => "skip",
         "FLEETWIDE_HOST_KEYS" => "strict",
-        "FLEETWIDE_ON_LOST" => "kill",
+        "FLEETWIDE_ON_LOST" | "FLEETWIDE_ON_STOP" => "kill",
         name if name.ends_with("_TIMEOUT") || name.ends_with("TIMEOUT") => "90s",
         "FLEETWIDE_DEADLINE" | "FLEETWIDE_KILL_GRACE" | "FLEETWIDE_KEEPALIVE" => "5s",
         _ => "7",
@@ -131,7 +134,7 @@ fn every_key_of_ssh_and_deploy_has_a_variable() {
     for (table, name) in [("SshTable", "ssh"), ("DeployTable", "deploy")] {
         for key in schema["$defs"][table]["properties"].as_object().expect(table).keys() {
             // Lists and tables of free text do not fit one variable.
-            let fits = !matches!(key.as_str(), "args" | "env");
+            let fits = !matches!(key.as_str(), "args" | "env" | "parts" | "canary");
             let sets =
                 |variable: &&crate::config::variables::Variable| variable.sets.contains(&format!("`{name}.{key}`"));
             assert_eq!(VARIABLES.iter().any(|variable| sets(&variable)), fits, "{name}.{key}");

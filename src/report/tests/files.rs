@@ -57,6 +57,7 @@ fn the_records_json_is_a_promise() {
       "started": "2027-01-15T08:00:01Z",
       "finished": "2027-01-15T08:00:05Z",
       "max_failures": 0,
+      "stopped_by": null,
       "hosts": [
         {
           "id": "gcp:4000000000000000001",
@@ -85,9 +86,24 @@ fn the_records_json_is_a_promise() {
           },
           "stdout_tail": "fetching 4f2a91c\nunpacking",
           "stderr_tail": "\u001b[31mno\n",
-          "log": null
+          "log": null,
+          "undo": null
         }
       ],
+      "rollout": {
+        "stages": [
+          {
+            "name": "all",
+            "hosts": 1,
+            "started": null
+          }
+        ],
+        "pauses": [],
+        "samples": [],
+        "hooks": [],
+        "sightings": [],
+        "undo_started": null
+      },
       "missing_scopes": [],
       "skipped_unaddressed": []
     }

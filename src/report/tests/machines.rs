@@ -28,7 +28,7 @@ fn one_event_a_line() {
     assert_eq!(&types[..4], ["run-started", "host-connecting", "script-started", "host-finished"]);
     assert_eq!(lines[0]["plan"]["stages"][0]["hosts"].as_array().map(Vec::len), Some(8));
     assert!(!lines[0].to_string().contains("hunter2"));
-    insta::assert_snapshot!(lines[lines.len() - 1], @r#"{"at":"2027-01-15T08:00:22Z","exit_code":8,"run":"01JQZX0000000000000000TEST","schema":1,"seq":22,"status":"failed","summary":{"failed":3,"skipped":2,"succeeded":1,"total":8,"unknown":1,"unreachable":1},"type":"run-finished"}"#);
+    insta::assert_snapshot!(lines[lines.len() - 1], @r#"{"at":"2027-01-15T08:00:22Z","exit_code":8,"run":"01JQZX0000000000000000TEST","schema":1,"seq":22,"status":"failed","summary":{"failed":3,"gone":0,"skipped":2,"succeeded":1,"total":8,"unknown":1,"unreachable":1},"type":"run-finished"}"#);
 }
 
 #[test]
@@ -106,6 +106,8 @@ fn the_plan_is_whole_and_holds_no_secret() {
         "sha256": "abababababababababababababababababababababababababababababababab",
         "bytes": 7
       },
+      "parts": [],
+      "rollback": null,
       "command": null,
       "args": [
         "--fast"
@@ -120,6 +122,11 @@ fn the_plan_is_whole_and_holds_no_secret() {
       "handshakes": 4,
       "max_failures": 0,
       "worst_case": 1,
+      "broken_script_meets": 1,
+      "slow_start": true,
+      "on_stop": "finish",
+      "on_failure": "stop",
+      "late_hosts": "ignore",
       "retries": 2,
       "sudo": false,
       "idempotent": false,
@@ -130,6 +137,12 @@ fn the_plan_is_whole_and_holds_no_secret() {
         "kill_grace_ms": 10000
       },
       "narrowed_from": null,
+      "steps": [
+        {
+          "step": "stage",
+          "stage": 0
+        }
+      ],
       "stages": [
         {
           "name": "all",

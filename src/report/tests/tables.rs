@@ -80,7 +80,7 @@ fn the_plan_says_exactly_what_is_run() {
       hosts       2 (azure 1, gcp 1)
       at once     10 hosts, of these 4 in the SSH handshake
       failures    none allowed: nothing new starts after the first
-      worst case  at most 2 hosts can be in flight or failed when this stops
+      worst case  at most 2 hosts can fail before this stops; a script broken everywhere meets 1 host
       time limits script 10m, silence 90s
       ending      TERM, then KILL after 10s
       retries     2 more tries, only where the script never started

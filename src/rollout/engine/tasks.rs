@@ -78,6 +78,8 @@ struct Line {
 pub(super) struct Tasks {
     plan: Arc<Plan>,
     world: World,
+    /// Which hooks there are.
+    hooks: Vec<HookName>,
     pub(super) recorder: Arc<Recorder>,
     tell: mpsc::UnboundedSender<Word>,
     set: JoinSet<Done>,
@@ -93,12 +95,14 @@ impl Tasks {
     pub(super) fn new(
         plan: Arc<Plan>,
         world: World,
+        hooks: Vec<HookName>,
         recorder: Arc<Recorder>,
         tell: mpsc::UnboundedSender<Word>,
     ) -> Self {
         Self {
             plan,
             world,
+            hooks,
             recorder,
             tell,
             set: JoinSet::new(),
@@ -203,6 +207,8 @@ impl Tasks {
         let back = undo::way_back(&self.plan, result);
         let executor = self.executor(place, ended, stop);
         let (hooks, stop) = (Arc::clone(&self.world.hooks), stop.subscribe());
+        let has = |name| self.hooks.contains(&name);
+        let (drains, undrains) = (has(HookName::BeforeHost), has(HookName::AfterHost));
         let (host, stage) = (Arc::clone(&entry.host), Arc::clone(&entry.stage));
         let facts = facts::of_host(&self.plan, &host, &stage);
         self.spawn(Kind::Undo(place, host.id.clone()), async move {
@@ -211,19 +217,19 @@ impl Tasks {
                 Err(why) => return Done::Undo(place, Box::new(undo::not_undone(&host, why))),
             };
             // A host is drained for this as for a deploy.
-            let before = hooks.run(HookName::BeforeHost, &facts::with_undo(facts.clone(), None), stop.clone()).await;
-            if let Err(failure) = before {
+            if drains
+                && let Err(failure) =
+                    hooks.run(HookName::BeforeHost, &facts::with_undo(facts.clone(), None), stop.clone()).await
+            {
                 return Done::Undo(place, Box::new(undo::not_undone(&host, &format!("before_host: {failure}"))));
             }
             let mut attempt = executor.undo(&stage, &host, back, attempt, after).await;
-            if let UndoEnd::Final(outcome) = attempt.end {
-                let facts = facts::with_undo(facts, Some(outcome));
-                if let (Err(failure), UndoOutcome::Undone) =
-                    (hooks.run(HookName::AfterHost, &facts, stop).await, outcome)
-                {
-                    attempt.result.run.message = Some(format!("after_host: {failure}"));
-                    attempt.end = UndoEnd::Final(UndoOutcome::UndoFailed);
-                }
+            if let UndoEnd::Final(outcome) = attempt.end
+                && undrains
+                && let Err(failure) =
+                    hooks.run(HookName::AfterHost, &facts::with_undo(facts, Some(outcome)), stop).await
+            {
+                attempt.blame(&format!("after_host: {failure}"));
             }
             Done::Undo(place, Box::new(attempt))
         });
