@@ -26,11 +26,11 @@ user = "deploy"
     key_of_no_table: r#"[targets.web]
 select = [{ provider = "aws" }]
 [targets.web.deploy]
-rollback = "rollback.sh"
+stages = "rollback.sh"
 "# => @r"
-    fleetwide.toml:4:1: unknown key `rollback` in targets.web.deploy
+    fleetwide.toml:4:1: unknown key `stages` in targets.web.deploy
        |
-     4 | rollback …
+     4 | stages …
        | ^^^^^^^^
     hint: known keys: script, args, env, timeout, connect_timeout, auth_timeout, idle_timeout, kill_grace, on_lost, concurrency, handshakes, retries, sudo, idempotent, max_failures, confirm_over
     ";
