@@ -24,7 +24,7 @@ use crate::{
     config::{EnvValue, Secret, SecretError, Strategy, Target},
     guard::Input,
     inventory::{self, Host, HostId, HostKeysError, Inventory, InventoryError, NarrowError, Narrowed, Narrowing},
-    plan::{Assignment, Ordering, Payload, Plan, Revision, RunId, Script, Work},
+    plan::{Assignment, Ordering, Plan, Revision, RunId, Script, Work},
     rollout::{self, Approver, EventSink, Rollout, StopReason, World},
     transport::{OpenFiles, OpenSsh, OpenSshConfig, OpenSshError, Transport, Vouched, raise_nofile_limit},
 };
@@ -127,7 +127,7 @@ fn in_order(target: &Target, hosts: Vec<Host>, seed: u64) -> Result<Vec<Host>, D
     if deploy.canary.is_none() && deploy.steps == Strategy::default() {
         return Ok(hosts);
     }
-    let order = Ordering { canary: deploy.canary.clone(), seed, ..Ordering::default() };
+    let order = Ordering { canary: deploy.canary.clone(), seed };
     if order.canary.is_some() && !hosts.iter().any(|host| order.is_canary(host)) {
         return Err(DeployError::NoCanary(target.name.clone()));
     }
@@ -205,7 +205,7 @@ fn assign(
     let (work, input) = match task {
         Task::Deploy(revision) => {
             let path = target.deploy.script.as_deref().ok_or_else(|| DeployError::NoScript(target.name.clone()))?;
-            (Work::Deploy { revision, payload: Payload::Script(script(path)?) }, None)
+            (Work::Deploy { revision, script: script(path)? }, None)
         }
         Task::Command { line, input } => (Work::Command(line), input),
     };

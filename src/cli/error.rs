@@ -137,6 +137,29 @@ impl CliError {
     }
 }
 
+fn check_hints(error: &ProbeError) -> Vec<String> {
+    match error {
+        ProbeError::Header { source: SecretError::NoVariable(name), .. } => {
+            vec![format!("set {name} where Fleetwide runs; in a pipeline, hand this job the secret of that name")]
+        }
+        ProbeError::Header { .. }
+        | ProbeError::BadHeader { .. }
+        | ProbeError::Authorities { .. }
+        | ProbeError::Client { .. } => vec!["no host was touched".to_owned()],
+    }
+}
+
+fn hook_hints(error: &HookError) -> Vec<String> {
+    match error {
+        HookError::Missing { .. } => {
+            vec!["no host was touched; the path is relative to the file that names it".to_owned()]
+        }
+        HookError::NotExecutable { path, .. } => {
+            vec![format!("no host was touched; chmod +x {}", quoted(&path.to_string_lossy()))]
+        }
+    }
+}
+
 fn deploy_hints(error: &DeployError) -> Vec<String> {
     let one = |hint: &str| vec![hint.to_owned()];
     match error {
@@ -156,21 +179,8 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
                 "no host was touched; see `canary` in [targets.{target}.deploy], and `fleetwide hosts {target}`"
             )]
         }
-        DeployError::Check(ProbeError::Header { source: SecretError::NoVariable(name), .. }) => {
-            vec![format!("set {name} where Fleetwide runs; in a pipeline, hand this job the secret of that name")]
-        }
-        DeployError::Check(
-            ProbeError::Header { .. }
-            | ProbeError::BadHeader { .. }
-            | ProbeError::Authorities { .. }
-            | ProbeError::Client { .. },
-        ) => one("no host was touched"),
-        DeployError::Hook(HookError::Missing { .. }) => {
-            one("no host was touched; the path is relative to the file that names it")
-        }
-        DeployError::Hook(HookError::NotExecutable { path, .. }) => {
-            vec![format!("no host was touched; chmod +x {}", quoted(&path.to_string_lossy()))]
-        }
+        DeployError::Check(error) => check_hints(error),
+        DeployError::Hook(error) => hook_hints(error),
         DeployError::TooLong { .. } => one("put it in a file on the servers, or let the script fetch it"),
         DeployError::Secret { source: SecretError::NoVariable(name), .. } => {
             vec![format!("set {name} where Fleetwide runs; in a pipeline, hand this job the secret of that name")]

@@ -14,7 +14,6 @@ use super::{
     check::CheckTable,
     duration::HumanDuration,
     hooks::HooksTable,
-    part::Part,
     proxy_command::ProxyCommand,
     schema,
     select::SelectTable,
@@ -132,18 +131,13 @@ pub struct SshTable {
 pub struct DeployTable {
     /// The script, a file on this machine; it is sent to every host.
     pub script: Option<PathBuf>,
-    /// Instead of a script: named parts, each a line for the host's `sh`, run in this order.
-    pub parts: Option<Vec<Part>>,
     /// The script that takes a host back. Default: the deploy itself, with the host's previous revision.
     pub rollback: Option<PathBuf>,
     /// In which steps: a list such as [{ hosts = 1 }, { soak = "5m", check = "errors" }, { hosts = "100%" }], or
     /// "canary", "half-at-a-time", "one-at-a-time", "all-at-once". Default: one stage of all.
     pub steps: Option<Strategy>,
-    /// Which hosts are the first ones. Default: those that are not well or behind, then spread over clouds and zones.
+    /// Which hosts are the first ones. Default: hosts are spread over clouds, regions and zones.
     pub canary: Option<CanaryTable>,
-    /// Before a deploy in several stages, ask every host which revision it has, to begin with those that are not well or
-    /// behind. Default: true.
-    pub survey: Option<bool>,
     /// Begin each stage with one host at once, then two, four and so on. Default: true.
     pub slow_start: Option<bool>,
     /// When the run stops by itself, scripts that run: "finish" (the default) or "kill".

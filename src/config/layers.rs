@@ -14,7 +14,6 @@ use super::{
     error::ConfigError,
     file::{ConfigFile, DeployTable, ExcludeTable, SshTable, TargetTable},
     hooks::HooksTable,
-    part,
     paths::Anchor,
     secret::SecretRef,
     select::SelectTable,
@@ -225,19 +224,11 @@ impl DeployTable {
     pub fn over(self, weaker: Self) -> Self {
         let mut env = weaker.env;
         env.extend(self.env);
-        // What is run is one answer: a stronger layer's script takes the place of a weaker one's parts.
-        let (script, parts) = if self.script.is_some() || self.parts.is_some() {
-            (self.script, self.parts)
-        } else {
-            (weaker.script, weaker.parts)
-        };
         Self {
-            script,
-            parts,
+            script: self.script.or(weaker.script),
             rollback: self.rollback.or(weaker.rollback),
             steps: self.steps.or(weaker.steps),
             canary: self.canary.or(weaker.canary),
-            survey: self.survey.or(weaker.survey),
             slow_start: self.slow_start.or(weaker.slow_start),
             on_stop: self.on_stop.or(weaker.on_stop),
             on_failure: self.on_failure.or(weaker.on_failure),
@@ -267,13 +258,6 @@ impl DeployTable {
             if let Some(path) = path {
                 *path = anchor.resolve(path).map_err(|why| Problem::new(at([key]), why))?;
             }
-        }
-        if self.script.is_some() && self.parts.is_some() {
-            return Err(Problem::new(at(["parts"]), "`script` and `parts` are both given")
-                .hint("a deploy is one script, or parts: take the other away"));
-        }
-        if let Some((place, key, why)) = self.parts.as_deref().and_then(part::problem_of) {
-            return Err(Problem::new(at_item("parts", place, key), why));
         }
         if let Some((place, bad)) = self.steps.as_ref().and_then(Strategy::problem) {
             return Err(Problem::new(item("steps", place), bad.to_string()));

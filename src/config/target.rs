@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use super::{
     check::Check,
     hooks::Hooks,
-    part::Part,
     secret::SecretRef,
     steps::{Label, Strategy},
     values::{AddressKind, FailureLimit, HostKeys, LateHosts, OnFailure, OnLost, OnStop, Unaddressed},
@@ -252,18 +251,14 @@ pub struct Ssh {
 /// What is run on the hosts, and how.
 #[derive(Clone, Debug)]
 pub struct Deploy {
-    /// The script on this machine; needed by `deploy` only, where there are no parts.
+    /// The script on this machine; needed by `deploy` only.
     pub script: Option<PathBuf>,
-    /// What is run instead of a script.
-    pub parts: Vec<Part>,
     /// The script that takes a host back; else the deploy itself does, with the host's previous revision.
     pub rollback: Option<PathBuf>,
     /// In which steps.
     pub steps: Strategy,
     /// Tags of the hosts that are the first ones.
     pub canary: Option<TagFilter>,
-    /// Whether hosts are asked for their revision before they are put in order.
-    pub survey: bool,
     /// Whether a stage begins with one host at once.
     pub slow_start: bool,
     /// What becomes of scripts that run when the run stops by itself.

@@ -69,11 +69,9 @@ pub(crate) fn target(select: Vec<Select>) -> Target {
         ssh: ssh(),
         deploy: Deploy {
             script: None,
-            parts: Vec::new(),
             rollback: None,
             steps: Strategy::default(),
             canary: None,
-            survey: false,
             slow_start: true,
             on_stop: OnStop::Finish,
             on_failure: OnFailure::Stop,

@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(ended.end, End::TimedOut);
         assert!(ended.output.contains("bye"), "{}", ended.output);
         let stop = watch::Sender::new(true);
-        let ended = run(&program(Duration::from_secs(60)), stop.subscribe()).await.expect("a shell");
+        let ended = run(&program(Duration::from_mins(1)), stop.subscribe()).await.expect("a shell");
         assert_eq!(ended.end, End::Stopped);
     }
 

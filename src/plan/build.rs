@@ -92,18 +92,10 @@ impl Plan {
         self.policy.max_failures.of(self.hosts().count())
     }
 
-    /// How many barriers a host meets.
-    pub fn barriers(&self) -> usize {
-        match &self.work {
-            Work::Deploy { payload, .. } => payload.barriers(),
-            Work::Command(_) => 0,
-        }
-    }
-
-    /// The most hosts of a stage that are in flight together. Those that wait at a barrier are, too.
+    /// The most hosts of a stage that are in flight together.
     pub fn at_once(&self) -> usize {
         let largest = self.stages.iter().map(|stage| stage.hosts.len()).max().unwrap_or_default();
-        if self.barriers() > 0 { largest } else { largest.min(self.policy.concurrency.get()) }
+        largest.min(self.policy.concurrency.get())
     }
 
     /// The most hosts that can have met a broken script when the run stops: those that may fail, and those in flight
@@ -156,7 +148,6 @@ mod tests {
     use crate::{
         config::FailureLimit,
         inventory::testing::{host, target},
-        plan::Payload,
     };
 
     fn plan(hosts: usize, change: impl Fn(&mut Target)) -> Plan {
@@ -166,7 +157,7 @@ mod tests {
         let hosts = (0..hosts).map(|number| host(&format!("i-{number}"), "web")).collect();
         let script = Script { name: "x".into(), bytes: b"true".to_vec().into(), sha256: String::new() };
         let revision = "v1".parse().expect("a revision");
-        let assignment = Assignment::of(Work::Deploy { revision, payload: Payload::Script(script) });
+        let assignment = Assignment::of(Work::Deploy { revision, script });
         Plan::new(RunId::new(), &target, assignment, hosts)
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use crate::{
-    config::{AppName, Check, FailureLimit, Label, LateHosts, OnFailure, OnLost, OnStop, Part, Secret},
+    config::{AppName, Check, FailureLimit, Label, LateHosts, OnFailure, OnLost, OnStop, Secret},
     guard::Input,
     inventory::Host,
 };
@@ -77,30 +77,11 @@ pub enum Work {
     Deploy {
         /// What is being deployed.
         revision: Revision,
-        /// What is run for it.
-        payload: Payload,
+        /// The script.
+        script: Script,
     },
     /// An ad hoc command for the host's `sh`, without a record.
     Command(String),
-}
-
-/// What is run on a host for a deploy.
-#[derive(Clone, Debug)]
-pub enum Payload {
-    /// A script.
-    Script(Script),
-    /// Lines for the host's `sh`, one after the other.
-    Parts(Arc<[Part]>),
-}
-
-impl Payload {
-    /// How many barriers a host meets. None stands behind the last part, for nothing is behind it.
-    pub fn barriers(&self) -> usize {
-        match self {
-            Self::Script(_) => 0,
-            Self::Parts(parts) => parts.iter().rev().skip(1).filter(|part| part.barrier).count(),
-        }
-    }
 }
 
 impl Work {
@@ -181,6 +162,7 @@ pub struct Stage {
 
 /// How the work is done.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Policy {
     /// How many hosts are worked on at once.
     pub concurrency: NonZeroUsize,

@@ -1,32 +1,19 @@
-//! Who goes first: canaries, then hosts that are not well or behind, the rest spread over clouds, regions and zones.
+//! Who goes first: canaries, the rest spread over clouds, regions and zones.
 //!
 //! The order is the same from run to run, whatever order the clouds answer in; another seed gives another one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use provider_core::TagFilter;
 use sha2::{Digest, Sha256};
 
-use crate::inventory::{Host, HostId};
-
-/// What a host has recorded of the deploys before this one. In the order in which hosts are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
-    /// The last deploy there did not end well.
-    Unwell,
-    /// It has another revision than the one that is deployed now, or none.
-    Behind,
-    /// It has this revision already, or nothing is known.
-    Current,
-}
+use crate::inventory::Host;
 
 /// How hosts are put in order.
 #[derive(Clone, Debug, Default)]
 pub struct Ordering {
     /// Tags of the hosts that are the first ones, whatever else holds.
     pub canary: Option<TagFilter>,
-    /// What hosts have recorded; of those that are not in here nothing is known.
-    pub standing: HashMap<HostId, Standing>,
     /// Another number gives another order among equals.
     pub seed: u64,
 }
@@ -34,13 +21,8 @@ pub struct Ordering {
 impl Ordering {
     /// Puts hosts in order.
     pub fn apply(&self, hosts: Vec<Host>) -> Vec<Host> {
-        let mut classes: BTreeMap<(bool, Standing), Vec<Host>> = BTreeMap::new();
-        for host in hosts {
-            let later = !self.is_canary(&host);
-            let standing = self.standing.get(&host.id).copied().unwrap_or(Standing::Current);
-            classes.entry((later, standing)).or_default().push(host);
-        }
-        classes.into_values().flat_map(|class| self.spread(class)).collect()
+        let (canaries, others): (Vec<_>, Vec<_>) = hosts.into_iter().partition(|host| self.is_canary(host));
+        [canaries, others].into_iter().flat_map(|class| self.spread(class)).collect()
     }
 
     /// Whether the host is one of those that were chosen to go first.
@@ -69,7 +51,7 @@ impl Ordering {
                 host,
             }));
         }
-        places.sort_by(|one, other| one.cmp(other));
+        places.sort_by(Place::cmp);
         places.into_iter().map(|place| place.host).collect()
     }
 
@@ -114,18 +96,12 @@ mod tests {
     }
 
     #[test]
-    fn canaries_come_first_then_those_that_are_unwell_then_those_behind() {
-        let hosts: Vec<Host> = (0..6).map(|id| in_zone(id, 0)).collect();
-        let mut chosen = hosts.clone();
-        chosen[4].instance.tags.insert("canary".into(), "yes".into());
-        let standing = [(0, Standing::Current), (1, Standing::Behind), (2, Standing::Unwell), (4, Standing::Current)];
-        let ordering = Ordering {
-            canary: Some([("canary".to_owned(), TagMatch::from("yes"))].into_iter().collect()),
-            standing: standing.map(|(at, standing)| (chosen[at].id.clone(), standing)).into(),
-            seed: 0,
-        };
-        let order = ids(&ordering.apply(chosen));
-        assert_eq!(order[..3], ["aws:i-4", "aws:i-2", "aws:i-1"]);
+    fn canaries_come_first() {
+        let mut hosts: Vec<Host> = (0..6).map(|id| in_zone(id, 0)).collect();
+        hosts[4].instance.tags.insert("canary".into(), "yes".into());
+        let canary = Some([("canary".to_owned(), TagMatch::from("yes"))].into_iter().collect());
+        let order = ids(&Ordering { canary, seed: 0 }.apply(hosts));
+        assert_eq!((order[0].as_str(), order.len()), ("aws:i-4", 6));
     }
 
     #[test]

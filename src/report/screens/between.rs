@@ -15,13 +15,16 @@ use crate::{
 /// So many answers of a check are shown.
 const SHOWN: usize = 20;
 
+/// The last answers of a check.
+type Answers = VecDeque<(Verdict, Option<f64>)>;
+
 /// A pause under way.
 #[derive(Clone, Debug)]
 pub(super) struct Between {
     pause: Pause,
     began: Timestamp,
     /// The last answers of each check, good or not, and their number if they have one.
-    checks: Vec<(String, VecDeque<(Verdict, Option<f64>)>)>,
+    checks: Vec<(String, Answers)>,
 }
 
 impl Between {
@@ -58,14 +61,19 @@ impl Between {
 }
 
 /// The answers of a check as a small curve: numbers by their size, others as good or bad.
-fn sparkline(samples: &VecDeque<(Verdict, Option<f64>)>, screen: &Screen) -> String {
+fn sparkline(samples: &Answers, screen: &Screen) -> String {
     let bars = screen.signs().spark;
     let numbers: Vec<f64> = samples.iter().filter_map(|(_, value)| *value).filter(|value| value.is_finite()).collect();
     let least = numbers.iter().copied().fold(f64::INFINITY, f64::min);
     let most = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let bar = |(verdict, value): &(Verdict, Option<f64>)| match (value, verdict) {
         (Some(value), _) if most > least && value.is_finite() => {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to the last bar")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                clippy::cast_precision_loss,
+                reason = "from 0 to the last bar, of which there are few"
+            )]
             let place = ((value - least) / (most - least) * (bars.len() - 1) as f64).round() as usize;
             bars[place.min(bars.len() - 1)]
         }

@@ -143,14 +143,12 @@ impl Progress {
         } else {
             format!("  {}", joined(counts.iter().map(|(text, ink)| screen.paint(*ink, text)), screen))
         };
-        let last = match &self.between {
-            Some(between) => format!("  {}", between.line(now, screen)),
-            None => {
-                let slowest = self.slowest(now);
-                let told = |(host, time)| format!("  slowest: {} {}", label(host), words::duration(time));
-                slowest.map(told).unwrap_or_default()
-            }
+        let slowest = || {
+            let (host, time) = self.slowest(now)?;
+            Some(format!("slowest: {} {}", label(host), words::duration(time)))
         };
+        let last = self.between.as_ref().map(|between| between.line(now, screen)).or_else(slowest);
+        let last = last.map(|last| format!("  {last}")).unwrap_or_default();
         vec![self.bar(now, width, screen), counts, screen.paint(Ink::Faint, &cut(&last))]
     }
 

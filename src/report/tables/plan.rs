@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::hosts::{self, HostJson};
 use crate::{
-    config::{Label, LateHosts, OnFailure, OnLost, OnStop, Part},
+    config::{Label, LateHosts, OnFailure, OnLost, OnStop},
     inventory::Host,
-    plan::{Pause, Payload, Plan, PlanStep, Revision, Script, Work},
+    plan::{Pause, Plan, PlanStep, Revision, Script, Work},
     report::{
         files::record::{Gaps, MissingScope, SkippedInstance, ms},
         text::{
@@ -29,8 +29,6 @@ pub(in crate::report) struct PlanJson<'a> {
     app: &'a str,
     revision: Option<&'a str>,
     script: Option<ScriptJson<'a>>,
-    /// Instead of a script.
-    parts: Vec<PartJson<'a>>,
     /// The script that takes a host back; none where the deploy itself does.
     rollback: Option<ScriptJson<'a>>,
     command: Option<String>,
@@ -87,13 +85,6 @@ struct ScriptJson<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct PartJson<'a> {
-    name: &'a str,
-    run: &'a str,
-    barrier: bool,
-}
-
-#[derive(Debug, Serialize)]
 #[serde(tag = "step", rename_all = "kebab-case")]
 enum StepJson<'a> {
     Stage { stage: usize },
@@ -136,14 +127,9 @@ struct StageJson<'a> {
 
 impl<'a> From<&'a Plan> for PlanJson<'a> {
     fn from(plan: &'a Plan) -> Self {
-        let (script, parts) = match &plan.work {
-            Work::Deploy { payload: Payload::Script(script), .. } => (Some(script.into()), Vec::new()),
-            Work::Deploy { payload: Payload::Parts(parts), .. } => {
-                let part =
-                    |part: &'a Part| PartJson { name: part.name.as_str(), run: &part.run, barrier: part.barrier };
-                (None, parts.iter().map(part).collect())
-            }
-            Work::Command(_) => (None, Vec::new()),
+        let script = match &plan.work {
+            Work::Deploy { script, .. } => Some(script.into()),
+            Work::Command(_) => None,
         };
         let policy = &plan.policy;
         Self {
@@ -153,7 +139,6 @@ impl<'a> From<&'a Plan> for PlanJson<'a> {
             app: plan.app.as_str(),
             revision: plan.revision().map(Revision::as_str),
             script,
-            parts,
             rollback: plan.rollback.as_ref().map(ScriptJson::from),
             command: plan.command(),
             args: &plan.args,
@@ -245,18 +230,9 @@ fn facts(plan: &Plan) -> Vec<(&'static str, String)> {
     let policy = &plan.policy;
     let mut facts = Vec::new();
     match &plan.work {
-        Work::Deploy { payload, .. } => {
-            match payload {
-                Payload::Script(script) => {
-                    facts.push(("script", sized(script)));
-                    facts.push(("sha256", neutral::line(&script.sha256)));
-                }
-                Payload::Parts(parts) => facts.extend(parts.iter().enumerate().map(|(place, part)| {
-                    let barrier = if part.barrier { " (all hosts of a stage wait behind it)" } else { "" };
-                    let label = if place == 0 { "parts" } else { "" };
-                    (label, format!("{}: {}{barrier}", part.name, neutral::line(&part.run)))
-                })),
-            }
+        Work::Deploy { script, .. } => {
+            facts.push(("script", sized(script)));
+            facts.push(("sha256", neutral::line(&script.sha256)));
             facts.push(("app", plan.app.as_str().to_owned()));
         }
         Work::Command(_) => {}

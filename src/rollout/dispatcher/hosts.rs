@@ -12,7 +12,7 @@ use crate::rollout::outcome::{Outcome, StopReason};
 impl Dispatcher {
     /// An attempt came to its end.
     pub(super) fn ended(&mut self, host: HostIndex, end: AttemptEnd, touched: bool, commands: &mut Vec<Command>) {
-        let (Some(State::Active(attempt)) | Some(State::Held { attempt, .. })) = self.fleet.state(host) else {
+        let Some(State::Active(attempt) | State::Held { attempt, .. }) = self.fleet.state(host) else {
             debug_assert!(false, "an attempt ended on {host:?}, where none was under way");
             return;
         };

@@ -50,8 +50,6 @@ pub(super) enum Done {
 pub(super) enum Word {
     /// A host that was lost is not had back at once.
     InDoubt(HostIndex),
-    /// A host waits at a barrier.
-    Reached(HostIndex),
     /// A check says that a host is not well.
     CheckFailed(HostCheckFailed),
 }
@@ -256,14 +254,14 @@ impl Tasks {
         };
         let tell = self.tell.clone();
         let handle = self.spawn(Kind::Pause(step), async move {
-            let passing = pausing.pass(&pause);
-            tokio::pin!(passing);
+            let over = pausing.pass(&pause);
+            tokio::pin!(over);
             loop {
                 tokio::select! {
                     // What is said of hosts comes before the end of the pause that says it.
                     biased;
                     Some(failed) = hears.recv() => drop(tell.send(Word::CheckFailed(failed))),
-                    paused = &mut passing => {
+                    paused = &mut over => {
                         while let Ok(failed) = hears.try_recv() {
                             drop(tell.send(Word::CheckFailed(failed)));
                         }
@@ -285,16 +283,6 @@ impl Tasks {
     pub(super) fn ask(&mut self) {
         let fleet = Arc::clone(&self.world.fleet);
         self.asking = Some(self.spawn(Kind::Sighting, async move { Done::Sighted(fleet.again().await) }));
-    }
-
-    /// Lets a host that waits at a barrier go on.
-    pub(super) fn release(&mut self, _host: HostIndex) {}
-
-    /// Ends one host's script.
-    pub(super) fn end(&mut self, host: HostIndex) {
-        if let Some(line) = self.lines.get(&host) {
-            line.stop.send_if_modified(|stop| std::mem::replace(stop, (*stop).max(Stop::Terminate)) < *stop);
-        }
     }
 
     pub(super) fn abandon(&mut self, host: HostIndex) {

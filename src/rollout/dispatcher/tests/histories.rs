@@ -10,6 +10,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use super::*;
 
 /// What the world knows of a host.
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     stage: usize,
@@ -30,6 +31,7 @@ struct Seen {
 }
 
 /// A world that does what it is told, and to which things happen.
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 struct World {
     rng: StdRng,
     rules: Rules,
@@ -247,7 +249,9 @@ impl World {
                 self.joins_left -= joined;
                 let late = Seen { stage: self.stages - 1, ..Seen::default() };
                 self.hosts.extend(std::iter::repeat_n(late, joined));
-                gone.iter().for_each(|host| self.hosts[host.0].gone = true);
+                for host in &gone {
+                    self.hosts[host.0].gone = true;
+                }
                 Input::Found(Answer::Whole { joined, gone, moved })
             }
             Happening::Undo(place) => {
@@ -310,6 +314,7 @@ impl World {
     }
 
     /// Does what it is told, and says when that breaks a rule.
+    #[expect(clippy::too_many_lines, reason = "one arm a command, each with its rules")]
     fn obey(&mut self, command: &Command) {
         assert!(self.finished.is_none(), "{command:?} after the finish");
         match command {

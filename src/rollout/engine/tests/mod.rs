@@ -20,7 +20,7 @@ use crate::{
         Host,
         testing::{host, target},
     },
-    plan::{Assignment, Payload, RunId, Script, Work},
+    plan::{Assignment, RunId, Script, Work},
     transport::{
         ConnectError, ConnectFailure, Connected, Halt, Job, Lost, OutputSink, RemoteExit, Session, Stream, Transport,
     },
@@ -162,7 +162,7 @@ fn plan(names: &[&str], concurrency: usize, max_failures: usize) -> Arc<Plan> {
 fn deploy(host: &str, change: impl FnOnce(&mut Plan)) -> Arc<Plan> {
     let (name, sha256) = ("deploy.sh".to_owned(), String::new());
     let script = Script { name, bytes: b"exit 0".as_slice().into(), sha256 };
-    let work = Work::Deploy { revision: "v2".parse().expect("a revision"), payload: Payload::Script(script) };
+    let work = Work::Deploy { revision: "v2".parse().expect("a revision"), script };
     let mut plan = Arc::into_inner(plan_of(work, &[host], 1, 0)).expect("nobody else has it");
     change(&mut plan);
     Arc::new(plan)

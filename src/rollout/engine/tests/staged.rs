@@ -1,6 +1,6 @@
 //! Stages, pauses, hooks, late hosts and the way back, from the plan to what each host was sent.
 
-use super::*;
+use super::{super::super::UndoOutcome, *};
 
 /// A world in which everything is written down, and things happen by order.
 #[derive(Default)]
@@ -134,7 +134,7 @@ fn in_steps(names: &[&str], steps: &str, change: impl FnOnce(&mut crate::config:
     change(&mut target);
     let (name, sha256) = ("deploy.sh".to_owned(), String::new());
     let script = Script { name, bytes: b"exit 0".as_slice().into(), sha256 };
-    let work = Work::Deploy { revision: "v2".parse().expect("a revision"), payload: Payload::Script(script) };
+    let work = Work::Deploy { revision: "v2".parse().expect("a revision"), script };
     let hosts = names.iter().map(|name| host(&format!("i-{name}"), name)).collect();
     Arc::new(Plan::new(RunId::new(), &target, Assignment::of(work), hosts))
 }
@@ -206,8 +206,10 @@ async fn each_touched_host_goes_back_to_its_own_revision_and_no_other() {
     assert_eq!(story, ["deploy a v2", "deploy b v2", "deploy c v2", "undo c v1", "undo a v1"]);
     assert_eq!(rollout.status, RunStatus::RollbackIncomplete, "b has nothing to return to");
     let undo = |at: usize| rollout.results[at].undo.as_deref().map(|undo| undo.outcome);
-    use super::super::super::UndoOutcome::{UndoFailed, Undone};
-    assert_eq!([undo(0), undo(1), undo(2), undo(3)], [Some(Undone), Some(UndoFailed), Some(Undone), None]);
+    assert_eq!(
+        [undo(0), undo(1), undo(2), undo(3)],
+        [Some(UndoOutcome::Undone), Some(UndoOutcome::UndoFailed), Some(UndoOutcome::Undone), None]
+    );
     let message = &rollout.results[1].undo.as_deref().expect("an undo").run.message;
     assert!(message.as_deref().is_some_and(|message| message.contains("nothing to return to")), "{message:?}");
 }
