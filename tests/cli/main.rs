@@ -31,6 +31,7 @@ mod reattach;
 mod run_input;
 mod ssh;
 mod ssh_fleet;
+mod staged;
 mod statuses;
 mod strange_hosts;
 mod verbs;
