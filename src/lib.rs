@@ -9,10 +9,10 @@
 //!
 //! In reading order: [`config`] (what the user wrote, typed), [`inventory`] (selectors to hosts: the
 //! clouds are asked side by side), [`plan`] (hosts and policy to pure data), [`rollout`] (the engine:
-//! a pure dispatcher, one attempt on one host, the table of outcomes), [`transport`] (how a script
-//! reaches a host: OpenSSH) with [`guard`] (the shell program that runs it there), [`report`] (events
-//! to what people and machines read), [`deploy`] (the front door, where all parts are put together)
-//! and [`cli`] (the command line).
+//! a pure dispatcher, one attempt on one host, what happens between stages, the table of outcomes), [`transport`]
+//! (how a script reaches a host: OpenSSH) with [`guard`] (the shell program that runs it there), [`checks`] (what a
+//! check asks) and [`local`] (programs on this machine), [`report`] (events to what people and machines read),
+//! [`deploy`] (the front door, where all parts are put together) and [`cli`] (the command line).
 //!
 //! What always holds, each with a test that would fail without it:
 //!
@@ -20,10 +20,11 @@
 //! 2. Nothing is touched before the plan and the record exist.
 //! 3. A script starts at most once per host and attempt, whatever dies.
 //! 4. A reported exit status is the script's own: 0 to 255 exactly, signals by name.
-//! 5. Work in flight plus failures never exceed the worst case that the plan printed.
-//! 6. After Ctrl-C or SIGTERM the record is saved, and nothing is left running that is not listed.
-//! 7. What a host prints is data: neutralised on terminals, bounded in memory, whole in its log.
-//! 8. A secret is in no argument list, log, event, record or error.
+//! 5. Only touched hosts are undone, each to its own previous revision; an undo that fails never stops the others.
+//! 6. Work in flight plus failures never exceed the worst case that the plan printed.
+//! 7. After Ctrl-C or SIGTERM the record is saved, and nothing is left running that is not listed.
+//! 8. What a host prints is data: neutralised on terminals, bounded in memory, whole in its log.
+//! 9. A secret is in no argument list, log, event, record or error.
 //!
 //! An import only ever runs downwards, from `cli` to `guard`; `tests/architecture` says so.
 

@@ -26,13 +26,13 @@ user = "deploy"
     key_of_no_table: r#"[targets.web]
 select = [{ provider = "aws" }]
 [targets.web.deploy]
-stages = "rollback.sh"
+shout = "rollback.sh"
 "# => @r"
-    fleetwide.toml:4:1: unknown key `stages` in targets.web.deploy
+    fleetwide.toml:4:1: unknown key `shout` in targets.web.deploy
        |
-     4 | stages …
-       | ^^^^^^^^
-    hint: known keys: script, args, env, timeout, connect_timeout, auth_timeout, idle_timeout, kill_grace, on_lost, concurrency, handshakes, retries, sudo, idempotent, max_failures, confirm_over
+     4 | shout …
+       | ^^^^^
+    hint: known keys: script, rollback, steps, canary, slow_start, on_stop, on_failure, late_hosts, approve_timeout, args, env, timeout, connect_timeout, auth_timeout, idle_timeout, kill_grace, on_lost, concurrency, handshakes, retries, sudo, idempotent, max_failures, confirm_over
     ";
 
     unknown_address_kind: r#"[targets.web]
