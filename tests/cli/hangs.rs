@@ -56,7 +56,7 @@ async fn two_of_a_hundred_hang_in_each_phase_and_each_is_told_apart() {
             "[targets.web]\nselect = [ {{ provider = \"static\", hosts = [\n{}\n] }} ]\n\
              [targets.web.ssh]\nuser = \"deploy\"\nport = {}\nidentity_file = \"{}\"\nconfig_file = \"ssh_config\"\n\
              [targets.web.deploy]\nscript = \"deploy.sh\"\ntimeout = \"30s\"\nkill_grace = \"1s\"\n\
-             connect_timeout = \"20s\"\nauth_timeout = \"20s\"\nretries = 0\nmax_failures = \"100%\"\n",
+             connect_timeout = \"20s\"\nauth_timeout = \"20s\"\nretries = 0\nmax_failures = \"100%\"\nslow_start = false\n",
             listed.join(",\n"),
             hosts.port(),
             key.path.display(),
