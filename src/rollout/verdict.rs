@@ -68,15 +68,11 @@ pub(super) fn found(result: HostResult, found: Found, stop: Stop, plan: &Plan) -
                 cut_off(result, group, message, stop, plan)
             }
         },
-        Found::Nothing { lost, trouble, tries } => {
+        Found::Nothing { lost, trouble } => {
             let group = lost.group.or(result.group);
-            let tries = match tries {
-                0 => "there was no time to look for it again".to_owned(),
-                1 => "not found again in 1 try".to_owned(),
-                tries => format!("not found again in {tries} tries"),
-            };
             let trouble = trouble.map(|trouble| format!(" ({trouble})")).unwrap_or_default();
-            let message = format!("{}; {tries}{trouble}", lost.message);
+            // Without a number of tries: hosts that were lost together are told of together.
+            let message = format!("{}; not found again in time{trouble}", lost.message);
             cut_off(result, group, message, stop, plan)
         }
     }
