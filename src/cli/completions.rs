@@ -18,6 +18,7 @@ use super::{
 use crate::{
     config::{Config, Overrides, Places, Source, Target},
     inventory,
+    plan::quoted,
 };
 
 /// The variable by which a shell's script asks for words.
@@ -84,7 +85,9 @@ pub(super) fn hosts() -> Vec<CompletionCandidate> {
         let ask = |select| runtime.block_on(inventory::ask(select, &target.ssh, &Silent)).ok()?.ok();
         lists.filter_map(ask).flatten().map(|instance| instance.name).collect::<Vec<_>>()
     };
-    let known: BTreeSet<_> = found.flat_map(listed).collect();
+    // Not every shell quotes what it is offered, and the line is run with the next key.
+    let is_plain = |name: &String| quoted(name) == *name;
+    let known: BTreeSet<_> = found.flat_map(listed).filter(is_plain).collect();
     known.into_iter().map(CompletionCandidate::new).collect()
 }
 

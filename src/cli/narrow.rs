@@ -17,7 +17,7 @@ use crate::{
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Some of the servers that are found")]
 pub(super) struct NarrowArgs {
-    /// Only these, by name, id or address; `*` and `?` are wildcards (repeat, or commas)
+    /// Only these, by name, id or address; `*`, `?` and `web-[1-3,7]` stand for many (repeat, or commas)
     #[arg(long, value_name = "NAMES", value_delimiter = ',', add = ArgValueCandidates::new(completions::hosts))]
     hosts: Vec<String>,
     /// Only the hosts that did not succeed in the run of this report
@@ -32,8 +32,21 @@ impl NarrowArgs {
     /// What these flags mean for `target`.
     pub(super) fn narrowing(&self, target: &Target) -> Result<Narrowing, CliError> {
         let unfinished = self.failed_of.as_ref().map(|path| unfinished(path, target)).transpose()?;
-        Ok(Narrowing { names: self.hosts.clone(), unfinished, limit: self.limit })
+        Ok(Narrowing { names: whole(&self.hosts), unfinished, limit: self.limit })
     }
+}
+
+/// The names between commas, for some commas stand in brackets: `web-[1-3,7]`. A list that is copied from a screen has
+/// blanks besides.
+fn whole(parts: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for part in parts {
+        match names.last_mut() {
+            Some(open) if open.rfind('[') > open.rfind(']') => *open = format!("{open},{part}"),
+            Some(_) | None => names.push(part.trim().to_owned()),
+        }
+    }
+    names
 }
 
 /// The hosts that did not succeed in the run of a report, those included that it never came to.

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     deploy::{self, DeployError},
     inventory::{self, Host, Narrowing},
+    report::neutral,
     transport::{OpenSshConfig, SshClient, Terminal},
 };
 
@@ -86,7 +87,11 @@ async fn choose<'h>(hosts: &'h [Host], session: &mut Session) -> Result<&'h Host
     let lines: Vec<String> = hosts
         .iter()
         .enumerate()
-        .map(|(n, host)| format!("{:>4}  {}  ({})  {}", n + 1, host.instance.name, host.id, host.address.host))
+        .map(|(n, host)| {
+            let row = format!("{:>4}  {}  ({})  {}", n + 1, host.instance.name, host.id, host.address.host);
+            // A name that breaks the line would show a number of its own.
+            neutral::line(&row)
+        })
         .collect();
     let several = |message: String| CliError::Usage {
         message,

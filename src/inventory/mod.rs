@@ -18,6 +18,7 @@ mod login;
 mod narrow;
 mod natural;
 mod providers;
+mod ranges;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -31,3 +32,4 @@ pub use login::{BadWay, WayProblem, known_of, proxy_command};
 pub use narrow::{NarrowError, Narrowed, Narrowing};
 pub use natural::natural;
 pub use providers::{NotBuiltIn, provider};
+pub use ranges::unfold;

@@ -12,12 +12,15 @@ use std::{
 use provider_core::Addresses;
 use wildmatch::WildMatch;
 
-use super::host::{Host, HostId};
+use super::{
+    host::{Host, HostId},
+    ranges::unfold,
+};
 
 /// Which of the discovered hosts are meant; all of them, unless something is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Narrowing {
-    /// Names, ids or addresses; `*` and `?` are wildcards.
+    /// Names, ids or addresses; `*` and `?` are wildcards, and `web-[01-03,7]` is four names.
     pub names: Vec<String>,
     /// Hosts that an earlier run left undone.
     pub unfinished: Option<BTreeSet<HostId>>,
@@ -71,24 +74,29 @@ impl Narrowing {
 fn named(patterns: &[String], hosts: &[Host]) -> Result<BTreeSet<HostId>, NarrowError> {
     let mut found = BTreeSet::new();
     for pattern in patterns {
-        let glob = WildMatch::new(pattern);
-        let mut any = false;
-        for host in hosts {
-            if names_of(host).iter().any(|name| glob.matches(name)) {
-                any = true;
-                found.insert(host.id.clone());
+        match (meant(pattern, hosts), unfold(pattern)) {
+            (Some(ids), _) => found.extend(ids),
+            (None, Some(names)) => {
+                for name in names {
+                    found.extend(meant(&name, hosts).ok_or_else(|| no_such_host(&name, hosts))?);
+                }
             }
-        }
-        if !any {
-            return Err(NarrowError::NoSuchHost {
-                name: pattern.clone(),
-                near: near(pattern, hosts),
-                known: sample(hosts),
-                of: hosts.len(),
-            });
+            (None, None) => return Err(no_such_host(pattern, hosts)),
         }
     }
     Ok(found)
+}
+
+/// The hosts that one pattern means, if it means any.
+fn meant(pattern: &str, hosts: &[Host]) -> Option<Vec<HostId>> {
+    let glob = WildMatch::new(pattern);
+    let is_meant = |host: &&Host| names_of(host).iter().any(|name| glob.matches(name));
+    let ids: Vec<_> = hosts.iter().filter(is_meant).map(|host| host.id.clone()).collect();
+    (!ids.is_empty()).then_some(ids)
+}
+
+fn no_such_host(name: &str, hosts: &[Host]) -> NarrowError {
+    NarrowError::NoSuchHost { name: name.to_owned(), near: near(name, hosts), known: sample(hosts), of: hosts.len() }
 }
 
 /// All by which a person may call a host.
@@ -260,6 +268,19 @@ mod tests {
         insta::assert_snapshot!(error, @"`` is none of the 5 hosts that were found");
         assert!(by_name(&["db-*"]).is_err() && by_name(&["10.0.0.99"]).is_err());
         assert!(by_name(&[&"x".repeat(10_000)]).is_err());
+    }
+
+    #[test]
+    fn names_are_read_back_as_the_screens_fold_them() {
+        assert_eq!(ids(&by_name(&["web-[2-3]"]).expect("two")), ["aws:i-2", "aws:i-3"]);
+        assert_eq!(ids(&by_name(&["10.0.0.[1,4-5]"]).expect("three")), ["aws:i-1", "gcp:i-4", "gcp:i-5"]);
+        let error = by_name(&["web-[2-9999999999999]"]).expect_err("each must mean a host");
+        assert!(matches!(error, NarrowError::NoSuchHost { name, .. } if name == "web-4"));
+        // Whoever is called so is meant.
+        let mut odd = fleet();
+        odd[3].instance.name = "web-[2-3]".to_owned();
+        let narrowing = Narrowing { names: vec!["web-[2-3]".to_owned()], ..Narrowing::default() };
+        assert_eq!(ids(&narrowing.choose(odd).expect("one")), ["gcp:i-4"]);
     }
 
     #[test]

@@ -61,8 +61,6 @@ pub(super) enum Found {
         lost: Lost,
         /// What came in the way when it was last tried to have it back.
         trouble: Option<String>,
-        /// How often that was tried.
-        tries: u32,
     },
 }
 
@@ -116,7 +114,7 @@ impl Search<'_> {
                 Err(again) => trouble = Some(again.message),
             }
         }
-        Found::Nothing { lost, trouble, tries }
+        Found::Nothing { lost, trouble }
     }
 
     async fn connected_after(

@@ -35,6 +35,8 @@ pub(super) fn ended(result: HostResult, end: Result<RemoteExit, Lost>, stop: Sto
         Ok(RemoteExit::Ended(trailer)) => by_trailer(result, &trailer, plan),
         Ok(RemoteExit::Refused { reason, text }) => refused(result, reason, &text),
         Err(lost) if lost.sent => cut_off(result, lost.group, lost.message, stop, plan),
+        // What became of the connection does not matter: it would not have been sent any more.
+        Err(_) if stop > Stop::No => Attempt { end: AttemptEnd::NotStarted, result, touched: false },
         Err(lost) => before_start(result, lost.message),
     }
 }
@@ -66,15 +68,11 @@ pub(super) fn found(result: HostResult, found: Found, stop: Stop, plan: &Plan) -
                 cut_off(result, group, message, stop, plan)
             }
         },
-        Found::Nothing { lost, trouble, tries } => {
+        Found::Nothing { lost, trouble } => {
             let group = lost.group.or(result.group);
-            let tries = match tries {
-                0 => "there was no time to look for it again".to_owned(),
-                1 => "not found again in 1 try".to_owned(),
-                tries => format!("not found again in {tries} tries"),
-            };
             let trouble = trouble.map(|trouble| format!(" ({trouble})")).unwrap_or_default();
-            let message = format!("{}; {tries}{trouble}", lost.message);
+            // Without a number of tries: hosts that were lost together are told of together.
+            let message = format!("{}; not found again in time{trouble}", lost.message);
             cut_off(result, group, message, stop, plan)
         }
     }
@@ -336,6 +334,9 @@ mod tests {
         let lost = |sent, group| Lost { group, sent, message: "connection reset".into() };
         let before = ended(blank(), Err(lost(false, None)), Stop::No, &plan());
         assert_eq!((before.end, before.touched), (AttemptEnd::Retryable(Outcome::Unreachable), false));
+        let stopped = ended(blank(), Err(lost(false, None)), Stop::Terminate, &plan());
+        assert_eq!((stopped.end, stopped.touched), (AttemptEnd::NotStarted, false));
+        assert_eq!((stopped.result.outcome, stopped.result.message), (Outcome::Skipped, None));
         for group in [None, Some(7)] {
             let after = ended(blank(), Err(lost(true, group)), Stop::No, &plan());
             assert_eq!((after.end, after.touched), (AttemptEnd::Final(Outcome::Unknown), true));

@@ -42,6 +42,7 @@ pub(super) struct Pass<'a> {
     gate: &'a Gate,
     number: u64,
     told: bool,
+    turned_away: Notify,
 }
 
 impl Gate {
@@ -66,7 +67,7 @@ impl Gate {
             }
             let turn = lock(&self.pace).ask(name, Instant::now());
             match turn {
-                Turn::Go(number) => return Ok(Pass { gate: self, number, told: false }),
+                Turn::Go(number) => return Ok(Pass::new(self, number)),
                 Turn::GivenUp(refused, last) => return Err(given_up(login, refused, *last)),
                 Turn::Wait(until) => tokio::select! {
                     () = changed => {}
@@ -83,7 +84,24 @@ impl Gate {
     }
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
+    fn new(gate: &'a Gate, number: u64) -> Self {
+        Self { gate, number, told: false, turned_away: Notify::new() }
+    }
+
+    /// The host has answered, and the login comes next.
+    pub(super) fn answered(&self) {
+        if !lock(&self.gate.pace).answered(self.number) {
+            self.turned_away.notify_one();
+        }
+    }
+
+    /// Waits until it turns out that others are at the login already, enough to find out whether it is any good: this
+    /// one is to be dropped, and begun anew.
+    pub(super) async fn turned_away(&self) {
+        self.turned_away.notified().await;
+    }
+
     /// The login went well.
     pub(super) fn logged_in(mut self, doorstep: Doorstep) {
         self.told = true;
@@ -226,7 +244,7 @@ mod tests {
             for round in 1..=3 {
                 for doorstep in &doorsteps {
                     // None that the pace knows of, so that nobody waits.
-                    let pass = Pass { gate: &gate, number: u64::MAX, told: false };
+                    let pass = Pass::new(&gate, u64::MAX);
                     let kind = pass.failed(doorstep.clone(), error(ClosedEarly)).kind;
                     assert_eq!(kind, if round < 3 { ClosedEarly } else { Banned }, "{doorstep:?}");
                 }
@@ -257,6 +275,18 @@ mod tests {
         let late = gate.pass(None, Halt::when(halted)).await;
         assert_eq!(late.expect_err("halted").kind, ConnectFailure::Halted, "though nobody stands before it");
         pass(&gate).await.logged_in(at("a"));
+    }
+
+    #[tokio::test]
+    async fn whoever_is_answered_when_enough_are_at_the_login_already_is_turned_away() {
+        let gate = Gate::new(9);
+        pass(&gate).await.failed(at("dead"), error(ConnectFailure::TimedOut));
+        let answered = [pass(&gate).await, pass(&gate).await, pass(&gate).await, pass(&gate).await];
+        answered.iter().for_each(Pass::answered);
+        answered[3].turned_away().await;
+        for early in &answered[..3] {
+            timeout(Duration::ZERO, early.turned_away()).await.expect_err("may go on");
+        }
     }
 
     #[tokio::test]

@@ -7,6 +7,9 @@ use crate::guard::{Control, Mark, Nonce, Parsed, ProtocolError, StderrParser, St
 /// So much of the beginning and of the end of what is not the script's is kept: a login shell may greet, and then complain.
 const REMARK: usize = 300;
 
+/// ECMA-48's ST. Where nothing is to be ended it means nothing.
+const STRING_TERMINATOR: &str = "\x1b\\";
+
 /// What a stretch of a stream held; the gravest, if several things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Heard {
@@ -124,7 +127,7 @@ impl Listener {
         }
     }
 
-    /// What was said that was neither the script's nor the guard's, in one line.
+    /// What was said that was neither the script's nor the guard's, in one line. Neutralise before showing.
     pub(super) fn remark(&self) -> Option<String> {
         if let Some(error) = &self.stray.error {
             return Some(error.to_string());
@@ -132,11 +135,15 @@ impl Listener {
         let text = [String::from_utf8_lossy(&self.stray.noise), String::from_utf8_lossy(&self.stray.late_noise)];
         let mut lines = text.iter().flat_map(|it| it.lines()).map(str::trim).filter(|line| !line.is_empty());
         let first = lines.next()?;
-        let line = match lines.next_back() {
+        let mut line = match lines.next_back() {
             Some(last) if last != first => format!("{first} … {last}"),
             Some(_) | None => first.to_owned(),
         };
-        Some(line.chars().filter(|c| !c.is_control()).collect())
+        if line.contains(char::is_control) {
+            // A sequence that has no end would take along what is said after it.
+            line.push_str(STRING_TERMINATOR);
+        }
+        Some(line)
     }
 }
 

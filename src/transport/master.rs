@@ -83,18 +83,20 @@ impl From<ConnectError> for NotStarted {
 }
 
 impl Master {
-    /// Starts `ssh` with `args`, and waits until it is logged in and listens on `socket`.
+    /// Starts `ssh` with `args`, and waits until it is logged in and listens on `socket`. When the host has answered, and
+    /// before the login, `answered` is called.
     pub(super) async fn start(
         ssh: &Path,
         args: &[OsString],
         socket: PathBuf,
         log: SshLog,
         clocks: Clocks,
+        answered: impl Fn(),
     ) -> Result<Started, NotStarted> {
         let began = Instant::now();
         let (group, stdout, stderr) = ProcessGroup::spawn(ssh, args).map_err(|error| cannot_run(ssh, &error))?;
         let mut login = Login { lines: LogLines::new(stderr), log, began, authenticating: None };
-        match login.wait(stdout, &socket, clocks).await {
+        match login.wait(stdout, &socket, clocks, answered).await {
             End::Ready => {
                 let now = Instant::now();
                 let connected = login.authenticating.unwrap_or(now);
@@ -180,7 +182,7 @@ enum End {
 }
 
 impl Login {
-    async fn wait(&mut self, mut stdout: ChildStdout, socket: &Path, clocks: Clocks) -> End {
+    async fn wait(&mut self, mut stdout: ChildStdout, socket: &Path, clocks: Clocks, answered: impl Fn()) -> End {
         let (mut stdout_open, mut nothing) = (true, [0]);
         loop {
             let deadline = match self.authenticating {
@@ -200,7 +202,11 @@ impl Login {
                 () = sleep_until(deadline) => return End::TimedOut,
             };
             let Ok(Some(line)) = line else { return End::Gone };
+            let before = self.log.reached();
             let phase = self.log.push(&line);
+            if self.log.reached() && !before {
+                answered();
+            }
             if self.log.forgot_the_key() {
                 return End::Gone;
             }

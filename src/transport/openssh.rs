@@ -238,33 +238,39 @@ impl Transport for OpenSsh {
             Way::Command(command) => Some(proxy_command(command, host).map_err(|error| unfillable(&error))?),
             Way::Ssh | Way::Jump(_) => None,
         };
-        let alias = alias(&host.id);
-        let (via, log) = match (&jump, &command, &self.way) {
-            (Some(jump), _, _) => (Via::Master(jump.socket()), SshLog::behind_master(&alias)),
-            (None, Some(command), _) => (Via::Command(command), SshLog::new(&alias)),
-            (None, None, Way::Jump(_)) => (Via::Nothing, SshLog::new(&alias)),
-            (None, None, Way::Ssh | Way::Command(_)) => (Via::Ssh, SshLog::new(&alias)),
-        };
-        let log = log.knowing(self.facts(host, alias));
-        let Starter { ssh, login, clocks, .. } = &self.starter;
-        let socket = self.starter.socket();
-        let args = login.arguments(ssh, host, via, &socket)?;
-        // The clocks start when it is our turn.
-        let pass = self.gate.pass(host.address.user.as_deref(), halt).await?;
-        match Master::start(ssh, &args, socket, log, *clocks).await {
-            Ok(Started { master, connect, auth }) => {
-                pass.logged_in(doorstep);
-                let mux = Mux::resume_mux(master.socket().into(), None);
-                let session = OpenSshSession { mux, master, _jump: jump, _sockets: self.starter.folder() };
-                Ok(Connected { session: Box::new(session), connect, auth })
-            }
-            Err(failed) => {
-                let error = match jump {
-                    Some(jump) => jump.explain(failed).await,
-                    None => failed.error,
-                };
-                Err(pass.failed(doorstep, error))
-            }
+        loop {
+            let alias = alias(&host.id);
+            let (via, log) = match (&jump, &command, &self.way) {
+                (Some(jump), _, _) => (Via::Master(jump.socket()), SshLog::behind_master(&alias)),
+                (None, Some(command), _) => (Via::Command(command), SshLog::new(&alias)),
+                (None, None, Way::Jump(_)) => (Via::Nothing, SshLog::new(&alias)),
+                (None, None, Way::Ssh | Way::Command(_)) => (Via::Ssh, SshLog::new(&alias)),
+            };
+            let log = log.knowing(self.facts(host, alias));
+            let Starter { ssh, login, clocks, .. } = &self.starter;
+            let socket = self.starter.socket();
+            let args = login.arguments(ssh, host, via, &socket)?;
+            // The clocks start when it is our turn.
+            let pass = self.gate.pass(host.address.user.as_deref(), halt.clone()).await?;
+            let started = tokio::select! {
+                started = Master::start(ssh, &args, socket, log, *clocks, || pass.answered()) => started,
+                () = pass.turned_away() => continue,
+            };
+            return match started {
+                Ok(Started { master, connect, auth }) => {
+                    pass.logged_in(doorstep);
+                    let mux = Mux::resume_mux(master.socket().into(), None);
+                    let session = OpenSshSession { mux, master, _jump: jump, _sockets: self.starter.folder() };
+                    Ok(Connected { session: Box::new(session), connect, auth })
+                }
+                Err(failed) => {
+                    let error = match jump {
+                        Some(jump) => jump.explain(failed).await,
+                        None => failed.error,
+                    };
+                    Err(pass.failed(doorstep, error))
+                }
+            };
         }
     }
 }

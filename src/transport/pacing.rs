@@ -4,7 +4,8 @@
 //! than `MaxStartups` allows are dropped; whoever goes on is banned. So:
 //!
 //! - a login that nobody has accepted yet is tried on one host first, and given up when a few have refused it;
-//!   hosts that do not answer at all say nothing of the login, and so let others be tried, but never many at once;
+//!   hosts that do not answer say nothing of the login, and so let others be tried: the more, the more of them there
+//!   are. When many answer after all, a few may go on, and the others begin anew later;
 //! - when a connection is dropped, the limit halves and everybody waits a moment, longer each time; it recovers
 //!   handshake by handshake.
 //!
@@ -21,11 +22,11 @@ use super::ConnectError;
 /// at three (Linux-PAM's `pam_faillock`) to five (fail2ban).
 const REFUSALS: u32 = 3;
 
-/// So many more hosts may be tried at once where as many were not reached. However many those are, any of the hosts that
-/// are asked in their place may refuse the login: a wrong one costs [`REFUSALS`] and these, and no more.
+/// So many more hosts may be tried at once where as many were not reached.
 const IN_THEIR_PLACE: usize = 3;
 
-/// A first host that takes longer is joined by another one.
+/// A first host that takes longer is joined by another one. Where hosts were not reached, one that has not answered for
+/// so long will hardly be, and is not counted any more.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The first wait after a dropped connection; each further one doubles it.
@@ -55,6 +56,8 @@ pub(super) struct Pace {
 struct Handshake {
     login: String,
     since: Instant,
+    /// The host has answered: the login may be refused any moment.
+    answered: bool,
 }
 
 /// What is known of a login.
@@ -95,6 +98,13 @@ pub(super) enum Ended {
     Otherwise,
 }
 
+impl Login {
+    /// How many hosts may still refuse it until it is given up.
+    fn refusals_left(&self) -> usize {
+        usize::try_from(REFUSALS.saturating_sub(self.refused)).unwrap_or(0)
+    }
+}
+
 impl Pace {
     /// At most so many handshakes at once.
     pub(super) fn new(most: usize) -> Self {
@@ -127,10 +137,18 @@ impl Pace {
             return Turn::Wait(Some(until));
         }
         if !login.accepted {
-            let unheard = login.unheard.min(IN_THEIR_PLACE);
-            let first = self.under_way.values().filter(|it| it.login == name).map(|it| it.since).min();
-            let asked = self.under_way.values().filter(|it| it.login == name).count();
-            let most = unheard + usize::try_from(REFUSALS - login.refused.min(REFUSALS)).unwrap_or(1);
+            let mine = || self.under_way.values().filter(|it| it.login == name);
+            if mine().filter(|it| it.answered).count() >= login.refusals_left() {
+                return Turn::Wait(None);
+            }
+            let is_silent = |it: &&Handshake| {
+                login.unheard > 0 && !it.answered && now.saturating_duration_since(it.since) >= PATIENCE
+            };
+            let silent = mine().filter(is_silent).count();
+            let first = mine().filter(|it| !is_silent(it)).map(|it| it.since).min();
+            let asked = mine().count() - silent;
+            let unheard = login.unheard.min(IN_THEIR_PLACE) + silent;
+            let most = unheard + login.refusals_left();
             if let Some(first) = first {
                 let waited = now.saturating_duration_since(first).as_millis() / PATIENCE.as_millis();
                 let allowed = 1 + unheard + usize::try_from(waited).unwrap_or(usize::MAX - unheard - 1);
@@ -145,8 +163,23 @@ impl Pace {
         }
         let number = self.next;
         self.next += 1;
-        self.under_way.insert(number, Handshake { login: name.to_owned(), since: now });
+        self.under_way.insert(number, Handshake { login: name.to_owned(), since: now, answered: false });
         Turn::Go(number)
+    }
+
+    /// Hears that the host of a handshake has answered, and says whether that may go on to the login: not where so many
+    /// are at it already that it would be given up if they all refused.
+    pub(super) fn answered(&mut self, number: u64) -> bool {
+        let Some(name) = self.under_way.get(&number).map(|it| it.login.clone()) else { return true };
+        let login = self.logins.entry(name.clone()).or_default();
+        let others = self.under_way.values().filter(|it| it.login == name && it.answered).count();
+        if !login.accepted && others >= login.refusals_left() {
+            return false;
+        }
+        if let Some(handshake) = self.under_way.get_mut(&number) {
+            handshake.answered = true;
+        }
+        true
     }
 
     /// Hears how a handshake ended. `luck`, from 0 to 1, spreads the waits, so that those who were dropped together do

@@ -27,6 +27,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// orderly end, whose time is kept by [`ProcessGroup::end`]; the end of the input without one means
 /// that this program is gone, so the time is kept here. Whatever is left of the group when the
 /// process is gone goes too, this shell with it.
+///
+/// It is told again and again to end: an `ssh` that hears of it between looking whether it has and going to sleep
+/// would not look again. Where `sleep` knows no parts of a second, it is told once.
 const LEASH: &str = r#"
 "$@" </dev/null &
 leashed=$!
@@ -34,6 +37,7 @@ exec >/dev/null 2>&1
 if read -r line; then :; else { sleep 10; kill -s KILL 0; } & fi
 trap '' TERM
 kill -s TERM 0
+while sleep 0.2; do kill -s TERM 0; done &
 wait "$leashed"
 kill -s KILL 0
 "#;
@@ -94,5 +98,24 @@ impl ProcessGroup {
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_process_that_misses_the_first_word_hears_the_next() {
+        let deaf_once = "trap 'trap \"echo heard; exit\" TERM' TERM; echo ready; while :; do sleep 1000; done";
+        let args = ["-c", deaf_once].map(OsString::from);
+        let (group, stdout, _stderr) = ProcessGroup::spawn(Path::new("/bin/sh"), &args).expect("starts");
+        let (mut stdout, mut said) = (BufReader::new(stdout), String::new());
+        stdout.read_line(&mut said).await.expect("reads");
+        group.end().await;
+        stdout.read_to_string(&mut said).await.expect("reads");
+        assert_eq!(said, "ready\nheard\n");
     }
 }

@@ -159,6 +159,11 @@ impl SshLog {
         self.phase
     }
 
+    /// The host itself has answered.
+    pub(super) fn reached(&self) -> bool {
+        self.reached
+    }
+
     /// The host's new key was accepted and not kept: any key would be, at every login. `ssh` itself
     /// goes on.
     pub(super) fn forgot_the_key(&self) -> bool {

@@ -8,7 +8,7 @@ fn project() -> Project {
     let project = Project::new();
     let target =
         |name: &str| format!("[targets.{name}]\nselect = [ {{ provider = \"static\", hosts = [\"127.0.0.9\"] }} ]\n");
-    let listed = "[targets.db]\nselect = [ { provider = \"static\", file = \"db.txt\", hosts = [ { name = \"db-1\", address = \"10.0.0.8\" } ] } ]\n";
+    let listed = "[targets.db]\nselect = [ { provider = \"static\", file = \"db.txt\", hosts = [ { name = \"db-1\", address = \"10.0.0.8\" }, { name = \"d$(id)\", address = \"10.0.0.9\" } ] } ]\n";
     project.write("fleetwide.toml", &(target("web") + &target("worker") + listed));
     project.write("db.txt", "db-2.example.com role=db\n");
     project.write("other.toml", &target("batch"));

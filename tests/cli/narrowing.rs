@@ -19,6 +19,8 @@ fn only_the_named_hosts_are_touched_and_the_screen_says_of_how_many() {
     assert_eq!(names, ["db1", "web2"]);
     assert_eq!(report["narrowed_from"], 3);
     assert_eq!(report["command"], "sh -c 'exit 0'");
+    run(&["--hosts", "db1, web[1,2]"], 0).says("all 3 hosts of web");
+    run(&["--hosts", "web[1-3]"], 2).says("`web3` is none of the 3 hosts that were found; near to it: web1");
     run(&["--hosts", "web*", "--limit", "1"], 0).says("1 of 3 hosts").says("the only chosen host of web");
     run(&[], 0).says("all 3 hosts of web");
     assert_eq!(fleet.project.report("report.json")["narrowed_from"], serde_json::Value::Null);

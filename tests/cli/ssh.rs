@@ -42,6 +42,17 @@ fn a_person_gets_a_terminal_of_the_hosts_and_may_choose_which() {
 }
 
 #[test]
+fn a_name_that_breaks_the_line_is_no_row_of_its_own() {
+    let listed = |name: &str, address| format!("{{ name = \"{name}\", address = \"{address}\" }}");
+    let hosts = [listed("web1", "127.0.0.1"), listed("web2\\n   3  \\u001b[1mdb1", "127.0.0.2")].join(", ");
+    let project = Project::with_config(&format!(
+        "[targets.web]\nselect = [ {{ provider = \"static\", hosts = [ {hosts} ] }} ]\n"
+    ));
+    let said = project.run(&["ssh", "web"]).expect(2).says("which of 2 hosts?").says("   2  web2    3  db1  (");
+    assert!(!said.stderr.lines().any(|line| line.trim_start().starts_with('3')), "{}", said.stderr);
+}
+
+#[test]
 fn a_command_at_a_terminal_has_one_and_hears_ctrl_c() {
     let fleet = fleet(&["only"]);
     let words = [

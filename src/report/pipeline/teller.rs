@@ -95,7 +95,8 @@ impl Teller {
     fn log(&self, number: usize, host: &HostRecord, path: &str, labels: &Labels, err: &Outlet) {
         let Ok((text, missing)) = end_of(Path::new(path)) else { return };
         let id = format!("fleetwide-log-{number}");
-        let title = format!("{}: all that it printed ({path})", labels.get(&host.id));
+        let what = if missing > 0 { "the end of what it printed" } else { "all that it printed" };
+        let title = format!("{}: {what} ({path})", labels.get(&host.id));
         let fold = Fold { id: &id, title: &title, at: Timestamp::now() };
         err.print(&self.pipeline.open(&fold));
         if missing > 0 {

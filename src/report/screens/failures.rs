@@ -96,7 +96,7 @@ fn alike(record: &Record) -> Vec<Vec<&HostRecord>> {
     let mut places = HashMap::new();
     for host in record.hosts.iter().filter(|host| wants_telling(host)) {
         let said = if host.stderr_tail.trim().is_empty() { &host.stdout_tail } else { &host.stderr_tail };
-        let words = (host.outcome, words::why(host), &host.hint, said);
+        let words = (host.outcome, impersonal(host), &host.hint, said);
         let place = *places.entry(words).or_insert(groups.len());
         match groups.get_mut(place) {
             Some(group) => group.push(host),
@@ -104,6 +104,13 @@ fn alike(record: &Record) -> Vec<Vec<&HostRecord>> {
         }
     }
     groups
+}
+
+/// Why a host did not succeed, without its own address: with it, no two hosts of a network that broke would be alike.
+fn impersonal(host: &HostRecord) -> String {
+    let bare = |word: &str| word.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned();
+    let address = bare(&host.address);
+    words::why(host).split(' ').filter(|word| bare(word) != address).collect::<Vec<_>>().join(" ")
 }
 
 fn failure(group: &[&HostRecord], labels: &Labels, screen: &Screen, shown_whole: &HashSet<HostId>) -> String {

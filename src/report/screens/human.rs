@@ -159,6 +159,10 @@ impl Human {
                 let (label, wait) = (self.labels.get(host), words::duration(wait));
                 self.say(&format!("{label}: re-attaching in {wait} (try {tries})"));
             }
+            // A live display counts such hosts; in a log, one that is had back at once is not worth a line.
+            EventKind::HostReattaching { host, tries: 2, .. } if self.display.is_log() => {
+                self.say(&format!("{}: contact was lost; looking for it again", self.labels.get(host)));
+            }
             EventKind::HostReattached { host, group } if verbose => {
                 self.say(&format!("{}: heard again (process group {group})", self.labels.get(host)));
             }

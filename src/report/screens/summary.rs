@@ -333,23 +333,37 @@ fn next(record: &Record, rerun: Option<&Rerun>) -> Vec<(String, String)> {
     let summary = record.summary();
     let rest = summary.total - summary.succeeded;
     let mut commands = Vec::new();
-    if let Some(failed) = failed.as_ref().filter(|_| summary.succeeded > 0) {
+    let named = failed.as_ref().filter(|_| summary.succeeded > 0);
+    if let Some(failed) = named {
         let which = match rest {
             1 => "the host".to_owned(),
             n => format!("the {}", words::count(n, "host")),
         };
-        commands.push((failed, format!("# only {which} that did not succeed")));
+        let in_words = "# the same command, with --failed-of and the report of this run";
+        commands.push((copied(failed, in_words), format!("# only {which} that did not succeed")));
     }
     // One that narrows already, to what this run's report says, has just been named.
-    if !commands.iter().any(|(command, _)| *command == again) {
+    if named != Some(again) {
         let which = match record.narrowed_from {
             Some(of) => format!("the same {}", words::chosen(record.hosts.len(), Some(of))),
             None => "every host".to_owned(),
         };
-        commands.push((again, format!("# runs it again, on {which}")));
+        let in_words = "# the same command, which cannot be shown as it was given";
+        commands.push((copied(again, in_words), format!("# runs it again, on {which}")));
     }
     if let Some((_, reason)) = commands.first_mut().filter(|_| record.hosts.iter().any(HostRecord::was_busy)) {
         "# later, when hosts are no longer busy with another run".clone_into(reason);
     }
-    commands.into_iter().map(|(command, reason)| (neutral::line(command), reason)).collect()
+    // No lock keeps a command from a host where it still runs.
+    if record.revision.is_none() && record.hosts.iter().any(HostRecord::may_still_run) {
+        for (_, reason) in &mut commands {
+            *reason = reason.replacen("# ", "# when it has ended there: ", 1);
+        }
+    }
+    commands
+}
+
+/// The command as it is to be copied, or what it is in words, where showing it would make it another one.
+fn copied(command: &str, in_words: &str) -> String {
+    if neutral::is_harmless_line(command) { command.to_owned() } else { in_words.to_owned() }
 }

@@ -433,6 +433,66 @@ fn where_a_report_tells_which_failed_they_alone_are_next() {
 }
 
 #[test]
+fn a_command_that_cannot_be_shown_as_it_is_is_not_shown_as_another() {
+    let told = odd_ends_of_a_command(rerun("fleetwide run web -- 'printf \"a\tb\"'"));
+    assert!(
+        told.ends_with(
+            "next: # the same command, which cannot be shown as it was given  # runs it again, on every host\n"
+        ),
+        "{told}"
+    );
+    let long = format!("fleetwide run web -- {}", "x".repeat(2000));
+    assert!(odd_ends_of_a_command(rerun(&long)).contains(&format!("next: {long}\n")));
+}
+
+#[test]
+fn a_command_is_run_again_only_where_it_has_ended() {
+    let command = Plan { work: Work::Command("true".to_owned()), ..plan(1) };
+    let told = told_of(&lost(&ids(&command)[0]), &command);
+    let next = "next: fleetwide run web -- true  # when it has ended there: runs it again, on every host\n";
+    assert!(told.ends_with(next), "{told}");
+    // A deploy's lock sees to it.
+    assert!(!told_of(&lost(&ids(&command)[0]), &plan(1)).contains("when it has ended there"));
+}
+
+#[test]
+fn hosts_that_a_broken_network_took_are_told_of_once() {
+    let (out, _, builder) = capture(terminal(80));
+    let plan = plan(3);
+    let run = builder.build().start(&plan, Gaps::default()).expect("no files");
+    let mut telling = Telling::of(&run, &plan);
+    for host in plan.hosts() {
+        let message = format!("contact was lost (ssh stands at: Connecting to {0} [{0}] port 22.)", host.address.host);
+        telling.whole(&HostResult { message: Some(message), ..lost(&host.id) });
+    }
+    telling.finish(None);
+    let told = out.text();
+    assert!(told.contains("also:  2 other hosts in the same way: web-[2-3]"), "{told}");
+}
+
+#[test]
+fn a_log_says_who_was_lost_and_not_had_back_at_once() {
+    let (_, err, builder) = capture(Screen::PLAIN);
+    let plan = plan(2);
+    let ids = ids(&plan);
+    let run = builder.build().start(&plan, Gaps::default()).expect("no files");
+    let mut telling = Telling::of(&run, &plan);
+    for (host, tries) in [(&ids[0], 1), (&ids[1], 3)] {
+        telling.begin(host);
+        telling.event(EventKind::HostLost { host, message: "connection reset" });
+        for tries in 1..=tries {
+            telling.event(EventKind::HostReattaching { host, tries, wait: Duration::from_secs(1) });
+        }
+        telling.event(EventKind::HostReattached { host, group: 4242 });
+        telling.end(&succeeded(host));
+    }
+    telling.finish(None);
+    let told = err.text();
+    assert_eq!(told.matches("contact was lost; looking for it again").count(), 1, "{told}");
+    assert!(told.contains("web-2: contact was lost; looking for it again\n"), "{told}");
+}
+
+#[test]
 fn what_to_do_next_suits_why_hosts_are_unreachable() {
     let plan = plan(1);
     let refused = |message: &str| HostResult {

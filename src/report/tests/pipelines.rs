@@ -189,7 +189,7 @@ fn what_a_host_prints_is_never_a_command() {
 
 #[test]
 fn the_whole_output_of_what_failed_is_folded_away() {
-    let plan = plan(2);
+    let plan = plan(3);
     let ids = ids(&plan);
     let job = Job::new(Pipeline::GitLab);
     let left = job.run(&plan, |run| {
@@ -204,14 +204,16 @@ fn the_whole_output_of_what_failed_is_folded_away() {
         telling.end(&failed(&ids[0], 3, "no\n"));
         // All that this one printed is on the last screen.
         telling.end(&HostResult { stdout_tail: "first".to_owned(), ..failed(&ids[1], 3, "") });
+        // Of this one the tail leaves a little out.
+        telling.output(&ids[2], Stream::Stdout, b"second\nthird\n");
+        telling.end(&HostResult { stdout_tail: "third".to_owned(), ..failed(&ids[2], 3, "") });
         telling.finish(None);
     });
     let sections: Vec<_> = left.err.lines().filter(|line| line.contains("\x1b[0Ksection_")).collect();
-    assert_eq!(sections.len(), 2, "{sections:?}");
-    assert!(
-        sections[0].contains(":fleetwide-log-0[collapsed=true]\r\x1b[0Kweb-1: all that it printed ("),
-        "{sections:?}"
-    );
+    assert_eq!(sections.len(), 4, "{sections:?}");
+    let opened = ":fleetwide-log-0[collapsed=true]\r\x1b[0Kweb-1: the end of what it printed (";
+    assert!(sections[0].contains(opened), "{sections:?}");
+    assert!(sections[2].contains("web-3: all that it printed ("), "{sections:?}");
     assert!(left.err.contains("are in the file only\nline "), "what is long is cut at a line's beginning");
     assert!(left.err.contains("line 99999\n\x1b[0Ksection_end:"), "{}", &left.err[left.err.len() - 500..]);
     assert!(left.err.len() < 300 * 1024, "{}", left.err.len());

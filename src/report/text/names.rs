@@ -87,6 +87,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::inventory::unfold;
 
     fn folded(names: &[&str]) -> String {
         fold(names.iter().copied()).join(", ")
@@ -112,22 +113,10 @@ mod tests {
         assert_eq!(folded(&[]), "");
     }
 
-    /// What a list stands for, read as a person would read it.
+    /// What a list stands for, read as `--hosts` reads it.
     fn unfolded(items: &[String]) -> Vec<String> {
-        let mut names = Vec::new();
-        for item in items {
-            let Some((before, rest)) = item.split_once('[') else {
-                names.push(item.clone());
-                continue;
-            };
-            let (numbers, after) = rest.split_once(']').expect("closed");
-            for range in numbers.split(',') {
-                let (first, last) = range.split_once('-').unwrap_or((range, range));
-                let (from, to): (u64, u64) = (first.parse().expect("a number"), last.parse().expect("a number"));
-                names.extend((from..=to).map(|n| format!("{before}{n:0width$}{after}", width = first.len())));
-            }
-        }
-        names
+        let names = |item: &String| unfold(item).map_or_else(|| vec![item.clone()], Iterator::collect);
+        items.iter().flat_map(names).collect()
     }
 
     proptest! {

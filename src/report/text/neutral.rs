@@ -31,12 +31,7 @@ pub fn block(text: &str) -> String {
         disarm(&mut plain, 0);
         return plain;
     }
-    let mut cleaner = Cleaner { out: String::with_capacity(text.len()), ..Cleaner::default() };
-    for c in text.chars() {
-        cleaner.take(c);
-    }
-    cleaner.end_line();
-    cleaner.out
+    cleaned(text, LONGEST_LINE)
 }
 
 /// Makes text harmless and puts it on one line: for names, tags and messages.
@@ -45,6 +40,20 @@ pub fn line(text: &str) -> String {
     // Two lines that order nothing may be an order as one.
     disarm(&mut line, 0);
     line
+}
+
+/// True of one line, however long, that would be shown exactly as it is: what is there to be copied must not be altered.
+pub fn is_harmless_line(text: &str) -> bool {
+    !text.contains(['\n', '\t']) && cleaned(text, usize::MAX) == text
+}
+
+fn cleaned(text: &str, longest: usize) -> String {
+    let mut cleaner = Cleaner { out: String::with_capacity(text.len()), longest, ..Cleaner::default() };
+    for c in text.chars() {
+        cleaner.take(c);
+    }
+    cleaner.end_line();
+    cleaner.out
 }
 
 /// Where in an escape sequence (ECMA-48) the text is.
@@ -66,6 +75,8 @@ enum State {
 #[derive(Default)]
 struct Cleaner {
     out: String,
+    /// So many characters of a line are kept.
+    longest: usize,
     state: State,
     /// Where in `out` the current line begins.
     line_start: usize,
@@ -124,6 +135,8 @@ impl Cleaner {
                 if self.out.len() > self.line_start {
                     self.out.pop();
                 }
+                // Which marks are left on the letter before is not known, so it takes no more.
+                self.marks = MARKS_PER_LETTER;
             }
             '\u{1b}' => self.state = State::Escape,
             '\u{9b}' => self.state = State::Sequence,
@@ -160,10 +173,10 @@ impl Cleaner {
         disarm(&mut self.out, self.line_start);
         let line = &self.out[self.line_start..];
         // Bytes are at least as many as characters, and far cheaper to count.
-        if line.len() <= LONGEST_LINE {
+        if line.len() <= self.longest {
             return;
         }
-        if let Some((cut, _)) = line.char_indices().nth(LONGEST_LINE) {
+        if let Some((cut, _)) = line.char_indices().nth(self.longest) {
             let missing = line[cut..].chars().count();
             self.out.truncate(self.line_start + cut);
             self.out.push_str(&format!(" [... {missing} more characters]"));
@@ -306,14 +319,55 @@ mod tests {
         assert_eq!(line("web\n\x1b[2Jroot\t#"), "web root #");
     }
 
+    #[test]
+    fn marks_do_not_stack_up_over_letters_that_are_taken_back() {
+        let climbing = format!("a{}", "\u{301}\u{302}\u{303}\u{304}x\x08".repeat(9));
+        assert_eq!(block(&climbing), "a\u{301}\u{302}\u{303}\u{304}");
+    }
+
+    #[test]
+    fn what_is_to_be_copied_is_shown_whole_or_not_at_all() {
+        for whole in ["fleetwide run web -- 'df -h'", &format!("fleetwide run -- {}", "x".repeat(3 * LONGEST_LINE))] {
+            assert!(is_harmless_line(whole), "{whole}");
+        }
+        for altered in ["echo 'a\tb'", "echo 'a\nb'", "echo ::error::x", "printf '\x1b[1m'", "rm a\u{202e}b"] {
+            assert!(!is_harmless_line(altered), "{altered}");
+        }
+    }
+
     /// Text made of what does harm, far denser than random characters would be.
     fn hostile() -> impl Strategy<Value = String> {
         let piece = prop_oneof![
             any::<char>().prop_map(String::from),
             proptest::sample::select(vec![
-                "\x1b", "\x1b[", "\x1b]", "\x1bP", "\x1b\\", "\u{9b}", "\u{9c}", "\u{9d}", "\x07", "\r", "\n", "\x08",
-                "::", "##", "[", "error", " ", "\0", "31m", ";", "\u{202e}", "\u{2069}", "\u{200b}", "\u{301}", "text",
-                "\t", "\u{85}",
+                "\x1b",
+                "\x1b[",
+                "\x1b]",
+                "\x1bP",
+                "\x1b\\",
+                "\u{9b}",
+                "\u{9c}",
+                "\u{9d}",
+                "\x07",
+                "\r",
+                "\n",
+                "\x08",
+                "::",
+                "##",
+                "[",
+                "error",
+                " ",
+                "\0",
+                "31m",
+                ";",
+                "\u{202e}",
+                "\u{2069}",
+                "\u{200b}",
+                "\u{301}",
+                "text",
+                "\t",
+                "\u{85}",
+                "\u{301}\u{302}\u{303}\u{304}",
             ])
             .prop_map(String::from),
         ];
@@ -339,6 +393,8 @@ mod tests {
             prop_assert!(!line(&text).contains(['\n', '\t']));
             prop_assert!(!clean.lines().any(obeyed), "{clean:?}");
             prop_assert!(!obeyed(&line(&text)), "{clean:?}");
+            let stacks = clean.split(|c: char| c.width() != Some(0));
+            prop_assert!(stacks.map(|marks| marks.chars().count()).max() <= Some(MARKS_PER_LETTER.into()), "{clean:?}");
             prop_assert_eq!(block(&clean), clean.clone());
         }
 

@@ -311,7 +311,9 @@ fn streams_that_end_early_say_where_it_stood_and_what_the_host_complained_of() {
     assert!(scene.talk.end().is_none(), "stderr may still say why");
     scene.talk.close(Stream::Stderr, &mut scene.out, scene.now);
     let lost = scene.lost();
-    assert!(lost.message.ends_with("before it was sent; the host said: This account is [1mclosed."), "{lost:?}");
+    // Whole, with its end, for whoever shows it to take out.
+    let said = "before it was sent; the host said: This account is \x1b[1mclosed.\x1b\\";
+    assert!(lost.message.ends_with(said), "{lost:?}");
 }
 
 #[test]

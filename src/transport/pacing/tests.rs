@@ -92,6 +92,17 @@ fn hosts_that_do_not_answer_do_not_hold_the_others_up() {
     }
     let next: Vec<_> = (0..4).map(|_| go(&mut pace, now)).collect();
     assert!(matches!(pace.ask("deploy", now), Turn::Wait(_)));
+    // Those that stay as silent are not counted: each lets one more be asked, up to the limit.
+    now += PATIENCE;
+    for _ in 0..8 {
+        go(&mut pace, now);
+    }
+    assert!(matches!(pace.ask("deploy", now), Turn::Wait(_)));
+    now += PATIENCE;
+    for _ in 0..4 {
+        go(&mut pace, now);
+    }
+    assert_eq!((waits(&mut pace, now + PATIENCE), pace.under_way.len()), (None, 16));
     pace.ended(next[0], refusal(), now, 0.0);
     assert!(matches!(pace.ask("deploy", now), Turn::Wait(_)), "and slowly again, once one has refused");
 }
@@ -104,16 +115,38 @@ fn a_wrong_key_costs_few_logins_however_many_hosts_were_not_reached() {
         pace.ended(dead, Ended::Unheard, now, 0.0);
     }
     let mut later = now;
-    let mut tried = Vec::new();
+    let mut silent = Vec::new();
     while let Turn::Go(number) = pace.ask("deploy", later) {
-        tried.push(number);
+        silent.push(number);
         later += PATIENCE;
     }
-    assert_eq!(tried.len(), 6);
+    assert_eq!(silent.len(), 50);
+    // And then the network is back, and all answer at once.
+    let (tried, turned_away): (Vec<_>, Vec<_>) = silent.into_iter().partition(|number| pace.answered(*number));
+    assert_eq!(tried.len(), 3);
+    for number in turned_away {
+        pace.ended(number, Ended::Otherwise, later, 0.0);
+    }
+    assert_eq!(waits(&mut pace, later + PATIENCE), None, "three are at it");
     for number in tried {
         pace.ended(number, refusal(), later, 0.0);
     }
-    assert!(matches!(pace.ask("deploy", later), Turn::GivenUp(6, _)));
+    assert!(matches!(pace.ask("deploy", later), Turn::GivenUp(3, _)));
+}
+
+#[test]
+fn whoever_was_turned_away_is_let_in_by_the_first_that_logs_in() {
+    let (mut pace, now) = (Pace::new(9), Instant::now());
+    let dead = go(&mut pace, now);
+    pace.ended(dead, Ended::Unheard, now, 0.0);
+    let silent = go(&mut pace, now);
+    let later = now + PATIENCE;
+    let numbers: Vec<_> = (0..3).map(|_| go(&mut pace, later)).chain([silent]).collect();
+    assert_eq!(numbers.iter().map(|number| pace.answered(*number)).collect::<Vec<_>>(), [true, true, true, false]);
+    pace.ended(numbers[3], Ended::Otherwise, later, 0.0);
+    pace.ended(numbers[0], Ended::LoggedIn, later, 0.0);
+    let again = go(&mut pace, later);
+    assert!(pace.answered(again));
 }
 
 #[test]
@@ -153,7 +186,7 @@ fn the_limit_recovers_and_the_pauses_begin_anew() {
 }
 
 proptest! {
-    /// Whatever happens: never more than the limit, never more than six refusals of a login that nobody accepted, and
+    /// Whatever happens: never more than the limit, never more than three refusals of a login that nobody accepted, and
     /// whoever waits with nothing under way has a moment to wait for.
     #[test]
     fn it_never_exceeds_its_limits_nor_gets_stuck(
@@ -174,6 +207,11 @@ proptest! {
                 _ => Some(Ended::Otherwise),
             };
             match end {
+                None if step == 0 => {
+                    if let Some(number) = open.first() {
+                        pace.answered(*number);
+                    }
+                }
                 None => match pace.ask("deploy", now) {
                     Turn::Go(number) => open.push(number),
                     Turn::Wait(until) => {
@@ -183,13 +221,16 @@ proptest! {
                 },
                 Some(end) => {
                     if let Some(number) = open.pop() {
+                        // Who refuses a login, or accepts it, has answered before.
+                        let tried = matches!(end, Ended::LoggedIn | Ended::Refused(_));
+                        let end = if tried && !pace.answered(number) { Ended::Otherwise } else { end };
                         pace.ended(number, end, now, luck);
                     }
                 }
             }
             prop_assert!(open.len() <= most && pace.limit >= 1 && pace.limit <= most);
             prop_assert_eq!(open.len(), pace.under_way.len());
-            prop_assert!(pace.logins.get("deploy").is_none_or(|login| login.refused <= 6));
+            prop_assert!(pace.logins.get("deploy").is_none_or(|login| login.refused <= 3));
         }
     }
 }

@@ -9,12 +9,13 @@ use std::{
 
 use futures::future::join_all;
 use provider_core::HostKey;
+use tokio::{io::copy_bidirectional, sync::watch};
 
 use super::{
     super::{ConnectFailure, OpenSsh, OpenSshError, Transport},
     host, in_time, refusal,
     sshd::Sshd,
-    transport,
+    testing, transport,
 };
 use crate::config::HostKeys;
 
@@ -224,6 +225,44 @@ async fn no_more_handshakes_are_under_way_than_may_be() {
     for connected in in_time(join_all(hosts.iter().map(|host| transport.connect(host)))).await {
         connected.expect("there is room for it").session.close().await;
     }
+}
+
+/// A network that stalls, and is back for all at once.
+#[tokio::test]
+async fn a_wrong_key_costs_three_logins_though_more_hosts_answer_at_once() {
+    let sshd = Sshd::builder().start();
+    let (back, is_back) = watch::channel(false);
+    let (asked, mut count) = watch::channel(0);
+    let mut hosts = Vec::new();
+    for number in 0..8 {
+        let listener = tokio::net::TcpListener::bind((sshd.addresses()[0], 0)).await.expect("listens");
+        let mut host = host(&sshd, 0);
+        host.id = testing::host(&format!("i-{number}"), "web").id;
+        host.address.port = listener.local_addr().ok().map(|address| address.port());
+        hosts.push(host);
+        let (asked, mut is_back, server) = (asked.clone(), is_back.clone(), (sshd.addresses()[0], sshd.port()));
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                asked.send_modify(|count| *count += 1);
+                is_back.wait_for(|back| *back).await.expect("somebody says so");
+                let mut server = tokio::net::TcpStream::connect(server).await.expect("connects");
+                tokio::spawn(async move { copy_bidirectional(&mut client, &mut server).await });
+            }
+        });
+    }
+    let transport = transport(&sshd, |config| config.identity_file = Some(sshd.stranger_key()));
+    let mut dead = host(&sshd, 0);
+    dead.address.port =
+        TcpListener::bind((sshd.addresses()[0], 0)).and_then(|it| it.local_addr()).ok().map(|it| it.port());
+    assert_eq!(refusal(&transport, &dead).await.kind, ConnectFailure::Refused);
+
+    let refusals = join_all(hosts.iter().map(|host| refusal(&transport, host)));
+    let (refusals, ()) = tokio::join!(refusals, async {
+        count.wait_for(|count| *count >= 6).await.expect("they are asked");
+        back.send_replace(true);
+    });
+    let tried = refusals.iter().filter(|error| !error.message.contains("not tried, so that no account is locked"));
+    assert_eq!(tried.count(), 3, "{refusals:#?}");
 }
 
 #[test]
