@@ -115,7 +115,7 @@ impl Executor {
                 tokio::select! {
                     found = search.search(lost.clone(), &mut out, self.stop.clone()) => Err(found),
                     _ = until(&mut abandoned, |abandoned| abandoned) => {
-                        Err(Found::Nothing { lost, trouble: Some("its cloud does not know it any more".to_owned()), tries: 0 })
+                        Err(Found::Nothing { lost, trouble: Some("its cloud does not know it any more".to_owned()) })
                     }
                 }
             }
