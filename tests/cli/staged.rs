@@ -178,7 +178,7 @@ async fn a_fleet_that_changes_meanwhile_is_whole_at_the_end() {
 
     let arguments = ["deploy", "web", "--revision", "v2", "--report", "report.json"];
     run(&project, &["plan", "web", "--revision", "v2"]).await.expect(0).says("Soak for 3s");
-    let mut running = tokio::task::block_in_place(|| {
+    let running = tokio::task::block_in_place(|| {
         let mut running = project.start(&arguments);
         running.await_events("pause-started", 1);
         running
