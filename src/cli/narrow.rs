@@ -17,7 +17,7 @@ use crate::{
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Some of the servers that are found")]
 pub(super) struct NarrowArgs {
-    /// Only these, by name, id or address; `*`, `?` and `web-[1-3,7]` stand for many (repeat, or commas)
+    /// Only these, by name, id or address, or `web-*`, `web-[1-3,7]` (repeat, or commas)
     #[arg(long, value_name = "NAMES", value_delimiter = ',', add = ArgValueCandidates::new(completions::hosts))]
     hosts: Vec<String>,
     /// Only the hosts that did not succeed in the run of this report

@@ -51,7 +51,8 @@ fn hints(error: &clap::Error, line: &[String]) -> Vec<String> {
     };
     let mut hints = Vec::new();
     let near = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
-    let near: Vec<_> = near.into_iter().flat_map(|kind| words(error, kind)).map(|word| format!("`{word}`")).collect();
+    let near = near.into_iter().flat_map(|kind| words(error, kind)).chain(one_slip_away(error));
+    let near: Vec<_> = near.map(|word| format!("`{word}`")).collect();
     if !near.is_empty() {
         hints.push(format!("did you mean {}?", near.join(" or ")));
     }
@@ -66,6 +67,14 @@ fn hints(error: &clap::Error, line: &[String]) -> Vec<String> {
     }
     hints.push(format!("`{} --help` shows all there is, with examples", verb(line)));
     hints
+}
+
+/// The verb that is one slip away: of a short one, clap does not think.
+fn one_slip_away(error: &clap::Error) -> Option<String> {
+    let wrong = words(error, ContextKind::InvalidSubcommand).pop()?;
+    let unknown = words(error, ContextKind::SuggestedSubcommand).is_empty();
+    let is_near = |verb: &&str| unknown && strsim::damerau_levenshtein(verb, &wrong) == 1;
+    Cli::command().get_subcommands().map(clap::Command::get_name).find(is_near).map(ToOwned::to_owned)
 }
 
 /// The argument that is not understood.
@@ -125,6 +134,7 @@ mod tests {
     #[test]
     fn the_hint_names_the_verb_and_what_was_meant() {
         assert!(said("fleetwide depoly web").contains("`deploy`?"));
+        assert!(said("fleetwide rnu web").contains("did you mean `run`?"));
         assert!(
             said("fleetwide hosts --tags role=web").contains("did you mean `--tag`?\nhint: `fleetwide hosts --help`")
         );

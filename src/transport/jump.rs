@@ -163,8 +163,8 @@ async fn start(hop: &Hop, before: Option<Arc<JumpMaster>>, starter: &Starter) ->
     let via = before.as_deref().map_or(Via::Ssh, |before| Via::Master(before.socket()));
     let args = starter.login.arguments_of_jump(&starter.ssh, hop, via, &socket);
     // Its login is tried once for all hosts behind it, whatever others come to.
-    let login = Master::start(&starter.ssh, &args, socket, SshLog::of_jump_host(), starter.clocks, || {}).await;
-    match login {
+    let log = SshLog::of_jump_host();
+    match Master::start(&starter.ssh, &args, socket, log, starter.clocks, || {}).await {
         Ok(Started { master, .. }) => Ok(JumpMaster { name, master, _before: before, _sockets: starter.folder() }),
         Err(failed) => {
             let ConnectError { kind, message, hint } = match before {
