@@ -114,9 +114,11 @@ pub async fn prepare(
         Work::Command(_) => LocalHooks::default(),
     };
     let Inventory { hosts, missing, unaddressed } = inventory::discover(&target, progress).await?;
+    let chosen = narrowing != Narrowing::default();
     let Narrowed { hosts, of, vanished } = narrowing.choose(hosts)?;
     let hosts = in_order(&target, hosts, seed)?;
-    let plan = Arc::new(Plan::new(run, &target, assignment, hosts).narrowed_from(of));
+    let plan = Plan::new(run, &target, assignment, hosts);
+    let plan = Arc::new(if chosen { plan.chosen_from(of) } else { plan });
     let probes = Probes::new(Arc::clone(&plan), Arc::clone(&transport), env)?;
     Ok(Prepared { plan, missing, unaddressed, vanished, lowered_from, transport, probes, hooks, target, known_hosts })
 }

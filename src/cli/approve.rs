@@ -1,6 +1,10 @@
 //! Who approves: the person at the terminal, a file that appears, or a flag.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
 use clap::{Args, ValueHint};
@@ -19,7 +23,7 @@ pub(super) struct ApproveArgs {
     /// Approve every step that asks for it, without asking
     #[arg(long)]
     yes: bool,
-    /// A step that asks for approval is approved when this file is there
+    /// A step that asks for approval is approved when this file is written after the question
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "yes")]
     approve_file: Option<PathBuf>,
 }
@@ -51,11 +55,20 @@ struct ByFile(PathBuf);
 #[async_trait]
 impl Approver for ByFile {
     async fn ask(&self, _: &Question) -> Approval {
+        let asked = SystemTime::now();
         // Whoever asks keeps the time.
-        while tokio::fs::symlink_metadata(&self.0).await.is_err() {
+        while !is_new(&self.0, asked).await {
             sleep(LOOK).await;
         }
         Approval::Granted(format!("the file {}", self.0.display()))
+    }
+}
+
+/// Whether a file is there that was written after the question: one of an earlier question, or run, is no answer.
+async fn is_new(path: &Path, asked: SystemTime) -> bool {
+    match tokio::fs::symlink_metadata(path).await.and_then(|metadata| metadata.modified()) {
+        Ok(written) => written >= asked,
+        Err(_) => false,
     }
 }
 
@@ -111,7 +124,9 @@ mod tests {
     async fn a_file_that_appears_approves() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("go");
+        std::fs::write(&path, "of an earlier question").expect("written");
         let approver = ByFile(path.clone());
+        std::thread::sleep(Duration::from_millis(50));
         let question = question();
         let asking = approver.ask(&question);
         tokio::pin!(asking);

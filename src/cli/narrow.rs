@@ -9,7 +9,7 @@ use super::{completions, error::CliError, numbers};
 use crate::{
     config::Target,
     inventory::{HostId, Narrowing},
-    report::Record,
+    report::{HostRecord, Record},
     rollout::{Outcome, SCHEMA},
 };
 
@@ -76,11 +76,7 @@ fn unfinished(path: &PathBuf, target: &Target) -> Result<BTreeSet<HostId>, CliEr
             hint: Some("no host was touched; name the report of a run on this target".to_owned()),
         });
     }
-    let succeeded = |outcome| match outcome {
-        Some(Outcome::Succeeded) => true,
-        // Nobody will find it again.
-        Some(Outcome::Gone) => true,
-        Some(Outcome::Failed | Outcome::Unreachable | Outcome::Unknown | Outcome::Skipped) | None => false,
-    };
-    Ok(record.hosts.into_iter().filter(|host| !succeeded(host.outcome)).map(|host| host.id).collect())
+    // One that is gone nobody will find again.
+    let done = |host: &HostRecord| host.has_succeeded() || host.outcome == Some(Outcome::Gone);
+    Ok(record.hosts.into_iter().filter(|host| !done(host)).map(|host| host.id).collect())
 }

@@ -287,7 +287,14 @@ impl CheckTable {
             *path = anchor.resolve(path).map_err(|why| Problem::new(at(["ca_file"]), why))?;
         }
         if let Some(body) = &self.body {
-            regex::Regex::new(body).map_err(|error| Problem::new(at(["body"]), error.to_string()))?;
+            regex::Regex::new(body).map_err(|error| {
+                let why = error.to_string();
+                let last = why.lines().next_back().unwrap_or_default();
+                Problem::new(
+                    at(["body"]),
+                    format!("`body` is no regular expression: {}", last.trim_start_matches("error: ")),
+                )
+            })?;
         }
         let probe = match kind {
             "http" => Probe::Http(HttpProbe {
@@ -313,12 +320,19 @@ impl CheckTable {
                 })
             }
         };
+        let interval = self.interval.map_or(super::defaults::CHECK_INTERVAL, Into::into);
+        let deadline = self.deadline.map_or(super::defaults::CHECK_DEADLINE, Into::into);
+        let passes = self.passes.unwrap_or(super::defaults::CHECK_PASSES);
+        if interval.saturating_mul(passes.get() - 1) > deadline {
+            let hint = format!("raise `deadline` above {passes} times the interval, or ask more often");
+            return Err(Problem::new(at(["passes"]), "so many good answers do not come before the deadline").hint(hint));
+        }
         Ok(Check {
             probe,
-            interval: self.interval.map_or(super::defaults::CHECK_INTERVAL, Into::into),
+            interval,
             timeout: self.timeout.map_or(super::defaults::CHECK_TIMEOUT, Into::into),
-            deadline: self.deadline.map_or(super::defaults::CHECK_DEADLINE, Into::into),
-            passes: self.passes.unwrap_or(super::defaults::CHECK_PASSES),
+            deadline,
+            passes,
             failures: self.failures.unwrap_or(super::defaults::CHECK_FAILURES),
         })
     }

@@ -10,7 +10,7 @@ use super::{
     layers::{Layer, TargetLayer},
     load::Config,
     overrides::Overrides,
-    steps::{Label, Strategy},
+    steps::{Label, Step, Strategy},
     target::{AppName, Target},
 };
 
@@ -127,17 +127,32 @@ impl Config {
         let written = places.into_iter().find_map(|(steps, layer, place)| Some((steps?, layer, place)));
         let steps = flags.or(written.as_ref().map(|(steps, ..)| steps)).cloned().unwrap_or_default();
         let mut checks = BTreeMap::new();
+        let first =
+            steps.steps.iter().find(|written| matches!(written.step, Step::Hosts(_))).map(|written| written.item);
         for (label, item) in steps.checks() {
+            if known(label).is_some_and(Check::is_per_host) && first.is_some_and(|first| item < first) {
+                let problem = Problem::new(Vec::new(), format!("nobody is deployed to before the check `{label}`"))
+                    .hint(
+                        "it asks each server just deployed to: put it behind a step of hosts, or ask without {address}",
+                    );
+                return Err(match (flags, &written) {
+                    (None, Some((_, layer, place))) => layer.document.problem(problem.within(&item_of(place, item))),
+                    (Some(_), _) | (None, None) => problem.of_flags(),
+                });
+            }
             match (known(label), flags, &written) {
                 (Some(check), ..) => _ = checks.insert(label.clone(), check.clone()),
                 (None, None, Some((_, layer, place))) => {
-                    let mut place = place.clone();
-                    place.push(Key::Index(item));
-                    return Err(layer.document.problem(unknown(label).within(&place)));
+                    return Err(layer.document.problem(unknown(label).within(&item_of(place, item))));
                 }
                 (None, ..) => return Err(unknown(label).of_flags()),
             }
         }
         Ok(checks)
     }
+}
+
+/// The keys of an item of the list at `place`.
+fn item_of(place: &[Key], item: usize) -> Vec<Key> {
+    place.iter().cloned().chain([Key::Index(item)]).collect()
 }

@@ -198,18 +198,23 @@ impl Strategy {
 
     /// What makes no sense whatever the fleet, and in which item.
     pub(super) fn problem(&self) -> Option<(usize, BadStep)> {
-        let mut before: Option<BatchSize> = None;
+        let (mut hosts, mut percent) = (0, 0);
         for Written { step, item } in &self.steps {
             let Step::Hosts(size) = *step else { continue };
-            match (before, size) {
-                (Some(BatchSize::Hosts(last)), BatchSize::Hosts(now)) if now <= last => {
-                    return Some((*item, BadStep::Shrinks(last.to_string(), now.to_string())));
-                }
-                (Some(BatchSize::Percent(last)), BatchSize::Percent(now)) if now <= last => {
-                    return Some((*item, BadStep::Shrinks(format!("{last}%"), format!("{now}%"))));
-                }
-                // Which is more depends on the fleet.
-                (None | Some(BatchSize::Hosts(_) | BatchSize::Percent(_)), _) => before = Some(size),
+            let before = match size {
+                // Nothing is left behind all of them.
+                _ if percent == 100 => Some("100%".to_owned()),
+                BatchSize::Hosts(now) if now.get() <= hosts => Some(hosts.to_string()),
+                BatchSize::Percent(now) if now <= percent => Some(format!("{percent}%")),
+                // Whether a number or a percentage is more depends on the fleet.
+                BatchSize::Hosts(_) | BatchSize::Percent(_) => None,
+            };
+            if let Some(before) = before {
+                return Some((*item, BadStep::Shrinks(before, size.to_string())));
+            }
+            match size {
+                BatchSize::Hosts(now) => hosts = now.get(),
+                BatchSize::Percent(now) => percent = now,
             }
         }
         None
@@ -466,6 +471,8 @@ mod tests {
             ("10%, 5%", "shrink"),
             ("3, 3", "shrink"),
             ("100%, 100%", "shrink"),
+            ("5, 100%, 10", "shrink"),
+            ("10, 50%, 5, 100%", "shrink"),
             ("check", "not a step"),
             ("check a/b", "not a name"),
             ("soak", "not a step"),

@@ -8,7 +8,7 @@ use provider_core::Silent;
 use super::pin_host_keys;
 use crate::{
     config::Target,
-    inventory::{self, Inventory},
+    inventory::{self, HostId, Inventory},
     rollout::{Fleet, Sighting},
 };
 
@@ -29,9 +29,10 @@ impl Rediscovery {
 impl Fleet for Rediscovery {
     async fn again(&self) -> Result<Sighting, String> {
         let found = inventory::discover(&self.target, &Silent).await.map_err(|error| error.to_string())?;
-        let Inventory { hosts, missing, .. } = found;
+        let Inventory { hosts, missing, unaddressed } = found;
+        let unaddressed = unaddressed.iter().map(|instance| HostId::new(&instance.provider, &instance.id)).collect();
         // Who is still without a key is refused by its transport.
         pin_host_keys(&self.target, &hosts, &self.known_hosts, &Silent).await.map_err(|error| error.to_string())?;
-        Ok(Sighting { hosts, whole: missing.is_empty() })
+        Ok(Sighting { hosts, unaddressed, whole: missing.is_empty() })
     }
 }

@@ -80,8 +80,13 @@ impl Hooks for LocalHooks {
         let program = Program { words: vec![path.clone().into()], env, timeout: self.hooks.timeout };
         let ending = watch::Sender::new(false);
         let hears = ending.subscribe();
-        // The last hook is there to put things in order, and is ended by who insists only.
-        let enough = if hook == HookName::AfterRun { Stop::Kill } else { Stop::Terminate };
+        // Those that put things in order are ended by who insists only.
+        let enough = match hook {
+            HookName::BeforeRun | HookName::BeforeStage | HookName::BeforeHost | HookName::AfterStage => {
+                Stop::Terminate
+            }
+            HookName::AfterHost | HookName::OnFailure | HookName::OnRollback | HookName::AfterRun => Stop::Kill,
+        };
         let mut running = std::pin::pin!(local::run(&program, hears));
         let ended = tokio::select! {
             ended = &mut running => ended,

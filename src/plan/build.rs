@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::model::{Limits, Pause, Plan, PlanStep, Policy, RunId, Script, Stage, Work};
 use crate::{
-    config::{BatchSize, LateHosts, OnFailure, Secret, Step, Strategy, Target, Written},
+    config::{BatchSize, Check, Label, LateHosts, OnFailure, Secret, Step, Strategy, Target, Written},
     guard::Input,
     inventory::Host,
 };
@@ -77,13 +77,11 @@ impl Plan {
         }
     }
 
-    /// Says of how many hosts these are a choice. Nobody who chose some wants others that come later.
+    /// Says of how many hosts these are a choice. Who chose some wants no others that come later, even if all were chosen.
     #[must_use]
-    pub fn narrowed_from(mut self, of: usize) -> Self {
-        if self.hosts().count() < of {
-            self.narrowed_from = Some(of);
-            self.policy.late_hosts = LateHosts::Ignore;
-        }
+    pub fn chosen_from(mut self, of: usize) -> Self {
+        self.policy.late_hosts = LateHosts::Ignore;
+        self.narrowed_from = Some(of).filter(|of| self.hosts().count() < *of);
         self
     }
 
@@ -92,10 +90,22 @@ impl Plan {
         self.policy.max_failures.of(self.hosts().count())
     }
 
-    /// The most hosts of a stage that are in flight together.
+    /// The most hosts of a stage that may turn out to have failed at once: those in flight together, or, where each is
+    /// checked for itself behind the stage, all of it.
     pub fn at_once(&self) -> usize {
-        let largest = self.stages.iter().map(|stage| stage.hosts.len()).max().unwrap_or_default();
-        largest.min(self.policy.concurrency.get())
+        let per_host = |label: &Label| self.checks.get(label).is_some_and(Check::is_per_host);
+        let (mut most, mut size) = (0, 0);
+        for step in &self.steps {
+            most = most.max(match step {
+                PlanStep::Stage(stage) => {
+                    size = self.stages[*stage].hosts.len();
+                    size.min(self.policy.concurrency.get())
+                }
+                PlanStep::Pause(pause) if pause.checks().iter().any(per_host) => size,
+                PlanStep::Pause(_) => 0,
+            });
+        }
+        most
     }
 
     /// The most hosts that can have met a broken script when the run stops: those that may fail, and those in flight
@@ -140,13 +150,16 @@ fn divided(strategy: &Strategy, hosts: Vec<Arc<Host>>) -> (Vec<PlanStep>, Vec<St
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroUsize;
+    use std::{
+        num::{NonZeroU32, NonZeroUsize},
+        time::Duration,
+    };
 
     use proptest::prelude::*;
 
     use super::*;
     use crate::{
-        config::FailureLimit,
+        config::{FailureLimit, Probe},
         inventory::testing::{host, target},
     };
 
@@ -179,6 +192,23 @@ mod tests {
         assert_eq!(worst(30, FailureLimit::Hosts(usize::MAX), 10), 30);
         assert_eq!(worst(5, FailureLimit::Hosts(0), 50), 5);
         assert_eq!(in_steps(20, "1, 50%, 100%").worst_case(), 10, "the largest stage");
+        let checked = plan(20, |target| {
+            target.deploy.concurrency = NonZeroUsize::MIN;
+            target.deploy.steps = "1, 50%, check up, 100%".parse().expect("steps");
+            let up = "up".parse().expect("a name");
+            target.checks.insert(
+                up,
+                Check {
+                    probe: Probe::Remote { line: "true".into() },
+                    interval: Duration::from_secs(1),
+                    timeout: Duration::from_secs(1),
+                    deadline: Duration::from_secs(1),
+                    passes: NonZeroU32::MIN,
+                    failures: NonZeroU32::MIN,
+                },
+            );
+        });
+        assert_eq!(checked.worst_case(), 9, "all of the stage that is checked");
     }
 
     #[test]
@@ -191,6 +221,17 @@ mod tests {
         };
         assert_eq!(plan(30, canary).broken_script_meets(), 1, "a stage of which every host failed");
         assert_eq!(plan(30, |target| target.deploy.slow_start = false).broken_script_meets(), 30);
+    }
+
+    #[test]
+    fn whoever_chose_some_gets_no_others_even_if_all_were_chosen() {
+        let chosen = |of| {
+            let plan = plan(2, |_| {}).chosen_from(of);
+            (plan.narrowed_from, plan.policy.late_hosts)
+        };
+        assert_eq!(chosen(2), (None, LateHosts::Ignore));
+        assert_eq!(chosen(3), (Some(3), LateHosts::Ignore));
+        assert_eq!(plan(2, |_| {}).policy.late_hosts, LateHosts::CatchUp);
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub async fn run(
         }
         input = loop {
             tokio::select! {
+                // What is said of hosts comes before the end of the task that says it.
+                biased;
                 Some(reason) = cancel.recv() => break Input::Cancel(reason),
                 Some(said) = engine.words.recv() => break engine.heard(said),
                 Some(done) = engine.tasks.next() => {

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use futures::{StreamExt, stream::FuturesUnordered};
 use jiff::Timestamp;
 use tokio::{
-    sync::mpsc,
+    sync::{Semaphore, mpsc},
     time::{Instant, sleep, sleep_until, timeout},
 };
 
@@ -43,6 +43,8 @@ pub(super) struct Pausing {
     pub(super) hosts: Vec<(HostIndex, Arc<str>, Arc<Host>)>,
     /// Hears of hosts that are not well.
     pub(super) failed: mpsc::UnboundedSender<HostCheckFailed>,
+    /// How many are asked at once.
+    pub(super) turns: Semaphore,
     /// What happened so far, and what comes next, for whoever approves.
     pub(super) so_far: String,
     pub(super) next: String,
@@ -148,7 +150,10 @@ impl Pausing {
 
     /// One answer. Whoever is asked keeps the time by himself; this is for those that do not.
     async fn asked(&self, label: &Label, check: &Check, host: Option<&Host>, facts: &Facts) -> Sample {
-        const MARGIN: Duration = Duration::from_secs(5);
+        // A login on a host is not the answer's time.
+        const MARGIN: Duration = Duration::from_mins(1);
+        // A fleet is not asked all at once.
+        let _turn = self.turns.acquire().await;
         let sample = timeout(check.timeout + MARGIN, self.prober.sample(label, host, facts)).await;
         sample.unwrap_or_else(|_| Sample {
             verdict: Verdict::Unwell,

@@ -92,7 +92,7 @@ impl Roster {
                     }
                     entry.host = Arc::new(host);
                 }
-                None if sighting.whole && !entry.gone => {
+                None if sighting.whole && !entry.gone && !sighting.unaddressed.contains(&entry.host.id) => {
                     entry.gone = true;
                     gone.push(HostIndex(place));
                 }
@@ -137,18 +137,18 @@ mod tests {
     fn a_sighting_says_who_is_new_gone_and_moved() {
         let mut roster = roster(vec![host("i-1", "a"), host("i-2", "b"), host("i-3", "c")], LateHosts::CatchUp);
         let hosts = vec![host("i-1", "a"), moved(host("i-3", "c")), host("i-4", "d")];
-        let answer = roster.sight(Sighting { hosts: hosts.clone(), whole: true });
+        let answer = roster.sight(Sighting { hosts: hosts.clone(), unaddressed: Vec::new(), whole: true });
         assert_eq!(answer, Answer::Whole { joined: 1, gone: vec![HostIndex(1)], moved: vec![HostIndex(2)] });
         assert_eq!(roster.get(HostIndex(2)).host.address.host, "10.9.9.9", "it is tried where it is now");
         assert_eq!(roster.get(HostIndex(3)).host.id.to_string(), "aws:i-4");
-        let again = roster.sight(Sighting { hosts, whole: true });
+        let again = roster.sight(Sighting { hosts, unaddressed: Vec::new(), whole: true });
         assert_eq!(again, Answer::Whole { joined: 0, gone: Vec::new(), moved: Vec::new() }, "told once");
     }
 
     #[test]
     fn who_is_not_seen_where_a_scope_is_missing_may_still_be_there() {
         let mut roster = roster(vec![host("i-1", "a")], LateHosts::Ignore);
-        let answer = roster.sight(Sighting { hosts: vec![host("i-2", "b")], whole: false });
+        let answer = roster.sight(Sighting { hosts: vec![host("i-2", "b")], unaddressed: Vec::new(), whole: false });
         assert_eq!(answer, Answer::Whole { joined: 0, gone: Vec::new(), moved: Vec::new() });
         assert_eq!(roster.len(), 1, "late hosts are left alone");
     }
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn another_instance_at_the_same_address_is_another_host() {
         let mut roster = roster(vec![host("i-1", "a")], LateHosts::CatchUp);
-        let answer = roster.sight(Sighting { hosts: vec![host("i-2", "a")], whole: true });
+        let answer = roster.sight(Sighting { hosts: vec![host("i-2", "a")], unaddressed: Vec::new(), whole: true });
         assert_eq!(answer, Answer::Whole { joined: 1, gone: vec![HostIndex(0)], moved: Vec::new() });
     }
 }

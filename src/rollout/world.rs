@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::event::EventSink;
 use crate::{
     config::{HookName, Label},
-    inventory::Host,
+    inventory::{Host, HostId},
     transport::{Stop, Transport},
 };
 
@@ -54,6 +54,8 @@ pub trait Fleet: Send + Sync {
 pub struct Sighting {
     /// The hosts.
     pub hosts: Vec<Host>,
+    /// Hosts that are there, but cannot be reached as they are: they have no address now.
+    pub unaddressed: Vec<HostId>,
     /// These are all. Where a scope may be missing, a host that is not among them may still be there.
     pub whole: bool,
 }

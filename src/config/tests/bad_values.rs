@@ -35,6 +35,78 @@ shout = "rollback.sh"
     hint: known keys: script, rollback, steps, canary, slow_start, on_stop, on_failure, late_hosts, approve_timeout, args, env, timeout, connect_timeout, auth_timeout, idle_timeout, kill_grace, on_lost, concurrency, handshakes, retries, sudo, idempotent, max_failures, confirm_over
     ";
 
+    check_of_single_servers_before_the_first: r#"[targets.web]
+select = [{ provider = "aws", tags = { role = "web" } }]
+[targets.web.deploy]
+steps = [
+  { check = "up" },
+  { hosts = 1 },
+]
+[checks.up]
+http = "http://{address}/"
+"# => @r#"
+    fleetwide.toml:5:3: nobody is deployed to before the check `up`
+       |
+     5 | { check = "up" },
+       | ^^^^^^^^^^^^^^^^
+    hint: it asks each server just deployed to: put it behind a step of hosts, or ask without {address}
+    "#;
+
+    check_that_is_not_defined: r#"[targets.web]
+select = [{ provider = "aws", tags = { role = "web" } }]
+[targets.web.deploy]
+steps = [
+  { hosts = 1 },
+  { soak = "5m", check = "eror" },
+]
+[checks.errors]
+command = "true"
+"# => @r#"
+    fleetwide.toml:6:3: there is no check `eror`
+       |
+     6 | { soak = "5m", check = "eror" },
+       | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    hint: define it: [checks.eror], with http, tcp, command, remote or promql
+    "#;
+
+    steps_that_shrink: r#"[targets.web]
+select = [{ provider = "aws", tags = { role = "web" } }]
+[targets.web.deploy]
+steps = [
+  { hosts = "50%" },
+  { hosts = "10%" },
+]
+"# => @r#"
+    fleetwide.toml:6:3: the steps shrink: `10%` after `50%` adds no host, for each step says how many hosts are done when it ends
+       |
+     6 | { hosts = "10%" },
+       | ^^^^^^^^^^^^^^^^^
+    "#;
+
+    step_of_more_than_all: r#"[targets.web]
+select = [{ provider = "aws", tags = { role = "web" } }]
+[targets.web.deploy]
+steps = [
+  { hosts = "101%" },
+]
+"# => @r#"
+    fleetwide.toml:5:13: `101%` is not a number of hosts: write 1 or more, or a percentage from 1% to 100%
+       |
+     5 | { hosts = "101%" },
+       |           ^^^^^^
+    "#;
+
+    check_of_two_kinds: r#"[checks.up]
+tcp = "{address}:80"
+remote = "true"
+"# => @r#"
+    fleetwide.toml:3:1: `tcp` and `remote` are both given: a check asks one thing
+       |
+     3 | remote = "true"
+       | ^^^^^^
+    hint: make it two checks; a step may name several
+    "#;
+
     unknown_address_kind: r#"[targets.web]
 select = [{ provider = "aws" }]
 ssh.address = ["private_ipv4", "ipv4"]

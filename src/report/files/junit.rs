@@ -61,7 +61,9 @@ fn case(record: &Record, host: &HostRecord, label: &str) -> TestCase {
 /// How the host's test case ended.
 fn ending(host: &HostRecord) -> TestCaseStatus {
     let kind = match host.outcome {
-        Some(Outcome::Succeeded) => return TestCaseStatus::success(),
+        Some(Outcome::Succeeded) if host.has_succeeded() => return TestCaseStatus::success(),
+        // It was taken back.
+        Some(Outcome::Succeeded) => NonSuccessKind::Failure,
         Some(Outcome::Failed) => NonSuccessKind::Failure,
         Some(Outcome::Unreachable | Outcome::Unknown) => NonSuccessKind::Error,
         None if host.started.is_some() => NonSuccessKind::Error,
@@ -71,7 +73,7 @@ fn ending(host: &HostRecord) -> TestCaseStatus {
             return skipped;
         }
     };
-    let outcome = host.outcome.map_or("running", Outcome::as_str);
+    let outcome = host.word().unwrap_or("running");
     let why = text(&words::why(host));
     let mut ending = TestCaseStatus::non_success(kind);
     ending.set_message(format!("{outcome}: {why}")).set_type(host.cause.as_deref().unwrap_or(outcome));

@@ -239,10 +239,26 @@ impl Record {
         }
     }
 
-    /// How many hosts had which outcome; those that have not ended are in the total only.
+    /// How many hosts had which outcome; those that have not ended are in the total only, and so are those that had
+    /// succeeded and were, or were to be, taken back.
     pub fn summary(&self) -> Summary {
         let ended = Summary::of(self.hosts.iter().filter_map(|host| host.outcome));
-        Summary { total: self.hosts.len(), ..ended }
+        let succeeded = self.hosts.iter().filter(|host| host.has_succeeded()).count();
+        Summary { total: self.hosts.len(), succeeded, ..ended }
+    }
+
+    /// Why the run stopped by itself, in a line: the check, the approval or the hook that said no.
+    pub fn objection(&self) -> Option<String> {
+        let pause = self.rollout.pauses.iter().rev().find_map(|pause| pause.message.clone());
+        let hook = || {
+            let hook = self.rollout.hooks.iter().rev().find(|hook| hook.host.is_none() && hook.failure.is_some())?;
+            Some(format!("hook {}: {}", hook.hook, hook.failure.as_deref().unwrap_or_default()))
+        };
+        match self.stopped_by.as_deref() {
+            Some("check" | "approval") => pause,
+            Some("hook") => hook(),
+            Some(_) | None => None,
+        }
     }
 
     /// From the run's beginning to its end.
@@ -279,6 +295,19 @@ impl HostRecord {
             stderr_tail: String::new(),
             log: None,
             undo: None,
+        }
+    }
+
+    /// True when it is at the revision that was deployed: the script went well, and nobody took the host back.
+    pub fn has_succeeded(&self) -> bool {
+        self.outcome == Some(Outcome::Succeeded) && self.undo.is_none()
+    }
+
+    /// What became of it at last, in a word: of the undo, where there was one.
+    pub fn word(&self) -> Option<&'static str> {
+        match &self.undo {
+            Some(undo) => Some(undo.outcome.as_str()),
+            None => self.outcome.map(Outcome::as_str),
         }
     }
 

@@ -20,6 +20,7 @@ use super::{
     turns::{Turns, Wanted},
 };
 use crate::{
+    config::OnStop,
     plan::{Pause, Plan, Work},
     report::{
         files::record::{HostRecord, Record},
@@ -84,6 +85,7 @@ pub(in crate::report) struct Human {
     output_is_result: bool,
     total: usize,
     turns: Turns,
+    on_stop: OnStop,
     rerun: Option<Rerun>,
 }
 
@@ -124,6 +126,7 @@ impl Human {
             output_is_result: matches!(format, Format::Stream | Format::Group),
             total,
             turns: Turns::of(plan),
+            on_stop: plan.policy.on_stop,
             rerun,
             stage,
         }
@@ -364,7 +367,10 @@ impl Human {
                 | StopReason::Approval
                 | StopReason::Hook,
                 _,
-            ) => format!("letting {scripts} finish"),
+            ) => match self.on_stop {
+                OnStop::Finish => format!("letting {scripts} finish"),
+                OnStop::Kill => format!("ending {scripts}"),
+            },
             (StopReason::Interrupt, _) => format!("ending {scripts}; Ctrl-C again kills at once"),
             (StopReason::Terminate, _) => format!("ending {scripts}"),
         };

@@ -22,7 +22,7 @@ use crate::{
             words,
         },
     },
-    rollout::Outcome,
+    rollout::{Outcome, UndoOutcome},
 };
 
 /// Where what belongs to a line above begins.
@@ -72,6 +72,19 @@ pub(in crate::report) fn screenful(
         out.push('\n');
     }
     out.push_str(&closing(record, screen));
+    if let Some(why) = record.objection() {
+        let line = format!("  {}", neutral::line(&why));
+        out.push_str(&format!("{}\n", screen.paint(Ink::Bad, &line)));
+    }
+    if record.finished.is_some()
+        && let Some(error) = record.rollout.sightings.last().and_then(|sighting| sighting.error.as_deref())
+    {
+        let warning = format!(
+            "warning: the clouds could not be asked at the end, so hosts may have come late: {}",
+            neutral::line(error)
+        );
+        out.push_str(&format!("{}\n", screen.paint(Ink::Warning, &warning)));
+    }
     if detail != Detail::Quiet {
         out.push_str(&circumstances(record, screen));
     }
@@ -115,7 +128,23 @@ fn counts(record: &Record, screen: &Screen) -> String {
             out.push_str(&format!("  {} {:>width$}\n", screen.paint(ink, &format!("{word:<11}")), words::number(n)));
         }
     }
-    out
+    out + &undone(record, screen)
+}
+
+/// How many hosts were taken back, and how many were not.
+fn undone(record: &Record, screen: &Screen) -> String {
+    let count = |wanted| {
+        record.hosts.iter().filter(|host| host.undo.as_ref().is_some_and(|undo| undo.outcome == wanted)).count()
+    };
+    let counts = [
+        (UndoOutcome::Undone, Ink::Warning),
+        (UndoOutcome::UndoFailed, Ink::Bad),
+        (UndoOutcome::UndoUnknown, Ink::Bad),
+    ];
+    let said =
+        counts.into_iter().map(|(outcome, ink)| (count(outcome), outcome.as_str(), ink)).filter(|(n, ..)| *n > 0);
+    let said: Vec<_> = said.map(|(n, word, ink)| screen.paint(ink, &format!("{} {word}", words::number(n)))).collect();
+    if said.is_empty() { String::new() } else { format!("\n  {}\n", said.join(", ")) }
 }
 
 /// How often a command ended in which way, for what it says by its exit status; with the hosts, where these are few.
@@ -178,13 +207,17 @@ fn rows(record: &Record, labels: &Labels, screen: &Screen, all: bool) -> String 
     ]);
     let shown = if all { listed.len() } else { listed.len().min(MOST_ROWS) };
     for host in &listed[..shown] {
-        let (word, ink) = match host.outcome {
-            Some(outcome @ Outcome::Succeeded) => (outcome.as_str(), Ink::Good),
-            Some(outcome @ (Outcome::Failed | Outcome::Unreachable | Outcome::Unknown)) => (outcome.as_str(), Ink::Bad),
-            Some(outcome @ (Outcome::Skipped | Outcome::Gone)) => (outcome.as_str(), Ink::Warning),
-            None => ("running", Ink::Warning),
+        let ink = match (&host.undo, host.outcome) {
+            (Some(undo), _) => match undo.outcome {
+                UndoOutcome::Undone => Ink::Warning,
+                UndoOutcome::UndoFailed | UndoOutcome::UndoUnknown => Ink::Bad,
+            },
+            (None, Some(Outcome::Succeeded)) => Ink::Good,
+            (None, Some(Outcome::Failed | Outcome::Unreachable | Outcome::Unknown)) => Ink::Bad,
+            (None, Some(Outcome::Skipped | Outcome::Gone) | None) => Ink::Warning,
         };
-        let why = if host.outcome == Some(Outcome::Succeeded) { String::new() } else { words::why(host) };
+        let word = host.word().unwrap_or("running");
+        let why = if host.has_succeeded() { String::new() } else { words::why(host) };
         let time = host.started.and(host.duration_ms).map(|ms| words::duration(Duration::from_millis(ms)));
         table.row([
             Cell::from(labels.get(&host.id)),
@@ -204,6 +237,7 @@ fn rows(record: &Record, labels: &Labels, screen: &Screen, all: bool) -> String 
 /// True when a host is worth a row: neither what was hoped for nor what a stopped run leaves.
 fn is_listed(host: &HostRecord) -> bool {
     match host.outcome {
+        _ if host.undo.is_some() => true,
         Some(Outcome::Succeeded | Outcome::Gone | Outcome::Skipped) => false,
         Some(Outcome::Failed | Outcome::Unreachable | Outcome::Unknown) | None => true,
     }
@@ -255,6 +289,9 @@ pub(in crate::report) fn closing(record: &Record, screen: &Screen) -> String {
         Status::FinishedWithFailures => (signs.cross, Ink::Warning, "finished with failures", ""),
         Status::Refused => (signs.cross, Ink::Bad, "refused", ": nothing was touched"),
         Status::Failed => (signs.cross, Ink::Bad, "failed", mixed),
+        Status::RolledBack if record.rollout.undo_started.is_none() => {
+            (signs.cross, Ink::Bad, "failed", ": no script was started")
+        }
         Status::RolledBack => (signs.cross, Ink::Bad, "failed", ": every touched host was taken back"),
         Status::RollbackIncomplete => (signs.cross, Ink::Bad, "failed", ": not every touched host could be taken back"),
         Status::Interrupted => (signs.cross, Ink::Bad, "interrupted", mixed),

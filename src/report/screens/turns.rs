@@ -108,7 +108,7 @@ impl Turns {
                 screen.paint(Ink::Warning, &text)
             }
             EventKind::UndoStarted { hosts } => {
-                screen.paint(Ink::Strong, &format!("Undo: {} taken back", words::count(*hosts, "host")))
+                screen.paint(Ink::Strong, &format!("Undo: taking {} back", words::count(*hosts, "host")))
             }
             EventKind::HostUndone { result } => {
                 let undo = result.undo.as_deref()?;

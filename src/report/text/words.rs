@@ -88,6 +88,12 @@ pub(in crate::report) fn pause(pause: &Pause) -> String {
 
 /// Why a host did not succeed, in one harmless line: `exit status 3`, `killed by SIGTERM: timed out`, …
 pub(in crate::report) fn why(host: &HostRecord) -> String {
+    if let Some(undo) = &host.undo {
+        let before = host.outcome.map_or("", Outcome::as_str);
+        let message = undo.message.as_deref().map(|message| format!(": {}", neutral::line(message)));
+        let to = undo.revision.as_deref().map(|to| format!(" to {}", neutral::line(to)));
+        return format!("{before} before{}{}", to.unwrap_or_default(), message.unwrap_or_default());
+    }
     let message = host.message.as_deref().map(neutral::line).unwrap_or_default();
     let (ended, message) = match (host.exit_status, host.signal.as_deref().map(neutral::line)) {
         (Some(status), _) => (format!("exit status {status}"), message),

@@ -113,7 +113,12 @@ impl Dispatcher {
                     self.start(host, commands);
                 }
             }
-            (Some(State::Entering), HookEnd::Failed) => self.settle(host, Outcome::Unreachable, commands),
+            (Some(State::Entering), HookEnd::Failed) => {
+                // It may have done a part of its work, which the hook behind it takes back.
+                self.fleet.note(host, |member| member.entered = true);
+                let outcome = if self.stopped.is_some() { Outcome::Skipped } else { Outcome::Unreachable };
+                self.leave(host, outcome, commands);
+            }
             (Some(State::Leaving { outcome: Outcome::Succeeded }), HookEnd::Failed) => {
                 self.settle(host, Outcome::Failed, commands);
             }

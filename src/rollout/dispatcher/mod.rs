@@ -210,6 +210,9 @@ impl Dispatcher {
                 self.undo = Undo::of(hosts);
                 if self.is_cancelled() {
                     self.undo.halt(commands);
+                } else {
+                    // What was to end has ended; what begins now is asked first, if anybody wants it to end.
+                    self.urgency = Urgency::Run;
                 }
                 Some(Position::Undoing)
             }

@@ -133,7 +133,7 @@ impl Book {
         entry.result.outcome = outcome;
         match outcome {
             Outcome::Gone => {
-                entry.result.message = Some("its cloud does not know it any more, or it runs no more".to_owned());
+                entry.result.message = Some("it is not among the target's hosts any more".to_owned());
                 entry.result.hint = None;
             }
             Outcome::Succeeded | Outcome::Failed | Outcome::Unreachable | Outcome::Unknown | Outcome::Skipped => {}

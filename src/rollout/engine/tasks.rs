@@ -10,7 +10,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Semaphore, mpsc, watch},
     task::{AbortHandle, Id, JoinError, JoinSet},
 };
 
@@ -203,7 +203,8 @@ impl Tasks {
         stop: &watch::Sender<Stop>,
     ) {
         let back = undo::way_back(&self.plan, result);
-        let executor = self.executor(place, ended, stop);
+        let retries = self.plan.policy.retries;
+        let executor = self.executor(place, ended.clone(), stop);
         let (hooks, stop) = (Arc::clone(&self.world.hooks), stop.subscribe());
         let has = |name| self.hooks.contains(&name);
         let (drains, undrains) = (has(HookName::BeforeHost), has(HookName::AfterHost));
@@ -214,22 +215,28 @@ impl Tasks {
                 Ok(back) => back,
                 Err(why) => return Done::Undo(place, Box::new(undo::not_undone(&host, why))),
             };
-            // A host is drained for this as for a deploy.
-            if drains
-                && let Err(failure) =
-                    hooks.run(HookName::BeforeHost, &facts::with_undo(facts.clone(), None), stop.clone()).await
-            {
-                return Done::Undo(place, Box::new(undo::not_undone(&host, &format!("before_host: {failure}"))));
-            }
-            let mut attempt = executor.undo(&stage, &host, back, attempt, after).await;
-            if let UndoEnd::Final(outcome) = attempt.end
+            // A host is drained for this as for a deploy, once for all attempts.
+            let drained = if drains && attempt == 1 {
+                hooks.run(HookName::BeforeHost, &facts::with_undo(facts.clone(), None), stop.clone()).await
+            } else {
+                Ok(())
+            };
+            let mut end = match drained {
+                Ok(()) => executor.undo(&stage, &host, back, attempt, after).await,
+                Err(failure) => undo::not_undone(&host, &format!("before_host: {failure}")),
+            };
+            let last = match end.end {
+                UndoEnd::Final(_) => true,
+                UndoEnd::Retryable(_) => attempt > retries || *ended.borrow(),
+            };
+            let facts = facts::with_undo(facts, Some(end.result.outcome));
+            if last
                 && undrains
-                && let Err(failure) =
-                    hooks.run(HookName::AfterHost, &facts::with_undo(facts, Some(outcome)), stop).await
+                && let Err(failure) = hooks.run(HookName::AfterHost, &facts, stop).await
             {
-                attempt.blame(&format!("after_host: {failure}"));
+                end.blame(&format!("after_host: {failure}"));
             }
-            Done::Undo(place, Box::new(attempt))
+            Done::Undo(place, Box::new(end))
         });
     }
 
@@ -249,6 +256,7 @@ impl Tasks {
             recorder: Arc::clone(&self.recorder),
             hosts,
             failed,
+            turns: Semaphore::new(self.plan.policy.concurrency.get()),
             so_far,
             next,
         };

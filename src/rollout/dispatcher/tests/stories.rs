@@ -232,6 +232,8 @@ fn a_failing_hook_leaves_its_host_untouched() {
     assert_eq!(dispatcher.handle(Input::Begin).last(), Some(&Command::BeforeHost { host: HostIndex(0) }));
     let hook = |host, end| Input::HostHookEnded { host: HostIndex(host), end };
     let commands = dispatcher.handle(hook(0, HookEnd::Failed));
+    assert_eq!(commands, [Command::AfterHost { host: HostIndex(0), outcome: Outcome::Unreachable }]);
+    let commands = dispatcher.handle(hook(0, HookEnd::Succeeded));
     assert!(commands.contains(&Command::Settle { host: HostIndex(0), outcome: Outcome::Unreachable }));
     assert_eq!(started(&dispatcher.handle(hook(1, HookEnd::Succeeded))), [(1, 1)]);
     let commands = dispatcher.handle(came_to(1, Outcome::Succeeded));

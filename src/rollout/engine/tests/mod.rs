@@ -374,7 +374,7 @@ struct Calm(Vec<Host>);
 #[async_trait]
 impl Fleet for Calm {
     async fn again(&self) -> Result<Sighting, String> {
-        Ok(Sighting { hosts: self.0.clone(), whole: true })
+        Ok(Sighting { hosts: self.0.clone(), unaddressed: Vec::new(), whole: true })
     }
 }
 

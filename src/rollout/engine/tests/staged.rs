@@ -85,7 +85,7 @@ impl Fleet for Told {
     async fn again(&self) -> Result<Sighting, String> {
         let mut sightings = self.sightings.lock().expect("no panic while held");
         let hosts = if sightings.len() > 1 { sightings.remove(0) } else { sightings[0].clone() };
-        Ok(Sighting { hosts, whole: true })
+        Ok(Sighting { hosts, unaddressed: Vec::new(), whole: true })
     }
 }
 
@@ -250,6 +250,17 @@ async fn a_host_that_is_not_well_has_failed_though_its_script_has_not() {
     assert_eq!((b.outcome, b.failure, b.exit_status), (Outcome::Failed, Some(FailureCause::Check), Some(0)));
     assert!(b.message.as_deref().is_some_and(|message| message.contains("check health: because")), "{b:?}");
     assert_eq!(rollout.results[2].outcome, Outcome::Succeeded, "one may fail");
+}
+
+/// What is said of hosts and the end of the pause that says it come from two channels.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_that_fails_at_the_very_end_is_never_missed() {
+    for _ in 0..50 {
+        let plan = in_steps(&["a", "b", "c"], "100%, check health", |target| check(target, "health", true));
+        let answers = ["a", "b", "c"].map(|host| (format!("health {host}"), vec![Verdict::Unwell]));
+        let (rollout, _) = play(&plan, Told { answers: Mutex::new(answers.into()), ..Told::default() }, &[]).await;
+        assert_eq!((rollout.status, rollout.summary.succeeded), (RunStatus::Failed, 2), "one failure stops it");
+    }
 }
 
 #[tokio::test]
