@@ -1,0 +1,207 @@
+//! The rules that hold in every history, whatever happens: what each command may be said for, and what the end has to be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    super::*,
+    world::{Seen, World},
+};
+
+impl World {
+    /// Does what it is told, and says when that breaks a rule.
+    #[expect(clippy::too_many_lines, reason = "one arm a command, each with its rules")]
+    pub(super) fn obey(&mut self, command: &Command) {
+        assert!(self.finished.is_none(), "{command:?} after the finish");
+        match command {
+            Command::Hook(hook) => {
+                assert!(self.hook.is_none() && !self.hosts.iter().any(|seen| seen.running || seen.hook));
+                assert!(!self.hooks_run.contains(&Hook::AfterRun), "something after the last hook");
+                self.hook = Some(*hook);
+                self.hooks_run.push(*hook);
+            }
+            Command::BeginStage(stage) => {
+                assert!(self.halted.is_none() && self.pause.is_none());
+                let earlier = self.hosts.iter().filter(|seen| seen.stage < stage.0);
+                assert!(earlier.clone().all(|seen| seen.outcome.is_some()), "an earlier stage is not over");
+                self.stage_begun = Some(stage.0);
+            }
+            Command::BeforeHost { host } => {
+                self.begin(*host);
+                self.hosts[host.0].hook = true;
+                self.look_at_places();
+            }
+            Command::Start { host, attempt, .. } => {
+                assert!(self.halted.is_none(), "started while stopping");
+                if *attempt == 1 && !self.rules.hooks.before_host {
+                    self.begin(*host);
+                }
+                let seen = &mut self.hosts[host.0];
+                assert!(seen.outcome.is_none() && !seen.running && !seen.hook);
+                assert!(!seen.touched, "started twice");
+                assert_eq!(*attempt, seen.attempt + 1);
+                assert!(*attempt <= self.rules.retries + 1);
+                (seen.attempt, seen.running) = (*attempt, true);
+                if *attempt == 1 && !self.rules.hooks.before_host {
+                    self.look_at_places();
+                }
+            }
+            Command::Release { host } => {
+                assert!(self.halted.is_none(), "let go on while stopping");
+                let (stage, passed) = (self.hosts[host.0].stage, self.hosts[host.0].passed);
+                assert!(self.hosts[host.0].held && self.hosts[host.0].running);
+                let behind = |seen: &&Seen| {
+                    seen.stage == stage && seen.begun && seen.outcome.is_none() && seen.passed <= passed && !seen.held
+                };
+                if passed == self.open {
+                    assert!(!self.hosts.iter().any(|seen| behind(&seen)), "the barrier was opened too early");
+                    self.open += 1;
+                }
+                assert!(passed < self.open);
+                let seen = &mut self.hosts[host.0];
+                seen.held = false;
+                seen.passed += 1;
+                self.look_at_places();
+            }
+            Command::End { host } => {
+                assert!(self.hosts[host.0].held && self.halted.is_some());
+                self.hosts[host.0].told_to_end = true;
+            }
+            Command::Abandon { host } => {
+                assert!(self.hosts[host.0].running && self.hosts[host.0].gone);
+                self.hosts[host.0].abandoned = true;
+            }
+            Command::AfterHost { host, .. } => {
+                assert!(self.hosts[host.0].begun && !self.hosts[host.0].running && !self.hosts[host.0].hook);
+                self.hosts[host.0].hook = true;
+            }
+            Command::Settle { host, outcome } => {
+                let seen = &mut self.hosts[host.0];
+                assert!(!seen.running && !seen.hook, "settled while it is worked on");
+                let news = match (seen.outcome, outcome) {
+                    (None, _) => true,
+                    (Some(Outcome::Succeeded), Outcome::Failed | Outcome::Gone) => true,
+                    (Some(before), Outcome::Gone) => before != Outcome::Failed && before != Outcome::Gone,
+                    (Some(_), _) => false,
+                };
+                assert!(news, "{outcome:?} after {:?}", seen.outcome);
+                assert!(*outcome != Outcome::Gone || seen.gone, "nobody said that it is gone");
+                seen.outcome = Some(*outcome);
+            }
+            Command::Pause(step) => {
+                assert!(self.halted.is_none() && self.pause.is_none());
+                assert!(self.hosts.iter().all(|seen| !seen.begun || seen.outcome.is_some()));
+                self.pause = Some(*step);
+            }
+            Command::EndPause => assert!(self.pause.is_some()),
+            Command::Ask => {
+                assert!(!self.asking || self.urgent, "asked twice at once");
+                assert!(self.rules.ask_again != AskAgain::Never);
+                self.asking = true;
+            }
+            Command::Halt(reason) => self.halted = Some(*reason),
+            Command::Terminate | Command::Kill => {
+                assert!(self.halted.is_some());
+                self.urgent = true;
+                self.asking = false;
+            }
+            Command::BeginUndo { hosts } => {
+                assert!(!self.hosts.iter().any(|seen| seen.running || seen.hook), "undone while it is worked on");
+                assert_eq!(self.rules.on_failure, OnFailure::Rollback);
+                self.to_undo = self.to_be_undone();
+                assert_eq!(*hosts, self.to_undo.len());
+                self.undoing = true;
+            }
+            Command::Undo { host, attempt, .. } => {
+                assert!(self.undoing && !self.undone_cancelled);
+                assert!(self.to_undo.contains(&host.0), "nothing to undo on {host:?}");
+                let seen = &mut self.hosts[host.0];
+                assert!(seen.undo.is_none() && !seen.undo_running);
+                assert_eq!(*attempt, seen.undo_attempt + 1);
+                assert!(*attempt <= self.rules.retries + 1);
+                (seen.undo_attempt, seen.undo_running) = (*attempt, true);
+            }
+            Command::SettleUndo { host, outcome } => {
+                assert!(self.hosts[host.0].undo.replace(*outcome).is_none(), "its undo has two ends");
+            }
+            Command::Finish { status, summary } => self.finished = Some((*status, *summary)),
+        }
+    }
+
+    fn begin(&mut self, host: HostIndex) {
+        let seen = &mut self.hosts[host.0];
+        assert!(!seen.begun && self.halted.is_none() && self.hook.is_none() && self.pause.is_none());
+        assert_eq!(self.stage_begun, Some(seen.stage));
+        seen.begun = true;
+    }
+
+    /// What holds when something is begun with. A host at a barrier takes no place, but needs one to come to its end.
+    fn look_at_places(&self) {
+        let working = self.hosts.iter().filter(|seen| seen.begun && seen.outcome.is_none() && !seen.held).count();
+        assert!(working <= self.rules.concurrency.get(), "{working} at once");
+    }
+
+    fn to_be_undone(&self) -> BTreeSet<usize> {
+        let undo = |seen: &Seen| {
+            seen.touched && matches!(seen.outcome, Some(Outcome::Succeeded | Outcome::Failed | Outcome::Unknown))
+        };
+        (0..self.hosts.len()).filter(|place| undo(&self.hosts[*place])).collect()
+    }
+
+    /// What holds at any moment.
+    pub(super) fn look(&mut self) {
+        let in_flight = self.hosts.iter().filter(|seen| seen.begun && seen.outcome.is_none()).count();
+        let failures = self.hosts.iter().filter(|seen| seen.outcome.is_some_and(Outcome::counts)).count();
+        if in_flight == 0 {
+            self.open = 0;
+        }
+        if self.pause.is_none() {
+            // In a soak, hosts that had succeeded may turn out not to be well.
+            assert!(failures.min(in_flight) == 0 || failures + in_flight <= self.worst_case(), "beyond the worst case");
+        }
+        let undoing = self.hosts.iter().filter(|seen| seen.undo_running).count();
+        assert!(undoing <= self.rules.concurrency.get());
+    }
+
+    fn worst_case(&self) -> usize {
+        self.rules.worst_case
+    }
+
+    pub(super) fn judge_the_end(&self) {
+        let (status, summary) = self.finished.expect("finished");
+        let outcomes: Vec<_> = self.hosts.iter().map(|seen| seen.outcome.expect("every host has an outcome")).collect();
+        assert_eq!(summary, Summary::of(outcomes.iter().copied()));
+        let gone = summary.gone;
+        let budget = self.rules.max_failures.of(self.hosts.len() - gone);
+        assert!(self.halted.is_some() || summary.failures() <= budget, "over the budget and not stopped");
+        let undone: BTreeMap<_, _> =
+            self.hosts.iter().enumerate().filter_map(|(place, seen)| Some((place, seen.undo?))).collect();
+        if self.undoing {
+            assert_eq!(undone.keys().copied().collect::<BTreeSet<_>>(), self.to_undo, "some were missed");
+        } else {
+            assert!(undone.is_empty());
+        }
+        let all_back = undone.values().all(|outcome| *outcome == UndoOutcome::Undone);
+        let contacted = self.hosts.iter().any(|seen| seen.begun);
+        match self.halted {
+            Some(StopReason::Interrupt) => assert_eq!(status, RunStatus::Interrupted),
+            Some(StopReason::Terminate) => assert_eq!(status, RunStatus::Terminated),
+            Some(_) if !contacted => assert_eq!(status, RunStatus::Refused),
+            Some(_) if self.rules.on_failure == OnFailure::Stop => assert_eq!(status, RunStatus::Failed),
+            Some(_) => {
+                assert!(self.undoing || self.to_be_undone().is_empty(), "touched hosts and no undo");
+                let expected = if all_back { RunStatus::RolledBack } else { RunStatus::RollbackIncomplete };
+                assert_eq!(status, expected);
+            }
+            None => {
+                assert_eq!(summary.skipped, 0, "skipped, and nothing stopped");
+                assert!(!matches!(status, RunStatus::RolledBack | RunStatus::RollbackIncomplete | RunStatus::Refused));
+                if status == RunStatus::Succeeded {
+                    assert!(summary.succeeded > 0 && summary.succeeded + gone == summary.total);
+                }
+            }
+        }
+        if self.rules.hooks.after_run {
+            assert_eq!(self.hooks_run.last(), Some(&Hook::AfterRun));
+        }
+    }
+}

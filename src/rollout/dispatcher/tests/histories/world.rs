@@ -1,0 +1,322 @@
+//! A world that does what a dispatcher tells it, and to which things happen.
+
+use std::collections::BTreeSet;
+
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+use super::super::*;
+
+/// What the world knows of a host.
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    pub(super) stage: usize,
+    pub(super) begun: bool,
+    pub(super) hook: bool,
+    pub(super) attempt: u32,
+    pub(super) running: bool,
+    pub(super) held: bool,
+    pub(super) passed: usize,
+    pub(super) touched: bool,
+    pub(super) outcome: Option<Outcome>,
+    pub(super) gone: bool,
+    pub(super) abandoned: bool,
+    pub(super) told_to_end: bool,
+    pub(super) undo_attempt: u32,
+    pub(super) undo_running: bool,
+    pub(super) undo: Option<UndoOutcome>,
+}
+
+/// A world that does what it is told, and to which things happen.
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
+pub(super) struct World {
+    pub(super) rng: StdRng,
+    pub(super) rules: Rules,
+    pub(super) dispatcher: Dispatcher,
+    pub(super) hosts: Vec<Seen>,
+    pub(super) stages: usize,
+    pub(super) hook: Option<Hook>,
+    pub(super) hooks_run: Vec<Hook>,
+    pub(super) pause: Option<StepIndex>,
+    pub(super) asking: bool,
+    pub(super) joins_left: usize,
+    pub(super) halted: Option<StopReason>,
+    pub(super) undoing: bool,
+    pub(super) to_undo: BTreeSet<usize>,
+    pub(super) undone_cancelled: bool,
+    pub(super) cancels: usize,
+    /// Barriers that are open for the hosts in flight.
+    pub(super) open: usize,
+    pub(super) urgent: bool,
+    pub(super) failing: f64,
+    pub(super) losing: f64,
+    pub(super) finished: Option<(RunStatus, Summary)>,
+    pub(super) stage_begun: Option<usize>,
+    pub(super) story: Vec<String>,
+}
+
+impl World {
+    pub(super) fn new(seed: u64) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let pick = |rng: &mut StdRng, of: &[f64]| of[rng.random_range(0..of.len())];
+        let mut steps = Vec::new();
+        let (mut total, mut stages) = (0, 0);
+        for _ in 0..rng.random_range(1..=4) {
+            while rng.random_bool(0.3) {
+                steps.push(StepKind::Pause { approval: rng.random_bool(0.3) });
+            }
+            let hosts = rng.random_range(0..=7);
+            steps.push(StepKind::Stage { hosts });
+            total += hosts;
+            stages += 1;
+        }
+        while rng.random_bool(0.3) {
+            steps.push(StepKind::Pause { approval: rng.random_bool(0.3) });
+        }
+        let concurrency = rng.random_range(1..=8);
+        let max_failures = if rng.random_bool(0.5) {
+            FailureLimit::Hosts(rng.random_range(0..=4))
+        } else {
+            FailureLimit::Percent(rng.random_range(0..=100))
+        };
+        let barriers = if rng.random_bool(0.3) { rng.random_range(1..=2) } else { 0 };
+        let largest = steps.iter().map(|step| if let StepKind::Stage { hosts } = step { *hosts } else { 0 }).max();
+        let at_once = if barriers > 0 { largest.unwrap_or(0) } else { concurrency };
+        let hook = |rng: &mut StdRng| rng.random_bool(0.2);
+        let rules = Rules {
+            concurrency: NonZeroUsize::new(concurrency).expect("positive"),
+            slow_start: rng.random_bool(0.5),
+            worst_case: total.min(max_failures.of(total).saturating_add(at_once)),
+            max_failures,
+            stage_must_succeed: rng.random_bool(0.8),
+            retries: rng.random_range(0..=2),
+            barriers,
+            on_stop: if rng.random_bool(0.3) { OnStop::Kill } else { OnStop::Finish },
+            on_failure: if rng.random_bool(0.6) { OnFailure::Rollback } else { OnFailure::Stop },
+            ask_again: [AskAgain::Never, AskAgain::InDoubt, AskAgain::Always][rng.random_range(0..3)],
+            hooks: Hooks {
+                before_run: hook(&mut rng),
+                before_stage: hook(&mut rng),
+                before_host: hook(&mut rng),
+                after_host: hook(&mut rng),
+                after_stage: hook(&mut rng),
+                on_failure: hook(&mut rng),
+                on_rollback: hook(&mut rng),
+                after_run: hook(&mut rng),
+            },
+            steps,
+        };
+        let mut hosts = Vec::new();
+        for step in &rules.steps {
+            if let StepKind::Stage { hosts: size } = step {
+                hosts.extend(std::iter::repeat_n(Seen::default(), *size));
+            }
+        }
+        let mut place = 0;
+        let sizes = rules.steps.iter().filter_map(|step| match step {
+            StepKind::Stage { hosts } => Some(*hosts),
+            StepKind::Pause { .. } => None,
+        });
+        for (stage, size) in sizes.enumerate() {
+            hosts[place..place + size].iter_mut().for_each(|seen| seen.stage = stage);
+            place += size;
+        }
+        let failing = pick(&mut rng, &[0.0, 0.02, 0.1, 0.3, 1.0]);
+        let losing = pick(&mut rng, &[0.0, 0.05, 0.3]);
+        let joins_left = if rng.random_bool(0.4) { rng.random_range(0..8) } else { 0 };
+        Self {
+            dispatcher: Dispatcher::new(rules.clone()),
+            rng,
+            rules,
+            hosts,
+            stages,
+            hook: None,
+            hooks_run: Vec::new(),
+            pause: None,
+            asking: false,
+            joins_left,
+            halted: None,
+            undoing: false,
+            to_undo: BTreeSet::new(),
+            undone_cancelled: false,
+            cancels: 0,
+            open: 0,
+            urgent: false,
+            failing,
+            losing,
+            finished: None,
+            stage_begun: None,
+            story: Vec::new(),
+        }
+    }
+
+    pub(super) fn play(&mut self) {
+        self.give(Input::Begin);
+        let mut inputs = 0;
+        while self.finished.is_none() {
+            inputs += 1;
+            assert!(inputs < 5_000, "it never ends");
+            let input = self.happen();
+            self.give(input);
+        }
+        self.judge_the_end();
+    }
+
+    fn give(&mut self, input: Input) {
+        self.story.push(format!("{input:?}"));
+        let commands = self.dispatcher.handle(input);
+        for command in commands {
+            self.story.push(format!("    {command:?}"));
+            self.obey(&command);
+            self.look();
+        }
+        self.look();
+    }
+
+    /// Something that can happen now.
+    fn happen(&mut self) -> Input {
+        if self.cancels < 3 && self.rng.random_bool(0.004) {
+            self.cancels += 1;
+            self.undone_cancelled |= self.undoing;
+            return Input::Cancel(if self.rng.random_bool(0.5) {
+                StopReason::Interrupt
+            } else {
+                StopReason::Terminate
+            });
+        }
+        let mut possible: Vec<Happening> = Vec::new();
+        for (place, seen) in self.hosts.iter().enumerate() {
+            if seen.hook {
+                possible.push(Happening::HostHook(place));
+            }
+            // Who waits at a barrier that will not be opened does nothing by itself.
+            if seen.running && (!seen.held || seen.told_to_end || seen.abandoned || self.urgent) {
+                possible.push(Happening::Host(place));
+            }
+            if seen.undo_running {
+                possible.push(Happening::Undo(place));
+            }
+        }
+        possible.extend(self.hook.map(|_| Happening::Hook));
+        possible.extend(self.pause.map(|_| Happening::Pause));
+        possible.extend(self.asking.then_some(Happening::Answer));
+        // Somebody lost may be abandoned, or come to an end while held.
+        assert!(!possible.is_empty(), "nothing can happen any more");
+        let happening = possible[self.rng.random_range(0..possible.len())];
+        self.turn(happening)
+    }
+
+    fn turn(&mut self, happening: Happening) -> Input {
+        match happening {
+            Happening::HostHook(place) => {
+                self.hosts[place].hook = false;
+                Input::HostHookEnded { host: HostIndex(place), end: self.hook_end() }
+            }
+            Happening::Hook => {
+                self.hook = None;
+                Input::HookEnded(self.hook_end())
+            }
+            Happening::Pause => {
+                let well: Vec<_> = (0..self.hosts.len())
+                    .filter(|place| self.hosts[*place].outcome == Some(Outcome::Succeeded))
+                    .collect();
+                if !well.is_empty() && self.rng.random_bool(self.failing / 2.0) {
+                    return Input::CheckFailed { host: HostIndex(well[self.rng.random_range(0..well.len())]) };
+                }
+                self.pause = None;
+                Input::PauseEnded(if self.rng.random_bool(self.failing / 4.0) {
+                    if self.rng.random_bool(0.5) { PauseEnd::CheckFailed } else { PauseEnd::Refused }
+                } else {
+                    PauseEnd::Passed
+                })
+            }
+            Happening::Answer => {
+                self.asking = false;
+                if self.rng.random_bool(self.losing / 4.0) {
+                    return Input::Found(Answer::Failed);
+                }
+                let gone: Vec<_> =
+                    (0..self.hosts.len()).filter(|_| self.rng.random_bool(self.losing / 4.0)).map(HostIndex).collect();
+                let moved: Vec<_> =
+                    (0..self.hosts.len()).filter(|_| self.rng.random_bool(self.losing / 4.0)).map(HostIndex).collect();
+                let joined = match self.rules.ask_again {
+                    AskAgain::Always if self.joins_left > 0 => self.rng.random_range(0..=self.joins_left.min(3)),
+                    AskAgain::Always | AskAgain::InDoubt | AskAgain::Never => 0,
+                };
+                self.joins_left -= joined;
+                let late = Seen { stage: self.stages - 1, ..Seen::default() };
+                self.hosts.extend(std::iter::repeat_n(late, joined));
+                for host in &gone {
+                    self.hosts[host.0].gone = true;
+                }
+                Input::Found(Answer::Whole { joined, gone, moved })
+            }
+            Happening::Undo(place) => {
+                self.hosts[place].undo_running = false;
+                let end = if self.rng.random_bool(self.losing) {
+                    UndoEnd::Retryable(UndoOutcome::UndoFailed)
+                } else if self.rng.random_bool(self.failing / 2.0) {
+                    UndoEnd::Final(if self.rng.random_bool(0.5) {
+                        UndoOutcome::UndoFailed
+                    } else {
+                        UndoOutcome::UndoUnknown
+                    })
+                } else {
+                    UndoEnd::Final(UndoOutcome::Undone)
+                };
+                Input::Undone { host: HostIndex(place), end }
+            }
+            Happening::Host(place) => self.turn_host(place),
+        }
+    }
+
+    fn turn_host(&mut self, place: usize) -> Input {
+        let host = HostIndex(place);
+        let lose = self.rng.random_bool(self.losing);
+        let fail = self.rng.random_bool(self.failing);
+        let retry = self.rng.random_bool(0.5);
+        let seen = &mut self.hosts[place];
+        if lose && !seen.abandoned && self.rng.random_bool(0.5) {
+            return Input::InDoubt { host };
+        }
+        if !seen.held && seen.passed < self.rules.barriers && !fail && !lose && !self.urgent && self.halted.is_none() {
+            seen.held = true;
+            seen.touched = true;
+            return Input::Reached { host };
+        }
+        seen.running = false;
+        let was_held = std::mem::take(&mut seen.held);
+        let (end, touched) = if seen.abandoned {
+            (AttemptEnd::Final(Outcome::Unknown), true)
+        } else if seen.told_to_end || was_held {
+            (AttemptEnd::Final(Outcome::Failed), true)
+        } else if lose && !seen.touched {
+            let end = if retry { AttemptEnd::Retryable } else { AttemptEnd::Final };
+            (end(Outcome::Unreachable), false)
+        } else if lose {
+            (AttemptEnd::Final(Outcome::Unknown), true)
+        } else if fail || seen.passed < self.rules.barriers {
+            (AttemptEnd::Final(Outcome::Failed), true)
+        } else if self.halted.is_some() && !seen.touched && retry {
+            (AttemptEnd::NotStarted, false)
+        } else {
+            (AttemptEnd::Final(Outcome::Succeeded), true)
+        };
+        seen.touched |= touched;
+        Input::Ended { host, end, touched }
+    }
+
+    fn hook_end(&mut self) -> HookEnd {
+        if self.rng.random_bool(self.failing / 4.0) { HookEnd::Failed } else { HookEnd::Succeeded }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Happening {
+    HostHook(usize),
+    Host(usize),
+    Undo(usize),
+    Hook,
+    Pause,
+    Answer,
+}
