@@ -25,7 +25,7 @@ use super::{
 use crate::{
     inventory::Host,
     plan::Plan,
-    transport::{ConnectFailure, Connected, Halt, Session, Stop, Transport, until},
+    transport::{ConnectFailure, Connected, Halt, Session, Stop, Transport, Wishes, until},
 };
 
 /// How long a handshake that is under way when the run stops may still take. Cutting it off looks
@@ -108,7 +108,7 @@ impl Executor {
         let job = job(&self.plan, stage, host, attempt);
         let mut out = HostOutput::new(&self.recorder, &host.id, &self.running);
         let began = Instant::now();
-        let end = session.run(&job, &mut out, self.stop.clone()).await;
+        let end = session.run(&job, &mut out, Wishes::to_stop(self.stop.clone())).await;
         log_out(session).await;
         let found = match end {
             // What runs without a record on the host cannot be found again.
