@@ -10,7 +10,7 @@ use crate::{
     inventory::Host,
     plan::Plan,
     rollout::{Facts, Sample},
-    transport::{Connected, Job, OutputSink, RemoteExit, RunAs, Stop, Stream, Transport},
+    transport::{Connected, Job, OutputSink, RemoteExit, RunAs, Stop, Stream, Transport, Wishes},
 };
 
 /// The last line of what a command prints.
@@ -66,7 +66,7 @@ pub(super) async fn ask(
         run_as: if plan.policy.sudo { RunAs::Root } else { RunAs::Login },
     };
     let mut out = LastLine::default();
-    let end = session.run(&job, &mut out, watch::Sender::new(Stop::No).subscribe()).await;
+    let end = session.run(&job, &mut out, Wishes::to_stop(watch::Sender::new(Stop::No).subscribe())).await;
     session.close().await;
     let words = String::from_utf8_lossy(&out.line).trim().to_owned();
     let (well, text) = match end {
@@ -79,6 +79,8 @@ pub(super) async fn ask(
             }
         },
         Ok(RemoteExit::Refused { text, .. }) => (false, text),
+        // Nobody asked for its record.
+        Ok(RemoteExit::Recorded(_)) => (false, "the host told of its record instead".to_owned()),
         Err(lost) => (false, lost.message),
     };
     let text = if words.is_empty() { text } else { format!("{text}: {words}") };

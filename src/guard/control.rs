@@ -1,10 +1,10 @@
 //! The guard's own words: what its lines mean, once they are known to be its own.
 
-use std::fmt;
-
 use super::{
     escape::unescape,
     protocol::{ControlLine, Effect, ProtocolError},
+    recorded::RecordedAttempt,
+    trailer::{ScriptStatus, Trailer, count, status},
 };
 
 /// A line of the guard on stdout.
@@ -26,8 +26,34 @@ pub enum Control {
         /// The app's revision on this host before it.
         previous: Option<String>,
     },
+    /// A part of the script has begun, from 1 on.
+    PartBegun(u32),
+    /// A part has ended, and not with the whole script by our doing.
+    PartEnded(PartEnd),
+    /// Nothing of the script runs, and nothing will until [`Lifeline::Go`](super::Lifeline::Go) says so: it has come
+    /// to this barrier, from 1 on.
+    Held(u32),
     /// The script's end.
     Ended(Trailer),
+    /// The app's revision on this host. What was asked of a [`Query`](super::Query) begins with it.
+    Revision(Option<String>),
+    /// An attempt that is on record.
+    Recorded(RecordedAttempt),
+    /// That was all that is on record.
+    Told,
+}
+
+/// How a part came to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartEnd {
+    /// Which one, from 1 on.
+    pub part: u32,
+    /// Its own status.
+    pub status: ScriptStatus,
+    /// How many bytes of the whole script's stdout there were by then, where that could be told.
+    pub stdout: Option<u64>,
+    /// Likewise of its stderr.
+    pub stderr: Option<u64>,
 }
 
 /// A line of the guard on stderr, so that what belongs to the script there is known too.
@@ -64,77 +90,6 @@ pub enum Refusal {
     NoSudo,
 }
 
-/// How a script came to its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trailer {
-    /// The script's own status.
-    pub status: ScriptStatus,
-    /// What brought the end about.
-    pub cause: Cause,
-    /// What is left of its process group. After a natural end that may be a server which the script started.
-    pub group: GroupState,
-    /// How many bytes it had written to stdout by then, from its start; only a deploy is counted.
-    pub stdout: Option<u64>,
-    /// Likewise for stderr.
-    pub stderr: Option<u64>,
-    /// What the host has on record of it.
-    pub record: Record,
-}
-
-/// What a host has on record of a script's end, and of the revision that a success makes the app's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Record {
-    /// All that there was to record; of a run that is nothing.
-    Kept,
-    /// Not all, because it could not be written: the disk is full, or the script removed the folder.
-    Lost,
-}
-
-/// A script's own status.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ScriptStatus {
-    /// It exited with this status, be it 127, 143 or 255.
-    Exited(u8),
-    /// A signal killed it.
-    Signaled(Signal),
-    /// Nobody saw its end: its guard was killed. Or it could not be killed.
-    Unknown,
-    /// Nobody saw its end, for the host went down before it.
-    Rebooted,
-}
-
-/// A signal's name on that host, without `SIG`: numbers differ between systems. A number where the host had no name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Signal(String);
-
-/// What brought the end about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cause {
-    /// The script itself, or something else on the host.
-    None,
-    /// [`Lifeline::Terminate`](super::Lifeline::Terminate).
-    Stop,
-    /// [`Lifeline::Kill`](super::Lifeline::Kill).
-    Kill,
-    /// The deadline.
-    Timeout,
-    /// Contact was lost, and the request asked for a kill then.
-    Lost,
-    /// [`Lifeline::Idle`](super::Lifeline::Idle).
-    Idle,
-}
-
-/// What is left of a script's process group, and, after anything but a natural end, of processes that left it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum GroupState {
-    /// No process.
-    Gone,
-    /// At least one process. After anything but a natural end: it could not be killed.
-    Alive,
-    /// Only processes of another user, which the guard may not signal: `sudo` inside the script started them.
-    Denied,
-}
-
 impl Refusal {
     /// True when a host that took a request before may have another answer to the same question later: it boots, its
     /// home folder is not mounted yet, or a disk is full for a moment.
@@ -147,37 +102,13 @@ impl Refusal {
     }
 }
 
-impl Signal {
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        let fine = !name.is_empty()
-            && name.len() <= 16
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'-');
-        fine.then(|| Self(name.to_owned()))
-    }
-}
-
-impl fmt::Display for Signal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Display for ScriptStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exited(code) => write!(f, "exit status {code}"),
-            Self::Signaled(signal) => write!(f, "killed by {signal}"),
-            Self::Unknown => f.write_str("unknown end"),
-            Self::Rebooted => f.write_str("unknown end before a reboot"),
-        }
-    }
-}
-
 impl ControlLine for Control {
     fn parse(line: &str) -> Result<Self, ProtocolError> {
         let malformed = || ProtocolError::malformed(line);
-        if line == "ready" {
-            return Ok(Self::Ready);
+        match line {
+            "ready" => return Ok(Self::Ready),
+            "told" => return Ok(Self::Told),
+            _ => {}
         }
         let (word, rest) = line.split_once(' ').ok_or_else(malformed)?;
         match word {
@@ -187,24 +118,28 @@ impl ControlLine for Control {
             }
             "started" => {
                 let (group, previous) = rest.split_once(' ').ok_or_else(malformed)?;
-                let previous = match previous {
-                    "-" => None,
-                    word => Some(
-                        unescape(word.as_bytes()).and_then(|it| String::from_utf8(it).ok()).ok_or_else(malformed)?,
-                    ),
-                };
+                let previous = revision(previous).ok_or_else(malformed)?;
                 Ok(Self::Started { group: group.parse().map_err(|_| malformed())?, previous })
             }
-            "end" => trailer(rest).map(Self::Ended).ok_or_else(malformed),
+            "part" => part(rest).ok_or_else(malformed),
+            "held" => rest.parse().map(Self::Held).map_err(|_| malformed()),
+            "end" => Trailer::parse(rest).map(Self::Ended).ok_or_else(malformed),
+            "revision" => revision(rest).map(Self::Revision).ok_or_else(malformed),
+            "run" => RecordedAttempt::parse(rest).map(Self::Recorded).ok_or_else(malformed),
             _ => Err(malformed()),
         }
     }
 
     fn effect(&self) -> Effect {
         match self {
-            Self::Ready => Effect::None,
+            Self::Ready
+            | Self::PartBegun(_)
+            | Self::PartEnded(_)
+            | Self::Held(_)
+            | Self::Revision(_)
+            | Self::Recorded(_) => Effect::None,
             Self::Started { .. } => Effect::Begins,
-            Self::Refused { .. } | Self::Ended(_) => Effect::Ends,
+            Self::Refused { .. } | Self::Ended(_) | Self::Told => Effect::Ends,
         }
     }
 }
@@ -241,48 +176,37 @@ fn refusal(word: &str) -> Option<Refusal> {
     })
 }
 
-/// `exit 0 none gone 120 0`, with one word more where the host could not record it: `unrecorded`.
-fn trailer(words: &str) -> Option<Trailer> {
-    let words: Vec<&str> = words.split(' ').collect();
-    let (words, record) = match &words[..] {
-        [words @ .., "unrecorded"] => (words, Record::Lost),
-        words => (words, Record::Kept),
-    };
-    let &[kind, value, cause, group, stdout, stderr] = words else { return None };
-    let status = match kind {
-        "exit" => ScriptStatus::Exited(value.parse().ok()?),
-        "signal" => ScriptStatus::Signaled(Signal::named(value)?),
-        "unknown" if value == "reboot" => ScriptStatus::Rebooted,
-        "unknown" => ScriptStatus::Unknown,
-        _ => return None,
-    };
-    let cause = match cause {
-        "none" => Cause::None,
-        "stop" => Cause::Stop,
-        "idle" => Cause::Idle,
-        "kill" => Cause::Kill,
-        "timeout" => Cause::Timeout,
-        "lost" => Cause::Lost,
-        _ => return None,
-    };
-    let group = match group {
-        "gone" => GroupState::Gone,
-        "alive" => GroupState::Alive,
-        "denied" => GroupState::Denied,
-        _ => return None,
-    };
-    Some(Trailer { status, cause, group, stdout: count(stdout)?, stderr: count(stderr)?, record })
+/// An escaped revision, or `-` for none; the outer `None` is neither.
+#[expect(clippy::option_option, reason = "unreadable and none are two answers")]
+pub(super) fn revision(word: &str) -> Option<Option<String>> {
+    match word {
+        "" => None,
+        "-" => Some(None),
+        word => String::from_utf8(unescape(word.as_bytes())?).ok().map(Some),
+    }
 }
 
-/// A number, or `-` for "not counted"; the outer `None` is neither.
-#[expect(clippy::option_option, reason = "unreadable and not counted are two answers")]
-fn count(word: &str) -> Option<Option<u64>> {
-    if word == "-" { Some(None) } else { word.parse().ok().map(Some) }
+/// `1 begun fetch` or `1 ended exit 0 120 0`. The name is for those who read the record on the host.
+fn part(words: &str) -> Option<Control> {
+    let words: Vec<&str> = words.split(' ').collect();
+    match words[..] {
+        [part, "begun", _] => part.parse().ok().map(Control::PartBegun),
+        [part, "ended", kind, value, stdout, stderr] => Some(Control::PartEnded(PartEnd {
+            part: part.parse().ok()?,
+            status: status(kind, value)?,
+            stdout: count(stdout)?,
+            stderr: count(stderr)?,
+        })),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::trailer::{Cause, GroupState, Record, Signal},
+        *,
+    };
 
     #[test]
     fn each_line_says_what_it_says() {
@@ -295,7 +219,7 @@ mod tests {
             Ok(Control::Refused { reason: Refusal::Busy, text: "run r1-1 is under way".to_owned() })
         );
         let trailer = Trailer {
-            status: ScriptStatus::Signaled(Signal("RTMIN+3".to_owned())),
+            status: ScriptStatus::Signaled(Signal::named("RTMIN+3").unwrap()),
             cause: Cause::Timeout,
             group: GroupState::Alive,
             stdout: None,
@@ -309,6 +233,23 @@ mod tests {
         assert_eq!(Control::parse("end signal RTMIN+3 timeout alive - 9 unrecorded"), Ok(Control::Ended(lost)));
         assert_eq!(Mark::parse("started"), Ok(Mark::Started));
         assert_eq!(Mark::parse("end"), Ok(Mark::Ended));
+    }
+
+    #[test]
+    fn parts_and_barriers_say_which_they_are() {
+        assert_eq!(Control::parse("part 1 begun fetch"), Ok(Control::PartBegun(1)));
+        let killed = ScriptStatus::Signaled(Signal::named("KILL").unwrap());
+        let end = PartEnd { part: 2, status: killed, stdout: Some(120), stderr: None };
+        assert_eq!(Control::parse("part 2 ended signal KILL 120 -"), Ok(Control::PartEnded(end)));
+        assert_eq!(Control::parse("held 3"), Ok(Control::Held(3)));
+    }
+
+    #[test]
+    fn what_is_on_record_is_told_line_by_line() {
+        assert_eq!(Control::parse("revision -"), Ok(Control::Revision(None)));
+        assert_eq!(Control::parse("revision v1\\0040b"), Ok(Control::Revision(Some("v1 b".to_owned()))));
+        assert!(matches!(Control::parse("run r1-1 - v1 running"), Ok(Control::Recorded(_))));
+        assert_eq!(Control::parse("told"), Ok(Control::Told));
     }
 
     #[test]
@@ -337,6 +278,19 @@ mod tests {
             "end exit 0 none gone 0 0 unrecorded unrecorded",
             "end exit 0 none gone x 0",
             "ended exit 0 none gone 0 0",
+            "part 1 begun",
+            "part x begun fetch",
+            "part 1 ended exit 256 0 0",
+            "part 1 ended exit 0 0",
+            "part 1 held",
+            "held",
+            "held x",
+            "held 1 2",
+            "revision",
+            "revision ",
+            "revision a b",
+            "run r1-1 - v1",
+            "told 1",
         ] {
             assert_eq!(Control::parse(line), Err(ProtocolError::malformed(line)), "{line:?}");
         }

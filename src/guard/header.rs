@@ -1,8 +1,15 @@
 //! The header of a request: one fact a line, and what cannot be said to a host.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
-use super::{VERSION, escape::escape, nonce::Nonce, program::Program, request::Deploy};
+use super::{
+    VERSION,
+    escape::escape,
+    nonce::Nonce,
+    parts,
+    program::Program,
+    request::{Deploy, Payload},
+};
 
 /// Why a request cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +47,9 @@ pub enum RequestError {
     /// It would be taken for no revision.
     #[error("the revision is empty")]
     EmptyRevision,
+    /// A deploy in parts would do nothing.
+    #[error("there is not one part to run")]
+    NoParts,
     /// Shell arithmetic on the host ends before.
     #[error("the fence {0} is too big: a host takes at most 15 digits")]
     Fence(u64),
@@ -87,20 +97,39 @@ impl Header {
         Ok(())
     }
 
-    /// Says which attempt is meant.
-    pub(super) fn attempt(&mut self, mode: &str, app: &str, run: &str, attempt: u32) -> Result<(), RequestError> {
+    /// The arguments that the user gave.
+    pub(super) fn arguments(&mut self, args: &[String]) -> Result<(), RequestError> {
+        for (at, arg) in args.iter().enumerate() {
+            self.argument(&argument_name(at), arg.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Says which app is meant.
+    pub(super) fn app(&mut self, mode: &str, app: &str) -> Result<(), RequestError> {
         check_name("the app", app)?;
-        check_name("the run", run)?;
         self.line("mode", mode);
         self.line("app", app);
+        Ok(())
+    }
+
+    /// Says which attempt is meant.
+    pub(super) fn attempt(&mut self, mode: &str, app: &str, run: &str, attempt: u32) -> Result<(), RequestError> {
+        check_name("the run", run)?;
+        self.app(mode, app)?;
         self.line("run", run);
         self.line("attempt", attempt);
         Ok(())
     }
 
-    /// Says what a deploy needs, the words before the script's arguments last; gives the bytes of the script.
+    /// Says what a deploy needs, the script's arguments last; gives the bytes of the script.
     /// Where programs are to be found by `env` is not known on the host if the script is given a `PATH`.
-    pub(super) fn deploy<'a>(&mut self, deploy: &'a Deploy, own_path: bool) -> Result<&'a [u8], RequestError> {
+    pub(super) fn deploy<'a>(
+        &mut self,
+        deploy: &'a Deploy,
+        args: &[String],
+        own_path: bool,
+    ) -> Result<Cow<'a, [u8]>, RequestError> {
         self.attempt("deploy", &deploy.app, &deploy.run, deploy.attempt)?;
         if deploy.fence >= 10_u64.pow(15) {
             return Err(RequestError::Fence(deploy.fence));
@@ -111,7 +140,11 @@ impl Header {
             Some("") => return Err(RequestError::EmptyRevision),
             Some(revision) => self.line("revision", escape(revision.as_bytes())),
         }
-        let program = Program::of(&deploy.script);
+        let script = match &deploy.payload {
+            Payload::Script(script) => Cow::Borrowed(&script[..]),
+            Payload::Parts(parts) => Cow::Owned(parts::script(parts, args)?.into_bytes()),
+        };
+        let program = Program::of(&script);
         for word in program.needs().into_iter().filter(|word| !own_path || word.contains(&b'/')) {
             self.line("needs", escape(word));
         }
@@ -119,7 +152,16 @@ impl Header {
             self.argument("the script's first line", word)?;
         }
         self.0.push_str("self\n");
-        Ok(&deploy.script)
+        match &deploy.payload {
+            Payload::Script(_) => self.arguments(args)?,
+            // Theirs are in the script already; what leads them is told what to start.
+            Payload::Parts(parts) => {
+                for word in parts::agenda(parts) {
+                    self.argument("a part's name", word.as_bytes())?;
+                }
+            }
+        }
+        Ok(script)
     }
 }
 
@@ -138,7 +180,12 @@ const RESERVED: [&str; 11] = [
     "fw_self",
 ];
 
-fn check_name(what: &'static str, name: &str) -> Result<(), RequestError> {
+/// What an argument is called, in the user's counting.
+pub(super) fn argument_name(at: usize) -> String {
+    format!("argument {}", at + 1)
+}
+
+pub(super) fn check_name(what: &'static str, name: &str) -> Result<(), RequestError> {
     let fine = (1..=100).contains(&name.len())
         && !name.starts_with(['.', '-'])
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
@@ -171,15 +218,17 @@ mod tests {
                 attempt: 1,
                 fence: 1,
                 revision: None,
-                script: Vec::new(),
+                payload: Payload::Script(Vec::new()),
             };
-            assert!(header().deploy(&deploy, false).is_ok());
+            assert!(header().deploy(&deploy, &[], false).is_ok());
             change(&mut deploy);
-            header().deploy(&deploy, false).unwrap_err()
+            header().deploy(&deploy, &[], false).unwrap_err()
         };
         assert_eq!(refused(&|it| it.revision = Some(String::new())), RequestError::EmptyRevision);
         assert_eq!(refused(&|it| it.fence = u64::MAX), RequestError::Fence(u64::MAX));
-        assert!(matches!(refused(&|it| it.script = b"#!/bin/\0sh\n".to_vec()), RequestError::Nul { .. }));
+        let nul = Payload::Script(b"#!/bin/\0sh\n".to_vec());
+        assert!(matches!(refused(&|it| it.payload = nul.clone()), RequestError::Nul { .. }));
+        assert_eq!(refused(&|it| it.payload = Payload::Parts(Vec::new())), RequestError::NoParts);
     }
 
     #[test]

@@ -18,6 +18,10 @@
 //!                                  <--both---   end
 //! ```
 //!
+//! A script in parts says more on stdout: `part 1 begun`, `part 1 ended`, and `held 1` where it waits for a `G 1 300`,
+//! with the seconds that are left for the rest of it. A host that is only asked what it has on record says that, line
+//! by line, and then `told`.
+//!
 //! A refusal may come while the request is still being written: read both streams even if writing fails.
 //! No I/O is done here, and nothing is known of SSH: bytes in, bytes out.
 
@@ -29,22 +33,28 @@ mod header;
 mod input;
 mod lifeline;
 mod nonce;
+mod parts;
 mod program;
 mod protocol;
+mod recorded;
 mod request;
 #[cfg(test)]
 mod tests_shell;
 mod text;
+mod trailer;
 
 pub use self::{
-    control::{Cause, Control, GroupState, Mark, Record, Refusal, ScriptStatus, Signal, Trailer},
+    control::{Control, Mark, PartEnd, Refusal},
     header::RequestError,
     input::Input,
     lifeline::Lifeline,
     nonce::Nonce,
+    parts::Part,
     protocol::{ControlLine, Parsed, Parser, ProtocolError, StderrParser, StdoutParser},
-    request::{Attach, Deploy, EncodedRequest, GuardRequest, Offsets, OnLost, Work},
+    recorded::{AttemptState, Recorded, RecordedAttempt},
+    request::{Attach, Deploy, EncodedRequest, GuardRequest, Offsets, OnLost, Payload, PayloadKind, Query, Work},
     text::{COMMAND, COMMAND_AS_ROOT},
+    trailer::{Cause, GroupState, Record, ScriptStatus, Signal, Trailer},
 };
 
 /// The version of what is sent, of what comes back, and of the state kept on the host.

@@ -64,6 +64,9 @@ pub enum ProtocolError {
     /// A line with our nonce that does not end.
     #[error("the guard on the host sent a control line of more than {LONGEST_LINE} bytes")]
     TooLong,
+    /// More of them than any guard has to say.
+    #[error("the guard on the host told of too many attempts")]
+    TooMany,
 }
 
 impl ProtocolError {
@@ -229,7 +232,7 @@ fn scan<'a>(marker: &'a [u8], state: &mut State, rest: &mut &'a [u8]) -> Option<
 mod tests {
     use proptest::prelude::*;
 
-    use super::{super::control::Trailer, *};
+    use super::{super::trailer::Trailer, *};
 
     /// What a reader has at the end, however the bytes were cut.
     #[derive(Debug, Default, PartialEq, Eq)]

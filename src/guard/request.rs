@@ -2,14 +2,15 @@
 //!
 //! Not in here: what a script is told in its environment. That is the caller's to say.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use super::{
     header::{Header, RequestError},
     input::Input,
     lifeline::whole_seconds,
     nonce::Nonce,
-    text::{FIRST, INPUT, program_text, stripped},
+    parts::Part,
+    text::Purpose,
 };
 
 /// One start of a script on one host.
@@ -37,6 +38,8 @@ pub enum Work {
     /// To be told how a deploy that was sent before goes on. Nothing is started, now or, should the first request still
     /// be on its way, later: a host that has not started it then never will.
     Attach(Attach),
+    /// To be told what the host has on record of an app. Nothing is started, locked or written.
+    Query(Query),
     /// A line for the host's `sh`: no lock, no fence, no file.
     Run {
         /// The text for `sh -c`.
@@ -59,8 +62,17 @@ pub struct Deploy {
     pub fence: u64,
     /// Recorded as the app's revision on this host when the script exits 0.
     pub revision: Option<String>,
-    /// The file: a script with or without `#!`, or an ELF program.
-    pub script: Vec<u8>,
+    /// What is run.
+    pub payload: Payload,
+}
+
+/// What a deploy runs.
+#[derive(Clone, Debug)]
+pub enum Payload {
+    /// A file: a script with or without `#!`, or an ELF program.
+    Script(Vec<u8>),
+    /// Parts, in order, as one script: the first that does not exit 0 is the last, and its status is the script's.
+    Parts(Vec<Part>),
 }
 
 /// A deploy that was sent before.
@@ -74,6 +86,34 @@ pub struct Attach {
     pub attempt: u32,
     /// The output that we have already.
     pub resume: Offsets,
+    /// What was sent, as far as it matters for what can be heard of it.
+    pub payload: PayloadKind,
+}
+
+/// Of which kind a [`Payload`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PayloadKind {
+    /// A script.
+    Script,
+    /// Parts.
+    Parts,
+}
+
+/// A question.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// About which app.
+    pub app: String,
+}
+
+impl Payload {
+    /// Which kind of payload it is.
+    pub const fn kind(&self) -> PayloadKind {
+        match self {
+            Self::Script(_) => PayloadKind::Script,
+            Self::Parts(_) => PayloadKind::Parts,
+        }
+    }
 }
 
 /// Numbers of bytes of the script's own output.
@@ -110,7 +150,7 @@ impl GuardRequest {
     pub const fn input(&self) -> Option<&Input> {
         match &self.work {
             Work::Run { input, .. } => input.as_ref(),
-            Work::Deploy(_) | Work::Attach(_) => None,
+            Work::Deploy(_) | Work::Attach(_) | Work::Query(_) => None,
         }
     }
 
@@ -118,7 +158,23 @@ impl GuardRequest {
     pub const fn may_start(&self) -> bool {
         match self.work {
             Work::Deploy(_) | Work::Run { .. } => true,
-            Work::Attach(_) => false,
+            Work::Attach(_) | Work::Query(_) => false,
+        }
+    }
+
+    /// Whether a script may run of which it takes up the thread, so that a wish to end that has to reach the host.
+    pub const fn follows(&self) -> bool {
+        match self.work {
+            Work::Attach(_) => true,
+            Work::Deploy(_) | Work::Query(_) | Work::Run { .. } => false,
+        }
+    }
+
+    /// From where on output is asked for.
+    pub fn resume(&self) -> Offsets {
+        match &self.work {
+            Work::Attach(attach) => attach.resume,
+            Work::Deploy(_) | Work::Query(_) | Work::Run { .. } => Offsets::default(),
         }
     }
 
@@ -126,7 +182,7 @@ impl GuardRequest {
     pub const fn is_recorded(&self) -> bool {
         match self.work {
             Work::Deploy(_) | Work::Attach(_) => true,
-            Work::Run { .. } => false,
+            Work::Query(_) | Work::Run { .. } => false,
         }
     }
 
@@ -149,39 +205,53 @@ impl GuardRequest {
             header.variable(name, value)?;
         }
         let script = match &self.work {
-            Work::Deploy(deploy) => header.deploy(deploy, self.env.contains_key("PATH"))?,
+            Work::Deploy(deploy) => header.deploy(deploy, &self.args, self.env.contains_key("PATH"))?,
             Work::Attach(attach) => {
                 header.attempt("attach", &attach.app, &attach.run, attach.attempt)?;
                 header.line("fence", 0);
                 header.line("resume", format_args!("{} {}", attach.resume.stdout, attach.resume.stderr));
-                &[]
+                Cow::default()
+            }
+            Work::Query(Query { app }) => {
+                header.app("query", app)?;
+                Cow::default()
             }
             Work::Run { command, .. } => {
                 header.line("mode", "run");
                 for word in ["sh", "-c", command, "sh"] {
                     header.argument("the command", word.as_bytes())?;
                 }
-                &[]
+                header.arguments(&self.args)?;
+                Cow::default()
             }
         };
-        for (at, arg) in self.args.iter().enumerate() {
-            header.argument(&format!("argument {}", at + 1), arg.as_bytes())?;
-        }
-        let input = self.input();
-        header.line("script", input.map_or(script.len() as u64, Input::length));
+        header.line("script", self.input().map_or(script.len() as u64, Input::length));
 
-        let mut opening = FIRST.as_bytes().to_vec();
-        opening.extend(input.map(|_| stripped(INPUT)).unwrap_or_default().into_bytes());
-        opening.extend(program_text().into_bytes());
+        let mut opening = self.purpose().text().into_bytes();
         opening.extend_from_slice(b"#.\n");
         opening.extend_from_slice(header.as_bytes());
-        Ok(EncodedRequest { opening, order: [b"go\n", script].concat() })
+        Ok(EncodedRequest { opening, order: [b"go\n", &*script].concat() })
+    }
+
+    fn purpose(&self) -> Purpose {
+        let kind = match &self.work {
+            Work::Deploy(Deploy { payload, .. }) => payload.kind(),
+            Work::Attach(Attach { payload, .. }) => *payload,
+            Work::Query(_) => return Purpose::Query,
+            Work::Run { input: Some(_), .. } => return Purpose::Input,
+            Work::Run { input: None, .. } => return Purpose::Plain,
+        };
+        match kind {
+            PayloadKind::Script => Purpose::Plain,
+            PayloadKind::Parts => Purpose::Parts,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guard::Part;
 
     fn request(work: Work) -> GuardRequest {
         GuardRequest {
@@ -201,7 +271,7 @@ mod tests {
             attempt: 2,
             fence: 1_700_000_000_000,
             revision: Some("v1".to_owned()),
-            script: b"#!/usr/bin/env bash -e\n\0\xff".to_vec(),
+            payload: Payload::Script(b"#!/usr/bin/env bash -e\n\0\xff".to_vec()),
         }
     }
 
@@ -209,7 +279,7 @@ mod tests {
         let nonce = Nonce::random();
         let EncodedRequest { opening, order } = request.encode(&nonce).unwrap();
         let bytes = [opening, order].concat();
-        let start = format!("{FIRST}{}#.\nfleetwide 1 {}\n", program_text(), nonce.as_str());
+        let start = format!("{}#.\nfleetwide 1 {}\n", request.purpose().text(), nonce.as_str());
         bytes.strip_prefix(start.as_bytes()).expect("the guard, then the header").to_vec()
     }
 
@@ -226,11 +296,32 @@ mod tests {
     #[test]
     fn an_attach_says_which_attempt_and_brings_no_script() {
         let resume = Offsets { stdout: 5, stderr: 6 };
-        let attach = Attach { app: "shop".to_owned(), run: "01JRUN".to_owned(), attempt: 2, resume };
+        let payload = PayloadKind::Script;
+        let attach = Attach { app: "shop".to_owned(), run: "01JRUN".to_owned(), attempt: 2, resume, payload };
         let mut request = request(Work::Attach(attach));
         (request.env, request.args) = (BTreeMap::new(), Vec::new());
         let expected = "deadline 2\ngrace 3\nlost kill\nmode attach\napp shop\nrun 01JRUN\nattempt 2\nfence 0\n\
             resume 5 6\nscript 0\ngo\n";
+        assert_eq!(String::from_utf8_lossy(&header(&request)), expected);
+    }
+
+    #[test]
+    fn parts_are_one_script_and_what_leads_them_is_told_their_names() {
+        let part = |name: &str, barrier| Part { name: name.to_owned(), run: format!("do {name}"), barrier };
+        let payload = Payload::Parts(vec![part("fetch", false), part("test", true), part("restart", true)]);
+        let sent = header(&request(Work::Deploy(Deploy { payload, ..deploy() })));
+        let text = String::from_utf8(sent).unwrap();
+        let expected = "\nneeds sh\narg sh\nself\narg fetch\narg test:\narg restart\nscript 146\ngo\ncase $1 in\n\
+            1) exec sh -c 'do fetch' sh '--flag' '' ;;\n2) exec sh -c 'do test' sh '--flag' '' ;;\n\
+            3) exec sh -c 'do restart' sh '--flag' '' ;;\nesac\n";
+        assert!(text.ends_with(expected), "{text}");
+    }
+
+    #[test]
+    fn a_question_names_its_app_and_brings_nothing() {
+        let mut request = request(Work::Query(Query { app: "shop".to_owned() }));
+        request.env = BTreeMap::new();
+        let expected = "deadline 2\ngrace 3\nlost kill\nmode query\napp shop\nscript 0\ngo\n";
         assert_eq!(String::from_utf8_lossy(&header(&request)), expected);
     }
 

@@ -1,4 +1,4 @@
-//! The guard's own text, as it is sent: the shell files of one folder, one behind the other.
+//! The guard's own text, as it is sent: the shell files of one folder, one behind the other, as many as it takes.
 
 /// The remote command line: reads the guard from stdin, byte by byte, up to a line `#.`, and becomes it.
 ///
@@ -10,8 +10,8 @@ pub const COMMAND: &str =
 /// The same as root. Asked for a password, `sudo` gives up; `-H` because the state is kept in root's own home.
 pub const COMMAND_AS_ROOT: &str = r##"exec sudo -n -H sh -c 'eval "$(while IFS= read -r l; do [ "$l" = "#." ] && break; printf "%s\n" "$l"; done)"'"##;
 
-/// Functions first, along the way of a request; `guard.sh`, which calls them, last.
-pub(super) const SOURCE: &str = concat!(
+/// Functions, along the way of a request.
+const FUNCTIONS: &str = concat!(
     include_str!("shell/words.sh"),
     include_str!("shell/request.sh"),
     include_str!("shell/tools.sh"),
@@ -24,22 +24,55 @@ pub(super) const SOURCE: &str = concat!(
     include_str!("shell/lifeline.sh"),
     include_str!("shell/output.sh"),
     include_str!("shell/supervise.sh"),
-    include_str!("shell/guard.sh"),
 );
 
-/// Sent in front of it when a command is to read something.
-pub(super) const INPUT: &str = include_str!("shell/input.sh");
+/// What calls them.
+const GUARD: &str = include_str!("shell/guard.sh");
 
 /// What is sent first. A login shell may read lines in our place: of the first ones it gets these, and the guard, which
 /// then lacks the mark, does nothing.
-pub(super) const FIRST: &str = "fw_whole=1\n:\n:\n:\n:\n:\n:\n:\n:\n";
+const FIRST: &str = "fw_whole=1\n:\n:\n:\n:\n:\n:\n:\n:\n";
 
-/// The guard as it is sent: without comment lines, indentation and empty lines.
-pub(super) fn program_text() -> String {
-    stripped(SOURCE)
+/// All that it takes to tell what is on record.
+const QUERY: &str = concat!(
+    include_str!("shell/words.sh"),
+    include_str!("shell/request.sh"),
+    include_str!("shell/record.sh"),
+    include_str!("shell/processes.sh"),
+    include_str!("shell/query.sh"),
+);
+
+/// What the guard is sent to do: nothing is sent that it has no use for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To run something, or follow it.
+    Plain,
+    /// The same with something to read for it.
+    Input,
+    /// The same with a script in parts.
+    Parts,
+    /// To tell what is on record.
+    Query,
 }
 
-pub(super) fn stripped(source: &str) -> String {
+impl Purpose {
+    /// The files that it takes, in order.
+    pub(super) fn source(self) -> String {
+        match self {
+            Self::Plain => [FUNCTIONS, GUARD].concat(),
+            Self::Input => [FUNCTIONS, include_str!("shell/input.sh"), GUARD].concat(),
+            Self::Parts => [FUNCTIONS, include_str!("shell/parts.sh"), GUARD].concat(),
+            Self::Query => QUERY.to_owned(),
+        }
+    }
+
+    /// The guard as it is sent: without comment lines, indentation and empty lines.
+    pub(super) fn text(self) -> String {
+        FIRST.to_owned() + &stripped(&self.source())
+    }
+}
+
+fn stripped(source: &str) -> String {
     let mut text = String::with_capacity(source.len());
     for line in source.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         text.push_str(line);
@@ -62,9 +95,13 @@ mod tests {
     /// It goes over the wire with every attempt, and takes little more than the first flight of a TCP connection (ten segments).
     #[test]
     fn the_guard_is_small_and_plain() {
-        let text = program_text();
-        assert!(text.len() < 15_600, "{} bytes", text.len());
-        assert!(text.is_ascii());
-        assert!(text.lines().all(|line| line != "#."));
+        for (purpose, most) in
+            [(Purpose::Plain, 15_600), (Purpose::Input, 16_100), (Purpose::Parts, 17_600), (Purpose::Query, 6_700)]
+        {
+            let text = purpose.text();
+            assert!(text.len() < most, "{purpose:?}: {} bytes", text.len());
+            assert!(text.is_ascii());
+            assert!(text.lines().all(|line| line != "#."));
+        }
     }
 }

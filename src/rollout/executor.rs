@@ -24,7 +24,7 @@ use super::{
 use crate::{
     inventory::Host,
     plan::Plan,
-    transport::{ConnectFailure, Connected, Halt, Job, Session, Stop, Transport, until},
+    transport::{ConnectFailure, Connected, Halt, Job, Session, Stop, Transport, Wishes, until},
 };
 
 /// How long a handshake that is under way when the run stops may still take. Cutting it off looks
@@ -104,7 +104,7 @@ impl Executor {
     async fn run(&self, mut session: Box<dyn Session>, job: &Job, host: &Host, mut result: HostResult) -> Attempt {
         let mut out = HostOutput::new(&self.recorder, &host.id, &self.running);
         let began = Instant::now();
-        let end = session.run(job, &mut out, self.stop.clone()).await;
+        let end = session.run(job, &mut out, Wishes::to_stop(self.stop.clone())).await;
         log_out(session).await;
         let found = match end {
             // What runs without a record on the host cannot be found again.

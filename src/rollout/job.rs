@@ -56,7 +56,7 @@ fn deploy(plan: &Plan, run: String, attempt: u32, revision: Option<String>, scri
         attempt,
         fence: plan.run.started_ms(),
         revision,
-        script: script.bytes.to_vec(),
+        payload: guard::Payload::Script(script.bytes.to_vec()),
     }
 }
 
@@ -82,13 +82,15 @@ fn request(plan: &Plan, work: guard::Work, env: BTreeMap<String, String>) -> Job
 /// The job that takes `job` up again where `heard` ends, with so much time left; none for what has no record on the host.
 pub(super) fn attach(job: &Job, left: Duration, heard: Offsets) -> Option<Job> {
     let request = &job.request;
-    let (app, run, attempt) = match &request.work {
-        guard::Work::Deploy(guard::Deploy { app, run, attempt, .. }) => (app.clone(), run.clone(), *attempt),
-        guard::Work::Attach(_) | guard::Work::Run { .. } => return None,
+    let (app, run, attempt, payload) = match &request.work {
+        guard::Work::Deploy(guard::Deploy { app, run, attempt, payload, .. }) => {
+            (app.clone(), run.clone(), *attempt, payload.kind())
+        }
+        guard::Work::Attach(_) | guard::Work::Query(_) | guard::Work::Run { .. } => return None,
     };
     Some(Job {
         request: GuardRequest {
-            work: guard::Work::Attach(guard::Attach { app, run, attempt, resume: heard }),
+            work: guard::Work::Attach(guard::Attach { app, run, attempt, resume: heard, payload }),
             deadline: left,
             grace: request.grace,
             on_lost: request.on_lost,

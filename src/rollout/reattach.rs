@@ -18,7 +18,7 @@ use super::{event::EventKind, executor::log_out, host_output::HostOutput, job::a
 use crate::{
     guard::{Refusal, Trailer},
     inventory::Host,
-    transport::{ConnectError, Connected, Job, Lost, RemoteExit, Stop, Transport, until},
+    transport::{ConnectError, Connected, Job, Lost, RemoteExit, Stop, Transport, Wishes, until},
 };
 
 /// So much longer than the script may run, a host is looked for: it must end the script, and we must hear of it.
@@ -97,7 +97,7 @@ impl Search<'_> {
                 }
             };
             let end = {
-                let run = pin!(session.run(&job, out, stop.clone()));
+                let run = pin!(session.run(&job, out, Wishes::to_stop(stop.clone())));
                 watched(run, time.as_mut(), &mut over).await
             };
             log_out(session).await;
@@ -106,6 +106,8 @@ impl Search<'_> {
                 Ok(RemoteExit::Refused { reason, text }) if reason.may_pass() && !is_proof(reason, out) => {
                     trouble = Some(verdict::not_told(reason, &text));
                 }
+                // Nobody asked.
+                Ok(RemoteExit::Recorded(_)) => trouble = Some("the host told what it has on record".to_owned()),
                 Ok(RemoteExit::Refused { reason, text }) => return Found::Refusal { reason, text },
                 Err(again) if out.in_contact() => {
                     out.lose(&again.message);

@@ -34,6 +34,10 @@ pub(super) fn ended(result: HostResult, end: Result<RemoteExit, Lost>, stop: Sto
     match end {
         Ok(RemoteExit::Ended(trailer)) => by_trailer(result, &trailer, plan),
         Ok(RemoteExit::Refused { reason, text }) => refused(result, reason, &text),
+        // Nobody asked; a host that says so all the same may have done anything.
+        Ok(RemoteExit::Recorded(_)) => {
+            cut_off(result, None, "the host told what it has on record instead".to_owned(), stop, plan)
+        }
         Err(lost) if lost.sent => cut_off(result, lost.group, lost.message, stop, plan),
         // What became of the connection does not matter: it would not have been sent any more.
         Err(_) if stop > Stop::No => Attempt { end: AttemptEnd::NotStarted, result, touched: false },

@@ -14,9 +14,10 @@ use tokio::time::Instant;
 
 use super::{
     Job, Lost, OutputSink, RemoteExit, Stop, Stream,
+    barriers::Barriers,
     listener::{Heard, Listener},
 };
-use crate::guard::{EncodedRequest, Input, Lifeline};
+use crate::guard::{EncodedRequest, Input, Lifeline, Nonce, Work};
 
 /// How long a host may take none of what it is sent, how long its guard may take to be ready, and then
 /// how long to start the script. What it says meanwhile does not count: a login shell that talks on and on would never be given up.
@@ -88,6 +89,7 @@ pub(super) struct Conversation<'a> {
     told: Stop,
     /// The script was silent for too long: that is why.
     silent: bool,
+    barriers: Barriers,
     /// When the script last gave a sign of life or, before it starts, the host last took some of the
     /// request.
     alive: Instant,
@@ -98,10 +100,10 @@ pub(super) struct Conversation<'a> {
 }
 
 impl<'a> Conversation<'a> {
-    pub(super) fn new(job: &'a Job, request: EncodedRequest, listener: Listener, now: Instant) -> Self {
+    pub(super) fn new(job: &'a Job, request: EncodedRequest, nonce: &Nonce, now: Instant) -> Self {
         Self {
             job,
-            listener,
+            listener: Listener::new(nonce, job.request.resume()),
             open: Open { stdout: true, stderr: true },
             outbox: request.opening,
             written: 0,
@@ -111,6 +113,7 @@ impl<'a> Conversation<'a> {
             wish: Stop::No,
             told: Stop::No,
             silent: false,
+            barriers: Barriers::default(),
             alive: now,
             last_word: None,
             given_up: None,
@@ -122,7 +125,7 @@ impl<'a> Conversation<'a> {
         let complete = match &self.listener.exit {
             None => false,
             // Said on stdout only.
-            Some(RemoteExit::Refused { .. }) => true,
+            Some(RemoteExit::Refused { .. } | RemoteExit::Recorded(_)) => true,
             Some(RemoteExit::Ended(_)) => self.listener.stderr_ended || !self.open.stderr,
         };
         let over = complete || self.given_up.is_some() || !(self.open.stdout || self.open.stderr);
@@ -172,7 +175,11 @@ impl<'a> Conversation<'a> {
 
     /// What the host says first, once it has the order.
     fn first_word(&self) -> &'static str {
-        if self.job.request.may_start() { "that the script started" } else { "how the script goes on" }
+        match self.job.request.work {
+            Work::Deploy(_) | Work::Run { .. } => "that the script started",
+            Work::Attach(_) => "how the script goes on",
+            Work::Query(_) => "what it has on record",
+        }
     }
 
     /// Whether a stream may still say something.
@@ -186,6 +193,11 @@ impl<'a> Conversation<'a> {
     /// What the caller wants, as far as it is known here.
     pub(super) fn wish(&self) -> Stop {
         self.wish
+    }
+
+    /// How many barriers are open, as far as it is known here.
+    pub(super) fn open_barriers(&self) -> u32 {
+        self.barriers.open()
     }
 
     /// What is to be written now.
@@ -243,12 +255,46 @@ impl<'a> Conversation<'a> {
             }
             Heard::Started => {
                 self.alive = now;
-                let request = &self.job.request;
-                self.expect_word(now, request.deadline.saturating_add(request.grace).saturating_add(WORD));
+                self.expect_end(now);
                 self.tell(now);
             }
             Heard::Ended => self.expect_word(now, OTHER_STREAM),
         }
+        if self.listener.group.is_some() && self.barriers.stands(self.listener.held, now) {
+            self.alive = now;
+            self.expect_end(now);
+            self.release();
+        }
+    }
+
+    /// So many barriers are open now.
+    pub(super) fn opens(&mut self, open: u32) {
+        self.barriers.opened(open);
+        self.release();
+    }
+
+    /// Tells the host that a script which it holds may go on.
+    fn release(&mut self) {
+        if self.wish == Stop::No
+            && let Some(line) = self.barriers.release(self.job.request.deadline)
+        {
+            self.outbox.extend(line.encode());
+        }
+    }
+
+    /// How long what runs now may take; what is held has all of the script's time for that.
+    fn expect_end(&mut self, now: Instant) {
+        let request = &self.job.request;
+        let time = if self.barriers.is_held() { request.deadline } else { self.barriers.left(request.deadline) };
+        if self.told == Stop::No && self.listener.exit.is_none() {
+            self.last_word = None;
+            self.expect_word(now, time.saturating_add(request.grace).saturating_add(WORD));
+        }
+    }
+
+    /// The sink is to hear the rest of what was heard: the end was.
+    pub(super) fn finish(&mut self, out: &mut dyn OutputSink) {
+        self.listener.over(out);
     }
 
     /// A stream has ended.
@@ -271,7 +317,9 @@ impl<'a> Conversation<'a> {
         self.wish = self.wish.max(wish);
         if self.listener.group.is_some() {
             self.tell(now);
-        } else if self.order_sent || !self.job.request.may_start() {
+        } else if matches!(self.job.request.work, Work::Query(_)) {
+            self.given_up = Some("stopped before the host had told what it has on record".to_owned());
+        } else if self.order_sent || self.job.request.follows() {
             // The guard must not be told anything before it has spoken. When it does, it will be.
             self.expect_word(now, self.patience());
         } else {
@@ -319,7 +367,7 @@ impl<'a> Conversation<'a> {
     fn silence_ends(&self) -> Instant {
         match (self.listener.group, self.job.idle_timeout) {
             (None, _) => later(self.alive, START),
-            (Some(_), Some(idle)) if self.told == Stop::No => later(self.alive, idle),
+            (Some(_), Some(idle)) if self.told == Stop::No && !self.barriers.is_held() => later(self.alive, idle),
             (Some(_), _) => later(self.alive, Duration::MAX),
         }
     }

@@ -6,14 +6,12 @@
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    sync::watch,
     time::{Instant, sleep_until},
 };
 
 use super::{
-    Job, Lost, OutputSink, RemoteExit, Stop, Stream,
+    Job, Lost, OutputSink, RemoteExit, Stream, Wishes,
     conversation::{BrokenOff, Conversation},
-    listener::Listener,
     stop::until,
 };
 use crate::guard::Nonce;
@@ -33,7 +31,7 @@ pub(super) async fn exchange<I, O, E>(
     streams: Streams<I, O, E>,
     job: &Job,
     out: &mut dyn OutputSink,
-    mut stop: watch::Receiver<Stop>,
+    mut wishes: Wishes,
 ) -> Result<RemoteExit, BrokenOff>
 where
     I: AsyncWrite + Unpin,
@@ -45,7 +43,7 @@ where
 
     let Streams { stdin, mut stdout, mut stderr } = streams;
     let mut stdin = Some(stdin);
-    let mut talk = Conversation::new(job, request, Listener::new(&nonce), Instant::now());
+    let mut talk = Conversation::new(job, request, &nonce, Instant::now());
     let (mut from_stdout, mut from_stderr) = (vec![0; 64 * 1024], vec![0; 16 * 1024]);
     let mut piece = vec![0; job.request.input().map_or(0, |_| 64 * 1024)];
     loop {
@@ -54,9 +52,12 @@ where
             talk.give_input(input.read_at(offset, &mut piece).map(|count| &piece[..count]));
         }
         if let Some(end) = talk.end() {
+            if end.is_ok() {
+                talk.finish(out);
+            }
             return end;
         }
-        let known = talk.wish();
+        let (known, known_open) = (talk.wish(), talk.open_barriers());
         tokio::select! {
             read = stdout.read(&mut from_stdout), if talk.is_open(Stream::Stdout) => match read {
                 Ok(count) if count > 0 => talk.hear(Stream::Stdout, &from_stdout[..count], out, Instant::now()),
@@ -71,7 +72,8 @@ where
                 Some(count) => talk.wrote(count, Instant::now()),
                 None => stdin = None,
             },
-            wish = until(&mut stop, |wish| wish > known) => talk.wants(wish, Instant::now()),
+            wish = until(&mut wishes.stop, |wish| wish > known) => talk.wants(wish, Instant::now()),
+            open = until(&mut wishes.open, |open| open > known_open) => talk.opens(open),
             () = sleep_until(talk.alarm()) => talk.overdue(Instant::now()),
         }
     }

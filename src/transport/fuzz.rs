@@ -8,7 +8,6 @@ use tokio::time::Instant;
 use super::{
     Job, OutputSink, RunAs, Stop, Stream,
     conversation::Conversation,
-    listener::Listener,
     ssh_log::{Phase, SshLog},
 };
 use crate::guard::{EncodedRequest, GuardRequest, Nonce, OnLost, Work};
@@ -65,7 +64,7 @@ pub fn conversation(input: &[u8]) {
     let mut now = Instant::now();
     let mut out = Out::default();
     let request = EncodedRequest { opening: b"the guard".to_vec(), order: b"go\n".to_vec() };
-    let mut talk = Conversation::new(&job, request, Listener::new(&Nonce::known()), now);
+    let mut talk = Conversation::new(&job, request, &Nonce::known(), now);
     for step in input.split_inclusive(|byte| *byte == b'\n') {
         if talk.end().is_some() {
             break;
@@ -79,6 +78,7 @@ pub fn conversation(input: &[u8]) {
             b'w' if !said.is_empty() => talk.wrote(said.len().min(talk.unwritten().len()), now),
             b'T' => talk.wants(Stop::Terminate, now),
             b'K' => talk.wants(Stop::Kill, now),
+            b'G' => talk.opens(talk.open_barriers() + 1),
             _ => {
                 now = talk.alarm();
                 talk.overdue(now);

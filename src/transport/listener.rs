@@ -1,14 +1,17 @@
 //! What comes from a guard, sorted: the script's output to the sink, the guard's words to whoever
 //! holds the conversation, and what neither said kept for an error message.
 
-use super::{OutputSink, RemoteExit, Stream};
-use crate::guard::{Control, Mark, Nonce, Parsed, ProtocolError, StderrParser, StdoutParser};
+use super::{OutputSink, RemoteExit, Stream, milestones::Milestones};
+use crate::guard::{Control, Mark, Nonce, Offsets, Parsed, ProtocolError, Recorded, StderrParser, StdoutParser};
 
 /// So much of the beginning and of the end of what is not the script's is kept: a login shell may greet, and then complain.
 const REMARK: usize = 300;
 
 /// ECMA-48's ST. Where nothing is to be ended it means nothing.
 const STRING_TERMINATOR: &str = "\x1b\\";
+
+/// A host remembers ten runs, and what it found no time to forget: one that tells of more than this is no guard.
+const MOST_ATTEMPTS: usize = 1000;
 
 /// What a stretch of a stream held; the gravest, if several things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,8 +33,13 @@ pub(super) enum Heard {
 pub(super) struct Listener {
     stdout: StdoutParser,
     stderr: StderrParser,
+    milestones: Milestones,
     /// The script's process group, since it was started.
     pub(super) group: Option<u32>,
+    /// The barrier that the script is held at.
+    pub(super) held: Option<u32>,
+    /// What a host that was asked has told of its record so far.
+    recorded: Recorded,
     /// The guard's last word on stdout.
     pub(super) exit: Option<RemoteExit>,
     /// The guard's last word on stderr.
@@ -42,11 +50,15 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn new(nonce: &Nonce) -> Self {
+    /// `resume` is where the output begins.
+    pub(super) fn new(nonce: &Nonce, resume: Offsets) -> Self {
         Self {
             stdout: StdoutParser::new(nonce),
             stderr: StderrParser::new(nonce),
+            milestones: Milestones::new(resume),
             group: None,
+            held: None,
+            recorded: Recorded::default(),
             exit: None,
             stderr_ended: false,
             guard_spoke: false,
@@ -56,11 +68,11 @@ impl Listener {
 
     /// Takes bytes of stdout.
     pub(super) fn stdout(&mut self, bytes: &[u8], out: &mut dyn OutputSink) -> Heard {
-        let Self { stdout, group, exit, guard_spoke, stray, .. } = self;
+        let Self { stdout, milestones, group, held, recorded, exit, guard_spoke, stray, .. } = self;
         let words = stdout.push(bytes).map(|parsed| match parsed {
             Ok(Parsed::Noise(bytes)) => stray.noise(bytes),
             Ok(Parsed::Output(bytes)) => {
-                out.output(Stream::Stdout, bytes);
+                milestones.output(Stream::Stdout, bytes, out);
                 Heard::Output
             }
             Ok(Parsed::Control(control)) => {
@@ -72,12 +84,41 @@ impl Listener {
                         out.started(started, previous.as_deref());
                         Heard::Started
                     }
+                    Control::PartBegun(part) => {
+                        *held = None;
+                        milestones.begun(part, out);
+                        Heard::Output
+                    }
+                    Control::PartEnded(end) => {
+                        milestones.ended(end, out);
+                        Heard::Output
+                    }
+                    Control::Held(barrier) => {
+                        *held = Some(barrier);
+                        milestones.held(barrier, out);
+                        Heard::Output
+                    }
                     Control::Refused { reason, text } => {
                         *exit = Some(RemoteExit::Refused { reason, text });
                         Heard::Ended
                     }
                     Control::Ended(trailer) => {
                         *exit = Some(RemoteExit::Ended(trailer));
+                        Heard::Ended
+                    }
+                    Control::Revision(revision) => {
+                        recorded.revision = revision;
+                        Heard::Noise
+                    }
+                    Control::Recorded(attempt) if recorded.attempts.len() < MOST_ATTEMPTS => {
+                        recorded.attempts.push(attempt);
+                        Heard::Noise
+                    }
+                    Control::Recorded(_) => stray.error(ProtocolError::TooMany),
+                    // Not all that was said was understood: what is left is no answer.
+                    Control::Told if stray.error.is_some() => Heard::Noise,
+                    Control::Told => {
+                        *exit = Some(RemoteExit::Recorded(std::mem::take(recorded)));
                         Heard::Ended
                     }
                 }
@@ -92,11 +133,11 @@ impl Listener {
 
     /// Takes bytes of stderr.
     pub(super) fn stderr(&mut self, bytes: &[u8], out: &mut dyn OutputSink) -> Heard {
-        let Self { stderr, stderr_ended, guard_spoke, stray, .. } = self;
+        let Self { stderr, milestones, stderr_ended, guard_spoke, stray, .. } = self;
         let words = stderr.push(bytes).map(|parsed| match parsed {
             Ok(Parsed::Noise(bytes)) => stray.noise(bytes),
             Ok(Parsed::Output(bytes)) => {
-                out.output(Stream::Stderr, bytes);
+                milestones.output(Stream::Stderr, bytes, out);
                 Heard::Output
             }
             Ok(Parsed::Control(mark)) => {
@@ -123,8 +164,13 @@ impl Listener {
             Stream::Stderr => self.stderr.finish().map(|parsed| drop_control(&parsed)),
         };
         if let Some(bytes) = rest.flatten() {
-            out.output(stream, bytes);
+            self.milestones.output(stream, bytes, out);
         }
+    }
+
+    /// The script has ended, and no more of its output will come.
+    pub(super) fn over(&mut self, out: &mut dyn OutputSink) {
+        self.milestones.finish(out);
     }
 
     /// What was said that was neither the script's nor the guard's, in one line. Neutralise before showing.

@@ -8,11 +8,12 @@
 //! `ssh_client` (the user's `ssh`), `jump` (the hosts on the way), `gate`, `pacing` and [`Halt`] (when a handshake may begin),
 //! `ssh_command` and `ssh_by_hand` (the command lines), `master` (the process and its phases) on its `process_group`,
 //! `ssh_log` and `ssh_words` (why a login failed), `known_hosts` and `host_key_facts`, `vouched` (who is not connected
-//! to); then `exchange`, the `conversation`
-//! with the guard and its `listener`, which know nothing of SSH.
+//! to); then `exchange`, the `conversation` with the guard, its `barriers`, its `listener` and the `milestones` of what
+//! that hears, which know nothing of SSH.
 //!
 //! Not in here: retries, budgets, outcomes.
 
+mod barriers;
 mod conversation;
 mod exchange;
 #[cfg(any(test, fuzzing))]
@@ -25,6 +26,7 @@ mod known_hosts;
 mod limits;
 mod listener;
 mod master;
+mod milestones;
 mod openssh;
 mod pacing;
 mod process_group;
@@ -37,14 +39,14 @@ mod stop;
 #[cfg(test)]
 mod tests_sshd;
 mod vouched;
+mod wishes;
 
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
-use tokio::sync::watch;
 
 use crate::{
-    guard::{self, GuardRequest, Refusal, Trailer},
+    guard::{self, GuardRequest, Recorded, Refusal, ScriptStatus, Trailer},
     inventory::Host,
 };
 
@@ -57,6 +59,7 @@ pub use self::{
     ssh_client::SshClient,
     stop::{Stop, until},
     vouched::{NoKey, Vouched},
+    wishes::Wishes,
 };
 
 /// Opens sessions to hosts.
@@ -85,13 +88,9 @@ pub struct Connected {
 /// One login on one host.
 #[async_trait]
 pub trait Session: fmt::Debug + Send {
-    /// Runs one job under the guard, to its end. `stop` may ask for an earlier one at any time.
-    async fn run(
-        &mut self,
-        job: &Job,
-        out: &mut dyn OutputSink,
-        stop: watch::Receiver<Stop>,
-    ) -> Result<RemoteExit, Lost>;
+    /// Runs one job under the guard, to its end. `wishes` may ask for an earlier one at any time, and say when it may
+    /// go on where it is held.
+    async fn run(&mut self, job: &Job, out: &mut dyn OutputSink, wishes: Wishes) -> Result<RemoteExit, Lost>;
 
     /// Logs out, and leaves no process behind on this machine.
     async fn close(self: Box<Self>);
@@ -144,6 +143,17 @@ pub trait OutputSink: Send {
 
     /// The script wrote something: raw bytes, cut anywhere.
     fn output(&mut self, stream: Stream, bytes: &[u8]);
+
+    /// A part of the script has begun, from 1 on. Whoever takes a script up again hears this and what follows anew, from
+    /// the script's beginning.
+    fn part_begun(&mut self, _part: u32) {}
+
+    /// It has ended by itself, and all that it wrote was handed on before. One that was ended with the script has no
+    /// end of its own.
+    fn part_ended(&mut self, _part: u32, _status: &ScriptStatus) {}
+
+    /// The script is held at this barrier, from 1 on, until [`Wishes::open`] says that it may go on.
+    fn held(&mut self, _barrier: u32) {}
 }
 
 /// The host's own word about a job.
@@ -158,6 +168,8 @@ pub enum RemoteExit {
         /// Why, in the guard's words.
         text: String,
     },
+    /// What the host was asked for by a [`Query`](guard::Query).
+    Recorded(Recorded),
 }
 
 /// Contact was lost before the host said how the job ended.

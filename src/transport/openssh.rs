@@ -18,10 +18,11 @@ use async_trait::async_trait;
 use openssh::{Child, Error as MuxError, Session as Mux, Stdio};
 use provider_core::HostKey;
 use tempfile::TempDir;
-use tokio::{sync::watch, time::timeout};
+use tokio::time::timeout;
 
 use super::{
     ConnectError, ConnectFailure, Connected, Halt, Job, Lost, OutputSink, RemoteExit, RunAs, Session, Stop, Transport,
+    Wishes,
     conversation::{BrokenOff, Guard},
     exchange::{Streams, exchange},
     gate::Gate,
@@ -287,19 +288,14 @@ struct OpenSshSession {
 
 #[async_trait]
 impl Session for OpenSshSession {
-    async fn run(
-        &mut self,
-        job: &Job,
-        out: &mut dyn OutputSink,
-        stop: watch::Receiver<Stop>,
-    ) -> Result<RemoteExit, Lost> {
+    async fn run(&mut self, job: &Job, out: &mut dyn OutputSink, wishes: Wishes) -> Result<RemoteExit, Lost> {
         let mut command = self.mux.raw_command(job.run_as.command());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut stopped = stop.clone();
+        let mut stopped = wishes.stop.clone();
         let opened = tokio::select! {
             opened = timeout(OPEN, command.spawn()) => opened,
-            // What starts nothing brings the wish to end to what runs.
-            _ = until(&mut stopped, |wish| wish > Stop::No), if job.request.may_start() => {
+            // What follows a script brings the wish to end to it.
+            _ = until(&mut stopped, |wish| wish > Stop::No), if !job.request.follows() => {
                 return Err(Lost::before_sending("stopped before the script was sent".to_owned()));
             }
         };
@@ -319,7 +315,7 @@ impl Session for OpenSshSession {
         else {
             return Err(Lost::before_sending("the ssh client gave no streams for the command".to_owned()));
         };
-        match exchange(Streams { stdin, stdout, stderr }, job, out, stop).await {
+        match exchange(Streams { stdin, stdout, stderr }, job, out, wishes).await {
             Ok(exit) => Ok(exit),
             Err(broken_off) => {
                 let end = command_end(&self.mux, child).await;

@@ -85,7 +85,7 @@ impl Stage {
         let project = Project::with_config(&format!(
             "[targets.web]\napp = \"shop\"\nselect = [ {{ provider = \"static\", hosts = [\n{listed}] }} ]\n\
              [targets.web.ssh]\nidentity_file = \"{}\"\nconfig_file = \"{}\"\nkeepalive = \"1s\"\n\
-             [targets.web.deploy]\nscript = \"deploy.sh\"\nconnect_timeout = \"20s\"\nauth_timeout = \"20s\"\n\
+             [targets.web.deploy]\nscript = \"deploy.sh\"\nslow_start = false\nconnect_timeout = \"20s\"\nauth_timeout = \"20s\"\n\
              retries = 5\nmax_failures = \"100%\"\n",
             sshd.login_key().display(),
             sshd.client_config().display(),

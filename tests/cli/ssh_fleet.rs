@@ -22,7 +22,8 @@ pub(crate) struct SshFleet {
 }
 
 impl SshFleet {
-    /// Starts hosts of these names and tags; `deploy` is added to `[targets.web.deploy]`.
+    /// Starts hosts of these names and tags, all of which are begun with at once; `deploy` is added to
+    /// `[targets.web.deploy]`.
     pub(crate) fn start(hosts: &[(String, Vec<(&str, String)>)], deploy: &str) -> Self {
         let sshd = Sshd::builder().hosts(u8::try_from(hosts.len()).expect("a small fleet")).start();
         let listed: Vec<String> = hosts
@@ -38,7 +39,7 @@ impl SshFleet {
         let project = Project::with_config(&format!(
             "[targets.web]\napp = \"shop\"\nselect = [ {{ provider = \"static\", hosts = [\n{}] }} ]\n\
              [targets.web.ssh]\nport = {port}\nidentity_file = \"{}\"\nconfig_file = \"{}\"\n\
-             [targets.web.deploy]\nscript = \"deploy.sh\"\n{deploy}",
+             [targets.web.deploy]\nscript = \"deploy.sh\"\nslow_start = false\n{deploy}",
             listed.concat(),
             key.display(),
             sshd.client_config().display(),

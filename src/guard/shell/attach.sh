@@ -45,7 +45,8 @@ attach() {
   recall "$dir/previous" previous
   printf '\036%s started\n' "$nonce" >&5
   say "started $group $previous"
-  exec 3<&0 6<"$dir/stdout" 7<"$dir/stderr"
+  exec 3<&0
+  logs
   {
     keepers
     follow 4>&- 5>&-

@@ -6,9 +6,11 @@
 # The other files of this folder are its functions; they are sent in front of this, along the way of a request:
 #   words · request · tools                  what is asked, and whether this host can do it
 #   input                                    what a command is to read; sent only where there is some
+#   parts                                    a script in parts; sent only for one
 #   record · lock · attach                   what is kept of a deploy, by one run at a time, and taken up again
 #   processes · strike                       what runs, and how it is ended
 #   launch · lifeline · output · supervise   the script, all that happens meanwhile, and its end
+# What is only asked what it has on record is sent few of them, with query in the place of this.
 # Whole-line comments and indentation are dropped when it is sent: no here-documents, no `#` lines in strings.
 #
 # File descriptors, the same everywhere:
@@ -46,8 +48,7 @@ case $mode in
     unfinished
     prepare
     pidfile=$dir/process
-    # Now, for the script may remove them.
-    exec 6<"$dir/stdout" 7<"$dir/stderr"
+    logs
     e=$previous
     [ "$e" != - ] || e=''
     launch 'FLEETWIDE_PREVIOUS_REVISION=@; export FLEETWIDE_PREVIOUS_REVISION' "$e"

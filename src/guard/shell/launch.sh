@@ -1,28 +1,35 @@
 # How the script is started, and how it is learnt how it ended.
 
-# Runs the launcher and says how it ended. A shell cannot tell `exit 143` from a death by TERM; awk can, but not all
-# in one way: 256 + signal from system(), or the raw wait status, or that divided by 256.
+# A shell cannot tell `exit 143` from a death by TERM; awk can, but not all in one way: 256 + signal from system(), or
+# the raw wait status, or that divided by 256.
+# shellcheck disable=SC2016
+exact='
+  function piped(c) { printf "" | c; return close(c) }
+  function raw(s) { return s % 128 ? 256 + s % 128 : int(s / 256) }
+  function told(run, probe, died, r) {
+    probe = "kill -s KILL $$"
+    died = system(probe)
+    if (died == 265) r = system(run)
+    else if (died * 256 == 9) r = raw(system(run) * 256)
+    else if (died == 9 && system("exit 1") == 256) r = raw(system(run))
+    else if ((died = piped(probe)) == 265) r = piped(run)
+    else if (died == 9) r = raw(piped(run))
+    else return "untold"
+    if (r > 256) return "signal " r % 256
+    return "exit " r
+  }'
+# What the launcher becomes.
+# shellcheck disable=SC2016
+becomes='exec "$@" >&6 2>&7 6>&- 7>&-'
+# Runs the launcher and says how it ended.
 spawn() {
   printf '%s\n' "$text" | {
     exec 8<&0 </dev/null
-    fw_self=$dir/script awk -v leader="$leader" '
-      function piped(command) { printf "" | command; return close(command) }
+    fw_self=$dir/script awk -v leader="$leader" "$exact"'
       BEGIN {
-        run = "exec " leader " <&8 8<&-"
-        probe = "kill -s KILL $$"
-        died = system(probe)
-        if (died == 265) r = system(run)
-        else if (died * 256 == 9) r = raw(system(run) * 256)
-        else if (died == 9 && system("exit 1") == 256) r = raw(system(run))
-        else if ((died = piped(probe)) == 265) r = piped(run)
-        else if (died == 9) r = raw(piped(run))
-        else r = "untold"
-        if (r == "untold") print r
-        else if (r >= 512) print "end signal", r - 512
-        else if (r > 256) print "end signal", r - 256
-        else print "end exit", r
-      }
-      function raw(s) { return s % 128 ? 256 + s % 128 : int(s / 256) }' || {
+        r = told("exec " leader " <&8 8<&-")
+        print (r == "untold" ? r : "end " r)
+      }' || {
       # Nobody awaits the script any more; `supervise` looks whether it still runs, for as long as it wants to.
       echo 'end unknown -'
       while sleep $tick; do echo tick || break; done
@@ -37,6 +44,6 @@ unset fw fw_self
 echo \"\$\$\" >&3 || { echo full; exit 1; }
 (printf '\\036%s started\\n' $nonce >&5; printf '\\036%s started %s %s\\n' $nonce \"\$\$\" '$previous' >&4)
 echo pid \"\$\$\"
-exec \"\$@\" $input >&6 2>&7 3<&- 4>&- 5>&- 6>&- 7>&- 8<&- 9>&-
+$becomes $input 3<&- 4>&- 5>&- 8<&- 9>&-
 }"
 }

@@ -1,13 +1,15 @@
 # What happens while the script runs. Each says so in a line on stdout, the pipe to `supervise`.
 
-# After a first signal: KILL when the grace of $1 seconds is over, and looks in between; at last, give up.
-patience() {
+# Says $2 when $1 seconds are over, and looks in between.
+after() {
   n=$(($1 * ticks))
   while [ $n -gt 0 ]; do sleep $tick; echo tick; n=$((n - 1)); done
-  echo grace
-  n=$((5 * ticks))
-  while [ $n -gt 0 ]; do sleep $tick; echo tick; n=$((n - 1)); done
-  echo giveup
+  echo "$2"
+}
+# After a first signal: KILL when the grace of $1 seconds is over; at last, give up.
+patience() {
+  after "$1" grace
+  after 5 giveup
 }
 lifeline() {
   while read -r word a; do
@@ -18,6 +20,7 @@ lifeline() {
         patience "$a" &
         echo "keeper $!"
         ;;
+      G) echo "go $a" ;;
       K)
         echo kill
         patience 0 &
@@ -33,13 +36,16 @@ lifeline() {
     finish1) echo gone ;;
   esac
 }
+# `wait` is left at once when a trap fires, so that no long sleep stays behind.
+time_up() {
+  sleep "$deadline" &
+  wait $!
+}
 watch_clock() {
-  # `wait` is left at once when the trap fires, so that no long sleep stays behind.
   trap '' PIPE
   # KILL, because a child that is not yet `sleep` would take a TERM with our own handler.
   trap 'kill -s KILL $!; exit' TERM
-  sleep "$deadline" &
-  wait $!
+  time_up
   # Should there be no `supervise` any more.
   echo timeout || {
     process "$dir"

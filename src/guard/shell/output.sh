@@ -1,5 +1,7 @@
 # The script's output, on its way from the record to us.
 
+# Opened before the script starts, for it may remove them.
+logs() { exec 6<"$dir/stdout" 7<"$dir/stderr"; }
 # Copies what is new in the logs. Who reads from 6 and 7 shares their offsets: the next one goes on where this one was.
 flush() { cat <&6 >&4 && cat <&7 >&5; }
 pump() {

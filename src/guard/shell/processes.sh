@@ -1,5 +1,9 @@
 # Which processes there are, and whose: a guard's, and those of its script.
 
+# dash needs it before a group's number; busybox takes it for a number.
+minus=--
+kill -s 0 -- $$ 2>/dev/null || minus=''
+
 # When process $1 was born, in b; empty when it is gone. A pid alone may have been given to another.
 birth() {
   b=''

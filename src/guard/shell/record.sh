@@ -11,6 +11,9 @@ recall() {
   [ "$line" ] && eval "$2=\$line"
 }
 
+# The same of a file that holds a revision.
+revised() { recall "$@" && { escaped "$line" || refuse damaged "$1"; }; }
+
 # Where the app's state is on this host, and in it the attempt's.
 place() {
   case $XDG_STATE_HOME in
@@ -31,6 +34,9 @@ room() {
   e=$( (words mkdir -p "$state/runs" && : >>"$state/lock") 2>&1) || no_write "$e"
   format=1
   recall "$state/format" format || e=$(words record "$state/format" 1 2>&1) || no_write "$state/format: $e"
+  understood
+}
+understood() {
   case $format in
     1) ;;
     *[!0123456789]*) refuse damaged "$state/format" ;;
@@ -46,8 +52,7 @@ known() {
   esac
   [ "$fence" -ge "$seen" ] || refuse fence "this host has seen fence $seen; $fence is older"
   previous=-
-  recall "$state/revision" previous
-  escaped "$previous" || refuse damaged "$state/revision"
+  revised "$state/revision" previous
 }
 # The attempt's own folder, with all that it takes to start the script: whoever makes it is the one to start it.
 prepare() {

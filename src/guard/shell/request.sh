@@ -87,12 +87,17 @@ request() {
   number deadline "$deadline"
   number grace "$grace"
   number script "$size"
-  case $mode/$lost in
-    deploy/finish | deploy/kill | attach/finish | attach/kill | run/finish | run/kill) ;;
-    *) bad "mode $mode, lost $lost" ;;
+  case $mode in
+    deploy | attach | run | query) ;;
+    *) bad "mode $mode" ;;
+  esac
+  case $lost in
+    finish | kill) ;;
+    *) bad "lost $lost" ;;
   esac
   [ "$mode" = run ] && return
   name app "$app"
+  [ "$mode" = query ] && return
   name run "$run"
   number attempt "$attempt"
   number fence "$fence"

@@ -6,9 +6,12 @@ blame() {
   [ "$attached" ] && record "$dir/cause" "$1"
 }
 
+# A word that only a script in parts has a use for.
+other() { :; }
+
 supervise() {
   trap '' HUP INT TERM PIPE
-  cause=none status='' keepers='' pump='' group='' gone=''
+  cause=none status='' how='' keepers='' pump='' group='' gone=''
   while read -r word a b; do
     case $word in
       keeper) keepers="$keepers $a" ;;
@@ -38,9 +41,10 @@ supervise() {
         strike KILL
         ;;
       grace) [ "$cause" = none ] || strike KILL ;;
-      end) [ "$status" ] || status="$a $b" ;;
+      end) [ "$status" ] || status=${how:-$a $b} ;;
       gone) gone=1 ;;
       giveup | full | untold) break ;;
+      *) other ;;
     esac
     # Nobody hears us, and nobody told us to end the script: the guard that started it sees to the rest.
     [ "$gone$cause" = 1none ] && [ "$group" ] && break

@@ -17,8 +17,5 @@ tools() {
     leader="python3 -Ic 'import os,signal as s;s.signal(s.SIGPIPE,s.SIG_DFL);s.signal(s.SIGXFSZ,s.SIG_DFL);os.setsid();os.execvp(\"sh\",[\"sh\"])'"
   else refuse no-tool 'this host has none of setsid, perl and python3'
   fi
-  # dash needs it before a group's number; busybox takes it for a number.
-  minus=--
-  kill -s 0 -- $$ || minus=''
   if sleep 0.001; then tick=0.1 ticks=10; else tick=1 ticks=1; fi
 }

@@ -20,11 +20,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::guard::{
     Attach, COMMAND, Control, ControlLine, Deploy, EncodedRequest, GuardRequest, Input, Lifeline, Mark, Nonce, Offsets,
-    OnLost, Parsed, Parser, Refusal, ScriptStatus, StderrParser, StdoutParser, Trailer, Work,
+    OnLost, Parsed, Parser, Part, Payload, Query, Refusal, ScriptStatus, StderrParser, StdoutParser, Trailer, Work,
 };
 
 /// Only a guard that hangs takes this long.
@@ -131,12 +132,33 @@ impl Host {
         found
     }
 
+    /// Kills all processes of this host at once, as far as that can be done.
+    pub(super) fn kill_all(&self) {
+        for _ in 0..100 {
+            let left = self.processes();
+            if left.is_empty() {
+                break;
+            }
+            for pid in left.iter().filter_map(|it| it.split('"').nth(1)?.parse().ok()).filter_map(Pid::from_raw) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Waits until no process of this host is left. There is no event to wait for: they are not our children.
     pub(super) fn await_silence(&self) {
         await_that("no process is left on the host", || {
             let left = self.processes();
             if left.is_empty() { Ok(()) } else { Err(format!("{left:#?}")) }
         });
+    }
+}
+
+/// However a test ends, nothing that it started runs on: what traps its signals would for ever.
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.kill_all();
     }
 }
 
@@ -172,8 +194,25 @@ pub(super) fn deploy(script: impl AsRef<[u8]>) -> GuardRequest {
         attempt: 1,
         fence: 1_700_000_000_000,
         revision: Some("v1".to_owned()),
-        script: script.as_ref().to_vec(),
+        payload: Payload::Script(script.as_ref().to_vec()),
     }))
+}
+
+/// The same in parts, each of which is named by its number, with a barrier behind those that begin with `:; `.
+pub(super) fn parts(parts: &[&str]) -> GuardRequest {
+    let mut request = deploy("");
+    let part = |(at, run): (usize, &&str)| Part {
+        name: format!("part{}", at + 1),
+        run: (*run).to_owned(),
+        barrier: run.starts_with(":; "),
+    };
+    request.deploy_mut().payload = Payload::Parts(parts.iter().enumerate().map(part).collect());
+    request
+}
+
+/// A question.
+pub(super) fn query() -> GuardRequest {
+    request(Work::Query(Query { app: "shop".to_owned() }))
 }
 
 fn request(work: Work) -> GuardRequest {
@@ -209,14 +248,17 @@ impl GuardRequest {
     pub(super) fn deploy_mut(&mut self) -> &mut Deploy {
         match &mut self.work {
             Work::Deploy(deploy) => deploy,
-            Work::Attach(_) | Work::Run { .. } => panic!("this request is no deploy"),
+            Work::Attach(_) | Work::Query(_) | Work::Run { .. } => panic!("this request is no deploy"),
         }
     }
 
     /// To be told how it goes on, of output from `resume` on.
     pub(super) fn attach(&self, resume: Offsets) -> Self {
-        let Work::Deploy(Deploy { app, run, attempt, .. }) = &self.work else { panic!("this request is no deploy") };
-        let attach = Attach { app: app.clone(), run: run.clone(), attempt: *attempt, resume };
+        let Work::Deploy(Deploy { app, run, attempt, payload, .. }) = &self.work else {
+            panic!("this request is no deploy")
+        };
+        let payload = payload.kind();
+        let attach = Attach { app: app.clone(), run: run.clone(), attempt: *attempt, resume, payload };
         Self { work: Work::Attach(attach), ..self.clone() }
     }
 
@@ -250,6 +292,14 @@ impl Seen {
     pub(super) fn refusal(&self) -> (Refusal, &str) {
         match &self.controls[..] {
             [Control::Refused { reason, text }] => (*reason, text),
+            _ => panic!("no refusal: {self:#?}"),
+        }
+    }
+
+    /// The same of a guard that had said something before.
+    pub(super) fn last_refusal(&self) -> (Refusal, String) {
+        match self.controls.last() {
+            Some(Control::Refused { reason, text }) => (*reason, text.clone()),
             _ => panic!("no refusal: {self:#?}"),
         }
     }
@@ -333,7 +383,12 @@ impl Running {
     }
 
     pub(super) fn send(&mut self, line: Lifeline) -> &mut Self {
-        self.stdin.as_mut().expect("the lifeline is held").write_all(&line.encode()).unwrap();
+        self.send_bytes(&line.encode())
+    }
+
+    /// Says to the guard what no client says.
+    pub(super) fn send_bytes(&mut self, line: &[u8]) -> &mut Self {
+        self.stdin.as_mut().expect("the lifeline is held").write_all(line).unwrap();
         self
     }
 
@@ -358,7 +413,8 @@ impl Running {
             let refused = matches!(seen.controls.last(), Some(Control::Refused { .. }));
             let ended =
                 matches!(seen.controls.last(), Some(Control::Ended(_))) && seen.marks.last() == Some(&Mark::Ended);
-            refused || ended || seen.closed == 2
+            let told = matches!(seen.controls.last(), Some(Control::Told));
+            refused || ended || told || seen.closed == 2
         });
         self.child.wait().unwrap();
         self.seen

@@ -3,12 +3,15 @@
 //! Every test runs on dash, bash and busybox ash, the last one with busybox's own tools only.
 
 mod attach;
+mod barriers;
 mod data;
 mod environment;
 mod host;
 mod input;
 mod lifeline;
 mod login;
+mod parts;
+mod query;
 mod record;
 mod state;
 mod status;

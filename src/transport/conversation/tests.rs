@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{super::RunAs, *};
-use crate::guard::{Attach, Cause, EncodedRequest, GuardRequest, Nonce, Offsets, OnLost, Work};
+use crate::guard::{Attach, Cause, EncodedRequest, GuardRequest, Nonce, Offsets, OnLost, PayloadKind, Query, Work};
 
 /// Hears a script, and remembers that it started.
 #[derive(Default)]
@@ -30,9 +30,20 @@ fn job(idle_timeout: Option<Duration>) -> Job {
 }
 
 fn attach() -> Job {
-    let attach = Attach { app: "shop".to_owned(), run: "r1".to_owned(), attempt: 1, resume: Offsets::default() };
+    let attach = Attach {
+        app: "shop".to_owned(),
+        run: "r1".to_owned(),
+        attempt: 1,
+        resume: Offsets::default(),
+        payload: PayloadKind::Parts,
+    };
     let job = job(None);
     Job { request: GuardRequest { work: Work::Attach(attach), ..job.request }, ..job }
+}
+
+fn query() -> Job {
+    let job = job(None);
+    Job { request: GuardRequest { work: Work::Query(Query { app: "shop".to_owned() }), ..job.request }, ..job }
 }
 
 /// A conversation, its guard's secret, and a clock that is moved by hand.
@@ -62,7 +73,7 @@ impl<'a> Scene<'a> {
         let word =
             text.split("fleetwide 1 ").nth(1).and_then(|rest| rest.lines().next()).expect("the nonce").to_owned();
         let now = Instant::now();
-        let mut talk = Conversation::new(job, request, Listener::new(&nonce), now);
+        let mut talk = Conversation::new(job, request, &nonce, now);
         talk.wrote(talk.unwritten().len(), now);
         Self { talk, word, out: Out::default(), now }
     }
@@ -142,7 +153,7 @@ fn a_request_that_is_not_sent_whole_starts_nothing() {
     let job = job(None);
     let nonce = Nonce::random();
     let now = Instant::now();
-    let mut talk = Conversation::new(&job, request(), Listener::new(&nonce), now);
+    let mut talk = Conversation::new(&job, request(), &nonce, now);
     talk.wrote(3, now);
     talk.wants(Stop::Terminate, now);
     let lost = talk.end().expect("at once").expect_err("lost").lost;
@@ -233,13 +244,97 @@ fn a_host_that_chatters_and_never_starts_is_given_up_as_soon() {
 fn a_request_that_is_taken_slowly_is_not_given_up() {
     let job = job(None);
     let now = Instant::now();
-    let mut talk = Conversation::new(&job, request(), Listener::new(&Nonce::random()), now);
+    let mut talk = Conversation::new(&job, request(), &Nonce::random(), now);
     let later = now + START / 2;
     talk.wrote(3, later);
     assert_eq!(talk.alarm(), later + START);
     talk.overdue(talk.alarm());
     let lost = talk.end().expect("given up").expect_err("lost").lost;
     assert!(!lost.sent && lost.message.contains("took nothing"), "{lost:?}");
+}
+
+fn held(job: &Job) -> Scene<'_> {
+    let mut scene = Scene::started(job);
+    scene.now += Duration::from_secs(30);
+    for words in ["part 1 begun fetch", "part 1 ended exit 0 0 0", "held 1"] {
+        scene.says(Stream::Stdout, words);
+    }
+    scene
+}
+
+#[test]
+fn what_is_held_is_told_to_go_on_when_its_barrier_opens_and_how_much_time_is_left() {
+    let job = job(None);
+    let mut scene = held(&job);
+    assert!(scene.talk.unwritten().is_empty());
+    scene.now += Duration::from_secs(50);
+    scene.talk.opens(1);
+    assert_eq!(scene.talk.unwritten(), b"G 1 70\n");
+    scene.says(Stream::Stdout, "held 1");
+    scene.talk.opens(2);
+    assert_eq!(scene.talk.unwritten(), b"G 1 70\n", "once");
+    scene.says(Stream::Stdout, "part 2 begun test");
+    assert_eq!(scene.talk.alarm() - scene.now, Duration::from_secs(70 + 10) + WORD);
+    scene.says(Stream::Stdout, "held 2");
+    assert_eq!(scene.talk.unwritten(), b"G 1 70\nG 2 70\n", "it is open already");
+}
+
+#[test]
+fn what_is_held_has_a_time_of_its_own_and_may_be_silent() {
+    let idle = Duration::from_secs(5);
+    let job = job(Some(idle));
+    let mut scene = held(&job);
+    assert_eq!(scene.wait(), Duration::from_secs(100 + 10) + WORD);
+    assert!(scene.lost().message.contains("deadline"));
+
+    let mut scene = held(&job);
+    scene.says(Stream::Stdout, "part 2 begun test");
+    assert_eq!(scene.wait(), idle);
+    assert_eq!(scene.talk.unwritten(), b"I 10\n");
+}
+
+#[test]
+fn what_is_held_is_ended_as_what_runs_and_not_let_go_then() {
+    let job = job(None);
+    let mut scene = held(&job);
+    scene.talk.wants(Stop::Terminate, scene.now);
+    scene.talk.opens(1);
+    assert_eq!(scene.talk.unwritten(), b"T 10\n");
+    assert_eq!(scene.talk.alarm() - scene.now, Duration::from_secs(10) + WORD);
+}
+
+#[test]
+fn a_host_is_asked_once_and_all_that_it_tells_is_one_answer() {
+    let query = query();
+    let mut scene = Scene::sent(&query);
+    for words in ["revision v1", "run r1-1 - v1 exit 0 none gone 0 0", "run r2-undo-1 v1 v2 running"] {
+        scene.says(Stream::Stdout, words);
+        assert!(scene.talk.end().is_none());
+    }
+    scene.says(Stream::Stdout, "told");
+    let Some(Ok(RemoteExit::Recorded(recorded))) = scene.talk.end() else { panic!("an answer") };
+    assert_eq!(recorded.revision.as_deref(), Some("v1"));
+    let runs: Vec<_> = recorded.attempts.iter().map(|it| it.run.as_str()).collect();
+    assert_eq!(runs, ["r1", "r2-undo"]);
+}
+
+/// A run that is left out would not be undone.
+#[test]
+fn half_an_answer_is_none() {
+    let query = query();
+    let mut scene = Scene::sent(&query);
+    for words in ["revision v1", "run r1-1 - v1 what", "run r2-1 - v1 running", "told"] {
+        scene.says(Stream::Stdout, words);
+    }
+    hang_up(&mut scene);
+    let message = scene.lost().message;
+    assert!(message.starts_with("the connection ended before the host said what it has on record"), "{message}");
+    assert!(message.contains("r1-1 - v1 what"), "{message}");
+
+    let mut scene = Scene::sent(&query);
+    scene.says(Stream::Stdout, "revision v1");
+    scene.talk.wants(Stop::Terminate, scene.now);
+    assert_eq!(scene.lost().message, "stopped before the host had told what it has on record");
 }
 
 #[test]

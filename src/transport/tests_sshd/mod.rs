@@ -1,6 +1,7 @@
 //! The transport against a real OpenSSH server.
 
 mod login;
+mod parts;
 mod processes;
 mod scripts;
 #[expect(dead_code, reason = "the tests of the whole program use the rest of it")]
@@ -15,11 +16,11 @@ use tokio::sync::watch;
 use self::sshd::Sshd;
 use super::{
     ConnectError, Connected, Job, Lost, OpenSsh, OpenSshConfig, OutputSink, RemoteExit, RunAs, Session, Stop, Stream,
-    Transport,
+    Transport, Wishes,
 };
 use crate::{
     config::{HostKeys, Way},
-    guard::{GuardRequest, OnLost, Work},
+    guard::{GuardRequest, OnLost, ScriptStatus, Work},
     inventory::{Host, testing},
 };
 
@@ -83,7 +84,7 @@ fn job(command: &str) -> Job {
 async fn run(session: &mut dyn Session, job: &Job) -> (Result<RemoteExit, Lost>, Output) {
     let (_stop, hear) = watch::channel(Stop::No);
     let mut out = Output::default();
-    let end = in_time(session.run(job, &mut out, hear)).await;
+    let end = in_time(session.run(job, &mut out, Wishes::to_stop(hear))).await;
     (end, out)
 }
 
@@ -100,6 +101,8 @@ struct Output {
     stderr: Vec<u8>,
     /// All of stdout so far.
     seen: watch::Sender<Vec<u8>>,
+    /// What became of its parts, and after how much output that was heard.
+    told: watch::Sender<String>,
 }
 
 impl OutputSink for Output {
@@ -117,6 +120,19 @@ impl OutputSink for Output {
             }
             Stream::Stderr => self.stderr.extend_from_slice(bytes),
         }
+    }
+
+    fn part_begun(&mut self, part: u32) {
+        self.told.send_modify(|told| *told += &format!("begun {part}, "));
+    }
+
+    fn part_ended(&mut self, _part: u32, status: &ScriptStatus) {
+        let (stdout, stderr) = (self.stdout.len(), self.stderr.len());
+        self.told.send_modify(|told| *told += &format!("after {stdout}+{stderr}: {status}, "));
+    }
+
+    fn held(&mut self, barrier: u32) {
+        self.told.send_modify(|told| *told += &format!("held {barrier}, "));
     }
 }
 
@@ -136,7 +152,7 @@ async fn run_until_ready(
     };
     let end = in_time(async {
         tokio::select! {
-            end = session.run(job, &mut out, hear) => end,
+            end = session.run(job, &mut out, Wishes::to_stop(hear)) => end,
             () = ready => unreachable!("it waits for ever"),
         }
     })

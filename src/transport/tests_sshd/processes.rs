@@ -12,7 +12,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::{io::unix::AsyncFd, sync::watch};
 
 use super::{
-    super::{Stop, Transport},
+    super::{Stop, Transport, Wishes},
     Output, host, in_time, job, session,
     sshd::Sshd,
     transport,
@@ -132,7 +132,7 @@ async fn a_run_that_is_dropped_leaves_nothing_here_nor_there() {
         (with_word(&format!("1000.{}", std::process::id())), with_word(&word(&sshd)))
     };
     let (remote, local) = tokio::select! {
-        end = session.run(&script, &mut out, hear) => panic!("it never ends: {end:?}"),
+        end = session.run(&script, &mut out, Wishes::to_stop(hear)) => panic!("it never ends: {end:?}"),
         found = processes => found,
     };
     assert!(!remote.is_empty() && !local.is_empty());

@@ -7,12 +7,12 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::watch;
 
 use super::{
-    super::{Lost, RemoteExit, Stop, Transport},
+    super::{Lost, RemoteExit, Stop, Transport, Wishes},
     Output, host, in_time, job, run, run_until_ready, session,
     sshd::Sshd,
     transport,
 };
-use crate::guard::{Cause, Deploy, GroupState, OnLost, Refusal, ScriptStatus, Trailer, Work};
+use crate::guard::{Cause, Deploy, GroupState, OnLost, Payload, Refusal, ScriptStatus, Trailer, Work};
 
 fn ended(end: Result<RemoteExit, Lost>) -> Trailer {
     match end {
@@ -37,7 +37,7 @@ fn deploy(fence: u64, script: &str) -> Work {
         attempt: 1,
         fence,
         revision: Some("v1".to_owned()),
-        script: script.as_bytes().to_vec(),
+        payload: Payload::Script(script.as_bytes().to_vec()),
     })
 }
 
@@ -177,7 +177,7 @@ async fn a_run_that_was_stopped_before_sends_nothing() {
     let sshd = Sshd::builder().start();
     let (_stop, hear) = watch::channel(Stop::Terminate);
     let mut out = Output::default();
-    let lost = session(&sshd).await.run(&job("true"), &mut out, hear).await.expect_err("not run");
+    let lost = session(&sshd).await.run(&job("true"), &mut out, Wishes::to_stop(hear)).await.expect_err("not run");
     assert_eq!((lost.sent, lost.group, out.group), (false, None, None));
 }
 

@@ -23,6 +23,7 @@ use crate::{
     plan::{Assignment, RunId, Script, Work},
     transport::{
         ConnectError, ConnectFailure, Connected, Halt, Job, Lost, OutputSink, RemoteExit, Session, Stream, Transport,
+        Wishes,
     },
 };
 
@@ -75,12 +76,8 @@ struct Played(Act, Arc<Mutex<Vec<Offsets>>>);
 
 #[async_trait]
 impl Session for Played {
-    async fn run(
-        &mut self,
-        job: &Job,
-        out: &mut dyn OutputSink,
-        mut stop: watch::Receiver<Stop>,
-    ) -> Result<RemoteExit, Lost> {
+    async fn run(&mut self, job: &Job, out: &mut dyn OutputSink, wishes: Wishes) -> Result<RemoteExit, Lost> {
+        let mut stop = wishes.stop;
         if let guard::Work::Attach(attach) = &job.request.work {
             self.1.lock().expect("no panic while held").push(attach.resume);
         }

@@ -58,7 +58,7 @@ struct Telling {
 
 #[async_trait]
 impl Session for Telling {
-    async fn run(&mut self, job: &Job, out: &mut dyn OutputSink, _: watch::Receiver<Stop>) -> Result<RemoteExit, Lost> {
+    async fn run(&mut self, job: &Job, out: &mut dyn OutputSink, _: Wishes) -> Result<RemoteExit, Lost> {
         let guard::Work::Deploy(deploy) = &job.request.work else { panic!("only deploys are told of") };
         let undo = deploy.run.ends_with("-undo");
         let (host, told) = (self.host.as_str(), &self.told);

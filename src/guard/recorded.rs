@@ -1,0 +1,94 @@
+//! What a host has on record of an app, as it tells it when it is asked.
+
+use super::{control::revision, trailer::Trailer};
+
+/// All that a host has on record of an app.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// The app's revision there; none where no deploy that gave one has succeeded.
+    pub revision: Option<String>,
+    /// The attempts that it remembers, as their names sort there: of runs that are named by time, the oldest first.
+    pub attempts: Vec<RecordedAttempt>,
+}
+
+/// One start of a script, as a host has it on record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedAttempt {
+    /// The run that it was part of.
+    pub run: String,
+    /// Which start of the script it was in that run.
+    pub attempt: u32,
+    /// The app's revision before it.
+    pub previous: Option<String>,
+    /// The revision that its success makes the app's.
+    pub revision: Option<String>,
+    /// How it stands.
+    pub state: AttemptState,
+}
+
+/// How an attempt stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttemptState {
+    /// It has ended.
+    Ended(Trailer),
+    /// Its guard or something of its script is alive.
+    Running,
+    /// Neither is, and no end is on record: the host went down, or the guard was killed.
+    Died,
+    /// Its guard died before the start, or was kept from it.
+    NeverStarted,
+}
+
+impl RecordedAttempt {
+    /// Reads `RUN-ATTEMPT PREVIOUS REVISION STATE`. A run's name may hold dashes.
+    pub(super) fn parse(words: &str) -> Option<Self> {
+        let mut words = words.splitn(4, ' ');
+        let (run, attempt) = words.next()?.rsplit_once('-').filter(|(run, _)| !run.is_empty())?;
+        Some(Self {
+            run: run.to_owned(),
+            attempt: attempt.parse().ok()?,
+            previous: revision(words.next()?)?,
+            revision: revision(words.next()?)?,
+            state: match words.next()? {
+                "running" => AttemptState::Running,
+                "died" => AttemptState::Died,
+                "never-started" => AttemptState::NeverStarted,
+                end => AttemptState::Ended(Trailer::parse(end)?),
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_attempt_stands_behind_the_last_dash() {
+        let read = |line| RecordedAttempt::parse(line).map(|it| (it.run, it.attempt));
+        assert_eq!(read("01JRUN-2 - - running"), Some(("01JRUN".to_owned(), 2)));
+        assert_eq!(read("01JRUN-undo-1 v2 v1 died"), Some(("01JRUN-undo".to_owned(), 1)));
+        for odd in ["01JRUN - - running", "01JRUN-x - - running", "-1 - - running"] {
+            assert_eq!(read(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn it_has_ended_or_not() {
+        let read = |line: &str| RecordedAttempt::parse(line).map(|it| it.state);
+        let end = "exit 3 none gone 12 0 unrecorded";
+        assert_eq!(read(&format!("r1-1 - v1 {end}")), Some(AttemptState::Ended(Trailer::parse(end).unwrap())));
+        assert_eq!(read("r1-1 - v1 never-started"), Some(AttemptState::NeverStarted));
+        for odd in
+            ["r1-1 - v1", "r1-1 - v1 ", "r1-1 - v1 gone", "r1-1 - v1 exit 3", "r1-1  v1 running", "r1-1 - \\ died"]
+        {
+            assert_eq!(read(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn revisions_are_as_they_were_given() {
+        let read = RecordedAttempt::parse("r1-1 v1\\0040b - running").unwrap();
+        assert_eq!((read.previous.as_deref(), read.revision.as_deref()), (Some("v1 b"), None));
+    }
+}

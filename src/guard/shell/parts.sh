@@ -1,0 +1,105 @@
+# A script in parts, one behind the other. Sent only then, behind the functions of which it replaces some.
+#
+# The leader of the script's session is an awk, which starts each part and learns how it ended. What it says goes to
+# `supervise`, which writes it to the file `parts` of the run directory. From there every guard, be it the one that
+# started the script or not, takes what it tells.
+
+# A part knows nothing of the pipe. Who ends the group ends the leader with it, so that nothing is started any more.
+# Where a part removed the folder, what is behind it is not found any more; that is no part's status. A barrier is open
+# when there is a file `go-N`. Without the guard nobody would keep the time, so nobody waits then.
+# shellcheck disable=SC2016
+lead='
+  BEGIN {
+    for (n = 1; n < ARGC - 2; n++) {
+      barrier = sub(/:$/, "", ARGV[n + 2])
+      if (system("[ -e \"$fw_self\" ] && echo part " n " begun " ARGV[n + 2])) {
+        r = "unknown -"
+        break
+      }
+      r = told("set -- \"$fw_self\"; unset fw_self; exec sh \"$1\" " n " </dev/null >&6 2>&7 6>&- 7>&-")
+      system("d=${fw_self%/*}; o=$(wc -c <\"$d/stdout\") || o=-; e=$(wc -c <\"$d/stderr\") || e=-; echo part " n " ended " r " $o $e")
+      if (r != "exit 0") break
+      if (barrier && system("echo held " ++held "; until [ -e \"${fw_self%/*}/go-" held "\" ]; do kill -s 0 ${FLEETWIDE_GUARD%%.*} && { sleep 0.1 || sleep 1; } || exit; done")) {
+        r = "unknown -"
+        break
+      }
+    }
+    print "how", r
+  }'
+becomes="fw_self=\$2; export fw_self
+exec awk '$exact$lead' \"\$@\""
+held='' clock=''
+
+logs() {
+  exec 6<"$dir/stdout" 7<"$dir/stderr"
+  : >>"$dir/parts"
+  exec 8<"$dir/parts"
+  # What another guard writes is read twice: to be told, and to be known here.
+  [ -z "$attached" ] || exec 9<"$dir/parts"
+}
+# A line is told when all output that was there before it is.
+flush() {
+  l=''
+  read -r l <&8
+  cat <&6 >&4 && cat <&7 >&5 || return
+  [ -z "$l" ] || { say "$l"; flush; }
+}
+# While the script is held its time does not run, but a time of its own does, which the guard keeps that started it.
+time_up() {
+  trap 'again=1; kill -s KILL $!' USR1
+  # Only now may it be sent.
+  sh -c 'echo clock "$PPID"'
+  again=1
+  while [ "$again" ]; do
+    again='' limit=$deadline
+    recall "$dir/limit.$$" limit
+    sleep "$limit" &
+    [ -z "$again" ] || kill -s KILL $!
+    wait $!
+  done
+}
+other() {
+  now=$held
+  case $word in
+    part | held)
+      case $b in
+        'ended signal '*)
+          # shellcheck disable=SC2086
+          set -- $b
+          b=$(kill -l "$3") && b="ended signal ${b#SIG} $4 $5"
+          ;;
+      esac
+      b=$a${b:+ $b}
+      # On a full disk it is told at once: nobody would open the barrier otherwise.
+      echo "$word $b" >>"$dir/parts" || say "$word $b"
+      heard
+      ;;
+    tick) [ -z "$attached" ] || while read -r word a b <&9; do heard; done ;;
+    # How the script ended, once its leader has, too.
+    how) how="$a $b" ;;
+    go)
+      case $a$b in
+        '' | *[!0123456789]*) ;;
+        *) echo "$b" >"$dir/go-$a" ;;
+      esac
+      ;;
+    clock)
+      clock=$a
+      [ -e "$dir/limit.$$" ] && kill -s USR1 "$clock"
+      ;;
+  esac
+  [ "$now" = "$held" ] && return
+  limit=$deadline
+  if [ -z "$now" ]; then recall "$dir/go-$held" limit
+  elif [ "$attached" ]; then limit=315360000
+  fi
+  held=$now
+  echo "$limit" >"$dir/limit.$$"
+  [ -z "$clock" ] || kill -s USR1 "$clock"
+}
+# A line of `parts`: the last one says whether the script is held. The pump is to look for it now.
+heard() {
+  now=''
+  [ "$word" = part ] || now=$a
+  rm -f "$dir/seen.$$"
+}

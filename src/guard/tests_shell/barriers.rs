@@ -1,0 +1,239 @@
+//! Barriers between parts: nothing behind one runs before it is opened, and what waits can be ended like what runs.
+
+use std::{fs, process::Child, time::Duration};
+
+use super::{
+    host::{Host, Running, Shell, await_that, find, parts},
+    on_every_shell,
+    parts::told,
+};
+use crate::guard::{Cause, GroupState, GuardRequest, Lifeline, Offsets, OnLost, Payload, ScriptStatus};
+
+on_every_shell!(
+    what_is_held_goes_on_when_it_is_told,
+    each_barrier_is_opened_by_itself,
+    nothing_is_held_behind_a_part_that_failed_or_the_last_one,
+    what_is_held_can_be_ended,
+    what_is_held_does_not_use_up_its_time,
+    the_time_that_is_left_comes_with_the_word,
+    what_is_held_for_too_long_is_ended,
+    what_is_held_ends_when_contact_is_lost_where_that_is_asked_for,
+    what_was_held_when_contact_was_lost_is_released_by_another_guard,
+    what_was_released_before_is_not_held_again,
+    an_attached_client_can_end_what_is_held,
+    what_is_held_on_a_host_whose_guard_died_is_held_no_longer,
+    an_order_that_makes_no_sense_opens_nothing,
+);
+
+const LONG: Duration = Duration::from_mins(5);
+
+fn go(barrier: u32) -> Lifeline {
+    Lifeline::Go { barrier, left: LONG }
+}
+
+trait Hold {
+    fn until_held(&mut self, barrier: u32) -> &mut Self;
+}
+
+impl Hold for Running {
+    fn until_held(&mut self, barrier: u32) -> &mut Self {
+        self.until(|seen| told(seen).contains(&format!("held {barrier}")))
+    }
+}
+
+fn what_is_held_goes_on_when_it_is_told(shell: Shell) {
+    let host = Host::new(shell);
+    let mut running = host.start(&parts(&[":; echo one", "touch ran; echo two; exit 9"]));
+    running.until_held(1);
+    assert!(!host.home.path().join("ran").exists());
+    running.send(go(1));
+    let seen = running.finish();
+    assert_eq!(told(&seen), ["1 begun", "1: exit status 0", "held 1", "2 begun", "2: exit status 9"]);
+    assert_eq!((seen.text(), &seen.trailer().status), ("one\ntwo\n", &ScriptStatus::Exited(9)));
+    host.await_silence();
+}
+
+/// They are counted by themselves, not by the parts.
+fn each_barrier_is_opened_by_itself(shell: Shell) {
+    let host = Host::new(shell);
+    let mut running = host.start(&parts(&["", ":; ", ":; ", "echo done"]));
+    running.until_held(1).send(go(1)).until_held(2).send(go(1)).send(go(2));
+    let seen = running.finish();
+    assert_eq!((seen.text(), &seen.trailer().status), ("done\n", &ScriptStatus::Exited(0)));
+    let held: Vec<_> = told(&seen).into_iter().filter(|it| it.starts_with("held")).collect();
+    assert_eq!(held, ["held 1", "held 2"]);
+}
+
+fn nothing_is_held_behind_a_part_that_failed_or_the_last_one(shell: Shell) {
+    let host = Host::new(shell);
+    let seen = host.finish(&parts(&[":; exit 3", "touch ran"]));
+    assert_eq!(told(&seen), ["1 begun", "1: exit status 3"]);
+    let seen = host.finish(&parts(&[":; exit 0"]).of_run("r2"));
+    assert_eq!(told(&seen), ["1 begun", "1: exit status 0"]);
+}
+
+/// A script that waits at its first barrier.
+fn held(host: &Host, change: impl FnOnce(&mut GuardRequest)) -> (GuardRequest, Running) {
+    let mut request = parts(&[":; echo one", "touch ran; echo two; exit 4"]);
+    change(&mut request);
+    let mut running = host.start(&request);
+    running.until_held(1);
+    (request, running)
+}
+
+fn assert_ended(host: &Host, running: Running, cause: Cause) {
+    let seen = running.finish();
+    assert_eq!((seen.trailer().cause, seen.trailer().group), (cause, GroupState::Gone));
+    assert!(matches!(seen.trailer().status, ScriptStatus::Signaled(_)), "{:?}", seen.trailer());
+    host.await_silence();
+    assert!(!host.home.path().join("ran").exists());
+}
+
+fn what_is_held_can_be_ended(shell: Shell) {
+    let stop = Lifeline::Terminate { grace: LONG };
+    let idle = Lifeline::Idle { grace: LONG };
+    for (line, cause) in [(stop, Cause::Stop), (idle, Cause::Idle), (Lifeline::Kill, Cause::Kill)] {
+        let host = Host::new(shell);
+        let (_, mut running) = held(&host, |_| {});
+        running.send(line);
+        assert_ended(&host, running, cause);
+    }
+}
+
+/// Writes down how long anything sleeps.
+fn watch_sleep(host: &Host) {
+    host.forge("sleep", &format!("echo \"$1\" >>\"$HOME/slept\"\nexec {} \"$1\"", find("sleep").display()));
+}
+
+/// Waits until the clocks of the guards were set to these seconds, one after the other.
+fn await_clocks(host: &Host, seconds: &[u32]) {
+    let wanted: Vec<_> = seconds.iter().map(u32::to_string).collect();
+    await_that("the clock is set", || {
+        let slept = fs::read_to_string(host.home.path().join("slept")).unwrap_or_default();
+        // What is shorter only waits for the next look.
+        let set: Vec<_> = slept.lines().filter(|it| it.len() > 1 && !it.contains('.')).collect();
+        if set == wanted { Ok(()) } else { Err(format!("{set:?}, not {wanted:?}")) }
+    });
+}
+
+/// While it is held it has a time of its own.
+fn what_is_held_does_not_use_up_its_time(shell: Shell) {
+    let host = Host::new(shell);
+    watch_sleep(&host);
+    let mut request = parts(&[":; ", ":; ", "until [ -e go ]; do :; done"]);
+    request.deadline = Duration::from_secs(250);
+    let mut running = host.start(&request);
+    running.until_held(1);
+    await_clocks(&host, &[250, 250]);
+    running.send(Lifeline::Go { barrier: 1, left: Duration::from_secs(77) }).until_held(2);
+    await_clocks(&host, &[250, 250, 77, 250]);
+    running.send(Lifeline::Go { barrier: 2, left: Duration::from_secs(66) });
+    await_clocks(&host, &[250, 250, 77, 250, 66]);
+    fs::write(host.home.path().join("go"), "").unwrap();
+    assert_eq!(running.finish().trailer().status, ScriptStatus::Exited(0));
+    host.await_silence();
+}
+
+fn the_time_that_is_left_comes_with_the_word(shell: Shell) {
+    let host = Host::new(shell);
+    let mut running = host.start(&parts(&[":; ", "echo two; sleep 300"]));
+    running.until_held(1).send(Lifeline::Go { barrier: 1, left: Duration::from_secs(1) });
+    let seen = running.finish();
+    assert_eq!((seen.text(), seen.trailer().cause), ("two\n", Cause::Timeout));
+    host.await_silence();
+}
+
+fn what_is_held_for_too_long_is_ended(shell: Shell) {
+    let host = Host::new(shell);
+    let (_, running) = held(&host, |request| request.deadline = Duration::from_secs(1));
+    assert_ended(&host, running, Cause::Timeout);
+}
+
+fn what_is_held_ends_when_contact_is_lost_where_that_is_asked_for(shell: Shell) {
+    let host = Host::new(shell);
+    let (_, mut running) = held(&host, |_| {});
+    running.let_go();
+    assert_ended(&host, running, Cause::Lost);
+}
+
+/// Contact is lost while it is held, and it is not ended by that.
+fn cut_off(host: &Host) -> (GuardRequest, Child) {
+    let (request, running) = held(host, |request| request.on_lost = OnLost::Finish);
+    (request, running.cut())
+}
+
+fn what_was_held_when_contact_was_lost_is_released_by_another_guard(shell: Shell) {
+    let host = Host::new(shell);
+    watch_sleep(&host);
+    let (request, mut guard) = cut_off(&host);
+    await_clocks(&host, &[300, 300]);
+    let mut attach = request.attach(Offsets { stdout: 4, stderr: 0 });
+    attach.deadline = Duration::from_secs(55);
+    let mut attached = host.start(&attach);
+    attached.until_held(1);
+    // It leaves the time to the guard that started the script.
+    await_clocks(&host, &[300, 300, 55, 315_360_000]);
+    assert!(!host.home.path().join("ran").exists());
+    attached.send(go(1));
+    let seen = attached.finish();
+    assert_eq!((seen.text(), &seen.trailer().status), ("two\n", &ScriptStatus::Exited(4)));
+    assert_eq!(told(&seen), ["1 begun", "1: exit status 0", "held 1", "2 begun", "2: exit status 4"]);
+    assert_eq!(seen.trailer().cause, Cause::None);
+    guard.wait().unwrap();
+    host.await_silence();
+}
+
+/// The word came through, and the connection broke then.
+fn what_was_released_before_is_not_held_again(shell: Shell) {
+    let host = Host::new(shell);
+    let (request, mut running) = held(&host, |request| {
+        request.on_lost = OnLost::Finish;
+        let Payload::Parts(parts) = &mut request.deploy_mut().payload else { panic!("parts") };
+        parts[1].run = "echo two; until [ -e go ]; do sleep 0.01; done; exit 4".to_owned();
+    });
+    running.send(go(1)).until_printed("two");
+    let mut guard = running.cut();
+    let mut attached = host.start(&request.attach(Offsets::default()));
+    attached.until(|seen| told(seen).contains(&"2 begun".to_owned()));
+    fs::write(host.home.path().join("go"), "").unwrap();
+    assert_eq!(attached.finish().trailer().status, ScriptStatus::Exited(4));
+    guard.wait().unwrap();
+    host.await_silence();
+}
+
+fn an_attached_client_can_end_what_is_held(shell: Shell) {
+    let host = Host::new(shell);
+    let (request, mut guard) = cut_off(&host);
+    let mut attached = host.start(&request.attach(Offsets::default()));
+    attached.until_held(1).send(Lifeline::Terminate { grace: LONG });
+    assert_ended(&host, attached, Cause::Stop);
+    guard.wait().unwrap();
+    assert_eq!(host.finish(&request).trailer().cause, Cause::Stop, "the guard that started it knows, too");
+}
+
+/// Nobody would ever end it.
+fn what_is_held_on_a_host_whose_guard_died_is_held_no_longer(shell: Shell) {
+    let host = Host::new(shell);
+    let (request, mut guard) = cut_off(&host);
+    guard.kill().unwrap();
+    guard.wait().unwrap();
+    host.await_silence();
+    assert!(!host.home.path().join("ran").exists());
+    let seen = host.finish(&request);
+    assert_eq!((&seen.trailer().status, seen.trailer().group), (&ScriptStatus::Unknown, GroupState::Gone));
+}
+
+fn an_order_that_makes_no_sense_opens_nothing(shell: Shell) {
+    let host = Host::new(shell);
+    let (_, mut running) = held(&host, |_| {});
+    for line in [&b"G\n"[..], b"G 1 x\n", b"G ../x 1\n", b"G x 1\n", b"G 7 1\n"] {
+        running.send_bytes(line);
+    }
+    await_that("the last of them was read", || {
+        let opened = host.state().join("runs/r1-1/go-7").exists();
+        if opened { Ok(()) } else { Err("it was not".to_owned()) }
+    });
+    assert!(!host.home.path().join("ran").exists());
+    running.send(go(1));
+    assert_eq!(running.finish().trailer().status, ScriptStatus::Exited(4));
+}

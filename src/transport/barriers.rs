@@ -1,0 +1,112 @@
+//! The barriers of one script: which it is held at, which are open, and how much of its time is left. Pure.
+//!
+//! A script's time runs while its parts do. So who opens a barrier for it says how much is left.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::guard::Lifeline;
+
+/// How a script stands to its barriers.
+#[derive(Debug, Default)]
+pub(super) struct Barriers {
+    /// How many are open.
+    open: u32,
+    /// The one that it is held at.
+    held: Option<u32>,
+    /// The last one that it was held at.
+    last: u32,
+    /// The last one that it was told to pass.
+    told: u32,
+    /// How long it ran before it was held.
+    used: Duration,
+    /// Since when it runs.
+    since: Option<Instant>,
+}
+
+impl Barriers {
+    /// Whether it is held.
+    pub(super) const fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// How many are open, as far as is known here.
+    pub(super) const fn open(&self) -> u32 {
+        self.open
+    }
+
+    /// So many are open now.
+    pub(super) fn opened(&mut self, open: u32) {
+        self.open = self.open.max(open);
+    }
+
+    /// The script runs, or is held at a barrier. Gives whether that is a change. Each barrier holds it once, and none
+    /// does before the one in front of it is open: a host that says so has no time for it.
+    pub(super) fn stands(&mut self, held: Option<u32>, now: Instant) -> bool {
+        let next = self.last + 1..=self.open.saturating_add(1);
+        let held = held.filter(|it| self.held == Some(*it) || next.contains(it));
+        self.last = held.unwrap_or(self.last);
+        match (held, self.since) {
+            (Some(_), Some(since)) => {
+                self.used += now - since;
+                self.since = None;
+            }
+            (None, None) => self.since = Some(now),
+            (Some(_), None) | (None, Some(_)) => {}
+        }
+        std::mem::replace(&mut self.held, held) != held
+    }
+
+    /// What is left of `time`.
+    pub(super) const fn left(&self, time: Duration) -> Duration {
+        time.saturating_sub(self.used)
+    }
+
+    /// What the script is to be told, if it is held and need not be: once.
+    pub(super) fn release(&mut self, time: Duration) -> Option<Lifeline> {
+        let barrier = self.held.filter(|held| (self.told + 1..=self.open).contains(held))?;
+        self.told = barrier;
+        Some(Lifeline::Go { barrier, left: self.left(time) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIME: Duration = Duration::from_secs(100);
+
+    #[test]
+    fn time_runs_only_while_the_script_does() {
+        let (mut barriers, start) = (Barriers::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert!(!barriers.stands(None, start));
+        assert!(barriers.stands(Some(1), at(30)));
+        assert!(!barriers.stands(Some(1), at(40)));
+        assert!(barriers.stands(None, at(1000)));
+        assert!(!barriers.stands(Some(1), at(1005)), "it was there");
+        assert!(!barriers.stands(Some(2), at(1005)), "it cannot be there yet");
+        barriers.opened(1);
+        assert!(barriers.stands(Some(2), at(1010)));
+        assert_eq!(barriers.left(TIME), Duration::from_mins(1));
+        assert_eq!(barriers.left(Duration::from_secs(10)), Duration::ZERO);
+    }
+
+    #[test]
+    fn it_is_told_once_to_pass_and_only_when_it_waits() {
+        let (mut barriers, now) = (Barriers::default(), Instant::now());
+        barriers.stands(None, now);
+        barriers.opened(1);
+        assert_eq!(barriers.release(TIME), None, "it runs");
+        barriers.stands(Some(1), now);
+        assert_eq!(barriers.release(TIME), Some(Lifeline::Go { barrier: 1, left: TIME }));
+        assert_eq!(barriers.release(TIME), None);
+        barriers.stands(None, now);
+        barriers.stands(Some(2), now);
+        assert_eq!(barriers.release(TIME), None, "that one is closed");
+        barriers.opened(3);
+        barriers.opened(0);
+        assert_eq!(barriers.release(TIME), Some(Lifeline::Go { barrier: 2, left: TIME }));
+    }
+}
