@@ -31,7 +31,7 @@ const GUARD: &str = include_str!("shell/guard.sh");
 
 /// What is sent first. A login shell may read lines in our place: of the first ones it gets these, and the guard, which
 /// then lacks the mark, does nothing.
-const FIRST: &str = "fw_whole=1\n:\n:\n:\n:\n:\n:\n:\n:\n";
+const FIRST: &str = "fw=1\n:\n:\n:\n";
 
 /// All that it takes to tell what is on record.
 const QUERY: &str = concat!(

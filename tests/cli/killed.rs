@@ -45,7 +45,7 @@ fn with_finish_each_goes_on_to_its_end_and_a_second_deploy_is_refused_meanwhile(
     no_master_remains(&fleet);
 
     let second = ["deploy", "web", "--revision", "v2", "--report", "second.json", "--max-failures", "100%"];
-    fleet.project.run(&second).expect(7).says("busy");
+    fleet.project.run(&second).expect(8).says("busy");
     let report = fleet.project.report("second.json");
     for host in report["hosts"].as_array().expect("hosts") {
         assert_eq!(host["outcome"], "unreachable", "{host:#}");

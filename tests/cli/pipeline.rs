@@ -121,7 +121,7 @@ fn github_is_told_once_of_each_kind_of_failure_and_obeys_no_server() {
         command.args(["--output", output]).env("GITHUB_ACTIONS", "true").env("CI", "true");
         command.env("GITHUB_STEP_SUMMARY", fleet.project.path("summary"));
         command.env("GITHUB_OUTPUT", fleet.project.path("outputs"));
-        Finished::from(command.output().expect("the binary runs")).expect(7)
+        Finished::from(command.output().expect("the binary runs")).expect(8)
     };
     for output in ["human", "stream", "json"] {
         let run = run(output);
@@ -137,7 +137,7 @@ fn github_is_told_once_of_each_kind_of_failure_and_obeys_no_server() {
     let page = fleet.project.read("summary");
     assert_eq!(page.matches("\n`````text\n").count(), 3, "a longer fence than any in the output: {page}");
     let outputs = fleet.project.read("outputs");
-    assert_eq!(outputs.matches("status=finished-with-failures\nexit_code=7\nrun=").count(), 3, "{outputs}");
+    assert_eq!(outputs.matches("status=failed\nexit_code=8\nrun=").count(), 3, "{outputs}");
 }
 
 /// What is said, with exit code 2, to a command line in an environment.

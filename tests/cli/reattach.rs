@@ -353,7 +353,7 @@ fn a_silence_is_told_as_such_whoever_tells_of_it() {
     let mut deploy = stage.project.start(&["deploy", "web", "--revision", "v1", "--report", "report.json"]);
     deploy.await_events("output", 2);
     stage.ways[0].reset();
-    deploy.finish().expect(7);
+    deploy.finish().expect(8);
     let report = stage.project.report("report.json");
     let host = &report["hosts"][0];
     assert_eq!((&host["outcome"], &host["cause"]), (&json!("failed"), &json!("idle")), "{host:#}");

@@ -24,8 +24,7 @@
 
 # What was sent first (see text.rs): without it, somebody has read in our place, and nobody knows how much.
 # shellcheck disable=SC2154
-[ "$fw_whole" ] || exit 1
-unset fw_whole
+[ "$fw" ] || exit 1
 # Our own tools' complaints are no output of the script; where they matter they are caught and told.
 exec 4>&1 5>&2 >/dev/null 2>&1
 input='</dev/null' locked='' attached='' strays='' dir='' previous=- pidfile=/dev/null umask=$(umask)

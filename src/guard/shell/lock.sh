@@ -1,6 +1,6 @@
 # One run of an app at a time.
 
-busy() { refuse busy "run $1 of $app is still under way on this host"; }
+busy() { refuse busy "run $1 of $app is still under way"; }
 
 # flock is let go by the kernel whatever happens to us. Without it, or on a file system without locks, a symbolic link is made, which is atomic, and
 # whose target names its owner; one whose owner is dead is taken over.

@@ -46,16 +46,19 @@ flush() {
 }
 # While the script is held its time does not run, but a time of its own does, which the guard keeps that started it.
 time_up() {
-  trap 'again=1; kill -s KILL $!' USR1
+  nap='' again=1
+  # shellcheck disable=SC2154
+  trap 'again=1; kill -s KILL $nap' USR1
   # Only now may it be sent.
   sh -c 'echo clock "$PPID"'
-  again=1
   while [ "$again" ]; do
     again='' limit=$deadline
     recall "$dir/limit.$$" limit
     sleep "$limit" &
-    [ -z "$again" ] || kill -s KILL $!
-    wait $!
+    nap=$!
+    [ -z "$again" ] || kill -s KILL "$nap"
+    wait "$nap"
+    nap=''
   done
 }
 other() {
