@@ -11,7 +11,7 @@ tools() {
   done
   # awk forks the launcher, so it is no group leader, and each of these becomes one without a fork of its own.
   if command -v setsid >/dev/null; then leader='setsid sh'
-  elif command -v perl >/dev/null; then leader="perl -MPOSIX -e 'setsid; exec @ARGV' sh"
+  elif command -v perl >/dev/null; then leader="perl -MPOSIX -e 'setsid;exec @ARGV' sh"
   elif command -v python3 >/dev/null; then
     # Python starts with SIGPIPE and SIGXFSZ ignored; the script must not inherit that.
     leader="python3 -Ic 'import os,signal as s;s.signal(s.SIGPIPE,s.SIG_DFL);s.signal(s.SIGXFSZ,s.SIG_DFL);os.setsid();os.execvp(\"sh\",[\"sh\"])'"

@@ -127,7 +127,7 @@ fn what_root_runs_is_taken_up_again() {
         stage.sshd.cut_connections();
         deploy.await_events("host-lost", 1);
         fs::write(stage.sshd.dir().join("proof.go"), "").expect("a file");
-        deploy.finish().expect(7);
+        deploy.finish().expect(8);
         let host = &stage.project.report("report.json")["hosts"][0];
         assert_eq!((&host["outcome"], &host["exit_status"]), (&json!("failed"), &json!(9)), "{rules}: {host:#}");
         assert_eq!((&host["reattached"], &host["stdout_tail"]), (&json!(1), &json!("begun\n0")), "{rules}: {host:#}");
@@ -168,7 +168,7 @@ impl Left {
                 deploy.signal("INT");
                 deploy.finish().expect(130)
             }
-            End::Timeout => project.run(&[&deploy[..], &["--timeout", "6s"]].concat()).expect(7),
+            End::Timeout => project.run(&[&deploy[..], &["--timeout", "6s"]].concat()).expect(8),
         };
         let host = project.report("report.json")["hosts"][0].clone();
         assert_eq!(host["stdout_tail"], "begun", "{end:?}: {host:#}");
