@@ -51,9 +51,10 @@ async fn all_end(processes: Vec<OwnedFd>) {
 async fn a_closed_session_leaves_nothing() {
     let sshd = Sshd::builder().start();
     let session = session(&sshd).await;
-    assert_eq!(with_word(&word(&sshd)).len(), 2, "ssh and its leash");
+    let processes = with_word(&word(&sshd));
+    assert_eq!(processes.len(), 2, "ssh and its leash");
     in_time(session.close()).await;
-    assert!(with_word(&word(&sshd)).is_empty());
+    all_end(processes).await;
 }
 
 #[tokio::test]
@@ -64,9 +65,10 @@ async fn a_client_that_is_configured_to_go_its_own_way_does_not() {
         "IgnoreUnknown ForkAfterAuthentication,NotYetInvented\nForkAfterAuthentication yes\nNotYetInvented yes\n";
     fs::write(sshd.client_config(), config).expect("writes");
     let session = session(&sshd).await;
-    assert_eq!(with_word(&word(&sshd)).len(), 2, "ssh and its leash");
+    let processes = with_word(&word(&sshd));
+    assert_eq!(processes.len(), 2, "ssh and its leash");
     in_time(session.close()).await;
-    assert!(with_word(&word(&sshd)).is_empty());
+    all_end(processes).await;
 }
 
 #[tokio::test]
