@@ -249,6 +249,7 @@ impl Engine {
                 self.record(EventKind::PauseEnded { step: step.0, end: paused.end, message });
                 Input::PauseEnded(paused.end)
             }
+            Done::Sighted(_) if !self.dispatcher.hears_of_fleet() => return None,
             Done::Sighted(Ok(sighting)) => {
                 let known = self.roster.len();
                 let answer = self.roster.sight(sighting);

@@ -57,6 +57,8 @@ impl Dispatcher {
 
     pub(super) fn start_again(&mut self, host: HostIndex, attempt: u32, before: Outcome, commands: &mut Vec<Command>) {
         let next = attempt + 1;
+        self.fleet.note(host, |member| member.passed = 0);
+        self.wave.hold_back(host);
         self.fleet.set(host, State::Active(Attempt { number: next, before: Some(before) }));
         commands.push(Command::Start { host, attempt: next, after: back_off(host, attempt) });
     }
@@ -66,13 +68,22 @@ impl Dispatcher {
         outcome == Outcome::Unreachable && self.may_retry(host, attempt)
     }
 
-    /// A host waits at a barrier.
-    pub(super) fn reached(&mut self, host: HostIndex) {
+    /// A host waits at a barrier. One that runs its script for a second time finds those open that the others have
+    /// passed.
+    pub(super) fn reached(&mut self, host: HostIndex, commands: &mut Vec<Command>) {
         let Some(State::Active(attempt)) = self.fleet.state(host) else { return };
         let barrier = self.fleet.get(host).map_or(0, |member| member.passed);
-        self.fleet.note(host, |member| member.touched = true);
+        self.fleet.note(host, |member| {
+            member.touched = true;
+            member.lost = false;
+        });
         self.fleet.set(host, State::Held { attempt, barrier });
-        self.wave.widen(self.rules.concurrency.get());
+        if self.stopped.is_some() {
+            commands.push(Command::End { host });
+        } else {
+            self.wave.widen(self.rules.concurrency.get());
+            self.wave.release_late(host, barrier);
+        }
     }
 
     /// Contact with a running script is lost: the clouds know whether the host is still there.

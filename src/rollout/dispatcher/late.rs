@@ -78,9 +78,17 @@ impl Dispatcher {
         commands.push(Command::Ask);
     }
 
+    /// Whether an answer of the clouds can still change anything: not when the last hook runs, or has run.
+    pub fn hears_of_fleet(&self) -> bool {
+        !matches!(self.at, Position::AfterRun | Position::Over)
+    }
+
     /// The clouds have answered.
     pub(super) fn found(&mut self, answer: Answer, commands: &mut Vec<Command>) {
         self.asking.open = false;
+        if !self.hears_of_fleet() {
+            return;
+        }
         self.asking.last = match answer {
             Answer::Failed => {
                 self.resolve(&[], commands);

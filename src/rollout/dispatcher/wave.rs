@@ -92,6 +92,18 @@ impl Wave {
         }
     }
 
+    /// A host stands at a barrier that may be open already.
+    pub(super) fn release_late(&mut self, host: HostIndex, barrier: usize) {
+        if barrier < self.open {
+            self.released.push_back(host);
+        }
+    }
+
+    /// A host that was about to pass a barrier does not stand there any more.
+    pub(super) fn hold_back(&mut self, host: HostIndex) {
+        self.released.retain(|other| *other != host);
+    }
+
     /// True when every host of it is settled. Only hosts of the wave are in flight while there is one.
     pub(super) fn is_over(&self, fleet: &Fleet) -> bool {
         self.waiting.is_empty() && fleet.in_flight() == 0

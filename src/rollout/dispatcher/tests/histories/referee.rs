@@ -37,10 +37,10 @@ impl World {
                 }
                 let seen = &mut self.hosts[host.0];
                 assert!(seen.outcome.is_none() && !seen.running && !seen.hook);
-                assert!(!seen.touched, "started twice");
+                assert!(!seen.touched || self.idempotent, "started twice");
                 assert_eq!(*attempt, seen.attempt + 1);
                 assert!(*attempt <= self.rules.retries + 1);
-                (seen.attempt, seen.running) = (*attempt, true);
+                (seen.attempt, seen.running, seen.passed) = (*attempt, true, 0);
                 if *attempt == 1 && !self.rules.hooks.before_host {
                     self.look_at_places();
                 }

@@ -50,6 +50,8 @@ pub(super) struct World {
     pub(super) urgent: bool,
     pub(super) failing: f64,
     pub(super) losing: f64,
+    /// A script that was lost may be started again.
+    pub(super) idempotent: bool,
     pub(super) finished: Option<(RunStatus, Summary)>,
     pub(super) stage_begun: Option<usize>,
     pub(super) story: Vec<String>,
@@ -123,6 +125,7 @@ impl World {
         }
         let failing = pick(&mut rng, &[0.0, 0.02, 0.1, 0.3, 1.0]);
         let losing = pick(&mut rng, &[0.0, 0.05, 0.3]);
+        let idempotent = rng.random_bool(0.3);
         let joins_left = if rng.random_bool(0.4) { rng.random_range(0..8) } else { 0 };
         Self {
             dispatcher: Dispatcher::new(rules.clone()),
@@ -144,6 +147,7 @@ impl World {
             urgent: false,
             failing,
             losing,
+            idempotent,
             finished: None,
             stage_begun: None,
             story: Vec::new(),
@@ -200,8 +204,12 @@ impl World {
         possible.extend(self.hook.map(|_| Happening::Hook));
         possible.extend(self.pause.map(|_| Happening::Pause));
         possible.extend(self.asking.then_some(Happening::Answer));
-        // Somebody lost may be abandoned, or come to an end while held.
         assert!(!possible.is_empty(), "nothing can happen any more");
+        let held: Vec<_> = (0..self.hosts.len()).filter(|place| self.hosts[*place].held).collect();
+        if !held.is_empty() && self.rng.random_bool(self.losing / 4.0) {
+            let place = held[self.rng.random_range(0..held.len())];
+            return self.lose_while_held(place);
+        }
         let happening = possible[self.rng.random_range(0..possible.len())];
         self.turn(happening)
     }
@@ -239,14 +247,16 @@ impl World {
                     (0..self.hosts.len()).filter(|_| self.rng.random_bool(self.losing / 4.0)).map(HostIndex).collect();
                 let moved: Vec<_> =
                     (0..self.hosts.len()).filter(|_| self.rng.random_bool(self.losing / 4.0)).map(HostIndex).collect();
+                let heard = self.dispatcher.hears_of_fleet();
                 let joined = match self.rules.ask_again {
+                    _ if !heard => 0,
                     AskAgain::Always if self.joins_left > 0 => self.rng.random_range(0..=self.joins_left.min(3)),
                     AskAgain::Always | AskAgain::InDoubt | AskAgain::Never => 0,
                 };
                 self.joins_left -= joined;
                 let late = Seen { stage: self.stages - 1, ..Seen::default() };
                 self.hosts.extend(std::iter::repeat_n(late, joined));
-                for host in &gone {
+                for host in gone.iter().filter(|_| heard) {
                     self.hosts[host.0].gone = true;
                 }
                 Input::Found(Answer::Whole { joined, gone, moved })
@@ -270,6 +280,15 @@ impl World {
         }
     }
 
+    /// Contact with a script is lost at a barrier: the host went down.
+    fn lose_while_held(&mut self, place: usize) -> Input {
+        let seen = &mut self.hosts[place];
+        (seen.running, seen.held) = (false, false);
+        let again = self.idempotent && !seen.abandoned;
+        let end = if again { AttemptEnd::Retryable } else { AttemptEnd::Final };
+        Input::Ended { host: HostIndex(place), end: end(Outcome::Unknown), touched: true }
+    }
+
     fn turn_host(&mut self, place: usize) -> Input {
         let host = HostIndex(place);
         let lose = self.rng.random_bool(self.losing);
@@ -279,7 +298,7 @@ impl World {
         if lose && !seen.abandoned && self.rng.random_bool(0.5) {
             return Input::InDoubt { host };
         }
-        if !seen.held && seen.passed < self.rules.barriers && !fail && !lose && !self.urgent && self.halted.is_none() {
+        if !seen.held && seen.passed < self.rules.barriers && !fail && !lose && !self.urgent {
             seen.held = true;
             seen.touched = true;
             return Input::Reached { host };
@@ -294,7 +313,8 @@ impl World {
             let end = if retry { AttemptEnd::Retryable } else { AttemptEnd::Final };
             (end(Outcome::Unreachable), false)
         } else if lose {
-            (AttemptEnd::Final(Outcome::Unknown), true)
+            let end = if retry && self.idempotent { AttemptEnd::Retryable } else { AttemptEnd::Final };
+            (end(Outcome::Unknown), true)
         } else if fail || seen.passed < self.rules.barriers {
             (AttemptEnd::Final(Outcome::Failed), true)
         } else if self.halted.is_some() && !seen.touched && retry {
