@@ -21,10 +21,10 @@ use tokio::sync::mpsc;
 
 use crate::{
     checks::{ProbeError, Probes},
-    config::{EnvValue, Secret, SecretError, Strategy, Target},
+    config::{EnvValue, Part, Secret, SecretError, Strategy, Target},
     guard::Input,
     inventory::{self, Host, HostId, HostKeysError, Inventory, InventoryError, NarrowError, Narrowed, Narrowing},
-    plan::{Assignment, Ordering, Plan, Revision, RunId, Script, Work},
+    plan::{Assignment, Ordering, Payload, Plan, Revision, RunId, Script, Work},
     rollout::{self, Approver, EventSink, Rollout, StopReason, World},
     transport::{OpenFiles, OpenSsh, OpenSshConfig, OpenSshError, Transport, Vouched, raise_nofile_limit},
 };
@@ -144,13 +144,25 @@ pub fn transport(target: &Target, known_hosts: PathBuf) -> Result<Arc<dyn Transp
     Ok(Arc::new(OpenSsh::new(OpenSshConfig::of(target, known_hosts))?))
 }
 
-/// Reads a target's script and secrets as a deploy would, and gives the script if it has one.
+/// Reads a target's script and secrets as a deploy would, and gives what is run if it names something.
 ///
 /// # Errors
 /// When a deploy would fail for their sake.
-pub fn look_at_script(target: &Target, read: &dyn Fn(&str) -> Option<String>) -> Result<Option<Script>, DeployError> {
+pub fn look_at_payload(target: &Target, read: &dyn Fn(&str) -> Option<String>) -> Result<Option<Payload>, DeployError> {
     environment(target, read)?;
-    target.deploy.script.as_deref().map(script).transpose()
+    payload(target)
+}
+
+/// What a target runs for a deploy: its script, or its parts.
+fn payload(target: &Target) -> Result<Option<Payload>, DeployError> {
+    let deploy = &target.deploy;
+    if deploy.parts.is_empty() {
+        return Ok(deploy.script.as_deref().map(script).transpose()?.map(Payload::Script));
+    }
+    for Part { name, run, .. } in &deploy.parts {
+        short_enough(|| format!("the part `{name}`"), run)?;
+    }
+    Ok(Some(Payload::Parts(deploy.parts.as_slice().into())))
 }
 
 /// Lowers the target's concurrency to what the limit of open files allows, and gives what it was.
@@ -206,8 +218,8 @@ fn assign(
 ) -> Result<Assignment, DeployError> {
     let (work, input) = match task {
         Task::Deploy(revision) => {
-            let path = target.deploy.script.as_deref().ok_or_else(|| DeployError::NoScript(target.name.clone()))?;
-            (Work::Deploy { revision, script: script(path)? }, None)
+            let payload = payload(target)?.ok_or_else(|| DeployError::NoScript(target.name.clone()))?;
+            (Work::Deploy { revision, payload }, None)
         }
         Task::Command { line, input } => (Work::Command(line), input),
     };

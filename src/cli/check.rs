@@ -15,6 +15,7 @@ use crate::{
     config::{Select, Target},
     deploy::{self, DeployError},
     inventory::{self, Host, InventoryError, Narrowed, Narrowing},
+    plan::Payload,
     report::{Check, Finding, Reporter},
     transport::NoKey,
 };
@@ -80,8 +81,12 @@ impl List {
 
     /// The script and the secrets for its environment.
     fn script(&mut self, target: &Target) {
-        match deploy::look_at_script(target, &env) {
-            Ok(Some(script)) => self.ok("script", script.name),
+        match deploy::look_at_payload(target, &env) {
+            Ok(Some(Payload::Script(script))) => self.ok("script", script.name),
+            Ok(Some(Payload::Parts(parts))) => {
+                let names: Vec<_> = parts.iter().map(|part| part.name.as_str()).collect();
+                self.ok("parts", names.join(", "));
+            }
             Ok(None) => self.skipped("script", "the target names none; `run` needs none"),
             Err(error) => self.failed("script", &error.into()),
         }

@@ -101,6 +101,7 @@ pub(super) fn deploy(said: DeployTable) -> Deploy {
     let concurrency = said.concurrency.unwrap_or(CONCURRENCY);
     Deploy {
         script: said.script,
+        parts: said.parts.unwrap_or_default(),
         rollback: said.rollback,
         canary: said.canary.map(|canary| canary.tags),
         slow_start: said.slow_start.unwrap_or(true),

@@ -14,6 +14,7 @@ use super::{
     check::CheckTable,
     duration::HumanDuration,
     hooks::HooksTable,
+    part::Part,
     proxy_command::ProxyCommand,
     schema,
     select::SelectTable,
@@ -131,6 +132,9 @@ pub struct SshTable {
 pub struct DeployTable {
     /// The script, a file on this machine; it is sent to every host.
     pub script: Option<PathBuf>,
+    /// Instead of a script: named parts for the host's `sh`, run in this order, such as
+    /// [{ name = "test", run = "npm test", barrier = true }, { name = "restart", run = "systemctl restart shop" }].
+    pub parts: Option<Vec<Part>>,
     /// The script that takes a host back. Default: the deploy itself, with the host's previous revision.
     pub rollback: Option<PathBuf>,
     /// In which steps: a list such as [{ hosts = 1 }, { soak = "5m", check = "errors" }, { hosts = "100%" }], or

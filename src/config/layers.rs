@@ -14,6 +14,7 @@ use super::{
     error::ConfigError,
     file::{ConfigFile, DeployTable, ExcludeTable, SshTable, TargetTable},
     hooks::HooksTable,
+    part,
     paths::Anchor,
     secret::SecretRef,
     select::SelectTable,
@@ -224,8 +225,15 @@ impl DeployTable {
     pub fn over(self, weaker: Self) -> Self {
         let mut env = weaker.env;
         env.extend(self.env);
+        // What is run is one answer: a stronger layer's script takes the place of a weaker one's parts.
+        let (script, parts) = if self.script.is_some() || self.parts.is_some() {
+            (self.script, self.parts)
+        } else {
+            (weaker.script, weaker.parts)
+        };
         Self {
-            script: self.script.or(weaker.script),
+            script,
+            parts,
             rollback: self.rollback.or(weaker.rollback),
             steps: self.steps.or(weaker.steps),
             canary: self.canary.or(weaker.canary),
@@ -258,6 +266,14 @@ impl DeployTable {
             if let Some(path) = path {
                 *path = anchor.resolve(path).map_err(|why| Problem::new(at([key]), why))?;
             }
+        }
+        if self.script.is_some() && self.parts.is_some() {
+            return Err(Problem::new(at(["parts"]), "`script` and `parts` are both given")
+                .hint("a deploy is one script, or parts: take the other away"));
+        }
+        if let Some((place, key, why)) = self.parts.as_deref().and_then(part::problem_of) {
+            let at = place.map_or_else(|| at([key]), |place| at_item("parts", place, key));
+            return Err(Problem::new(at, why));
         }
         if let Some((place, bad)) = self.steps.as_ref().and_then(Strategy::problem) {
             return Err(Problem::new(item("steps", place), bad.to_string()));

@@ -3,7 +3,7 @@
 //! Layers, strongest first: flag, `FLEETWIDE_*`, `fleetwide.toml`, the user's file, built-in.
 //! [`target`] is the result; nothing above this floor reads a file or a variable of configuration.
 //!
-//! Reading order: `file`, `select`, `steps`, `check` and `hooks` (the tables as written, and `shapes`, `ways`,
+//! Reading order: `file`, `select`, `steps`, `part`, `check` and `hooks` (the tables as written, and `shapes`, `ways`,
 //! `template` and `proxy_command` for what has more than one form), [`load`]
 //! (finding files), `document`, `explain` and `excerpt` (what is wrong, and where), `layers` (one over another),
 //! [`overrides`] and [`variables`] (the layers above the files), [`defaults`] (the one below), [`resolve`] (a target
@@ -24,6 +24,7 @@ pub mod init;
 mod layers;
 pub mod load;
 pub mod overrides;
+mod part;
 mod paths;
 mod proxy_command;
 pub mod resolve;
@@ -49,6 +50,7 @@ pub use hooks::{HookName, Hooks};
 pub use init::STARTER;
 pub use load::{Config, Places, Sources};
 pub use overrides::{Overrides, parse_tag};
+pub use part::Part;
 pub use proxy_command::{ProxyCommand, Unfillable};
 pub use resolve::ADHOC;
 pub use schema::schema;

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     check::Check,
     hooks::Hooks,
+    part::Part,
     secret::SecretRef,
     steps::{Label, Strategy},
     values::{AddressKind, FailureLimit, HostKeys, LateHosts, OnFailure, OnLost, OnStop, Unaddressed},
@@ -251,8 +252,10 @@ pub struct Ssh {
 /// What is run on the hosts, and how.
 #[derive(Clone, Debug)]
 pub struct Deploy {
-    /// The script on this machine; needed by `deploy` only.
+    /// The script on this machine; needed by `deploy` only, where there are no parts.
     pub script: Option<PathBuf>,
+    /// What is run instead of a script.
+    pub parts: Vec<Part>,
     /// The script that takes a host back; else the deploy itself does, with the host's previous revision.
     pub rollback: Option<PathBuf>,
     /// In which steps.

@@ -154,6 +154,14 @@ impl GuardRequest {
         }
     }
 
+    /// The parts of which its script consists, if it does.
+    pub fn parts(&self) -> &[Part] {
+        match &self.work {
+            Work::Deploy(Deploy { payload: Payload::Parts(parts), .. }) => parts,
+            Work::Deploy(_) | Work::Attach(_) | Work::Query(_) | Work::Run { .. } => &[],
+        }
+    }
+
     /// Whether sending it can start anything on the host.
     pub const fn may_start(&self) -> bool {
         match self.work {

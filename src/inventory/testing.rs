@@ -68,6 +68,7 @@ pub(crate) fn target(select: Vec<Select>) -> Target {
         exclude: Vec::new(),
         ssh: ssh(),
         deploy: Deploy {
+            parts: Vec::new(),
             script: None,
             rollback: None,
             steps: Strategy::default(),

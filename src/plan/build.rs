@@ -91,15 +91,16 @@ impl Plan {
     }
 
     /// The most hosts of a stage that may turn out to have failed at once: those in flight together, or, where each is
-    /// checked for itself behind the stage, all of it.
+    /// checked for itself behind the stage or all wait for each other at a barrier, all of it.
     pub fn at_once(&self) -> usize {
         let per_host = |label: &Label| self.checks.get(label).is_some_and(Check::is_per_host);
+        let together = if self.barriers() > 0 { usize::MAX } else { self.policy.concurrency.get() };
         let (mut most, mut size) = (0, 0);
         for step in &self.steps {
             most = most.max(match step {
                 PlanStep::Stage(stage) => {
                     size = self.stages[*stage].hosts.len();
-                    size.min(self.policy.concurrency.get())
+                    size.min(together)
                 }
                 PlanStep::Pause(pause) if pause.checks().iter().any(per_host) => size,
                 PlanStep::Pause(_) => 0,
@@ -161,6 +162,7 @@ mod tests {
     use crate::{
         config::{FailureLimit, Probe},
         inventory::testing::{host, target},
+        plan::Payload,
     };
 
     fn plan(hosts: usize, change: impl Fn(&mut Target)) -> Plan {
@@ -170,7 +172,7 @@ mod tests {
         let hosts = (0..hosts).map(|number| host(&format!("i-{number}"), "web")).collect();
         let script = Script { name: "x".into(), bytes: b"true".to_vec().into(), sha256: String::new() };
         let revision = "v1".parse().expect("a revision");
-        let assignment = Assignment::of(Work::Deploy { revision, script });
+        let assignment = Assignment::of(Work::Deploy { revision, payload: Payload::Script(script) });
         Plan::new(RunId::new(), &target, assignment, hosts)
     }
 

@@ -7,5 +7,7 @@ pub mod model;
 pub mod order;
 
 pub use build::Assignment;
-pub use model::{BadRevision, Limits, Pause, Plan, PlanStep, Policy, Revision, RunId, Script, Stage, Work, quoted};
+pub use model::{
+    BadRevision, Limits, Pause, Payload, Plan, PlanStep, Policy, Revision, RunId, Script, Stage, Work, quoted,
+};
 pub use order::Ordering;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use crate::{
-    config::{AppName, Check, FailureLimit, Label, LateHosts, OnFailure, OnLost, OnStop, Secret},
+    config::{AppName, Check, FailureLimit, Label, LateHosts, OnFailure, OnLost, OnStop, Part, Secret},
     guard::Input,
     inventory::Host,
 };
@@ -50,6 +50,19 @@ impl Plan {
         self.stages.iter().flat_map(|stage| &stage.hosts)
     }
 
+    /// The parts of what is run, where it has some.
+    pub fn parts(&self) -> &[Part] {
+        match &self.work {
+            Work::Deploy { payload: Payload::Parts(parts), .. } => parts,
+            Work::Deploy { payload: Payload::Script(_), .. } | Work::Command(_) => &[],
+        }
+    }
+
+    /// How many barriers a host meets.
+    pub fn barriers(&self) -> usize {
+        self.parts().iter().filter(|part| part.barrier).count()
+    }
+
     /// The command as a person would type it, when this is one.
     pub fn command(&self) -> Option<String> {
         match &self.work {
@@ -77,11 +90,20 @@ pub enum Work {
     Deploy {
         /// What is being deployed.
         revision: Revision,
-        /// The script.
-        script: Script,
+        /// What is run for it.
+        payload: Payload,
     },
     /// An ad hoc command for the host's `sh`, without a record.
     Command(String),
+}
+
+/// What is run on a host for a deploy.
+#[derive(Clone, Debug)]
+pub enum Payload {
+    /// A script.
+    Script(Script),
+    /// Named parts for the host's `sh`, one behind the other.
+    Parts(Arc<[Part]>),
 }
 
 impl Work {

@@ -20,10 +20,7 @@ use super::{
         outlet::{Outlet, Shortfall, Wait},
     },
 };
-use crate::{
-    inventory::HostId,
-    rollout::{Event, EventKind, EventSink, RunStatus},
-};
+use crate::rollout::{Event, EventKind, EventSink, RunStatus};
 
 /// Hears one run. That it exists means that its log folder and the first save of its record do too.
 ///
@@ -144,33 +141,17 @@ impl Books {
             let files = self.files.iter_mut().filter_map(RecordFile::finish);
             self.troubles = logs.into_iter().chain(files).collect();
         }
-        let host = finished(&event.kind).and_then(|id| self.places.host(&mut lock(&self.record), id).cloned());
+        let host = event.kind.result().and_then(|it| self.places.host(&mut lock(&self.record), &it.host).cloned());
         (Arc::clone(&self.record), host)
     }
 
     fn log(&mut self, kind: &EventKind<'_>) {
         let Some(logs) = &mut self.logs else { return };
-        let (host, bytes): (_, &[u8]) = match kind {
-            EventKind::ScriptStarted { host, .. } => (*host, b""),
-            EventKind::Output { host, bytes, .. } => (*host, bytes),
-            EventKind::HostFinished { result } | EventKind::HostUndone { result } => return logs.close(&result.host),
-            EventKind::RunStarted { .. }
-            | EventKind::StageStarted { .. }
-            | EventKind::PauseStarted { .. }
-            | EventKind::CheckSampled { .. }
-            | EventKind::Approved { .. }
-            | EventKind::PauseEnded { .. }
-            | EventKind::HookFinished { .. }
-            | EventKind::FleetSighted { .. }
-            | EventKind::FleetUnseen { .. }
-            | EventKind::UndoStarted { .. }
-            | EventKind::HostConnecting { .. }
-            | EventKind::HostLost { .. }
-            | EventKind::HostReattaching { .. }
-            | EventKind::HostReattached { .. }
-            | EventKind::HostRetrying { .. }
-            | EventKind::Stopping { .. }
-            | EventKind::RunFinished { .. } => return,
+        let (host, bytes): (_, &[u8]) = match (kind, kind.result()) {
+            (_, Some(result)) => return logs.close(&result.host),
+            (EventKind::ScriptStarted { host, .. }, _) => (*host, b""),
+            (EventKind::Output { host, bytes, .. }, _) => (*host, bytes),
+            _ => return,
         };
         if let Some(path) = logs.write(host, bytes)
             && let Some(host) = self.places.host(&mut lock(&self.record), host)
@@ -244,30 +225,5 @@ const fn patience(status: RunStatus) -> Wait {
         | RunStatus::RolledBack
         | RunStatus::RollbackIncomplete => Wait::WhileRead,
         RunStatus::Interrupted | RunStatus::Terminated => Wait::Briefly,
-    }
-}
-
-fn finished<'a>(kind: &EventKind<'a>) -> Option<&'a HostId> {
-    match kind {
-        EventKind::HostFinished { result } | EventKind::HostUndone { result } => Some(&result.host),
-        EventKind::RunStarted { .. }
-        | EventKind::StageStarted { .. }
-        | EventKind::PauseStarted { .. }
-        | EventKind::CheckSampled { .. }
-        | EventKind::Approved { .. }
-        | EventKind::PauseEnded { .. }
-        | EventKind::HookFinished { .. }
-        | EventKind::FleetSighted { .. }
-        | EventKind::FleetUnseen { .. }
-        | EventKind::UndoStarted { .. }
-        | EventKind::HostConnecting { .. }
-        | EventKind::ScriptStarted { .. }
-        | EventKind::Output { .. }
-        | EventKind::HostLost { .. }
-        | EventKind::HostReattaching { .. }
-        | EventKind::HostReattached { .. }
-        | EventKind::HostRetrying { .. }
-        | EventKind::Stopping { .. }
-        | EventKind::RunFinished { .. } => None,
     }
 }

@@ -143,8 +143,8 @@ impl Engine {
                 }
                 self.tasks.attempt(host, entry, attempt, after, self.halted.subscribe(), &self.stop);
             }
-            // Told only where hosts meet barriers, and no script has one.
-            Command::Release { .. } | Command::End { .. } => {}
+            Command::Release { host } => self.tasks.release(host),
+            Command::End { host } => self.tasks.end(host),
             Command::Abandon { host } => self.tasks.abandon(host),
             Command::Settle { host, outcome } => {
                 let result = self.book.settle(host, outcome);
@@ -214,6 +214,7 @@ impl Engine {
     fn heard(&mut self, word: Word) -> Input {
         match word {
             Word::InDoubt(host) => Input::InDoubt { host },
+            Word::Reached(host) => Input::Reached { host },
             Word::CheckFailed(failed) => {
                 self.book.blame(
                     failed.host,
@@ -339,7 +340,7 @@ fn rules(plan: &Plan, hooks: &[HookName]) -> Rules {
         stage_must_succeed: policy.stage_must_succeed,
         worst_case: plan.worst_case(),
         retries: policy.retries,
-        barriers: 0,
+        barriers: plan.barriers(),
         on_stop: policy.on_stop,
         on_failure: policy.on_failure,
         ask_again: match (&plan.work, policy.late_hosts) {

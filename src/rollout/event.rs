@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{
     dispatcher::PauseEnd,
     outcome::{HostResult, RunStatus, StopReason, Summary},
+    parts::PartResult,
     world::{HookFailure, Sample},
 };
 use crate::{
@@ -137,6 +138,27 @@ pub enum EventKind<'a> {
         /// Raw bytes, cut anywhere; data from elsewhere: neutralise before showing.
         bytes: &'a [u8],
     },
+    /// A part of the script has begun.
+    PartStarted {
+        /// On which host.
+        host: &'a HostId,
+        /// Its name.
+        part: &'a str,
+    },
+    /// A part has come to its own end.
+    PartFinished {
+        /// On which host.
+        host: &'a HostId,
+        /// All that is known.
+        part: &'a PartResult,
+    },
+    /// The script waits at a barrier until the hosts of its stage have come there, too.
+    HostHeld {
+        /// On which host.
+        host: &'a HostId,
+        /// The part in front of the barrier.
+        part: &'a str,
+    },
     /// Contact with a host was lost when its script ran, or may have been running. It will be looked for.
     HostLost {
         /// Which.
@@ -190,6 +212,37 @@ pub enum EventKind<'a> {
         /// How many hosts had which outcome.
         summary: Summary,
     },
+}
+
+impl<'a> EventKind<'a> {
+    /// What is known of the host with which this one ends, or its undo.
+    pub const fn result(&self) -> Option<&'a HostResult> {
+        match self {
+            Self::HostFinished { result } | Self::HostUndone { result } => Some(result),
+            Self::RunStarted { .. }
+            | Self::StageStarted { .. }
+            | Self::PauseStarted { .. }
+            | Self::CheckSampled { .. }
+            | Self::Approved { .. }
+            | Self::PauseEnded { .. }
+            | Self::HookFinished { .. }
+            | Self::FleetSighted { .. }
+            | Self::FleetUnseen { .. }
+            | Self::UndoStarted { .. }
+            | Self::HostConnecting { .. }
+            | Self::ScriptStarted { .. }
+            | Self::Output { .. }
+            | Self::PartStarted { .. }
+            | Self::PartFinished { .. }
+            | Self::HostHeld { .. }
+            | Self::HostLost { .. }
+            | Self::HostReattaching { .. }
+            | Self::HostReattached { .. }
+            | Self::HostRetrying { .. }
+            | Self::Stopping { .. }
+            | Self::RunFinished { .. } => None,
+        }
+    }
 }
 
 /// Where a run's events go. One sink a run; it fans out to terminal, record and files.

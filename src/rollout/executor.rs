@@ -17,6 +17,7 @@ use super::{
     event::EventKind,
     host_output::HostOutput,
     outcome::{HostResult, Phases},
+    parts::whereabouts,
     reattach::{Found, Search},
     recorder::Recorder,
     verdict,
@@ -44,10 +45,14 @@ pub(super) struct Executor {
     pub(super) halt: Halt,
     /// How urgently running scripts are to be ended.
     pub(super) stop: watch::Receiver<Stop>,
+    /// How many of its script's barriers are open.
+    pub(super) open: watch::Receiver<u32>,
     /// When the host is looked for in vain: its cloud does not know it any more.
     pub(super) abandoned: watch::Receiver<bool>,
     /// Is told when a host that was lost is not had back at once.
     pub(super) doubt: Box<dyn Fn() + Send + Sync>,
+    /// Is told when the script waits at a barrier.
+    pub(super) reached: Box<dyn Fn() + Send + Sync>,
     /// Counts the scripts that run.
     pub(super) running: Arc<AtomicUsize>,
 }
@@ -102,9 +107,11 @@ impl Executor {
 
     /// Runs the script to its end, over as many connections as it takes.
     async fn run(&self, mut session: Box<dyn Session>, job: &Job, host: &Host, mut result: HostResult) -> Attempt {
-        let mut out = HostOutput::new(&self.recorder, &host.id, &self.running);
+        let parts = job.request.parts();
+        let mut out = HostOutput::new(&self.recorder, &host.id, &self.running, parts, &*self.reached);
+        let wishes = Wishes { stop: self.stop.clone(), open: self.open.clone() };
         let began = Instant::now();
-        let end = session.run(job, &mut out, Wishes::to_stop(self.stop.clone())).await;
+        let end = session.run(job, &mut out, wishes.clone()).await;
         log_out(session).await;
         let found = match end {
             // What runs without a record on the host cannot be found again.
@@ -113,7 +120,7 @@ impl Executor {
                 let search = Search { transport, recorder, host, job, began, doubt: &*self.doubt };
                 let mut abandoned = self.abandoned.clone();
                 tokio::select! {
-                    found = search.search(lost.clone(), &mut out, self.stop.clone()) => Err(found),
+                    found = search.search(lost.clone(), &mut out, wishes) => Err(found),
                     _ = until(&mut abandoned, |abandoned| abandoned) => {
                         Err(Found::Nothing { lost, trouble: Some("its cloud does not know it any more".to_owned()) })
                     }
@@ -124,10 +131,15 @@ impl Executor {
         result.phases.script = Some(began.elapsed());
         out.finish(&mut result);
         let stop = *self.stop.borrow();
-        match found {
+        let mut attempt = match found {
             Ok(end) => verdict::ended(result, end, stop, &self.plan),
             Err(found) => verdict::found(result, found, stop, &self.plan),
+        };
+        let result = &mut attempt.result;
+        if let (Some(message), Some(place)) = (&mut result.message, whereabouts(&result.parts)) {
+            *message = format!("{place}: {message}");
         }
+        attempt
     }
 }
 

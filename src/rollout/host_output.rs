@@ -3,9 +3,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{event::EventKind, outcome::HostResult, recorder::Recorder, tail::Tail};
+use tokio::time::Instant;
+
+use super::{event::EventKind, outcome::HostResult, parts::Parts, recorder::Recorder, tail::Tail};
 use crate::{
-    guard::Offsets,
+    guard::{Offsets, Part, ScriptStatus},
     inventory::HostId,
     transport::{OutputSink, Stream},
 };
@@ -22,6 +24,9 @@ pub(super) struct HostOutput<'a> {
     reattached: u32,
     stdout: Tail,
     stderr: Tail,
+    parts: Parts<'a>,
+    /// Is told when the script waits at a barrier.
+    reached: &'a (dyn Fn() + Send + Sync),
 }
 
 /// Whether the host is heard.
@@ -32,8 +37,14 @@ enum Contact {
 }
 
 impl<'a> HostOutput<'a> {
-    /// `running` counts the scripts that run on all hosts.
-    pub(super) fn new(recorder: &'a Recorder, host: &'a HostId, running: &'a AtomicUsize) -> Self {
+    /// `running` counts the scripts that run on all hosts; this one may have parts.
+    pub(super) fn new(
+        recorder: &'a Recorder,
+        host: &'a HostId,
+        running: &'a AtomicUsize,
+        parts: &'a [Part],
+        reached: &'a (dyn Fn() + Send + Sync),
+    ) -> Self {
         Self {
             recorder,
             host,
@@ -45,6 +56,8 @@ impl<'a> HostOutput<'a> {
             reattached: 0,
             stdout: Tail::new(),
             stderr: Tail::new(),
+            parts: Parts::new(parts),
+            reached,
         }
     }
 
@@ -66,6 +79,7 @@ impl<'a> HostOutput<'a> {
     /// Contact was lost.
     pub(super) fn lose(&mut self, message: &str) {
         self.contact = Contact::Lost;
+        self.parts.lost();
         self.recorder.record(EventKind::HostLost { host: self.host, message });
     }
 
@@ -76,6 +90,7 @@ impl<'a> HostOutput<'a> {
         result.previous_revision = self.previous_revision.take();
         result.stdout_tail = self.stdout.text();
         result.stderr_tail = self.stderr.text();
+        result.parts = std::mem::replace(&mut self.parts, Parts::new(&[])).into_results();
     }
 }
 
@@ -113,5 +128,29 @@ impl OutputSink for HostOutput<'_> {
         tail.push(bytes);
         *heard += bytes.len() as u64;
         self.recorder.record(EventKind::Output { host: self.host, stream, bytes });
+    }
+
+    fn part_begun(&mut self, part: u32) {
+        let host = self.host;
+        if let Some(part) = self.parts.begun(part, Instant::now()) {
+            // What is shown of a failure are the last lines of the part that failed.
+            (self.stdout, self.stderr) = (Tail::new(), Tail::new());
+            self.recorder.record(EventKind::PartStarted { host, part });
+        }
+    }
+
+    fn part_ended(&mut self, part: u32, status: &ScriptStatus) {
+        let host = self.host;
+        if let Some(part) = self.parts.ended(part, status, Instant::now()) {
+            self.recorder.record(EventKind::PartFinished { host, part });
+        }
+    }
+
+    fn held(&mut self, barrier: u32) {
+        let host = self.host;
+        if let Some(part) = self.parts.held(barrier) {
+            self.recorder.record(EventKind::HostHeld { host, part });
+            (self.reached)();
+        }
     }
 }

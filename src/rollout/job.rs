@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    config::{OnLost, Secret},
+    config::{OnLost, Part, Secret},
     guard::{self, GuardRequest, Offsets},
     inventory::Host,
-    plan::{Plan, Script, Work},
+    plan::{Payload, Plan, Work},
     transport::{Job, RunAs},
 };
 
@@ -23,9 +23,9 @@ pub(super) struct Back {
 /// The job of one attempt on one host.
 pub(super) fn job(plan: &Plan, stage: &str, host: &Host, attempt: u32) -> Job {
     let work = match &plan.work {
-        Work::Deploy { revision, script } => {
+        Work::Deploy { revision, payload } => {
             let revision = Some(revision.to_string());
-            guard::Work::Deploy(deploy(plan, plan.run.to_string(), attempt, revision, script))
+            guard::Work::Deploy(deploy(plan, plan.run.to_string(), attempt, revision, sent(payload)))
         }
         Work::Command(command) => guard::Work::Run { command: command.clone(), input: plan.input.clone() },
     };
@@ -38,26 +38,46 @@ pub(super) fn undo(plan: &Plan, stage: &str, host: &Host, attempt: u32, back: &B
     env.extend(plan.revision().map(|failed| ("FLEETWIDE_FAILED_REVISION".to_owned(), failed.to_string())));
     env.insert("FLEETWIDE_REVISION".to_owned(), back.revision.clone().unwrap_or_default());
     let run = format!("{}-undo", plan.run);
-    let script = match (&plan.rollback, &plan.work) {
-        (Some(script), _) | (None, Work::Deploy { script, .. }) => script,
+    let payload = match (&plan.rollback, &plan.work) {
+        (Some(script), _) => guard::Payload::Script(script.bytes.to_vec()),
+        (None, Work::Deploy { payload, .. }) => without_barriers(sent(payload)),
         // A command has no record that it could be taken back by: no plan of one asks for it.
         (None, Work::Command(line)) => {
             return request(plan, guard::Work::Run { command: line.clone(), input: None }, env);
         }
     };
-    let work = deploy(plan, run, attempt, back.revision.clone(), script);
+    let work = deploy(plan, run, attempt, back.revision.clone(), payload);
     request(plan, guard::Work::Deploy(work), env)
 }
 
-fn deploy(plan: &Plan, run: String, attempt: u32, revision: Option<String>, script: &Script) -> guard::Deploy {
-    guard::Deploy {
-        app: plan.app.to_string(),
-        run,
-        attempt,
-        fence: plan.run.started_ms(),
-        revision,
-        payload: guard::Payload::Script(script.bytes.to_vec()),
+/// What is sent for it.
+fn sent(payload: &Payload) -> guard::Payload {
+    match payload {
+        Payload::Script(script) => guard::Payload::Script(script.bytes.to_vec()),
+        Payload::Parts(parts) => {
+            let part = |part: &Part| guard::Part {
+                name: part.name.as_str().to_owned(),
+                run: part.run.clone(),
+                barrier: part.barrier,
+            };
+            guard::Payload::Parts(parts.iter().map(part).collect())
+        }
     }
+}
+
+/// The same for a host that waits for no other: each is taken back for itself.
+fn without_barriers(payload: guard::Payload) -> guard::Payload {
+    match payload {
+        guard::Payload::Script(_) => payload,
+        guard::Payload::Parts(mut parts) => {
+            parts.iter_mut().for_each(|part| part.barrier = false);
+            guard::Payload::Parts(parts)
+        }
+    }
+}
+
+fn deploy(plan: &Plan, run: String, attempt: u32, revision: Option<String>, payload: guard::Payload) -> guard::Deploy {
+    guard::Deploy { app: plan.app.to_string(), run, attempt, fence: plan.run.started_ms(), revision, payload }
 }
 
 fn request(plan: &Plan, work: guard::Work, env: BTreeMap<String, String>) -> Job {

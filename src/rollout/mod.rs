@@ -2,7 +2,7 @@
 //!
 //! [`dispatcher`] decides (a pure state machine), [`engine`] carries its commands out, `executor` makes one attempt on one
 //! host, `reattach` finds a script again when contact was lost, `verdict` turns the transport's words into outcomes;
-//! `pause` holds checks (`judge` says when they have passed) and asks people, `undo` takes a host back, `roster` knows the
+//! `parts` is what is heard of the parts of a script; `pause` holds checks (`judge` says when they have passed) and asks people, `undo` takes a host back, `roster` knows the
 //! hosts by their places, and [`world`] is what all of them need.
 //! [`outcome`] says what can become of a host, [`event`] what is told about it on the way.
 //!
@@ -17,6 +17,7 @@ mod host_output;
 mod job;
 mod judge;
 pub mod outcome;
+pub mod parts;
 mod pause;
 mod reattach;
 mod recorder;
@@ -33,6 +34,7 @@ pub use outcome::{
     FailureCause, HostResult, Killed, Outcome, Phases, RunStatus, StopReason, Summary, UndoOutcome, UndoResult,
     UnreachableCause,
 };
+pub use parts::{PartOutcome, PartResult};
 pub use world::{
     Approval, Approver, Facts, Fleet, HookFailure, Hooks, Prober, Question, Sample, Sighting, Verdict, World,
 };

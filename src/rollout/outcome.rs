@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::parts::PartResult;
 use crate::{inventory::HostId, transport::ConnectFailure};
 
 /// What became of a host.
@@ -112,7 +113,9 @@ pub struct HostResult {
     pub duration: Duration,
     /// How long each part of the last attempt took.
     pub phases: Phases,
-    /// The last lines of standard output.
+    /// The parts of the last attempt's script, in order, where it has some.
+    pub parts: Vec<PartResult>,
+    /// The last lines of standard output; of a script in parts, those of the last one that was begun.
     pub stdout_tail: String,
     /// The last lines of standard error.
     pub stderr_tail: String,
@@ -150,6 +153,7 @@ impl HostResult {
             started: None,
             duration: Duration::ZERO,
             phases: Phases::default(),
+            parts: Vec::new(),
             stdout_tail: String::new(),
             stderr_tail: String::new(),
             undo: None,

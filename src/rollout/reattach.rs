@@ -66,12 +66,8 @@ pub(super) enum Found {
 
 impl Search<'_> {
     /// Looks for the script that was lost with this last word.
-    pub(super) async fn search(
-        &self,
-        mut lost: Lost,
-        out: &mut HostOutput<'_>,
-        mut stop: watch::Receiver<Stop>,
-    ) -> Found {
+    pub(super) async fn search(&self, mut lost: Lost, out: &mut HostOutput<'_>, wishes: Wishes) -> Found {
+        let mut stop = wishes.stop.clone();
         let mut time = pin!(time_is_up(stop.clone(), self.last_moment(), self.job.request.grace));
         let (mut tries, mut trouble, mut over) = (0, None, false);
         out.lose(&lost.message);
@@ -97,7 +93,7 @@ impl Search<'_> {
                 }
             };
             let end = {
-                let run = pin!(session.run(&job, out, Wishes::to_stop(stop.clone())));
+                let run = pin!(session.run(&job, out, wishes.clone()));
                 watched(run, time.as_mut(), &mut over).await
             };
             log_out(session).await;

@@ -16,8 +16,8 @@ use crate::{
     inventory::{Host, HostId},
     plan::{Plan, Revision, RunId},
     rollout::{
-        EventKind, FailureCause, HostResult, Killed, Outcome, Phases, RunStatus, SCHEMA, StopReason, Summary,
-        UnreachableCause,
+        EventKind, FailureCause, HostResult, Killed, Outcome, PartOutcome, PartResult, Phases, RunStatus, SCHEMA,
+        StopReason, Summary, UnreachableCause,
     },
     transport::ConnectFailure,
 };
@@ -163,7 +163,10 @@ pub struct HostRecord {
     pub duration_ms: Option<u64>,
     /// How long each part of the last attempt took.
     pub phases: PhasesRecord,
-    /// The last lines of standard output.
+    /// The parts of the last attempt's script, in order, where it has some.
+    #[serde(default)]
+    pub parts: Vec<PartRecord>,
+    /// The last lines of standard output; of a script in parts, those of the last one that was begun.
     pub stdout_tail: String,
     /// The last lines of standard error.
     pub stderr_tail: String,
@@ -172,6 +175,21 @@ pub struct HostRecord {
     /// What became of taking it back; `null` where that was not tried.
     #[serde(default)]
     pub undo: Option<UndoRecord>,
+}
+
+/// One part of a script on a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartRecord {
+    /// What it is called.
+    pub name: String,
+    /// `succeeded`, `failed`, `unfinished` or `not-started`.
+    pub outcome: PartOutcome,
+    /// Its own exit status, when it exited.
+    pub exit_status: Option<u8>,
+    /// The signal that ended it, without `SIG`.
+    pub signal: Option<String>,
+    /// How long it took; none where that was not seen.
+    pub duration_ms: Option<u64>,
 }
 
 /// How long each part of an attempt took, in milliseconds.
@@ -291,6 +309,7 @@ impl HostRecord {
             started: None,
             duration_ms: None,
             phases: PhasesRecord::default(),
+            parts: Vec::new(),
             stdout_tail: String::new(),
             stderr_tail: String::new(),
             log: None,
@@ -345,6 +364,7 @@ impl HostRecord {
         self.started = result.started;
         self.duration_ms = Some(ms(result.duration));
         self.phases = result.phases.into();
+        self.parts = result.parts.iter().map(PartRecord::from).collect();
         self.stdout_tail.clone_from(&result.stdout_tail);
         self.stderr_tail.clone_from(&result.stderr_tail);
         self.undo = result.undo.as_deref().map(UndoRecord::from);
@@ -421,18 +441,21 @@ impl Places {
                     | StopReason::Hook => {}
                 }
             }
-            EventKind::Output { .. }
-            | EventKind::HostReattaching { .. }
-            | EventKind::StageStarted { .. }
-            | EventKind::PauseStarted { .. }
-            | EventKind::CheckSampled { .. }
-            | EventKind::Approved { .. }
-            | EventKind::PauseEnded { .. }
-            | EventKind::HookFinished { .. }
-            | EventKind::FleetUnseen { .. }
-            | EventKind::UndoStarted { .. } => return of_rollout,
+            _ => return of_rollout,
         }
         true
+    }
+}
+
+impl From<&PartResult> for PartRecord {
+    fn from(part: &PartResult) -> Self {
+        Self {
+            name: part.name.clone(),
+            outcome: part.outcome,
+            exit_status: part.exit_status,
+            signal: part.signal.clone(),
+            duration_ms: part.duration.map(ms),
+        }
     }
 }
 

@@ -155,6 +155,16 @@ impl Human {
             EventKind::ScriptStarted { host, group } if verbose => {
                 self.say(&format!("{}: script started (process group {group})", self.labels.get(host)));
             }
+            EventKind::PartStarted { host, part } if verbose => {
+                self.say(&format!("{}: part {}", self.labels.get(host), neutral::line(part)));
+            }
+            EventKind::PartFinished { host, part } if verbose => {
+                self.say(&format!("{}: {}", self.labels.get(host), words::part(part)));
+            }
+            EventKind::HostHeld { host, part } if verbose => {
+                let part = neutral::line(part);
+                self.say(&format!("{}: waits at the barrier behind {part}", self.labels.get(host)));
+            }
             EventKind::HostLost { host, message } if verbose => {
                 self.say(&format!("{}: {}; looking for it again", self.labels.get(host), neutral::line(message)));
             }
@@ -206,6 +216,9 @@ impl Human {
             | EventKind::HostUndone { .. } => self.turn(&event.kind),
             EventKind::HostConnecting { .. }
             | EventKind::ScriptStarted { .. }
+            | EventKind::PartStarted { .. }
+            | EventKind::PartFinished { .. }
+            | EventKind::HostHeld { .. }
             | EventKind::HostLost { .. }
             | EventKind::HostReattaching { .. }
             | EventKind::HostReattached { .. }

@@ -36,6 +36,8 @@ pub(super) struct Progress {
     running: HashMap<HostId, Timestamp>,
     /// Those of them that contact was lost with.
     lost: HashSet<HostId>,
+    /// Those of them that wait at a barrier.
+    held: HashSet<HostId>,
     stopping: Option<StopReason>,
     /// What each host that has ended came to.
     outcomes: HashMap<HostId, Outcome>,
@@ -61,6 +63,7 @@ impl Progress {
             ended: Summary::default(),
             running: HashMap::new(),
             lost: HashSet::new(),
+            held: HashSet::new(),
             stopping: None,
             outcomes: HashMap::new(),
             turns: plan.map(Turns::of).unwrap_or_default(),
@@ -80,6 +83,7 @@ impl Progress {
             EventKind::HostFinished { result } => {
                 self.running.remove(&result.host);
                 self.lost.remove(&result.host);
+                self.held.remove(&result.host);
                 let ended = &mut self.ended;
                 if let Some(before) = self.outcomes.insert(result.host.clone(), result.outcome) {
                     *count(ended, before) -= 1;
@@ -108,10 +112,13 @@ impl Progress {
             EventKind::HostReattached { host, .. } | EventKind::HostRetrying { host, .. } => {
                 _ = self.lost.remove(*host);
             }
+            EventKind::HostHeld { host, .. } => _ = self.held.insert((*host).clone()),
+            EventKind::PartStarted { host, .. } => _ = self.held.remove(*host),
             EventKind::Stopping { reason, .. } => self.stopping = Some(*reason),
             EventKind::RunStarted { .. }
             | EventKind::ScriptStarted { .. }
             | EventKind::Output { .. }
+            | EventKind::PartFinished { .. }
             | EventKind::HostReattaching { .. }
             | EventKind::Approved { .. }
             | EventKind::HookFinished { .. }
@@ -172,10 +179,12 @@ impl Progress {
     fn counts(&self) -> Vec<(String, Ink)> {
         let Summary { total: ended, succeeded, failed, unreachable, unknown, gone, skipped } = self.ended;
         let (lost, running) = (self.lost.len(), self.running.len());
+        let held = self.held.difference(&self.lost).count();
         let to_go = self.total.saturating_sub(ended + running);
         let counts = [
             (succeeded, "done", Ink::Good),
-            (running - lost.min(running), "running", Ink::Strong),
+            (running.saturating_sub(lost + held), "running", Ink::Strong),
+            (held, "at a barrier", Ink::Strong),
             (lost, "re-attaching", Ink::Warning),
             (failed, "failed", Ink::Bad),
             (unreachable, "unreachable", Ink::Bad),

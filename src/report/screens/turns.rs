@@ -123,18 +123,7 @@ impl Turns {
                     }
                 }
             }
-            EventKind::FleetSighted { .. }
-            | EventKind::RunStarted { .. }
-            | EventKind::HostConnecting { .. }
-            | EventKind::ScriptStarted { .. }
-            | EventKind::Output { .. }
-            | EventKind::HostLost { .. }
-            | EventKind::HostReattaching { .. }
-            | EventKind::HostReattached { .. }
-            | EventKind::HostRetrying { .. }
-            | EventKind::HostFinished { .. }
-            | EventKind::Stopping { .. }
-            | EventKind::RunFinished { .. } => return None,
+            _ => return None,
         })
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     plan::RunId,
     report::{
         files::{
-            record::{HostRecord, MissingScope, Record, SkippedInstance, Status, ms},
+            record::{HostRecord, MissingScope, PartRecord, Record, SkippedInstance, Status, ms},
             rollout_record::{PauseRecord, SampleRecord, end_word},
         },
         lock,
@@ -44,6 +44,9 @@ enum Body<'a> {
     HostConnecting { host: &'a HostId, attempt: u32 },
     ScriptStarted { host: &'a HostId, group: u32 },
     Output { host: &'a HostId, stream: Stream, text: String },
+    PartStarted { host: &'a HostId, part: &'a str },
+    PartFinished { host: &'a HostId, part: PartRecord },
+    HostHeld { host: &'a HostId, part: &'a str },
     HostLost { host: &'a HostId, message: &'a str },
     HostReattaching { host: &'a HostId, tries: u32, wait_ms: u64 },
     HostReattached { host: &'a HostId, group: u32 },
@@ -125,6 +128,9 @@ impl Json {
             EventKind::Output { host, stream, bytes } => {
                 Body::Output { host, stream, text: self.text(host, stream, bytes) }
             }
+            EventKind::PartStarted { host, part } => Body::PartStarted { host, part },
+            EventKind::PartFinished { host, part } => Body::PartFinished { host, part: part.into() },
+            EventKind::HostHeld { host, part } => Body::HostHeld { host, part },
             EventKind::HostLost { host, message } => Body::HostLost { host, message },
             EventKind::HostReattaching { host, tries, wait } => {
                 Body::HostReattaching { host, tries, wait_ms: ms(wait) }
@@ -146,31 +152,10 @@ impl Json {
         };
         let line = Line { schema: SCHEMA, run: event.run, seq: event.seq, at: event.at, body };
         match serde_json::to_string(&line) {
-            Ok(text) => match event.kind {
-                EventKind::Output { .. } => {
-                    self.out.flood(&format!("{}\n", harmless(text)), |_| String::new());
-                }
-                EventKind::RunStarted { .. }
-                | EventKind::StageStarted { .. }
-                | EventKind::PauseStarted { .. }
-                | EventKind::CheckSampled { .. }
-                | EventKind::Approved { .. }
-                | EventKind::PauseEnded { .. }
-                | EventKind::HookFinished { .. }
-                | EventKind::FleetSighted { .. }
-                | EventKind::FleetUnseen { .. }
-                | EventKind::UndoStarted { .. }
-                | EventKind::HostUndone { .. }
-                | EventKind::HostConnecting { .. }
-                | EventKind::ScriptStarted { .. }
-                | EventKind::HostLost { .. }
-                | EventKind::HostReattaching { .. }
-                | EventKind::HostReattached { .. }
-                | EventKind::HostRetrying { .. }
-                | EventKind::HostFinished { .. }
-                | EventKind::Stopping { .. }
-                | EventKind::RunFinished { .. } => self.out.line(&harmless(text)),
-            },
+            Ok(text) if matches!(event.kind, EventKind::Output { .. }) => {
+                self.out.flood(&format!("{}\n", harmless(text)), |_| String::new());
+            }
+            Ok(text) => self.out.line(&harmless(text)),
             Err(error) => {
                 self.unwritten.get_or_insert_with(|| format!("cannot write event {} as JSON: {error}", event.seq));
             }

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::hosts::{self, HostJson};
 use crate::{
-    config::{Label, LateHosts, OnFailure, OnLost, OnStop},
+    config::{Label, LateHosts, OnFailure, OnLost, OnStop, Part},
     inventory::Host,
-    plan::{Pause, Plan, PlanStep, Revision, Script, Work},
+    plan::{Pause, Payload, Plan, PlanStep, Revision, Script, Work},
     report::{
         files::record::{Gaps, MissingScope, SkippedInstance, ms},
         text::{
@@ -29,6 +29,8 @@ pub(in crate::report) struct PlanJson<'a> {
     app: &'a str,
     revision: Option<&'a str>,
     script: Option<ScriptJson<'a>>,
+    /// Instead of a script.
+    parts: Vec<PartJson<'a>>,
     /// The script that takes a host back; none where the deploy itself does.
     rollback: Option<ScriptJson<'a>>,
     command: Option<String>,
@@ -85,6 +87,13 @@ struct ScriptJson<'a> {
 }
 
 #[derive(Debug, Serialize)]
+struct PartJson<'a> {
+    name: &'a str,
+    run: &'a str,
+    barrier: bool,
+}
+
+#[derive(Debug, Serialize)]
 #[serde(tag = "step", rename_all = "kebab-case")]
 enum StepJson<'a> {
     Stage { stage: usize },
@@ -128,9 +137,10 @@ struct StageJson<'a> {
 impl<'a> From<&'a Plan> for PlanJson<'a> {
     fn from(plan: &'a Plan) -> Self {
         let script = match &plan.work {
-            Work::Deploy { script, .. } => Some(script.into()),
-            Work::Command(_) => None,
+            Work::Deploy { payload: Payload::Script(script), .. } => Some(script.into()),
+            Work::Deploy { payload: Payload::Parts(_), .. } | Work::Command(_) => None,
         };
+        let part = |part: &'a Part| PartJson { name: part.name.as_str(), run: &part.run, barrier: part.barrier };
         let policy = &plan.policy;
         Self {
             schema: SCHEMA,
@@ -139,6 +149,7 @@ impl<'a> From<&'a Plan> for PlanJson<'a> {
             app: plan.app.as_str(),
             revision: plan.revision().map(Revision::as_str),
             script,
+            parts: plan.parts().iter().map(part).collect(),
             rollback: plan.rollback.as_ref().map(ScriptJson::from),
             command: plan.command(),
             args: &plan.args,
@@ -217,6 +228,12 @@ fn sized(script: &Script) -> String {
     format!("{}, {} bytes", neutral::line(&script.name), words::number(script.bytes.len()))
 }
 
+/// A part, in a line.
+fn told(part: &Part) -> String {
+    let barrier = if part.barrier { "; here a stage's hosts wait for each other" } else { "" };
+    format!("{}: {}{barrier}", part.name, neutral::line(part.run.trim()))
+}
+
 /// What is run where, in a line.
 pub(in crate::report) fn title(plan: &Plan) -> String {
     let target = neutral::line(&plan.target);
@@ -230,9 +247,17 @@ fn facts(plan: &Plan) -> Vec<(&'static str, String)> {
     let policy = &plan.policy;
     let mut facts = Vec::new();
     match &plan.work {
-        Work::Deploy { script, .. } => {
-            facts.push(("script", sized(script)));
-            facts.push(("sha256", neutral::line(&script.sha256)));
+        Work::Deploy { payload, .. } => {
+            match payload {
+                Payload::Script(script) => {
+                    facts.push(("script", sized(script)));
+                    facts.push(("sha256", neutral::line(&script.sha256)));
+                }
+                Payload::Parts(parts) => facts.extend(parts.iter().enumerate().map(|(place, part)| {
+                    let label = if place == 0 { "parts" } else { "" };
+                    (label, told(part))
+                })),
+            }
             facts.push(("app", plan.app.as_str().to_owned()));
         }
         Work::Command(_) => {}

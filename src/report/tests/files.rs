@@ -84,6 +84,7 @@ fn the_records_json_is_a_promise() {
             "auth_ms": 20,
             "script_ms": 12000
           },
+          "parts": [],
           "stdout_tail": "fetching 4f2a91c\nunpacking",
           "stderr_tail": "\u001b[31mno\n",
           "log": null,

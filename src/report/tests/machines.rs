@@ -106,6 +106,7 @@ fn the_plan_is_whole_and_holds_no_secret() {
         "sha256": "abababababababababababababababababababababababababababababababab",
         "bytes": 7
       },
+      "parts": [],
       "rollback": null,
       "command": null,
       "args": [

@@ -15,7 +15,7 @@ use super::{Destination, Reporter, Rerun, RunReporter, Screen, lock, reporter::B
 use crate::{
     config::{FailureLimit, LateHosts, OnFailure, OnLost, OnStop, SecretRef},
     inventory::{Host, HostId, SshAddress},
-    plan::{Limits, Plan, PlanStep, Policy, Script, Stage, Work},
+    plan::{Limits, Payload, Plan, PlanStep, Policy, Script, Stage, Work},
     rollout::{
         Event, EventKind, EventSink, FailureCause, HostResult, Killed, Outcome, Phases, RunStatus, StopReason, Summary,
         UnreachableCause,
@@ -118,7 +118,11 @@ pub(super) fn plan_for(hosts: Vec<Host>) -> Plan {
         app: "shop".parse().expect("a name"),
         work: Work::Deploy {
             revision: "4f2a91c".parse().expect("a revision"),
-            script: Script { name: "deploy.sh".to_owned(), bytes: Arc::from(*b"exit 0\n"), sha256: "ab".repeat(32) },
+            payload: Payload::Script(Script {
+                name: "deploy.sh".to_owned(),
+                bytes: Arc::from(*b"exit 0\n"),
+                sha256: "ab".repeat(32),
+            }),
         },
         args: vec!["--fast".to_owned()],
         env: BTreeMap::from([("NODE_ENV".to_owned(), "production".to_owned())]),

@@ -3,7 +3,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::neutral;
-use crate::{config::Label, inventory::Host, plan::Pause, report::files::record::HostRecord, rollout::Outcome};
+use crate::{
+    config::Label,
+    inventory::Host,
+    plan::Pause,
+    report::files::record::HostRecord,
+    rollout::{Outcome, PartResult},
+};
 
 /// `1,234`.
 pub(in crate::report) fn number(n: usize) -> String {
@@ -84,6 +90,17 @@ pub(in crate::report) fn pause(pause: &Pause) -> String {
         Pause::Check(checks) => format!("Check {}", names(checks)),
         Pause::Approve(who) => format!("Ask {who} to approve"),
     }
+}
+
+/// How a part of a script ended, in a line: `part test: exit status 1 after 3.2s`.
+pub(in crate::report) fn part(part: &PartResult) -> String {
+    let end = match (part.exit_status, &part.signal) {
+        (Some(status), _) => format!("exit status {status}"),
+        (None, Some(signal)) => format!("killed by SIG{}", neutral::line(signal)),
+        (None, None) => part.outcome.as_str().to_owned(),
+    };
+    let time = part.duration.map(|time| format!(" after {}", duration(time))).unwrap_or_default();
+    format!("part {}: {end}{time}", neutral::line(&part.name))
 }
 
 /// Why a host did not succeed, in one harmless line: `exit status 3`, `killed by SIGTERM: timed out`, …

@@ -50,6 +50,8 @@ pub(super) enum Done {
 pub(super) enum Word {
     /// A host that was lost is not had back at once.
     InDoubt(HostIndex),
+    /// A host's script waits at a barrier.
+    Reached(HostIndex),
     /// A check says that a host is not well.
     CheckFailed(HostCheckFailed),
 }
@@ -69,7 +71,15 @@ enum Kind {
 #[derive(Debug)]
 struct Line {
     stop: watch::Sender<Stop>,
+    /// How many of its barriers are open.
+    open: watch::Sender<u32>,
     abandoned: watch::Sender<bool>,
+}
+
+impl Line {
+    fn urge(&self, wish: Stop) {
+        self.stop.send_if_modified(|stop| std::mem::replace(stop, (*stop).max(wish)) < *stop);
+    }
 }
 
 /// Everything that is under way.
@@ -155,17 +165,23 @@ impl Tasks {
 
     /// The line to a host's script, and what makes an attempt on it.
     fn executor(&mut self, host: HostIndex, halted: watch::Receiver<bool>, stop: &watch::Sender<Stop>) -> Executor {
-        let line = Line { stop: watch::Sender::new(*stop.borrow()), abandoned: watch::Sender::new(false) };
-        let tell = self.tell.clone();
+        let line = Line {
+            stop: watch::Sender::new(*stop.borrow()),
+            open: watch::Sender::new(0),
+            abandoned: watch::Sender::new(false),
+        };
+        let (doubt, reached) = (self.tell.clone(), self.tell.clone());
         let executor = Executor {
             plan: Arc::clone(&self.plan),
             transport: Arc::clone(&self.world.transport),
             recorder: Arc::clone(&self.recorder),
             halt: Halt::when(halted),
             stop: line.stop.subscribe(),
+            open: line.open.subscribe(),
             abandoned: line.abandoned.subscribe(),
             // Nobody listens any more when the run is over.
-            doubt: Box::new(move || _ = tell.send(Word::InDoubt(host))),
+            doubt: Box::new(move || _ = doubt.send(Word::InDoubt(host))),
+            reached: Box::new(move || _ = reached.send(Word::Reached(host))),
             running: Arc::clone(&self.running),
         };
         self.lines.insert(host, line);
@@ -293,6 +309,20 @@ impl Tasks {
         self.asking = Some(self.spawn(Kind::Sighting, async move { Done::Sighted(fleet.again().await) }));
     }
 
+    /// Lets a host that waits at a barrier go on.
+    pub(super) fn release(&self, host: HostIndex) {
+        if let Some(line) = self.lines.get(&host) {
+            line.open.send_modify(|open| *open += 1);
+        }
+    }
+
+    /// Ends the script of one host.
+    pub(super) fn end(&self, host: HostIndex) {
+        if let Some(line) = self.lines.get(&host) {
+            line.urge(Stop::Terminate);
+        }
+    }
+
     pub(super) fn abandon(&mut self, host: HostIndex) {
         if let Some(line) = self.lines.get(&host) {
             line.abandoned.send_replace(true);
@@ -302,7 +332,7 @@ impl Tasks {
     /// Ends all scripts, and waits for no cloud any more.
     pub(super) fn urge(&mut self, wish: Stop) {
         for line in self.lines.values() {
-            line.stop.send_if_modified(|stop| std::mem::replace(stop, (*stop).max(wish)) < *stop);
+            line.urge(wish);
         }
         if let Some(handle) = self.asking.take() {
             handle.abort();

@@ -1,5 +1,6 @@
 //! The engine over a transport that does as it is told.
 
+mod parts;
 mod staged;
 
 use std::{collections::HashMap, num::NonZeroUsize, sync::Mutex, time::Duration};
@@ -20,7 +21,7 @@ use crate::{
         Host,
         testing::{host, target},
     },
-    plan::{Assignment, RunId, Script, Work},
+    plan::{Assignment, Payload, RunId, Script, Work},
     transport::{
         ConnectError, ConnectFailure, Connected, Halt, Job, Lost, OutputSink, RemoteExit, Session, Stream, Transport,
         Wishes,
@@ -129,6 +130,9 @@ impl EventSink for Heard {
             EventKind::HostConnecting { .. } => "connecting",
             EventKind::ScriptStarted { .. } => "script-started",
             EventKind::Output { .. } => "output",
+            EventKind::PartStarted { .. } => "part-started",
+            EventKind::PartFinished { .. } => "part-finished",
+            EventKind::HostHeld { .. } => "held",
             EventKind::HostLost { .. } => "lost",
             EventKind::HostReattaching { .. } => "reattaching",
             EventKind::HostReattached { .. } => "reattached",
@@ -159,7 +163,7 @@ fn plan(names: &[&str], concurrency: usize, max_failures: usize) -> Arc<Plan> {
 fn deploy(host: &str, change: impl FnOnce(&mut Plan)) -> Arc<Plan> {
     let (name, sha256) = ("deploy.sh".to_owned(), String::new());
     let script = Script { name, bytes: b"exit 0".as_slice().into(), sha256 };
-    let work = Work::Deploy { revision: "v2".parse().expect("a revision"), script };
+    let work = Work::Deploy { revision: "v2".parse().expect("a revision"), payload: Payload::Script(script) };
     let mut plan = Arc::into_inner(plan_of(work, &[host], 1, 0)).expect("nobody else has it");
     change(&mut plan);
     Arc::new(plan)

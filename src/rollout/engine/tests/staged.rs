@@ -1,6 +1,7 @@
 //! Stages, pauses, hooks, late hosts and the way back, from the plan to what each host was sent.
 
 use super::{super::super::UndoOutcome, *};
+use crate::plan::Payload;
 
 /// A world in which everything is written down, and things happen by order.
 #[derive(Default)]
@@ -134,7 +135,7 @@ fn in_steps(names: &[&str], steps: &str, change: impl FnOnce(&mut crate::config:
     change(&mut target);
     let (name, sha256) = ("deploy.sh".to_owned(), String::new());
     let script = Script { name, bytes: b"exit 0".as_slice().into(), sha256 };
-    let work = Work::Deploy { revision: "v2".parse().expect("a revision"), script };
+    let work = Work::Deploy { revision: "v2".parse().expect("a revision"), payload: Payload::Script(script) };
     let hosts = names.iter().map(|name| host(&format!("i-{name}"), name)).collect();
     Arc::new(Plan::new(RunId::new(), &target, Assignment::of(work), hosts))
 }
