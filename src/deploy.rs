@@ -106,7 +106,8 @@ pub async fn prepare(
 ) -> Result<Prepared, DeployError> {
     let DeployRequest { mut target, task, args, narrowing, seed, known_hosts } = request;
     let run = RunId::new();
-    let lowered_from = keep_within_open_files(&mut target, raise_nofile_limit());
+    let open_files = raise_nofile_limit();
+    let lowered_from = keep_within_open_files(&mut target, open_files);
     let assignment = assign(&target, task, args, env)?;
     let transport = transport(&target, known_hosts.clone())?;
     let hooks = match &assignment.work {
@@ -119,6 +120,10 @@ pub async fn prepare(
     let hosts = in_order(&target, hosts, seed)?;
     let plan = Plan::new(run, &target, assignment, hosts);
     let plan = Arc::new(if chosen { plan.chosen_from(of) } else { plan });
+    let connected = plan.connected_at_once();
+    if connected as u64 > open_files.hosts() {
+        return Err(DeployError::TooManyAtABarrier { hosts: connected, most: open_files.hosts() });
+    }
     let probes = Probes::new(Arc::clone(&plan), Arc::clone(&transport), env)?;
     Ok(Prepared { plan, missing, unaddressed, vanished, lowered_from, transport, probes, hooks, target, known_hosts })
 }
@@ -318,6 +323,16 @@ pub enum DeployError {
         what: String,
         /// How long it is.
         length: usize,
+    },
+    /// More hosts would be connected at once than this machine has room for.
+    #[error(
+        "{hosts} hosts wait for each other at a barrier; this machine's limit of open files allows {most} connections"
+    )]
+    TooManyAtABarrier {
+        /// How many.
+        hosts: usize,
+        /// How many can be.
+        most: u64,
     },
     /// A secret for the script's environment cannot be read.
     #[error("cannot read the value of `{name}` for the script's environment")]

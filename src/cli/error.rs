@@ -181,6 +181,9 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
         }
         DeployError::Check(error) => check_hints(error),
         DeployError::Hook(error) => hook_hints(error),
+        DeployError::TooManyAtABarrier { .. } => {
+            one("deploy in smaller stages (steps), or raise the limit (ulimit -n)")
+        }
         DeployError::TooLong { .. } => one("put it in a file on the servers, or let the script fetch it"),
         DeployError::Secret { source: SecretError::NoVariable(name), .. } => {
             vec![format!("set {name} where Fleetwide runs; in a pipeline, hand this job the secret of that name")]

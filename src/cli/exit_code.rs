@@ -39,6 +39,7 @@ pub(super) fn of(error: &CliError) -> u8 {
             | DeployError::WindowsScript(_)
             | DeployError::MarkedScript(_)
             | DeployError::TooLong { .. }
+            | DeployError::TooManyAtABarrier { .. }
             | DeployError::Secret { .. }
             | DeployError::NoCanary(_)
             | DeployError::Check(_)

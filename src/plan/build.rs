@@ -109,6 +109,12 @@ impl Plan {
         most
     }
 
+    /// The most hosts that are connected at once: at a barrier, all of a stage that may be in flight.
+    pub fn connected_at_once(&self) -> usize {
+        let largest = self.stages.iter().map(|stage| stage.hosts.len()).max().unwrap_or_default();
+        largest.min(if self.barriers() > 0 { self.worst_case() } else { self.policy.concurrency.get() })
+    }
+
     /// The most hosts that can have met a broken script when the run stops: those that may fail, and those in flight
     /// when one more does.
     pub fn worst_case(&self) -> usize {
@@ -160,7 +166,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::{FailureLimit, Probe},
+        config::{FailureLimit, Part, Probe},
         inventory::testing::{host, target},
         plan::Payload,
     };
@@ -211,6 +217,18 @@ mod tests {
             );
         });
         assert_eq!(checked.worst_case(), 9, "all of the stage that is checked");
+    }
+
+    #[test]
+    fn who_waits_at_a_barrier_is_connected_and_at_risk() {
+        let with = |barrier| {
+            let part = |name: &str, barrier| Part { name: name.parse().expect("a name"), run: "true".into(), barrier };
+            let parts = Payload::Parts([part("test", barrier), part("restart", false)].into());
+            let work = Work::Deploy { revision: "v1".parse().expect("a revision"), payload: parts };
+            let plan = Plan { work, ..in_steps(100, "1, 30%, 100%") };
+            (plan.worst_case(), plan.connected_at_once())
+        };
+        assert_eq!((with(false), with(true)), ((50, 50), (70, 70)));
     }
 
     #[test]

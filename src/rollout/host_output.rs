@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::time::Instant;
 
-use super::{event::EventKind, outcome::HostResult, parts::Parts, recorder::Recorder, tail::Tail};
+use super::{event::EventKind, last_lines::LastLines, outcome::HostResult, parts::Parts, recorder::Recorder};
 use crate::{
-    guard::{Offsets, Part, ScriptStatus},
+    guard::{Offsets, Part, PartEnd},
     inventory::HostId,
     transport::{OutputSink, Stream},
 };
@@ -19,11 +19,12 @@ pub(super) struct HostOutput<'a> {
     running: &'a AtomicUsize,
     group: Option<u32>,
     previous_revision: Option<String>,
-    heard: Offsets,
     contact: Contact,
     reattached: u32,
-    stdout: Tail,
-    stderr: Tail,
+    stdout: LastLines,
+    stderr: LastLines,
+    /// Where the output of the next part begins.
+    next_part: Offsets,
     parts: Parts<'a>,
     /// Is told when the script waits at a barrier.
     reached: &'a (dyn Fn() + Send + Sync),
@@ -45,17 +46,18 @@ impl<'a> HostOutput<'a> {
         parts: &'a [Part],
         reached: &'a (dyn Fn() + Send + Sync),
     ) -> Self {
+        let in_parts = !parts.is_empty();
         Self {
             recorder,
             host,
             running,
             group: None,
             previous_revision: None,
-            heard: Offsets::default(),
             contact: Contact::Held,
             reattached: 0,
-            stdout: Tail::new(),
-            stderr: Tail::new(),
+            stdout: LastLines::new(in_parts),
+            stderr: LastLines::new(in_parts),
+            next_part: Offsets::default(),
             parts: Parts::new(parts),
             reached,
         }
@@ -63,7 +65,7 @@ impl<'a> HostOutput<'a> {
 
     /// How much of the script's output is here.
     pub(super) fn heard(&self) -> Offsets {
-        self.heard
+        Offsets { stdout: self.stdout.heard(), stderr: self.stderr.heard() }
     }
 
     /// Whether the host is heard: not after [`lose`](Self::lose), until the script shows itself again.
@@ -121,12 +123,10 @@ impl OutputSink for HostOutput<'_> {
     }
 
     fn output(&mut self, stream: Stream, bytes: &[u8]) {
-        let (tail, heard) = match stream {
-            Stream::Stdout => (&mut self.stdout, &mut self.heard.stdout),
-            Stream::Stderr => (&mut self.stderr, &mut self.heard.stderr),
-        };
-        tail.push(bytes);
-        *heard += bytes.len() as u64;
+        match stream {
+            Stream::Stdout => self.stdout.push(bytes),
+            Stream::Stderr => self.stderr.push(bytes),
+        }
         self.recorder.record(EventKind::Output { host: self.host, stream, bytes });
     }
 
@@ -134,14 +134,17 @@ impl OutputSink for HostOutput<'_> {
         let host = self.host;
         if let Some(part) = self.parts.begun(part, Instant::now()) {
             // What is shown of a failure are the last lines of the part that failed.
-            (self.stdout, self.stderr) = (Tail::new(), Tail::new());
+            self.stdout.begin_at(self.next_part.stdout);
+            self.stderr.begin_at(self.next_part.stderr);
             self.recorder.record(EventKind::PartStarted { host, part });
         }
     }
 
-    fn part_ended(&mut self, part: u32, status: &ScriptStatus) {
+    fn part_ended(&mut self, end: &PartEnd) {
         let host = self.host;
-        if let Some(part) = self.parts.ended(part, status, Instant::now()) {
+        if let Some(part) = self.parts.ended(end.part, &end.status, Instant::now()) {
+            let Offsets { stdout, stderr } = self.next_part;
+            self.next_part = Offsets { stdout: end.stdout.unwrap_or(stdout), stderr: end.stderr.unwrap_or(stderr) };
             self.recorder.record(EventKind::PartFinished { host, part });
         }
     }

@@ -16,6 +16,7 @@ mod facts;
 mod host_output;
 mod job;
 mod judge;
+mod last_lines;
 pub mod outcome;
 pub mod parts;
 mod pause;

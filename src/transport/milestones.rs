@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use super::{OutputSink, Stream};
-use crate::guard::{Offsets, PartEnd, ScriptStatus};
+use crate::guard::{Offsets, PartEnd};
 
 /// So many wait at most: what a host sends does not fill our memory.
 const MOST: usize = 1000;
@@ -29,7 +29,7 @@ struct Milestone {
 #[derive(Debug)]
 enum Event {
     Begun(u32),
-    Ended(u32, ScriptStatus),
+    Ended(PartEnd),
     Held(u32),
 }
 
@@ -47,7 +47,7 @@ impl Milestones {
     /// A part has ended.
     pub(super) fn ended(&mut self, end: PartEnd, out: &mut dyn OutputSink) {
         let due = Offsets { stdout: end.stdout.unwrap_or_default(), stderr: end.stderr.unwrap_or_default() };
-        self.wait(due, Event::Ended(end.part, end.status), out);
+        self.wait(due, Event::Ended(end), out);
     }
 
     /// The script is held at a barrier.
@@ -101,7 +101,7 @@ impl Event {
     fn tell(self, out: &mut dyn OutputSink) {
         match self {
             Self::Begun(part) => out.part_begun(part),
-            Self::Ended(part, status) => out.part_ended(part, &status),
+            Self::Ended(end) => out.part_ended(&end),
             Self::Held(barrier) => out.held(barrier),
         }
     }
@@ -117,6 +117,7 @@ fn at(stream: Stream, offsets: &mut Offsets) -> &mut u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guard::ScriptStatus;
 
     /// Hears all in one line.
     #[derive(Default)]
@@ -137,7 +138,8 @@ mod tests {
             self.0 += &format!("<{part}> ");
         }
 
-        fn part_ended(&mut self, part: u32, status: &ScriptStatus) {
+        fn part_ended(&mut self, end: &PartEnd) {
+            let PartEnd { part, status, .. } = end;
             self.0 += &format!("</{part} {status}> ");
         }
 

@@ -46,7 +46,7 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 
 use crate::{
-    guard::{self, GuardRequest, Recorded, Refusal, ScriptStatus, Trailer},
+    guard::{self, GuardRequest, PartEnd, Recorded, Refusal, Trailer},
     inventory::Host,
 };
 
@@ -148,9 +148,9 @@ pub trait OutputSink: Send {
     /// the script's beginning.
     fn part_begun(&mut self, _part: u32) {}
 
-    /// It has ended by itself, and all that it wrote was handed on before. One that was ended with the script has no
-    /// end of its own.
-    fn part_ended(&mut self, _part: u32, _status: &ScriptStatus) {}
+    /// It has ended by itself, and all that it wrote was handed on before; with that, something of the next one may have
+    /// been. One that was ended with the script has no end of its own.
+    fn part_ended(&mut self, _end: &PartEnd) {}
 
     /// The script is held at this barrier, from 1 on, until [`Wishes::open`] says that it may go on.
     fn held(&mut self, _barrier: u32) {}

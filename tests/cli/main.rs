@@ -24,6 +24,7 @@ mod listings;
 mod man;
 mod narrowing;
 mod output;
+mod parts;
 mod pipeline;
 mod project;
 mod pty;

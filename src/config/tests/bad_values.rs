@@ -35,6 +35,84 @@ shout = "rollback.sh"
     hint: known keys: script, parts, rollback, steps, canary, slow_start, on_stop, on_failure, late_hosts, approve_timeout, args, env, timeout, connect_timeout, auth_timeout, idle_timeout, kill_grace, on_lost, concurrency, handshakes, retries, sudo, idempotent, max_failures, confirm_over
     ";
 
+    parts_and_a_script: r#"[targets.web]
+select = [{ provider = "aws", tags = { role = "web" } }]
+[targets.web.deploy]
+script = "deploy.sh"
+parts = [{ name = "test", run = "npm test" }]
+"# => @r#"
+    fleetwide.toml:5:1: `script` and `parts` are both given
+       |
+     5 | parts = [{ name = "test", run = "npm test" }]
+       | ^^^^^
+    hint: a deploy is one script, or parts: take the other away
+    "#;
+
+    no_parts_at_all: r#"[targets.web]
+select = [{ provider = "aws", tags = { role = "web" } }]
+[targets.web.deploy]
+parts = []
+"# => @r"
+    fleetwide.toml:4:1: `parts` is empty: leave it out, or say what is to be run
+       |
+     4 | parts = []
+       | ^^^^^
+    ";
+
+    parts_of_one_name: r#"[targets.web]
+select = [{ provider = "aws", tags = { role = "web" } }]
+[targets.web.deploy]
+parts = [
+  { name = "test", run = "npm test" },
+  { name = "test", run = "npm run e2e" },
+]
+"# => @r#"
+    fleetwide.toml:6:5: two parts are called `test`
+       |
+     6 | { name = "test", run = "npm run e2e" },
+       |   ^^^^
+    "#;
+
+    part_that_runs_nothing: r#"[targets.web]
+select = [{ provider = "aws", tags = { role = "web" } }]
+[targets.web.deploy]
+parts = [
+  { name = "test", run = "  " },
+]
+"# => @r#"
+    fleetwide.toml:5:20: the part `test` runs nothing
+       |
+     5 | { name = "test", run = "  " },
+       |                  ^^^
+    "#;
+
+    part_with_two_words_for_a_name: r#"[targets.web]
+select = [{ provider = "aws", tags = { role = "web" } }]
+[targets.web.deploy]
+parts = [
+  { name = "unit test", run = "npm test" },
+]
+"# => @r#"
+    fleetwide.toml:5:12: `unit test` is not a name: use 1 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit
+       |
+     5 | { name = "unit test", run = "npm test" },
+       |          ^^^^^^^^^^^
+    "#;
+
+    barrier_behind_the_last_part: r#"[targets.web]
+select = [{ provider = "aws", tags = { role = "web" } }]
+[targets.web.deploy]
+parts = [
+  { name = "test", run = "npm test" },
+  { name = "restart", run = "systemctl restart shop", barrier = true },
+]
+"# => @r#"
+    fleetwide.toml:6:55: nothing is behind the last part, `restart`, that could wait at a barrier
+       |
+     6 | { name = "restart", run = "systemctl restart shop", barrier = true },
+       |                                                     ^^^^^^^
+    "#;
+
     check_of_single_servers_before_the_first: r#"[targets.web]
 select = [{ provider = "aws", tags = { role = "web" } }]
 [targets.web.deploy]

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     config::{HostKeys, Way},
-    guard::{GuardRequest, OnLost, ScriptStatus, Work},
+    guard::{GuardRequest, OnLost, PartEnd, Work},
     inventory::{Host, testing},
 };
 
@@ -126,7 +126,8 @@ impl OutputSink for Output {
         self.told.send_modify(|told| *told += &format!("begun {part}, "));
     }
 
-    fn part_ended(&mut self, _part: u32, status: &ScriptStatus) {
+    fn part_ended(&mut self, end: &PartEnd) {
+        let status = &end.status;
         let (stdout, stderr) = (self.stdout.len(), self.stderr.len());
         self.told.send_modify(|told| *told += &format!("after {stdout}+{stderr}: {status}, "));
     }

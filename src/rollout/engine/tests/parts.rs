@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     config::Part,
+    guard::PartEnd,
     plan::Payload,
     rollout::{PartOutcome, PartResult},
 };
@@ -40,6 +41,10 @@ impl Visit {
     }
 }
 
+fn ended(part: u32, status: ScriptStatus) -> PartEnd {
+    PartEnd { part, status, stdout: None, stderr: None }
+}
+
 #[async_trait]
 impl Session for Visit {
     async fn run(&mut self, _: &Job, out: &mut dyn OutputSink, mut wishes: Wishes) -> Result<RemoteExit, Lost> {
@@ -58,7 +63,7 @@ impl Session for Visit {
         out.part_begun(1);
         out.output(Stream::Stdout, b"of the test\n");
         let status = ScriptStatus::Exited(if self.meeting.failing == Some(self.host.as_str()) { 3 } else { 0 });
-        out.part_ended(1, &status);
+        out.part_ended(&ended(1, status.clone()));
         if status != ScriptStatus::Exited(0) {
             return end(status, Cause::None);
         }
@@ -77,7 +82,7 @@ impl Session for Visit {
         }
         self.note("restarts");
         out.part_begun(2);
-        out.part_ended(2, &ScriptStatus::Exited(0));
+        out.part_ended(&ended(2, ScriptStatus::Exited(0)));
         end(ScriptStatus::Exited(0), Cause::None)
     }
 
