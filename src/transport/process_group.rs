@@ -1,25 +1,13 @@
-//! A local process and all that it starts, which never outlive this program.
+//! `ssh` and all that it starts, held on a leash.
 //!
-//! `ssh` starts children of its own (`ProxyCommand`, jump hosts), and a master notices nothing when
-//! the program that started it is killed: with `-N` it reads no input. Asking the kernel for a signal
-//! at the parent's death needs code between fork and exec, which is unsafe, and only Linux has it. So
-//! a few lines of shell hold the process on a leash: they lead a process group of their own, start
-//! the process in it, and wait on a pipe whose other end this program alone holds (Rust opens it
-//! close-on-exec, so no other child has it). When the pipe closes, for whatever reason, `SIGKILL` of
-//! this program included, the whole group ends.
-//!
-//! The group also keeps the terminal's Ctrl-C from reaching `ssh` before us.
+//! It starts children of its own (`ProxyCommand`, jump hosts), and a master notices nothing when the program that started
+//! it is killed: with `-N` it reads no input. The group also keeps the terminal's Ctrl-C from reaching `ssh` before us.
 
-use std::{ffi::OsString, io, path::Path, process::Stdio, time::Duration};
+use std::{ffi::OsString, io, path::Path};
 
-use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::{
-    io::AsyncWriteExt,
-    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
-};
+use tokio::process::{ChildStderr, ChildStdout};
 
-/// A process that is told to end has so long.
-const GRACE: Duration = Duration::from_secs(5);
+use crate::local::Group;
 
 /// The leash. The process's command line is `"$@"`: nothing is spliced into the text.
 ///
@@ -44,60 +32,29 @@ kill -s KILL 0
 
 /// A process and its descendants, on a leash. Dropped, they are killed.
 #[derive(Debug)]
-pub(super) struct ProcessGroup {
-    shell: Child,
-    leash: Option<ChildStdin>,
-}
+pub(super) struct ProcessGroup(Group);
 
 impl ProcessGroup {
     /// Starts `program`, with its standard input empty and its output and errors given back. The output
     /// ends with the program, for the children of `ssh` do not inherit it; the errors may not.
     pub(super) fn spawn(program: &Path, args: &[OsString]) -> io::Result<(Self, ChildStdout, ChildStderr)> {
-        let mut shell = Command::new("/bin/sh")
-            .args(["-c", LEASH, "leash"])
-            .arg(program)
-            .args(args)
-            // No child may ever ask a person, not even the `ssh` of a jump host, which does not hear of our options.
-            .envs([("SSH_ASKPASS", "false"), ("SSH_ASKPASS_REQUIRE", "force")])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()?;
+        let words: Vec<OsString> = [program.into()].into_iter().chain(args.iter().cloned()).collect();
+        // No child may ever ask a person, not even the `ssh` of a jump host, which does not hear of our options.
+        let mut group = Group::spawn(LEASH, &words, [("SSH_ASKPASS", "false"), ("SSH_ASKPASS_REQUIRE", "force")])?;
         let missing = || io::Error::other("a pipe that was asked for is missing");
-        let stdout = shell.stdout.take().ok_or_else(missing)?;
-        let stderr = shell.stderr.take().ok_or_else(missing)?;
-        let leash = shell.stdin.take();
-        Ok((Self { shell, leash }, stdout, stderr))
+        let stdout = group.shell.stdout.take().ok_or_else(missing)?;
+        let stderr = group.shell.stderr.take().ok_or_else(missing)?;
+        Ok((Self(group), stdout, stderr))
     }
 
     /// Asks the process to end, kills what has not after a while, and waits until it is over.
-    pub(super) async fn end(mut self) {
-        if let Some(mut leash) = self.leash.take() {
-            // If the shell is gone already there is nobody to tell.
-            let _ = leash.write_all(b"end\n").await;
+    pub(super) async fn end(self) {
+        let mut group = self.0;
+        let last = group.ask_to_end().await;
+        if tokio::time::timeout_at(last, group.shell.wait()).await.is_err() {
+            group.kill();
+            let _ = group.shell.wait().await;
         }
-        if tokio::time::timeout(GRACE, self.shell.wait()).await.is_err() {
-            self.kill();
-            let _ = self.shell.wait().await;
-        }
-    }
-
-    fn kill(&self) {
-        // The shell leads the group, and as long as it is not reaped (then it has no id here) its
-        // number cannot belong to anybody else.
-        let group = self.shell.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        if let Some(group) = group {
-            // The only failure is that nothing of it is left.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-    }
-}
-
-impl Drop for ProcessGroup {
-    fn drop(&mut self) {
-        self.kill();
     }
 }
 
