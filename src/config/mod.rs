@@ -3,7 +3,7 @@
 //! Layers, strongest first: flag, `FLEETWIDE_*`, `fleetwide.toml`, the user's file, built-in.
 //! [`target`] is the result; nothing above this floor reads a file or a variable of configuration.
 //!
-//! Reading order: `file`, `select`, `steps`, `part`, `check` and `hooks` (the tables as written, and `shapes`, `ways`,
+//! Reading order: `file`, `select`, `steps` and `step_table`, `part`, `check` and `hooks` (the tables as written, and `shapes`, `ways`,
 //! `template` and `proxy_command` for what has more than one form), [`load`]
 //! (finding files), `document`, `explain` and `excerpt` (what is wrong, and where), `layers` (one over another),
 //! [`overrides`] and [`variables`] (the layers above the files), [`defaults`] (the one below), [`resolve`] (a target
@@ -32,6 +32,7 @@ pub mod schema;
 pub mod secret;
 mod select;
 mod shapes;
+mod step_table;
 mod steps;
 pub mod target;
 mod template;

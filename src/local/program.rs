@@ -1,0 +1,218 @@
+//! A program that is run to its end: it keeps to its time, and its last lines are kept.
+
+use std::{collections::VecDeque, ffi::OsString, io, time::Duration};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    sync::watch,
+    time::{Instant, sleep_until, timeout},
+};
+
+use super::group::Group;
+
+/// So much of its output is kept.
+const KEPT: usize = 4 * 1024;
+
+/// The leash, with which the end of the program is awaited, and told.
+///
+/// The program's output and errors go to this shell's standard error, its status to standard output. A line on standard
+/// input asks for an orderly end, whose time is kept outside; the end of the input without one means that whoever started
+/// this is gone.
+const LEASH: &str = r#"
+exec 3<&0 4>&1 </dev/null >&2
+"$@" 3<&- 4>&- &
+leashed=$!
+trap '' TERM
+{
+  exec >/dev/null 2>&1
+  if read -r line <&3; then :; else { sleep 10; kill -s KILL 0; } & fi
+  kill -s TERM 0
+} 4>&- &
+wait "$leashed"
+echo "$?" >&4
+kill -s KILL 0
+"#;
+
+/// What is to be run.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The program and its arguments.
+    pub words: Vec<OsString>,
+    /// Its environment, on top of our own.
+    pub env: Vec<(String, String)>,
+    /// How long it may run.
+    pub timeout: Duration,
+}
+
+impl Program {
+    /// A line for `sh`, as the user wrote it.
+    pub fn line(line: &str, env: Vec<(String, String)>, timeout: Duration) -> Self {
+        Self { words: ["/bin/sh", "-c", line].map(OsString::from).into(), env, timeout }
+    }
+}
+
+/// How a program came to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// How.
+    pub end: End,
+    /// Its last lines, of both streams.
+    pub output: String,
+}
+
+/// How a program came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With this status, as a shell tells it: 128 and the signal's number for one that was killed.
+    Exited(u8),
+    /// It took too long, and was ended.
+    TimedOut,
+    /// It was to stop, and was ended.
+    Stopped,
+    /// It was killed with all that it had started.
+    Untold,
+}
+
+impl End {
+    /// In words.
+    pub fn describe(self, timeout: Duration) -> String {
+        match self {
+            Self::Exited(127) => "exit status 127 (a command was not found)".to_owned(),
+            Self::Exited(126) => "exit status 126 (it cannot be executed: chmod +x?)".to_owned(),
+            Self::Exited(status) => format!("exit status {status}"),
+            Self::TimedOut => format!("timed out after {timeout:?}"),
+            Self::Stopped => "ended, for the run was stopped".to_owned(),
+            Self::Untold => "killed".to_owned(),
+        }
+    }
+}
+
+/// Becomes true when a program is to end.
+pub type StopSignal = watch::Receiver<bool>;
+
+/// Runs a program to its end, or until it is to stop. Dropped, it is killed with all that it started.
+///
+/// # Errors
+/// When this machine starts no program.
+pub async fn run(program: &Program, mut stop: StopSignal) -> io::Result<Ended> {
+    let mut group = Group::spawn(LEASH, &program.words, program.env.iter().map(|(name, value)| (name, value)))?;
+    let deadline = Instant::now() + program.timeout;
+    let mut output = Output::default();
+    let mut status = Vec::new();
+    let mut why = None;
+    let mut last = None;
+    loop {
+        tokio::select! {
+            read = read_some(&mut group.shell.stdout, &mut status) => if read == 0 { break },
+            () = output.read(&mut group.shell.stderr) => {}
+            () = sleep_until(deadline), if why.is_none() => {
+                why = Some(End::TimedOut);
+                last = Some(group.ask_to_end().await);
+            }
+            () = raised(&mut stop), if why.is_none() => {
+                why = Some(End::Stopped);
+                last = Some(group.ask_to_end().await);
+            }
+            () = sleep_until(last.unwrap_or(deadline)), if last.is_some() => {
+                group.kill();
+                break;
+            }
+        }
+    }
+    // What is on its way is read; who keeps the pipe open is not waited for.
+    let _ = timeout(Duration::from_millis(200), output.read_to_end(&mut group.shell.stderr)).await;
+    let told = String::from_utf8_lossy(&status).trim().parse().ok();
+    let end = why.unwrap_or_else(|| told.map_or(End::Untold, End::Exited));
+    Ok(Ended { end, output: output.text() })
+}
+
+/// The last of what was printed.
+#[derive(Default)]
+struct Output {
+    kept: VecDeque<u8>,
+    over: bool,
+}
+
+impl Output {
+    /// Reads some; for ever, when there is no more to come.
+    async fn read(&mut self, stream: &mut Option<impl AsyncRead + Unpin>) {
+        if self.over {
+            std::future::pending::<()>().await;
+        }
+        let mut bytes = Vec::new();
+        self.over = read_some(stream, &mut bytes).await == 0;
+        self.kept.extend(bytes);
+        self.kept.drain(..self.kept.len().saturating_sub(KEPT));
+    }
+
+    async fn read_to_end(&mut self, stream: &mut Option<impl AsyncRead + Unpin>) {
+        while !self.over {
+            self.read(stream).await;
+        }
+    }
+
+    fn text(mut self) -> String {
+        String::from_utf8_lossy(self.kept.make_contiguous()).trim_end().to_owned()
+    }
+}
+
+/// Waits until it is to stop; for ever, if nobody can say so any more.
+async fn raised(stop: &mut StopSignal) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Reads some bytes, none at the end.
+async fn read_some(stream: &mut Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) -> usize {
+    let mut bytes = [0; 4096];
+    let Some(stream) = stream else { return 0 };
+    let count = stream.read(&mut bytes).await.unwrap_or(0);
+    into.extend_from_slice(&bytes[..count]);
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn never() -> StopSignal {
+        watch::Sender::new(false).subscribe()
+    }
+
+    async fn ran(line: &str) -> Ended {
+        let env = vec![("FACT".to_owned(), "$(touch pwned); \"'".to_owned())];
+        run(&Program::line(line, env, Duration::from_secs(30)), never()).await.expect("a shell")
+    }
+
+    #[tokio::test]
+    async fn its_status_and_last_lines_are_told() {
+        assert_eq!(
+            ran("echo out; echo err >&2; exit 3").await,
+            Ended { end: End::Exited(3), output: "out\nerr".into() }
+        );
+        assert_eq!(ran("exit 255").await.end, End::Exited(255));
+        assert_eq!(ran("kill -s KILL $$").await.end, End::Exited(137));
+        assert_eq!(ran("printf %s \"$FACT\"").await.output, "$(touch pwned); \"'");
+        assert_eq!(ran("cat").await.end, End::Exited(0), "it has nothing to read");
+        let flood = ran("i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i + 1)); done").await;
+        assert!(flood.output.len() <= KEPT && flood.output.ends_with("line 19999"), "{}", flood.output);
+    }
+
+    #[tokio::test]
+    async fn it_is_ended_with_all_that_it_started_when_its_time_is_up_or_the_run_is() {
+        let program = |timeout| Program::line("trap 'echo bye' TERM; sleep 300 & wait; wait", Vec::new(), timeout);
+        let ended = run(&program(Duration::from_millis(300)), never()).await.expect("a shell");
+        assert_eq!(ended.end, End::TimedOut);
+        assert!(ended.output.contains("bye"), "{}", ended.output);
+        let stop = watch::Sender::new(true);
+        let ended = run(&program(Duration::from_mins(1)), stop.subscribe()).await.expect("a shell");
+        assert_eq!(ended.end, End::Stopped);
+    }
+
+    #[tokio::test]
+    async fn a_child_that_stays_behind_is_not_waited_for() {
+        let ended = ran("sleep 300 & echo done").await;
+        assert_eq!(ended, Ended { end: End::Exited(0), output: "done".into() });
+    }
+}
