@@ -16,7 +16,8 @@ pub struct Part {
     pub barrier: bool,
 }
 
-/// The script that is each of the parts, as its first argument says: it becomes `sh -c TEXT sh ARGS…`.
+/// The script that is each of the parts, as its first argument says: it becomes `sh -c -- TEXT sh ARGS…`. A text may
+/// begin like an option.
 pub(super) fn script(parts: &[Part], args: &[String]) -> Result<String, RequestError> {
     if parts.is_empty() {
         return Err(RequestError::NoParts);
@@ -27,7 +28,8 @@ pub(super) fn script(parts: &[Part], args: &[String]) -> Result<String, RequestE
     for (at, Part { name, run, .. }) in parts.iter().enumerate() {
         check_name("the part", name)?;
         let run = quoted(&format!("the part {name}"), run)?;
-        writeln!(script, "{}) exec sh -c{run} sh{args} ;;", at + 1).expect("a String takes all that is written to it");
+        writeln!(script, "{}) exec sh -c --{run} sh{args} ;;", at + 1)
+            .expect("a String takes all that is written to it");
     }
     script.push_str("esac\n");
     Ok(script)
@@ -62,9 +64,9 @@ mod tests {
         let args = ["it's".to_owned(), String::new()];
         let script = script(&[part("fetch", "echo 'a'\n"), part("install", "exit 3")], &args).unwrap();
         let expected = r"case $1 in
-1) exec sh -c 'echo '\''a'\''
+1) exec sh -c -- 'echo '\''a'\''
 ' sh 'it'\''s' '' ;;
-2) exec sh -c 'exit 3' sh 'it'\''s' '' ;;
+2) exec sh -c -- 'exit 3' sh 'it'\''s' '' ;;
 esac
 ";
         assert_eq!(script, expected);

@@ -226,7 +226,8 @@ impl GuardRequest {
             }
             Work::Run { command, .. } => {
                 header.line("mode", "run");
-                for word in ["sh", "-c", command, "sh"] {
+                // It may begin like an option.
+                for word in ["sh", "-c", "--", command, "sh"] {
                     header.argument("the command", word.as_bytes())?;
                 }
                 header.arguments(&self.args)?;
@@ -319,9 +320,9 @@ mod tests {
         let payload = Payload::Parts(vec![part("fetch", false), part("test", true), part("restart", true)]);
         let sent = header(&request(Work::Deploy(Deploy { payload, ..deploy() })));
         let text = String::from_utf8(sent).unwrap();
-        let expected = "\nneeds sh\narg sh\nself\narg fetch\narg test:\narg restart\nscript 146\ngo\ncase $1 in\n\
-            1) exec sh -c 'do fetch' sh '--flag' '' ;;\n2) exec sh -c 'do test' sh '--flag' '' ;;\n\
-            3) exec sh -c 'do restart' sh '--flag' '' ;;\nesac\n";
+        let expected = "\nneeds sh\narg sh\nself\narg fetch\narg test:\narg restart\nscript 155\ngo\ncase $1 in\n\
+            1) exec sh -c -- 'do fetch' sh '--flag' '' ;;\n2) exec sh -c -- 'do test' sh '--flag' '' ;;\n\
+            3) exec sh -c -- 'do restart' sh '--flag' '' ;;\nesac\n";
         assert!(text.ends_with(expected), "{text}");
     }
 
@@ -337,8 +338,7 @@ mod tests {
     fn a_run_hands_its_command_to_sh() {
         let sent = header(&request(Work::Run { command: "echo $1".to_owned(), input: None }));
         let text = String::from_utf8(sent).unwrap();
-        let expected =
-            "mode run\narg sh\narg \\0055c\narg echo\\0040\\00441\narg sh\narg \\0055-flag\narg \nscript 0\ngo\n";
+        let expected = "mode run\narg sh\narg \\0055c\narg \\0055-\narg echo\\0040\\00441\narg sh\narg \\0055-flag\narg \nscript 0\ngo\n";
         assert!(text.ends_with(expected), "{text}");
     }
 }

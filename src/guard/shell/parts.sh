@@ -6,7 +6,8 @@
 
 # A part knows nothing of the pipe. Who ends the group ends the leader with it, so that nothing is started any more.
 # Where a part removed the folder, what is behind it is not found any more; that is no part's status. A barrier is open
-# when there is a file `go-N`. Without the guard nobody would keep the time, so nobody waits then.
+# when there is a file `go-N`. Without the guard nobody would keep the time, so nobody waits then. A part that could not
+# be started, for the host has too many processes, has no status of its own.
 # shellcheck disable=SC2016
 lead='
   BEGIN {
@@ -17,6 +18,7 @@ lead='
         break
       }
       r = told("set -- \"$fw_self\"; unset fw_self; exec sh \"$1\" " n " </dev/null >&6 2>&7 6>&- 7>&-")
+      if (r ~ /-|untold/) r = "unknown -"
       system("d=${fw_self%/*}; o=$(wc -c <\"$d/stdout\") || o=-; e=$(wc -c <\"$d/stderr\") || e=-; echo part " n " ended " r " $o $e")
       if (r != "exit 0") break
       if (barrier && system("echo held " ++held "; until [ -e \"${fw_self%/*}/go-" held "\" ]; do kill -s 0 ${FLEETWIDE_GUARD%%.*} && { sleep 0.1 || sleep 1; } || exit; done")) {
@@ -28,21 +30,29 @@ lead='
   }'
 becomes="fw_self=\$2; export fw_self
 exec awk '$exact$lead' \"\$@\""
-held='' clock=''
+held='' clock='' now='' never=315360000
 
 logs() {
   exec 6<"$dir/stdout" 7<"$dir/stderr"
   : >>"$dir/parts"
   exec 8<"$dir/parts"
-  # What another guard writes is read twice: to be told, and to be known here.
-  [ -z "$attached" ] || exec 9<"$dir/parts"
+  # What another guard writes is read twice: to be told, and to be known here, first of all before a clock runs.
+  [ -z "$attached" ] || {
+    exec 9<"$dir/parts"
+    catch_up
+    held=$now
+    [ -z "$held" ] || deadline=$never
+  }
 }
 # A line is told when all output that was there before it is.
 flush() {
-  l=''
-  read -r l <&8
+  lines=''
+  while l='' && read -r l <&8 || [ "$l" ]; do lines=$lines$l$nl; done
   cat <&6 >&4 && cat <&7 >&5 || return
-  [ -z "$l" ] || { say "$l"; flush; }
+  while [ "$lines" ]; do
+    say "${lines%%"$nl"*}"
+    lines=${lines#*"$nl"}
+  done
 }
 # While the script is held its time does not run, but a time of its own does, which the guard keeps that started it.
 time_up() {
@@ -62,7 +72,7 @@ time_up() {
   done
 }
 other() {
-  now=$held
+  now=$held news=''
   case $word in
     part | held)
       case $b in
@@ -77,13 +87,14 @@ other() {
       echo "$word $b" >>"$dir/parts" || say "$word $b"
       heard
       ;;
-    tick) [ -z "$attached" ] || while read -r word a b <&9; do heard; done ;;
+    tick) [ -z "$attached" ] || catch_up ;;
     # How the script ended, once its leader has, too.
     how) how="$a $b" ;;
     go)
       case $a$b in
         '' | *[!0123456789]*) ;;
-        *) echo "$b" >"$dir/go-$a" ;;
+        # Whole, for its other readers do not wait; empty on a full disk, which is all of the time.
+        *) record "$dir/go-$a" "$b" || : >"$dir/go-$a" ;;
       esac
       ;;
     clock)
@@ -91,18 +102,20 @@ other() {
       [ -e "$dir/limit.$$" ] && kill -s USR1 "$clock"
       ;;
   esac
+  # The pump is to look for it now.
+  [ -z "$news" ] || rm -f "$dir/seen.$$"
   [ "$now" = "$held" ] && return
   limit=$deadline
   if [ -z "$now" ]; then recall "$dir/go-$held" limit
-  elif [ "$attached" ]; then limit=315360000
+  elif [ "$attached" ]; then limit=$never
   fi
   held=$now
   echo "$limit" >"$dir/limit.$$"
   [ -z "$clock" ] || kill -s USR1 "$clock"
 }
-# A line of `parts`: the last one says whether the script is held. The pump is to look for it now.
+# A line of `parts`: the last one says whether the script is held.
 heard() {
-  now=''
+  news=1 now=''
   [ "$word" = part ] || now=$a
-  rm -f "$dir/seen.$$"
 }
+catch_up() { while read -r word a b <&9; do heard; done; }

@@ -23,6 +23,7 @@ on_every_shell!(
     an_attached_client_can_end_what_is_held,
     what_is_held_on_a_host_whose_guard_died_is_held_no_longer,
     an_order_that_makes_no_sense_opens_nothing,
+    a_word_that_cannot_be_kept_opens_its_barrier,
 );
 
 const LONG: Duration = Duration::from_mins(5);
@@ -171,8 +172,8 @@ fn what_was_held_when_contact_was_lost_is_released_by_another_guard(shell: Shell
     attach.deadline = Duration::from_secs(55);
     let mut attached = host.start(&attach);
     attached.until_held(1);
-    // It leaves the time to the guard that started the script.
-    await_clocks(&host, &[300, 300, 55, 315_360_000]);
+    // It leaves the time to the guard that started the script, however little the client knows to be left.
+    await_clocks(&host, &[300, 300, 315_360_000]);
     assert!(!host.home.path().join("ran").exists());
     attached.send(go(1));
     let seen = attached.finish();
@@ -234,6 +235,16 @@ fn an_order_that_makes_no_sense_opens_nothing(shell: Shell) {
         if opened { Ok(()) } else { Err("it was not".to_owned()) }
     });
     assert!(!host.home.path().join("ran").exists());
+    running.send(go(1));
+    assert_eq!(running.finish().trailer().status, ScriptStatus::Exited(4));
+}
+
+/// The disk is full by now; it would be held for ever.
+fn a_word_that_cannot_be_kept_opens_its_barrier(shell: Shell) {
+    let host = Host::new(shell);
+    let (_, mut running) = held(&host, |_| {});
+    let kept = host.state().join("runs/r1-1/go-1.new");
+    fs::create_dir(&kept).unwrap();
     running.send(go(1));
     assert_eq!(running.finish().trailer().status, ScriptStatus::Exited(4));
 }

@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use super::{
-    host::{Host, Seen, Shell, await_that, deploy, parts},
+    host::{Host, Seen, Shell, await_that, deploy, find, parts},
     on_every_shell,
 };
 use crate::guard::{Cause, Control, GroupState, Lifeline, Offsets, OnLost, PartEnd, Record, ScriptStatus};
@@ -25,6 +25,8 @@ on_every_shell!(
     the_same_parts_are_told_again,
     parts_that_run_are_followed_from_their_beginning,
     a_part_may_remove_the_record,
+    a_part_that_could_not_be_started_has_no_status,
+    however_many_parts_there_were_they_are_told_again,
 );
 
 /// What was said of the parts, in order.
@@ -78,6 +80,7 @@ fn every_status_is_the_parts_own(shell: Shell) {
         assert_eq!(told(&seen)[3], format!("2: killed by {signal}"));
     }
     assert_eq!(host.status(&parts(&["no-such-command"]).of_run("s")), ScriptStatus::Exited(127));
+    assert_eq!(host.status(&parts(&["-e"]).of_run("o")), ScriptStatus::Exited(127), "it is no option");
     assert!(!host.home.path().join("ran").exists());
 }
 
@@ -244,4 +247,36 @@ fn a_part_may_remove_the_record(shell: Shell) {
     assert_eq!((seen.trailer().status.clone(), told(&seen).len()), (ScriptStatus::Unknown, 2));
     assert!(!host.home.path().join("ran").exists());
     await_that("nothing is left", || if host.processes().is_empty() { Ok(()) } else { Err(String::new()) });
+}
+
+/// As when the host has no process left to find it out with.
+fn a_part_that_could_not_be_started_has_no_status(shell: Shell) {
+    let host = Host::new(shell);
+    let awk = find(if shell == Shell::Busybox { "busybox" } else { "awk" });
+    let start =
+        if shell == Shell::Busybox { format!("exec {} awk", awk.display()) } else { format!("exec {}", awk.display()) };
+    host.forge(
+        "awk",
+        &format!(
+            "case $1 in *'\"how\", r'*) a=${{1%%r = told(*}} b=${{1#*r = told(}}; shift; set -- \"${{a}}r = \\\"untold\\\"; (${{b}}\" \"$@\" ;; esac\n\
+             {start} \"$@\""
+        ),
+    );
+    let seen = host.finish(&parts(&["touch ran", "touch ran"]));
+    assert_eq!(told(&seen), ["1 begun", &format!("1: {}", ScriptStatus::Unknown)]);
+    assert_eq!(seen.trailer().status, ScriptStatus::Unknown);
+    assert!(!host.home.path().join("ran").exists());
+}
+
+/// More than a shell's functions may call themselves.
+fn however_many_parts_there_were_they_are_told_again(shell: Shell) {
+    let host = Host::new(shell);
+    let request = parts(&["echo one", "exit 3"]);
+    let first = host.finish(&request);
+    let record = host.state().join("runs/r1-1/parts");
+    let many = fs::read_to_string(&record).unwrap() + &"part 3 begun more\n".repeat(2100);
+    fs::write(&record, many).unwrap();
+    let again = host.finish(&request);
+    assert_eq!((told(&again).len(), again.text()), (told(&first).len() + 2100, "one\n"));
+    assert_eq!(again.trailer(), first.trailer());
 }

@@ -77,6 +77,7 @@ fn every_awk_tells_the_same(shell: Shell) {
 fn a_missing_command_is_127(shell: Shell) {
     let host = Host::new(shell);
     assert_eq!(host.status(&run("no-such-command")), ScriptStatus::Exited(127));
+    assert_eq!(host.status(&run("-e")), ScriptStatus::Exited(127), "it is no option");
     assert_eq!(host.status(&deploy("no-such-command")), ScriptStatus::Exited(127));
 }
 
