@@ -23,7 +23,7 @@ alive() { [ "$1" ] && birth "$1" && [ "$b" ] && { [ -z "$2" ] || [ "$b" = "$2" ]
 # Who runs what is in $1: the boot, the guard and its birth, the script's group and its leader's birth.
 process() {
   p_boot='' p_guard='' p_gbirth='' group='' p_birth=''
-  [ -e "$1/process" ] || return
+  [ -f "$1/process" ] || return
   {
     read -r p_boot
     read -r p_guard p_gbirth

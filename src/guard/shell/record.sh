@@ -7,7 +7,7 @@ reserve() { printf '%-99s\n' '' >"$1.new"; }
 # A power cut may leave an empty file behind: it says as little as none.
 recall() {
   line=''
-  [ -e "$1" ] && read -r line <"$1"
+  [ -f "$1" ] && read -r line <"$1"
   [ "$line" ] && eval "$2=\$line"
 }
 

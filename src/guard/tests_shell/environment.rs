@@ -1,6 +1,6 @@
 //! Hosts that lack something, and what they are told.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
 use super::{
     host::{Host, Running, Shell, deploy, find, run, whole},
@@ -25,16 +25,7 @@ fn a_read_only_home_is_refused(shell: Shell) {
     let host = Host::new(shell);
     let mode = |bits| fs::set_permissions(host.home.path(), fs::Permissions::from_mode(bits)).unwrap();
     mode(0o555);
-    // Modes do not bind root.
-    let guard = host.command();
-    let mut command = Command::new(find("setpriv"));
-    if fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0) {
-        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
-    }
-    fs::set_permissions(Path::new(guard.get_program()).parent().unwrap(), fs::Permissions::from_mode(0o755)).unwrap();
-    command.arg(guard.get_program()).args(guard.get_args());
-    host.dress(&mut command);
-    let seen = Running::start(command, &deploy("touch ran")).finish();
+    let seen = Running::start(host.command_of_nobody(), &deploy("touch ran")).finish();
     let (reason, text) = seen.refusal();
     assert_eq!(reason, Refusal::ReadOnly);
     assert!(text.contains(".local") && text.to_lowercase().contains("permission denied"), "{text}");

@@ -8,7 +8,7 @@ use std::{
     os::{
         fd::OwnedFd,
         unix::{
-            fs::{PermissionsExt as _, symlink},
+            fs::{MetadataExt as _, PermissionsExt as _, symlink},
             net::UnixStream,
             process::CommandExt as _,
         },
@@ -93,6 +93,19 @@ impl Host {
     pub(super) fn command(&self) -> Command {
         let mut command = Command::new(self.bin.path().join("sh"));
         command.arg0("sh").args(["-c", COMMAND]);
+        self.dress(&mut command);
+        command
+    }
+
+    /// The same for somebody who is not root: modes do not bind root.
+    pub(super) fn command_of_nobody(&self) -> Command {
+        let guard = self.command();
+        let mut command = Command::new(find("setpriv"));
+        if fs::metadata("/proc/self").is_ok_and(|it| it.uid() == 0) {
+            command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+        }
+        fs::set_permissions(self.bin.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        command.arg(guard.get_program()).args(guard.get_args());
         self.dress(&mut command);
         command
     }

@@ -23,6 +23,10 @@ on_every_shell!(
     attempts_of_another_host_in_the_same_home_are_not_told,
     a_home_that_is_read_only_can_be_asked,
     what_no_guard_writes_is_no_answer,
+    what_is_no_attempt_is_not_told,
+    what_cannot_be_read_is_not_taken_for_nothing,
+    who_is_about_to_start_a_script_is_waited_for,
+    what_an_earlier_boot_knew_of_the_start_may_be_lost,
 );
 
 fn revision(seen: &Seen) -> Option<&str> {
@@ -175,4 +179,72 @@ fn what_no_guard_writes_is_no_answer(shell: Shell) {
     fs::write(host.state().join("format"), "2").unwrap();
     assert_eq!(host.finish(&query()).last_refusal().0, Refusal::BadRequest);
     fs::set_permissions(host.state(), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn what_is_no_attempt_is_not_told(shell: Shell) {
+    let host = Host::new(shell);
+    host.finish(&deploy("exit 5"));
+    let runs = host.state().join("runs");
+    for name in ["old backup", "old", "r1-1.bak", "r1-", "-1", "r1-x", "17", "r1-12345678901", "a\nb-1", "*-1"] {
+        fs::create_dir(runs.join(name)).unwrap();
+    }
+    fs::write(runs.join("r3-1"), "").unwrap();
+    // What could not be read to its end is not read.
+    fs::create_dir(runs.join("r2-1")).unwrap();
+    assert!(Command::new(find("mkfifo")).arg(runs.join("r2-1/end")).status().unwrap().success());
+    assert_eq!(states(&host.finish(&query())), ["r1-1: exit status 5", "r2-1: died"]);
+}
+
+fn what_cannot_be_read_is_not_taken_for_nothing(shell: Shell) {
+    let host = Host::new(shell);
+    host.finish(&deploy("exit 5"));
+    let local = host.home.path().join(".local");
+    let folders = [local.clone(), local.join("state"), host.state(), host.state().join("runs")];
+    let files = ["format", "fence", "lock"].map(|it| host.state().join(it));
+    let run = host.state().join("runs/r1-1");
+    let kept = ["process", "end", "host", "previous", "revision"].map(|it| run.join(it));
+    let mode = |path: &Path, bits| fs::set_permissions(path, fs::Permissions::from_mode(bits)).unwrap();
+    mode(host.home.path(), 0o755);
+    mode(&local.join("state/fleetwide"), 0o755);
+    folders.iter().chain([&run]).for_each(|folder| mode(folder, 0o755));
+    files.iter().chain(&kept).for_each(|file| mode(file, 0o644));
+    let answer = || {
+        let seen = Running::start(host.command_of_nobody(), &query()).finish();
+        host.await_silence();
+        seen
+    };
+    assert_eq!(states(&answer()), ["r1-1: exit status 5"]);
+    for (path, usual) in
+        folders.iter().chain([&run]).map(|it| (it, 0o755)).chain(files[..1].iter().chain(&kept).map(|it| (it, 0o644)))
+    {
+        mode(path, 0);
+        let (reason, text) = answer().last_refusal();
+        assert_eq!((reason, text), (Refusal::ReadOnly, format!("cannot read {}", path.display())));
+        mode(path, usual);
+    }
+}
+
+fn who_is_about_to_start_a_script_is_waited_for(shell: Shell) {
+    let host = Host::new(shell);
+    let run = host.state().join("runs/r1-1");
+    fs::create_dir_all(&run).unwrap();
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let late = format!("printf '%s\\n' {} {} >{}", boot.trim(), std::process::id(), run.join("process").display());
+    host.forge("sleep", &late);
+    assert_eq!(states(&host.finish(&query())), ["r1-1: running"]);
+}
+
+/// What was written just before a power cut need not be there after it.
+fn what_an_earlier_boot_knew_of_the_start_may_be_lost(shell: Shell) {
+    let host = Host::new(shell);
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    for (run, boot, state) in
+        [("r1-1", "earlier", "died"), ("r2-1", boot.trim(), "never started"), ("r3-1", "", "died")]
+    {
+        let run = host.state().join("runs").join(run);
+        fs::create_dir_all(&run).unwrap();
+        // No process has this number.
+        fs::write(run.join("process"), format!("{boot}\n99999999 1\n")).unwrap();
+        assert_eq!(states(&host.finish(&query())).last().unwrap().split(": ").last(), Some(state));
+    }
 }
