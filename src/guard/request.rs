@@ -86,6 +86,9 @@ pub struct Attach {
     pub attempt: u32,
     /// The output that we have already.
     pub resume: Offsets,
+    /// How long the host may hold the script at one barrier: as long as it might have run at first. The request's
+    /// deadline is what is left of that.
+    pub hold: Duration,
     /// What was sent, as far as it matters for what can be heard of it.
     pub payload: PayloadKind,
 }
@@ -183,6 +186,14 @@ impl GuardRequest {
         match &self.work {
             Work::Attach(attach) => attach.resume,
             Work::Deploy(_) | Work::Query(_) | Work::Run { .. } => Offsets::default(),
+        }
+    }
+
+    /// How long the host may hold the script at one barrier.
+    pub const fn hold(&self) -> Duration {
+        match &self.work {
+            Work::Attach(attach) => attach.hold,
+            Work::Deploy(_) | Work::Query(_) | Work::Run { .. } => self.deadline,
         }
     }
 
@@ -306,7 +317,8 @@ mod tests {
     fn an_attach_says_which_attempt_and_brings_no_script() {
         let resume = Offsets { stdout: 5, stderr: 6 };
         let payload = PayloadKind::Script;
-        let attach = Attach { app: "shop".to_owned(), run: "01JRUN".to_owned(), attempt: 2, resume, payload };
+        let hold = Duration::from_secs(9);
+        let attach = Attach { app: "shop".to_owned(), run: "01JRUN".to_owned(), attempt: 2, resume, hold, payload };
         let mut request = request(Work::Attach(attach));
         (request.env, request.args) = (BTreeMap::new(), Vec::new());
         let expected = "deadline 2\ngrace 3\nlost kill\nmode attach\napp shop\nrun 01JRUN\nattempt 2\nfence 0\n\

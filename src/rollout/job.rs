@@ -110,7 +110,14 @@ pub(super) fn attach(job: &Job, left: Duration, heard: Offsets) -> Option<Job> {
     };
     Some(Job {
         request: GuardRequest {
-            work: guard::Work::Attach(guard::Attach { app, run, attempt, resume: heard, payload }),
+            work: guard::Work::Attach(guard::Attach {
+                app,
+                run,
+                attempt,
+                resume: heard,
+                hold: request.deadline,
+                payload,
+            }),
             deadline: left,
             grace: request.grace,
             on_lost: request.on_lost,

@@ -242,6 +242,7 @@ impl<'a> Conversation<'a> {
 
     /// A stream said something.
     pub(super) fn hear(&mut self, stream: Stream, bytes: &[u8], out: &mut dyn OutputSink, now: Instant) {
+        let was_started = self.listener.group.is_some();
         let heard = match stream {
             Stream::Stdout => self.listener.stdout(bytes, out),
             Stream::Stderr => self.listener.stderr(bytes, out),
@@ -249,28 +250,39 @@ impl<'a> Conversation<'a> {
         match heard {
             Heard::Noise => {}
             Heard::Output => self.alive = now,
+            // Said once more, it gives nobody more time.
             Heard::Ready => {
-                self.alive = now;
-                self.outbox.extend(self.order.take().unwrap_or_default());
+                if let Some(order) = self.order.take() {
+                    self.alive = now;
+                    self.outbox.extend(order);
+                }
             }
             Heard::Started => {
-                self.alive = now;
-                self.expect_end(now);
+                if !was_started {
+                    self.alive = now;
+                    self.expect_end(now);
+                }
                 self.tell(now);
             }
             Heard::Ended => self.expect_word(now, OTHER_STREAM),
         }
+        self.look_at_barriers(now);
+    }
+
+    /// So many barriers are open now.
+    pub(super) fn opens(&mut self, open: u32, now: Instant) {
+        self.barriers.opened(open);
+        // What was said of the next one may have been heard before this.
+        self.look_at_barriers(now);
+        self.release();
+    }
+
+    fn look_at_barriers(&mut self, now: Instant) {
         if self.listener.group.is_some() && self.barriers.stands(self.listener.held, now) {
             self.alive = now;
             self.expect_end(now);
             self.release();
         }
-    }
-
-    /// So many barriers are open now.
-    pub(super) fn opens(&mut self, open: u32) {
-        self.barriers.opened(open);
-        self.release();
     }
 
     /// Tells the host that a script which it holds may go on.
@@ -282,10 +294,10 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// How long what runs now may take; what is held has all of the script's time for that.
+    /// How long what runs now may take; what is held has a time of its own.
     fn expect_end(&mut self, now: Instant) {
         let request = &self.job.request;
-        let time = if self.barriers.is_held() { request.deadline } else { self.barriers.left(request.deadline) };
+        let time = if self.barriers.is_held() { request.hold() } else { self.barriers.left(request.deadline) };
         if self.told == Stop::No && self.listener.exit.is_none() {
             self.last_word = None;
             self.expect_word(now, time.saturating_add(request.grace).saturating_add(WORD));

@@ -73,7 +73,7 @@ where
                 None => stdin = None,
             },
             wish = until(&mut wishes.stop, |wish| wish > known) => talk.wants(wish, Instant::now()),
-            open = until(&mut wishes.open, |open| open > known_open) => talk.opens(open),
+            open = until(&mut wishes.open, |open| open > known_open) => talk.opens(open, Instant::now()),
             () = sleep_until(talk.alarm()) => talk.overdue(Instant::now()),
         }
     }

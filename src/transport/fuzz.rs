@@ -78,7 +78,7 @@ pub fn conversation(input: &[u8]) {
             b'w' if !said.is_empty() => talk.wrote(said.len().min(talk.unwritten().len()), now),
             b'T' => talk.wants(Stop::Terminate, now),
             b'K' => talk.wants(Stop::Kill, now),
-            b'G' => talk.opens(talk.open_barriers() + 1),
+            b'G' => talk.opens(talk.open_barriers() + 1, now),
             _ => {
                 now = talk.alarm();
                 talk.overdue(now);

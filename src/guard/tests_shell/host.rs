@@ -271,7 +271,8 @@ impl GuardRequest {
             panic!("this request is no deploy")
         };
         let payload = payload.kind();
-        let attach = Attach { app: app.clone(), run: run.clone(), attempt: *attempt, resume, payload };
+        let (app, run, hold) = (app.clone(), run.clone(), self.deadline);
+        let attach = Attach { app, run, attempt: *attempt, resume, hold, payload };
         Self { work: Work::Attach(attach), ..self.clone() }
     }
 

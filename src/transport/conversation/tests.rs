@@ -35,6 +35,7 @@ fn attach() -> Job {
         run: "r1".to_owned(),
         attempt: 1,
         resume: Offsets::default(),
+        hold: Duration::from_secs(500),
         payload: PayloadKind::Parts,
     };
     let job = job(None);
@@ -193,6 +194,23 @@ fn a_guard_is_told_once_however_often_it_is_ready() {
     assert!(scene.talk.unwritten().is_empty());
 }
 
+/// Whatever a host says again and again, it is waited for no longer.
+#[test]
+fn a_host_that_repeats_itself_gets_no_more_time() {
+    let job = job(None);
+    let mut scene = Scene::sent(&job);
+    let given_up = scene.talk.alarm();
+    scene.now += START / 2;
+    scene.says(Stream::Stdout, "ready");
+    assert_eq!(scene.talk.alarm(), given_up);
+
+    let mut scene = Scene::started(&job);
+    let given_up = scene.talk.alarm();
+    scene.now += Duration::from_secs(50);
+    scene.says(Stream::Stdout, "started 42 -");
+    assert_eq!(scene.talk.alarm(), given_up);
+}
+
 #[test]
 fn a_host_that_falls_silent_is_given_up_after_its_deadline() {
     let job = job(None);
@@ -268,10 +286,10 @@ fn what_is_held_is_told_to_go_on_when_its_barrier_opens_and_how_much_time_is_lef
     let mut scene = held(&job);
     assert!(scene.talk.unwritten().is_empty());
     scene.now += Duration::from_secs(50);
-    scene.talk.opens(1);
+    scene.talk.opens(1, scene.now);
     assert_eq!(scene.talk.unwritten(), b"G 1 70\n");
     scene.says(Stream::Stdout, "held 1");
-    scene.talk.opens(2);
+    scene.talk.opens(2, scene.now);
     assert_eq!(scene.talk.unwritten(), b"G 1 70\n", "once");
     scene.says(Stream::Stdout, "part 2 begun test");
     assert_eq!(scene.talk.alarm() - scene.now, Duration::from_secs(70 + 10) + WORD);
@@ -293,12 +311,40 @@ fn what_is_held_has_a_time_of_its_own_and_may_be_silent() {
     assert_eq!(scene.talk.unwritten(), b"I 10\n");
 }
 
+/// The time that is left of the script's own says nothing of that.
+#[test]
+fn what_is_held_when_it_is_taken_up_again_has_the_time_that_its_host_gives_it() {
+    let job = attach();
+    let mut scene = Scene::started(&job);
+    scene.says(Stream::Stdout, "held 1");
+    assert_eq!(scene.talk.alarm() - scene.now, Duration::from_secs(500 + 10) + WORD);
+    scene.now += Duration::from_secs(200);
+    scene.talk.opens(1, scene.now);
+    assert_eq!(scene.talk.unwritten(), b"G 1 100\n");
+    scene.says(Stream::Stdout, "part 2 begun test");
+    assert_eq!(scene.talk.alarm() - scene.now, Duration::from_secs(100 + 10) + WORD);
+}
+
+/// The host told its story before we were told how many of its barriers are open.
+#[test]
+fn what_is_held_further_on_is_released_whichever_word_came_first() {
+    let job = attach();
+    let mut scene = Scene::started(&job);
+    for words in ["held 1", "part 2 begun test", "held 2"] {
+        scene.says(Stream::Stdout, words);
+    }
+    scene.talk.opens(1, scene.now);
+    assert!(scene.talk.unwritten().is_empty());
+    scene.talk.opens(2, scene.now);
+    assert_eq!(scene.talk.unwritten(), b"G 2 100\n");
+}
+
 #[test]
 fn what_is_held_is_ended_as_what_runs_and_not_let_go_then() {
     let job = job(None);
     let mut scene = held(&job);
     scene.talk.wants(Stop::Terminate, scene.now);
-    scene.talk.opens(1);
+    scene.talk.opens(1, scene.now);
     assert_eq!(scene.talk.unwritten(), b"T 10\n");
     assert_eq!(scene.talk.alarm() - scene.now, Duration::from_secs(10) + WORD);
 }
