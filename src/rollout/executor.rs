@@ -20,6 +20,7 @@ use super::{
     parts::whereabouts,
     reattach::{Found, Search},
     recorder::Recorder,
+    script_time::ScriptTime,
     verdict,
 };
 use crate::{
@@ -107,17 +108,17 @@ impl Executor {
 
     /// Runs the script to its end, over as many connections as it takes.
     async fn run(&self, mut session: Box<dyn Session>, job: &Job, host: &Host, mut result: HostResult) -> Attempt {
-        let parts = job.request.parts();
-        let mut out = HostOutput::new(&self.recorder, &host.id, &self.running, parts, &*self.reached);
-        let wishes = Wishes { stop: self.stop.clone(), open: self.open.clone() };
         let began = Instant::now();
+        let (parts, time) = (job.request.parts(), ScriptTime::of(job, began));
+        let mut out = HostOutput::new(&self.recorder, &host.id, &self.running, parts, time, &*self.reached);
+        let wishes = Wishes { stop: self.stop.clone(), open: self.open.clone() };
         let end = session.run(job, &mut out, wishes.clone()).await;
         log_out(session).await;
         let found = match end {
             // What runs without a record on the host cannot be found again.
             Err(lost) if lost.sent && job.request.is_recorded() => {
                 let (transport, recorder) = (&*self.transport, &*self.recorder);
-                let search = Search { transport, recorder, host, job, began, doubt: &*self.doubt };
+                let search = Search { transport, recorder, host, job, doubt: &*self.doubt };
                 let mut abandoned = self.abandoned.clone();
                 tokio::select! {
                     found = search.search(lost.clone(), &mut out, wishes) => Err(found),

@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::time::Instant;
 
-use super::{event::EventKind, last_lines::LastLines, outcome::HostResult, parts::Parts, recorder::Recorder};
+use super::{
+    event::EventKind, last_lines::LastLines, outcome::HostResult, parts::Parts, recorder::Recorder,
+    script_time::ScriptTime,
+};
 use crate::{
     guard::{Offsets, Part, PartEnd},
     inventory::HostId,
@@ -17,6 +20,7 @@ pub(super) struct HostOutput<'a> {
     recorder: &'a Recorder,
     host: &'a HostId,
     running: &'a AtomicUsize,
+    time: ScriptTime,
     group: Option<u32>,
     previous_revision: Option<String>,
     contact: Contact,
@@ -44,6 +48,7 @@ impl<'a> HostOutput<'a> {
         host: &'a HostId,
         running: &'a AtomicUsize,
         parts: &'a [Part],
+        time: ScriptTime,
         reached: &'a (dyn Fn() + Send + Sync),
     ) -> Self {
         let in_parts = !parts.is_empty();
@@ -51,6 +56,7 @@ impl<'a> HostOutput<'a> {
             recorder,
             host,
             running,
+            time,
             group: None,
             previous_revision: None,
             contact: Contact::Held,
@@ -68,6 +74,11 @@ impl<'a> HostOutput<'a> {
         Offsets { stdout: self.stdout.heard(), stderr: self.stderr.heard() }
     }
 
+    /// How much of the script's time is used up.
+    pub(super) fn time(&self) -> &ScriptTime {
+        &self.time
+    }
+
     /// Whether the host is heard: not after [`lose`](Self::lose), until the script shows itself again.
     pub(super) fn in_contact(&self) -> bool {
         self.contact == Contact::Held
@@ -82,6 +93,7 @@ impl<'a> HostOutput<'a> {
     pub(super) fn lose(&mut self, message: &str) {
         self.contact = Contact::Lost;
         self.parts.lost();
+        self.time.lost(Instant::now());
         self.recorder.record(EventKind::HostLost { host: self.host, message });
     }
 
@@ -131,8 +143,9 @@ impl OutputSink for HostOutput<'_> {
     }
 
     fn part_begun(&mut self, part: u32) {
-        let host = self.host;
-        if let Some(part) = self.parts.begun(part, Instant::now()) {
+        let (host, now) = (self.host, Instant::now());
+        self.time.begun(part, now);
+        if let Some(part) = self.parts.begun(part, now) {
             // What is shown of a failure are the last lines of the part that failed.
             self.stdout.begin_at(self.next_part.stdout);
             self.stderr.begin_at(self.next_part.stderr);
@@ -151,9 +164,56 @@ impl OutputSink for HostOutput<'_> {
 
     fn held(&mut self, barrier: u32) {
         let host = self.host;
+        self.time.held(barrier, Instant::now());
         if let Some(part) = self.parts.held(barrier) {
             self.recorder.record(EventKind::HostHeld { host, part });
             (self.reached)();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use super::{
+        super::{
+            event::{Event, EventSink},
+            script_time::tests::in_parts,
+        },
+        *,
+    };
+    use crate::{inventory::testing::host, plan::RunId};
+
+    #[derive(Debug)]
+    struct Deaf;
+
+    impl EventSink for Deaf {
+        fn event(&self, _event: &Event<'_>) {}
+    }
+
+    /// It may run for ten seconds, and has time yet after fifteen.
+    #[test]
+    fn what_is_held_or_may_be_does_not_use_up_its_time() {
+        let (recorder, host, running) =
+            (Recorder::new(RunId::new(), Arc::new(Deaf)), host("i-1", "a"), AtomicUsize::new(0));
+        let job = in_parts(&[true, true, false], Duration::from_secs(10));
+        let mut out = HostOutput::new(
+            &recorder,
+            &host.id,
+            &running,
+            job.request.parts(),
+            ScriptTime::of(&job, Instant::now()),
+            &|| {},
+        );
+        let is_over = |out: &HostOutput<'_>| out.time().left(Instant::now() + Duration::from_secs(15)).is_zero();
+        out.part_begun(1);
+        assert!(is_over(&out));
+        out.held(1);
+        assert!(!is_over(&out));
+        out.part_begun(2);
+        assert!(is_over(&out));
+        out.lose("reset");
+        assert!(!is_over(&out));
     }
 }

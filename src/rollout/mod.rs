@@ -1,9 +1,10 @@
 //! The engine: a plan, a transport and an event sink go in; every host's outcome comes out.
 //!
 //! [`dispatcher`] decides (a pure state machine), [`engine`] carries its commands out, `executor` makes one attempt on one
-//! host, `reattach` finds a script again when contact was lost, `verdict` turns the transport's words into outcomes;
-//! `parts` is what is heard of the parts of a script; `pause` holds checks (`judge` says when they have passed) and asks people, `undo` takes a host back, `roster` knows the
-//! hosts by their places, and [`world`] is what all of them need.
+//! host, `reattach` finds a script again when contact was lost (`script_time` knows for how long), `verdict` turns the
+//! transport's words into outcomes; `parts` is what is heard of the parts of a script; `pause` holds checks (`judge` says
+//! when they have passed) and asks people, `undo` takes a host back, `roster` knows the hosts by their places, and
+//! [`world`] is what all of them need.
 //! [`outcome`] says what can become of a host, [`event`] what is told about it on the way.
 //!
 //! Not in here: any concrete transport, provider or reporter; it has traits and one event sink.
@@ -23,6 +24,7 @@ mod pause;
 mod reattach;
 mod recorder;
 mod roster;
+mod script_time;
 pub mod tail;
 mod undo;
 mod verdict;

@@ -27,6 +27,9 @@ const MARGIN: Duration = Duration::from_mins(1);
 /// After a cancel: the way to the host and back, on top of the script's grace.
 const CANCEL_MARGIN: Duration = Duration::from_secs(15);
 
+/// For ever.
+const YEAR: Duration = Duration::from_hours(365 * 24);
+
 /// For somebody who wants it to be over now.
 const KILL_MARGIN: Duration = Duration::from_secs(3);
 
@@ -37,8 +40,6 @@ pub(super) struct Search<'a> {
     pub(super) host: &'a Host,
     /// What was sent at first.
     pub(super) job: &'a Job,
-    /// When that was: the host's clock for the script did not begin before.
-    pub(super) began: Instant,
     /// Is told when a try was in vain.
     pub(super) doubt: &'a (dyn Fn() + Send + Sync),
 }
@@ -68,17 +69,21 @@ impl Search<'_> {
     /// Looks for the script that was lost with this last word.
     pub(super) async fn search(&self, mut lost: Lost, out: &mut HostOutput<'_>, wishes: Wishes) -> Found {
         let mut stop = wishes.stop.clone();
-        let mut time = pin!(time_is_up(stop.clone(), self.last_moment(), self.job.request.grace));
+        let mut cancelled = pin!(cancel_runs_out(stop.clone(), self.job.request.grace));
+        let asked = Instant::now();
         let (mut tries, mut trouble, mut over) = (0, None, false);
         out.lose(&lost.message);
         while !over {
-            let Some(job) = attach(self.job, self.time_left(), out.heard()) else { break };
+            let (now, give_up) = (Instant::now(), self.last_moment(asked, out));
+            let job = attach(self.job, out.time().left(now), out.heard());
+            let Some(job) = job.filter(|_| now < give_up) else { break };
             tries += 1;
             let wait = pause(tries, rand::random());
             self.recorder.record(EventKind::HostReattaching { host: &self.host.id, tries, wait });
             let connected = tokio::select! {
                 connected = self.connected_after(wait, &mut stop) => connected,
-                () = &mut time => break,
+                () = sleep_until(give_up) => break,
+                () = &mut cancelled => break,
             };
             let mut session = match connected {
                 Ok(Connected { session, .. }) => session,
@@ -94,7 +99,7 @@ impl Search<'_> {
             };
             let end = {
                 let run = pin!(session.run(&job, out, wishes.clone()));
-                watched(run, time.as_mut(), &mut over).await
+                watched(run, cancelled.as_mut(), &mut over).await
             };
             log_out(session).await;
             match end {
@@ -129,17 +134,10 @@ impl Search<'_> {
         self.transport.connect(self.host).await
     }
 
-    /// When the host must have ended the script, and we could have heard of it. After the loss there is always
-    /// time to ask.
-    fn last_moment(&self) -> Instant {
-        let request = &self.job.request;
-        let allowed = request.deadline.saturating_add(request.grace).min(Duration::from_hours(365 * 24));
-        (self.began + allowed).max(Instant::now()) + MARGIN
-    }
-
-    /// What is left of the script's time.
-    fn time_left(&self) -> Duration {
-        self.job.request.deadline.saturating_sub(self.began.elapsed())
+    /// When the host must have ended the script, and we could have heard of it. After the loss, which was when it was
+    /// `asked` first, there is always time to ask.
+    fn last_moment(&self, asked: Instant, out: &HostOutput<'_>) -> Instant {
+        (out.time().over() + self.job.request.grace.min(YEAR)).max(asked) + MARGIN
     }
 }
 
@@ -149,27 +147,24 @@ fn is_proof(reason: Refusal, out: &HostOutput<'_>) -> bool {
     reason == Refusal::NeverStarted && !out.has_started()
 }
 
-/// Lets `run` come to its end, which has clocks of its own, and notes meanwhile whether the time for others is up.
+/// Lets `run` come to its end, which has clocks of its own, and notes meanwhile whether the time after a cancel is over.
 async fn watched<T>(
     mut run: Pin<&mut impl Future<Output = T>>,
-    mut time: Pin<&mut impl Future<Output = ()>>,
+    mut cancelled: Pin<&mut impl Future<Output = ()>>,
     over: &mut bool,
 ) -> T {
     loop {
         tokio::select! {
             end = &mut run => return end,
-            () = &mut time, if !*over => *over = true,
+            () = &mut cancelled, if !*over => *over = true,
         }
     }
 }
 
-/// Waits until there is no use in looking any longer: at the `last` moment, or some time after a cancel.
-async fn time_is_up(mut stop: watch::Receiver<Stop>, last: Instant, grace: Duration) {
-    tokio::select! {
-        () = sleep_until(last) => return,
-        _ = until(&mut stop, |wish| wish > Stop::No) => {}
-    }
-    let last = last.min(Instant::now() + grace.saturating_add(CANCEL_MARGIN));
+/// Waits until there is no use in looking any longer after a cancel.
+async fn cancel_runs_out(mut stop: watch::Receiver<Stop>, grace: Duration) {
+    until(&mut stop, |wish| wish > Stop::No).await;
+    let last = Instant::now() + grace.min(YEAR) + CANCEL_MARGIN;
     tokio::select! {
         () = sleep_until(last) => return,
         _ = until(&mut stop, |wish| wish > Stop::Terminate) => {}

@@ -1,0 +1,197 @@
+//! How much of a script's time is used up, as its host counts it: not while the script is held at a barrier. Pure.
+//!
+//! The host keeps the script's time while that runs, and as long a time for each barrier. So what is counted here need
+//! not be exact, but must not be less than what the script has: whoever takes it up again sets clocks by it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::{guard::Part, transport::Job};
+
+/// The time of one script, over one connection or several.
+#[derive(Debug)]
+pub(super) struct ScriptTime {
+    /// How long it may run, and how long it may be held at one barrier.
+    time: Duration,
+    parts: u32,
+    barriers: u32,
+    /// The host's clock for it did not begin before.
+    began: Instant,
+    /// The last part that has begun.
+    begun: u32,
+    /// The last barrier that it was held at.
+    held: u32,
+    /// Since when it is held, as far as is known.
+    since: Option<Instant>,
+    /// How long it was held at earlier barriers.
+    off: Duration,
+}
+
+impl ScriptTime {
+    /// Of a job whose host's clock did not begin before.
+    pub(super) fn of(job: &Job, began: Instant) -> Self {
+        const YEAR: Duration = Duration::from_hours(365 * 24);
+        let parts = job.request.parts();
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        // Behind the last part there is none.
+        let before_the_last = parts.split_last().map_or(&[][..], |(_, parts)| parts);
+        Self {
+            time: job.request.deadline.min(YEAR),
+            parts: number(parts.len()),
+            barriers: number(before_the_last.iter().filter(|Part { barrier, .. }| *barrier).count()),
+            began,
+            begun: 0,
+            held: 0,
+            since: None,
+            off: Duration::ZERO,
+        }
+    }
+
+    /// A part has begun, or is told of again. A host that tells of more than there are gets no time for it.
+    pub(super) fn begun(&mut self, part: u32, now: Instant) {
+        if (self.begun + 1..=self.parts).contains(&part) {
+            self.begun = part;
+            self.off += self.held_for(now);
+            self.since = None;
+        }
+    }
+
+    /// It is held at a barrier, or that is told again.
+    pub(super) fn held(&mut self, barrier: u32, now: Instant) {
+        if (self.held + 1..=self.barriers).contains(&barrier) {
+            self.held = barrier;
+            self.since.get_or_insert(now);
+        }
+    }
+
+    /// Contact is lost: if there is a barrier ahead it may be held there from now on, and nobody would hear of it.
+    pub(super) fn lost(&mut self, now: Instant) {
+        if self.held < self.barriers {
+            self.since.get_or_insert(now);
+        }
+    }
+
+    fn held_for(&self, now: Instant) -> Duration {
+        self.since.map_or(Duration::ZERO, |since| (now - since).min(self.time))
+    }
+
+    /// What is left of it, at most.
+    pub(super) fn left(&self, now: Instant) -> Duration {
+        (self.time + self.off + self.held_for(now)).saturating_sub(now - self.began)
+    }
+
+    /// When the host must have begun to end it, if nobody tells it to go on any more.
+    pub(super) fn over(&self) -> Instant {
+        let may_be_held = self.since.is_some() || self.held < self.barriers;
+        self.began + self.time + self.off + if may_be_held { self.time } else { Duration::ZERO }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{
+        guard::{Deploy, GuardRequest, OnLost, Payload, Work},
+        transport::RunAs,
+    };
+
+    const fn secs(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// A job in parts, some of which have a barrier behind them; a plain script where there are none.
+    pub(in super::super) fn in_parts(barriers: &[bool], deadline: Duration) -> Job {
+        let parts = barriers.iter().map(|barrier| Part { name: "p".into(), run: String::new(), barrier: *barrier });
+        let work = Work::Deploy(Deploy {
+            app: "shop".into(),
+            run: "r1".into(),
+            attempt: 1,
+            fence: 1,
+            revision: None,
+            payload: if barriers.is_empty() { Payload::Script(Vec::new()) } else { Payload::Parts(parts.collect()) },
+        });
+        let (env, args) = (BTreeMap::new(), Vec::new());
+        let request = GuardRequest { work, deadline, grace: secs(1), on_lost: OnLost::Finish, env, args };
+        Job { request, idle_timeout: None, run_as: RunAs::Login }
+    }
+
+    /// A hundred seconds for such a job.
+    fn time(barriers: &[bool]) -> (ScriptTime, Instant) {
+        let now = Instant::now();
+        (ScriptTime::of(&in_parts(barriers, secs(100)), now), now)
+    }
+
+    #[test]
+    fn the_time_of_a_script_runs_without_a_break() {
+        let (mut time, start) = time(&[]);
+        time.lost(start + secs(10));
+        assert_eq!(time.left(start + secs(30)), secs(70));
+        assert_eq!(time.left(start + secs(130)), Duration::ZERO);
+        assert_eq!(time.over(), start + secs(100));
+    }
+
+    #[test]
+    fn what_is_held_does_not_use_up_its_time() {
+        let (mut time, start) = time(&[true, false, true]);
+        let at = |seconds| start + secs(seconds);
+        time.begun(1, at(0));
+        assert_eq!(time.over(), at(200), "it may be held yet");
+        time.held(1, at(30));
+        assert_eq!((time.left(at(30)), time.left(at(90))), (secs(70), secs(70)));
+        time.begun(2, at(90));
+        assert_eq!((time.left(at(90)), time.left(at(100))), (secs(70), secs(60)));
+        assert_eq!(time.over(), at(160), "behind the last part nothing is held");
+        time.begun(3, at(110));
+        assert_eq!(time.left(at(120)), secs(40));
+    }
+
+    #[test]
+    fn what_is_told_again_has_been_counted() {
+        let (mut time, start) = time(&[true, true, false]);
+        let at = |seconds| start + secs(seconds);
+        time.begun(1, at(0));
+        time.held(1, at(30));
+        time.begun(2, at(90));
+        time.lost(at(95));
+        for _ in 0..2 {
+            time.begun(1, at(99));
+            time.held(1, at(99));
+            time.begun(2, at(99));
+        }
+        time.held(2, at(99));
+        assert_eq!(time.left(at(180)), secs(65), "from the loss on it may have been held");
+        time.begun(3, at(180));
+        assert_eq!(time.left(at(190)), secs(55));
+    }
+
+    /// What was said when nobody heard it came some time before.
+    #[test]
+    fn time_in_which_it_was_not_heard_is_not_held_against_it() {
+        let (mut time, start) = time(&[true, false]);
+        let at = |seconds| start + secs(seconds);
+        time.begun(1, at(0));
+        time.lost(at(10));
+        assert_eq!(time.left(at(80)), secs(90));
+        time.held(1, at(80));
+        time.begun(2, at(100));
+        assert_eq!((time.left(at(100)), time.over()), (secs(90), at(190)));
+        time.lost(at(110));
+        assert_eq!(time.left(at(120)), secs(70), "no barrier is ahead of it");
+    }
+
+    #[test]
+    fn a_host_gets_no_time_for_what_cannot_be() {
+        let (mut time, start) = time(&[true, true, false]);
+        let at = |seconds| start + secs(seconds);
+        for number in 1..50 {
+            time.lost(at(1000 * u64::from(number)));
+            time.held(number, at(1000 * u64::from(number)));
+            time.begun(number, at(1000 * u64::from(number) + 999));
+        }
+        assert!(time.over() <= at(100 + 3 * 100), "{:?}", time.over() - start);
+        assert_eq!(time.left(at(400)), Duration::ZERO);
+    }
+}
