@@ -1,6 +1,6 @@
 //! The page of strange hosts tells what the tests show, of each of them.
 
-use super::{clocks, environment, greetings, homes, host::Fate, locked, shells, sudo, tools, userland};
+use super::{clocks, environment, greetings, homes, host::Fate, locked, parts, shells, sudo, tools, userland};
 
 const PAGE: &str = include_str!("../../../docs/src/strange-hosts.md");
 
@@ -17,6 +17,7 @@ fn every_strange_host_is_on_the_page() {
         userland::rows(),
         environment::rows(),
         sudo::rows(),
+        parts::rows(),
     ];
     for (name, _, fate) in rows.into_iter().flatten() {
         let word = match fate {

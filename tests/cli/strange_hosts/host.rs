@@ -21,6 +21,16 @@ echo loud >&2
 [ "$FLEETWIDE_REVISION" = v1 ] || exit 143
 "#;
 
+/// What comes to the same in parts, the second of which waits for all hosts to be there.
+const PARTS: &str = r#"parts = [
+  { name = "fetch", run = 'echo ran >>"$PROOF"', barrier = true },
+  { name = "end", run = """
+printf '%s\\n' "to $FLEETWIDE_REVISION from $FLEETWIDE_PREVIOUS_REVISION with $1"
+echo loud >&2
+[ "$FLEETWIDE_REVISION" = v1 ] || exit 143
+""" },
+]"#;
+
 /// What is to become of a host.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fate {
@@ -43,6 +53,7 @@ pub(super) struct StrangeHost {
     setup: String,
     options: Vec<String>,
     files: Vec<(String, String)>,
+    payload: &'static str,
     deploy: String,
 }
 
@@ -58,6 +69,7 @@ impl StrangeHost {
             setup: String::new(),
             options: Vec::new(),
             files: Vec::new(),
+            payload: "script = \"deploy.sh\"",
             deploy: String::new(),
         }
     }
@@ -108,6 +120,12 @@ impl StrangeHost {
     /// A file in the home folder.
     pub(super) fn file(mut self, name: &str, text: &str) -> Self {
         self.files.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
+    /// What is deployed is in parts.
+    pub(super) fn in_parts(mut self) -> Self {
+        self.payload = PARTS;
         self
     }
 
@@ -178,7 +196,7 @@ impl StrangeHost {
         for option in &self.options {
             builder = builder.option(option);
         }
-        Stage::new(builder.start(), &self.deploy)
+        Stage::new(builder.start(), self.payload, &self.deploy)
     }
 }
 
@@ -190,12 +208,12 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    fn new(sshd: Sshd, deploy: &str) -> Self {
+    fn new(sshd: Sshd, payload: &str, deploy: &str) -> Self {
         let project = Project::with_config(&format!(
             "[targets.web]\napp = \"shop\"\n\
              select = [ {{ provider = \"static\", hosts = [ {{ name = \"strange\", address = \"{}\" }} ] }} ]\n\
              [targets.web.ssh]\nuser = \"strange\"\nport = {}\nidentity_file = \"{}\"\nconfig_file = \"{}\"\n\
-             [targets.web.deploy]\nscript = \"deploy.sh\"\nargs = [ {} ]\nenv = {{ PROOF = \"{}\" }}\n\
+             [targets.web.deploy]\n{payload}\nargs = [ {} ]\nenv = {{ PROOF = \"{}\" }}\n\
              retries = 0\nconnect_timeout = \"1m\"\nauth_timeout = \"1m\"\ntimeout = \"2m\"\nkill_grace = \"2s\"\nmax_failures = \"100%\"\n{deploy}",
             sshd.addresses()[0],
             sshd.port(),

@@ -14,6 +14,7 @@ mod greetings;
 mod homes;
 mod host;
 mod locked;
+mod parts;
 mod scripts;
 mod shells;
 mod sudo;
