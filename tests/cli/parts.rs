@@ -151,3 +151,33 @@ fn hosts_are_taken_back_by_their_parts_and_wait_for_no_one() {
     assert_eq!((&host["undo"]["outcome"], &host["undo"]["revision"]), (&json!("undone"), &json!("v1")), "{host:#}");
     assert_eq!(site.ran(host["name"].as_str().expect("a name")).len(), 9, "deployed twice, taken back once");
 }
+
+/// Once while one host waits for the other, and once more behind the barrier.
+#[test]
+fn hosts_that_are_lost_at_a_barrier_and_behind_it_go_on_together_and_run_each_part_once() {
+    let site = Site::start(2, "");
+    let config = fs::read_to_string(site.fleet.project.path("fleetwide.toml")).expect("the file");
+    let until = |file: &str| format!("until [ -e \"$DONE/{file}\" ]; do sleep 0.1; done; ");
+    let late = format!("[ $FLEETWIDE_HOST_NAME != h1 ] || {}\necho test >>", until("go-1"));
+    let config = config.replace("echo test >>", &late).replace("echo restart >>", &(until("go-2") + "echo restart >>"));
+    site.fleet.project.write("fleetwide.toml", &config);
+    let mut running = site.fleet.project.start(&["deploy", "web", "--revision", "v2", "--report", "report.json"]);
+    // The first one is at the barrier now, or as good as there.
+    running.await_events("part-started", 4);
+    site.fleet.cut_connections();
+    running.await_events("host-reattached", 2);
+    fs::write(site.done.join("go-1"), "").expect("a file");
+    let mut restarts = 0;
+    while restarts < 2 {
+        let begun = running.await_events("part-started", 1);
+        restarts += begun.iter().filter(|event| event["part"] == "restart").count();
+    }
+    site.fleet.cut_connections();
+    running.await_events("host-reattached", 2);
+    fs::write(site.done.join("go-2"), "").expect("a file");
+    running.finish().expect(0);
+    for host in site.hosts() {
+        assert_eq!(site.ran(host["name"].as_str().expect("a name")), ["fetch", "test", "restart"]);
+        assert_eq!((&host["reattached"], &host["attempts"]), (&json!(2), &json!(1)), "{host:#}");
+    }
+}

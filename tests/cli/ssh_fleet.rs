@@ -12,8 +12,7 @@ use super::{project::Project, sshd::Sshd};
 pub(crate) struct SshFleet {
     /// The project that deploys to them.
     pub(crate) project: Project,
-    /// Kept for its end: it takes the server along.
-    _sshd: Sshd,
+    sshd: Sshd,
     folder: PathBuf,
     key: PathBuf,
     addresses: Vec<String>,
@@ -51,8 +50,13 @@ impl SshFleet {
             addresses: sshd.addresses().iter().map(|address| format!("{address}:{port}")).collect(),
             states: (0..hosts.len()).map(|host| sshd.state(host)).collect(),
             names: hosts.iter().map(|(name, _)| name.clone()).collect(),
-            _sshd: sshd,
+            sshd,
         }
+    }
+
+    /// Cuts all connections to all of them.
+    pub(crate) fn cut_connections(&self) {
+        self.sshd.cut_connections();
     }
 
     /// Where a host keeps Fleetwide's state.
