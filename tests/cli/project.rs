@@ -29,6 +29,12 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
+    /// Runs a command to its end while the simulator, in this process, goes on.
+    pub(crate) async fn beside(mut command: Command) -> Self {
+        let run = tokio::task::spawn_blocking(move || command.output().expect("the binary runs"));
+        run.await.expect("no panic").into()
+    }
+
     /// Checks the exit code, showing everything when it is another.
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
@@ -112,6 +118,11 @@ impl Project {
     /// Runs the binary to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
         self.command(arguments).output().expect("the binary runs").into()
+    }
+
+    /// Runs the binary to its end while the simulator, in this process, goes on.
+    pub(crate) async fn run_beside(&self, arguments: &[&str]) -> Finished {
+        Finished::beside(self.command(arguments)).await
     }
 
     /// Starts the binary with `--output json`, to be watched and stopped.
