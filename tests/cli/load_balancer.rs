@@ -3,6 +3,7 @@
 
 use std::{
     fmt::Write as _,
+    fs,
     io::{Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpStream},
     os::unix::net::UnixStream,
@@ -154,15 +155,24 @@ async fn a_load_balancer_that_is_not_there_or_does_not_know_a_server_leaves_it_u
     let (fleet, app) = serving(2, 1).await;
     let haproxy = HaProxy::before(&app, &fleet);
     let hooked = fleet.project.read("hooked.toml");
-    fleet.project.write("hooked.toml", &hooked.replace("web-000", "shop;web-000"));
-    deploy(&fleet, &haproxy, "hooked.toml", "v2").await.expect(8).says("XX");
+    let socket = haproxy.socket.display().to_string();
+    let unknown = format!("UNIX:{socket}: web/shop-000: No such server.");
+    // What HAProxy would read as two commands.
+    let hostile = "web/web-000; disable server web/web-001".to_owned();
+    for (name, why) in [
+        ("shop-000", unknown),
+        ("web-000; disable server web/web-001", format!("{hostile} cannot be a server of HAProxy")),
+    ] {
+        fleet.project.write("hooked.toml", &hooked.replace("web-000", name));
+        let told = deploy(&fleet, &haproxy, "hooked.toml", "v2").await.expect(8);
+        told.says(&format!("{name} unreachable")).says(&format!("hook before_host: exit status 1: {why}"));
+    }
+    assert_eq!(haproxy.states(), ["UP"; 2]);
 
-    fleet.project.write("hooked.toml", &hooked.replace("web-000", "shop-000"));
-    deploy(&fleet, &haproxy, "hooked.toml", "v2").await.expect(8).says("XX");
-
-    std::fs::remove_file(&haproxy.socket).expect("its socket");
+    fs::remove_file(&haproxy.socket).expect("its socket");
     fleet.project.write("hooked.toml", &hooked);
-    deploy(&fleet, &haproxy, "hooked.toml", "v2").await.expect(8).says("XX");
+    let told = deploy(&fleet, &haproxy, "hooked.toml", "v2").await.expect(8);
+    told.says("hook before_host: exit status 1: ").says(&socket).says("No such file or directory");
     assert_eq!(app.served(), ["v1"; 2]);
     drop(haproxy);
     fleet.shutdown().await;

@@ -9,6 +9,9 @@ mod sshd;
 #[path = "../harness/way.rs"]
 mod way;
 
+#[path = "../harness/prometheus.rs"]
+mod prometheus;
+
 mod completions;
 mod data;
 mod demo;
@@ -29,6 +32,7 @@ mod output;
 mod parts;
 mod pipeline;
 mod project;
+mod prometheus_checks;
 mod pty;
 mod reattach;
 mod run_input;
