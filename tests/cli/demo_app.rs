@@ -162,16 +162,17 @@ impl Tally {
 }
 
 impl Load {
-    /// Begins; two threads an address, of which one keeps its connection. Returns when all are under way.
-    pub(crate) fn on(addresses: &[SocketAddr], pairs: usize) -> Self {
+    /// Begins; so many times four threads an address, of which two keep their connection, and two ask for what takes
+    /// long. Returns when all are under way.
+    pub(crate) fn on(addresses: &[SocketAddr], fours: usize) -> Self {
         let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let addresses: Vec<SocketAddr> = addresses.iter().copied().cycle().take(addresses.len() * pairs).collect();
-        let start = |(address, kept): (SocketAddr, Kept)| {
+        let addresses: Vec<SocketAddr> = addresses.iter().copied().cycle().take(addresses.len() * fours).collect();
+        let start = |(address, path, kept): (SocketAddr, &'static str, Kept)| {
             let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
             thread::spawn(move || {
                 let (mut open, mut failures) = (None, Vec::new());
                 while !stop.load(Ordering::Relaxed) {
-                    match request(&mut open, address, "/", kept) {
+                    match request(&mut open, address, path, kept) {
                         Ok(_) => _ = answered.fetch_add(1, Ordering::Relaxed),
                         Err(why) => {
                             failures.push(why);
@@ -183,8 +184,9 @@ impl Load {
                 failures
             })
         };
-        let threads =
-            addresses.into_iter().flat_map(|address| [(address, Kept::Yes), (address, Kept::No)]).map(start).collect();
+        let kinds = [("/", Kept::Yes), ("/", Kept::No), ("/slow", Kept::Yes), ("/slow", Kept::No)];
+        let of = |address: SocketAddr| kinds.map(|(path, kept)| (address, path, kept));
+        let threads = addresses.into_iter().flat_map(of).map(start).collect();
         let load = Self { stop, answered, threads };
         let enough = load.threads.len() * 10;
         let under_way = || (load.answered.load(Ordering::Relaxed) >= enough).then_some(());

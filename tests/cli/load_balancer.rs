@@ -14,7 +14,7 @@ use std::{
 
 use super::{
     demo_app::{DemoApp, Load, deployed, free_port, script},
-    project::{Finished, eventually},
+    project::{Finished, Running, eventually},
     simulated_fleet::{SimulatedFleet, own_address, recorded},
 };
 
@@ -37,7 +37,7 @@ impl HaProxy {
             "global\n  stats socket {} level admin\n\
              defaults\n  mode http\n  retries 0\n  timeout connect 30s\n  timeout client 60s\n  timeout server 60s\n\
              frontend shop\n  bind {address}\n  default_backend web\n\
-             backend web\n  balance roundrobin\n  default-server check inter 200ms fall 2 rise 1\n",
+             backend web\n  balance roundrobin\n  default-server check inter 300ms fall 1 rise 2\n",
             socket.display()
         );
         for (name, address) in app.hosts() {
@@ -89,10 +89,14 @@ async fn serving(hosts: usize, concurrency: usize) -> (SimulatedFleet, DemoApp) 
     (fleet, app)
 }
 
-async fn deploy(fleet: &SimulatedFleet, haproxy: &HaProxy, config: &str, revision: &str) -> Finished {
+fn command(fleet: &SimulatedFleet, haproxy: &HaProxy, config: &str, revision: &str) -> Command {
     let mut command = fleet.project.command(&["deploy", "web", "--config", config, "--revision", revision]);
     command.args(["--report", "report.json"]).env("HAPROXY_SOCKETS", format!("UNIX:{}", haproxy.socket.display()));
-    Finished::beside(command).await
+    command
+}
+
+async fn deploy(fleet: &SimulatedFleet, haproxy: &HaProxy, config: &str, revision: &str) -> Finished {
+    Finished::beside(command(fleet, haproxy, config, revision)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -126,6 +130,18 @@ async fn no_request_is_lost_while_each_server_is_drained_first() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_is_lost_where_there_are_two_servers_and_one_is_out() {
+    let (fleet, app) = serving(2, 1).await;
+    let haproxy = HaProxy::before(&app, &fleet);
+    let load = Load::on(&[haproxy.address], 2);
+    deploy(&fleet, &haproxy, "hooked.toml", "v2").await.expect(0);
+    load.finish().has_lost_nothing();
+    assert_eq!(app.served(), ["v2"; 2]);
+    drop(haproxy);
+    fleet.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_is_lost_when_a_server_breaks_and_all_are_taken_back() {
     let (fleet, app) = serving(6, 2).await;
     let haproxy = HaProxy::before(&app, &fleet);
@@ -147,6 +163,26 @@ async fn no_request_is_lost_when_a_server_breaks_and_all_are_taken_back() {
     assert_eq!(app.served(), ["v1"; 6]);
     assert_eq!(haproxy.states(), ["UP"; 6], "every server is back");
     drop(haproxy);
+    fleet.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_whose_last_request_does_not_end_is_put_back_when_the_run_is_interrupted() {
+    let (fleet, app) = serving(1, 1).await;
+    let haproxy = HaProxy::before(&app, &fleet);
+    let mut endless = TcpStream::connect(haproxy.address).expect("haproxy listens");
+    endless.write_all(b"POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 10\r\n\r\n").expect("sent");
+
+    let running = Running::of(command(&fleet, &haproxy, "hooked.toml", "v2"));
+    let told = tokio::task::block_in_place(|| {
+        let drained = || (haproxy.states() == ["DRAIN"]).then_some(());
+        eventually(Duration::from_secs(30), drained, || format!("{:?}", haproxy.states()));
+        running.signal("INT");
+        running.finish()
+    });
+    told.expect(130).says("ended, for the run was stopped");
+    assert_eq!((haproxy.states(), app.served()), (vec!["UP".to_owned()], vec!["v1".to_owned()]));
+    drop((endless, haproxy));
     fleet.shutdown().await;
 }
 

@@ -127,11 +127,7 @@ impl Project {
 
     /// Starts the binary with `--output json`, to be watched and stopped.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
-        let mut command = self.command(arguments);
-        command.args(["--output", "json"]).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the binary runs");
-        let events = BufReader::new(child.stdout.take().expect("stdout is piped"));
-        Running { child, events, seen: String::new() }
+        Running::of(self.command(arguments))
     }
 }
 
@@ -144,6 +140,14 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Starts a command of the binary with `--output json`.
+    pub(crate) fn of(mut command: Command) -> Self {
+        command.args(["--output", "json"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary runs");
+        let events = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        Self { child, events, seen: String::new() }
+    }
+
     /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
