@@ -108,18 +108,14 @@ impl Promql {
             return Sample { verdict: verdict(well), value: None, text: "no data".to_owned() };
         };
         let mut told = values.iter().zip(&series);
-        match told.find(|(value, _)| !self.pass_if.holds(**value)) {
-            Some((worst, of)) => {
-                let which = if values.len() > 1 { format!(": {}", selector(&of.metric)) } else { String::new() };
-                let why = if worst.is_nan() { " (0 divided by 0, where there is no traffic?)" } else { "" };
-                let text = format!("{worst} is not {}{why}{which}", self.pass_if);
-                Sample { verdict: Verdict::Unwell, value: Some(*worst), text }
-            }
-            None => {
-                let text = format!("{first} is {}", self.pass_if);
-                Sample { verdict: Verdict::Well, value: Some(*first), text }
-            }
-        }
+        let Some((worst, of)) = told.find(|(value, _)| !self.pass_if.holds(**value)) else {
+            let text = format!("{first} is {}", self.pass_if);
+            return Sample { verdict: Verdict::Well, value: Some(*first), text };
+        };
+        let which = if values.len() > 1 { format!(": {}", selector(&of.metric)) } else { String::new() };
+        let why = if worst.is_nan() { " (0 divided by 0, where there is no traffic?)" } else { "" };
+        let text = format!("{worst} is not {}{why}{which}", self.pass_if);
+        Sample { verdict: Verdict::Unwell, value: Some(*worst), text }
     }
 }
 

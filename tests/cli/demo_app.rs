@@ -100,14 +100,13 @@ fn exchange(
     kept: Kept,
 ) -> io::Result<(u16, String)> {
     const PATIENCE: Duration = Duration::from_secs(30);
-    let stream = match open {
-        Some(stream) => stream,
-        None => {
-            let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            stream.set_nodelay(true)?;
-            open.insert(BufReader::new(stream))
-        }
+    let stream = if let Some(stream) = open {
+        stream
+    } else {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_nodelay(true)?;
+        open.insert(BufReader::new(stream))
     };
     let connection = if kept == Kept::Yes { "keep-alive" } else { "close" };
     let head = format!("GET {path} HTTP/1.1\r\nHost: shop\r\nConnection: {connection}\r\n\r\n");

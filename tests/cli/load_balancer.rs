@@ -1,5 +1,5 @@
-//! A rolling deploy behind a real HAProxy, under a steady load: with the hooks of `fixtures/scripts/haproxy.sh` not one
-//! request is lost.
+//! A rolling deploy behind a real `HAProxy`, under a steady load: with the hooks of `fixtures/scripts/haproxy.sh` not
+//! one request is lost.
 
 use std::{
     fmt::Write as _,
