@@ -53,7 +53,8 @@ impl HaProxy {
             .spawn()
             .expect("haproxy starts");
         let haproxy = Self { address, socket, process };
-        let listens = || TcpStream::connect(address).ok().map(drop);
+        // Its socket comes last.
+        let listens = || UnixStream::connect(&haproxy.socket).ok().map(drop);
         eventually(Duration::from_secs(30), listens, || "haproxy does not listen".to_owned());
         haproxy
     }
