@@ -9,7 +9,7 @@ mod host_keys;
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fmt, fs, io,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
@@ -155,6 +155,7 @@ pub fn transport(target: &Target, known_hosts: PathBuf) -> Result<Arc<dyn Transp
 /// When a deploy would fail for their sake.
 pub fn look_at_payload(target: &Target, read: &dyn Fn(&str) -> Option<String>) -> Result<Option<Payload>, DeployError> {
     environment(target, read)?;
+    target.deploy.rollback.as_deref().map(|path| script(Role::Rollback, path)).transpose()?;
     payload(target)
 }
 
@@ -162,7 +163,7 @@ pub fn look_at_payload(target: &Target, read: &dyn Fn(&str) -> Option<String>) -
 fn payload(target: &Target) -> Result<Option<Payload>, DeployError> {
     let deploy = &target.deploy;
     if deploy.parts.is_empty() {
-        return Ok(deploy.script.as_deref().map(script).transpose()?.map(Payload::Script));
+        return Ok(deploy.script.as_deref().map(|path| script(Role::Deploy, path)).transpose()?.map(Payload::Script));
     }
     for Part { name, run, .. } in &deploy.parts {
         short_enough(|| format!("the part `{name}`"), run)?;
@@ -233,7 +234,7 @@ fn assign(
     for (number, argument) in args.iter().enumerate() {
         short_enough(|| format!("argument {}", number + 1), argument)?;
     }
-    let rollback = target.deploy.rollback.as_deref().map(script).transpose()?;
+    let rollback = target.deploy.rollback.as_deref().map(|path| script(Role::Rollback, path)).transpose()?;
     Ok(Assignment { work, args, input, env, secrets, rollback })
 }
 
@@ -275,18 +276,36 @@ fn short_enough(what: impl Fn() -> String, value: &str) -> Result<(), DeployErro
     Err(DeployError::TooLong { what: what(), length: value.len() })
 }
 
-/// Reads the script, and refuses what would only fail on every host.
-fn script(path: &Path) -> Result<Script, DeployError> {
-    let bytes = fs::read(path).map_err(|source| DeployError::Script { path: path.to_owned(), source })?;
+/// What a script is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// To deploy.
+    Deploy,
+    /// To take a host back.
+    Rollback,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Deploy => "deploy script",
+            Self::Rollback => "rollback script",
+        })
+    }
+}
+
+/// Reads a script, and refuses what would only fail on every host.
+fn script(role: Role, path: &Path) -> Result<Script, DeployError> {
+    let bytes = fs::read(path).map_err(|source| DeployError::Script { role, path: path.to_owned(), source })?;
     let first_line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(DeployError::EmptyScript(path.to_owned()));
+        return Err(DeployError::EmptyScript(role, path.to_owned()));
     }
     if first_line.starts_with(b"#!") && first_line.ends_with(b"\r") {
-        return Err(DeployError::WindowsScript(path.to_owned()));
+        return Err(DeployError::WindowsScript(role, path.to_owned()));
     }
     if [&b"\xef\xbb\xbf"[..], b"\xff\xfe", b"\xfe\xff"].iter().any(|mark| bytes.starts_with(mark)) {
-        return Err(DeployError::MarkedScript(path.to_owned()));
+        return Err(DeployError::MarkedScript(role, path.to_owned()));
     }
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -299,23 +318,25 @@ pub enum DeployError {
     /// The target names no script.
     #[error("target `{0}` names no script to deploy with")]
     NoScript(String),
-    /// The script cannot be read.
-    #[error("cannot read the deploy script {}", path.display())]
+    /// A script cannot be read.
+    #[error("cannot read the {role} {}", path.display())]
     Script {
+        /// What it is for.
+        role: Role,
         /// Which file.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
-    /// The script has no content.
-    #[error("the deploy script {} is empty", .0.display())]
-    EmptyScript(PathBuf),
-    /// The script's first line ends in CR LF, so no host would find its interpreter.
-    #[error("the deploy script {} has Windows line ends, so no host would find its interpreter", .0.display())]
-    WindowsScript(PathBuf),
-    /// The script begins with a byte order mark, so no host would see its `#!`.
-    #[error("the deploy script {} begins with a byte order mark, so no host would see its `#!`", .0.display())]
-    MarkedScript(PathBuf),
+    /// A script has no content.
+    #[error("the {} {} is empty", .0, .1.display())]
+    EmptyScript(Role, PathBuf),
+    /// A script's first line ends in CR LF, so no host would find its interpreter.
+    #[error("the {} {} has Windows line ends, so no host would find its interpreter", .0, .1.display())]
+    WindowsScript(Role, PathBuf),
+    /// A script begins with a byte order mark, so no host would see its `#!`.
+    #[error("the {} {} begins with a byte order mark, so no host would see its `#!`", .0, .1.display())]
+    MarkedScript(Role, PathBuf),
     /// Longer than a program can be given.
     #[error("{what} is {length} bytes long; a program on Linux can be given less than {LONGEST_VALUE}")]
     TooLong {
@@ -380,14 +401,15 @@ mod tests {
     #[test]
     fn a_script_that_can_only_fail_is_refused() {
         let (_dir, empty) = file("empty.sh", b" \n");
-        assert!(matches!(script(&empty), Err(DeployError::EmptyScript(_))));
+        assert!(matches!(script(Role::Deploy, &empty), Err(DeployError::EmptyScript(..))));
         let (_dir, windows) = file("windows.sh", b"#!/bin/sh\r\ntrue\r\n");
-        assert!(matches!(script(&windows), Err(DeployError::WindowsScript(_))));
+        assert!(matches!(script(Role::Deploy, &windows), Err(DeployError::WindowsScript(..))));
         let (_dir, marked) = file("marked.sh", b"\xef\xbb\xbf#!/bin/bash\ntrue\n");
-        assert!(matches!(script(&marked), Err(DeployError::MarkedScript(_))));
-        assert!(matches!(script(Path::new("/nonexistent/x.sh")), Err(DeployError::Script { .. })));
+        assert!(matches!(script(Role::Deploy, &marked), Err(DeployError::MarkedScript(..))));
+        let missing = script(Role::Rollback, Path::new("/nonexistent/x.sh")).expect_err("it is not there");
+        assert_eq!(missing.to_string(), "cannot read the rollback script /nonexistent/x.sh");
         let (_dir, good) = file("deploy.sh", b"#!/bin/sh\ntrue\n");
-        let script = script(&good).expect("a script");
+        let script = script(Role::Deploy, &good).expect("a script");
         assert_eq!((script.name.as_str(), script.sha256.len()), ("deploy.sh", 64));
     }
 

@@ -67,11 +67,16 @@ pub(super) fn chain(error: &reqwest::Error) -> String {
         source = cause.source();
     }
     if error.is_timeout() {
-        "no answer in time".to_owned()
-    } else if let Some(last) = causes.last() {
-        last.clone()
+        return "no answer in time".to_owned();
+    }
+    let last = causes.pop().unwrap_or_else(|| error.to_string());
+    // The words of rustls are for those who know it.
+    if last.contains("InvalidContentType") {
+        "it does not speak TLS: http:// rather than https://?".to_owned()
+    } else if last.contains("UnknownIssuer") {
+        "its certificate is of an authority that is not trusted here: see `ca_file`".to_owned()
     } else {
-        error.to_string()
+        last
     }
 }
 

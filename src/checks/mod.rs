@@ -19,7 +19,7 @@ use crate::{
     inventory::{Host, known_of},
     local::{self, End, Program},
     plan::Plan,
-    rollout::{Facts, Prober, Sample, Verdict},
+    rollout::{Facts, Prober, Sample, Verdict, with_last_line},
     transport::Transport,
 };
 
@@ -135,9 +135,7 @@ async fn command(line: &str, facts: &Facts, check: &Check) -> Sample {
     let env = facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     match local::run(&Program::line(line, env, check.timeout), watch::Sender::new(false).subscribe()).await {
         Ok(ended) => {
-            let words = ended.output.lines().next_back().unwrap_or_default();
-            let end = ended.end.describe(check.timeout);
-            let text = if words.is_empty() { end } else { format!("{end}: {words}") };
+            let text = with_last_line(&ended.end.describe(check.timeout), &ended.output);
             Sample { verdict: verdict(ended.end == End::Exited(0)), value: None, text }
         }
         Err(error) => unwell(format!("cannot start it: {error}")),

@@ -1,5 +1,7 @@
 //! A Prometheus server's answer to an instant query (<https://prometheus.io/docs/prometheus/latest/querying/api/>).
 
+use std::collections::BTreeMap;
+
 use reqwest::Client;
 use serde::{Deserialize, de::IgnoredAny};
 use url::Url;
@@ -7,7 +9,7 @@ use url::Url;
 use super::{ProbeError, client, unwell, verdict};
 use crate::{
     config::{Check, Condition, Label, NoData, PromqlProbe},
-    rollout::Sample,
+    rollout::{Sample, Verdict},
 };
 
 /// A `promql` check, ready to be asked.
@@ -38,6 +40,8 @@ enum Data {
 
 #[derive(Deserialize)]
 struct Series {
+    #[serde(default)]
+    metric: BTreeMap<String, String>,
     value: Point,
 }
 
@@ -67,7 +71,11 @@ impl Promql {
     pub(super) async fn ask(&self) -> Sample {
         let answer = match self.client.get(self.url.clone()).send().await {
             Ok(answer) => answer,
-            Err(error) => return unwell(format!("prometheus: {}", client::chain(&error))),
+            Err(error) => {
+                let place = self.url.host_str().unwrap_or_default();
+                let port = self.url.port_or_known_default().unwrap_or_default();
+                return unwell(format!("prometheus: {place}:{port}: {}", client::chain(&error)));
+            }
         };
         let status = answer.status();
         match client::body(answer).await {
@@ -79,29 +87,56 @@ impl Promql {
     /// What an answer means. Every value has to be as is asked, and the worst one is told.
     fn judged(&self, body: &[u8], status: u16) -> Sample {
         let Ok(answer) = serde_json::from_slice::<Answer>(body) else {
-            return unwell(format!("prometheus: HTTP {status}, and no answer of a Prometheus server"));
+            return unwell(stranger(body, status));
         };
-        let points = match answer.data {
-            Some(Data::Vector(series)) => series.into_iter().map(|series| series.value).collect(),
-            Some(Data::Scalar(point)) => vec![point],
-            Some(Data::Matrix(_) | Data::String(_)) => {
-                return unwell("prometheus: the query gives no numbers at one moment");
+        let series = match answer.data {
+            Some(Data::Vector(series)) => series,
+            Some(Data::Scalar(value)) => vec![Series { metric: BTreeMap::new(), value }],
+            Some(Data::Matrix(_)) => {
+                return unwell("prometheus: the query gives the values of a time, not of now: rate(…[1m]), not …[1m]");
             }
+            Some(Data::String(_)) => return unwell("prometheus: the query gives a text, and no number"),
             None => {
                 let why = answer.error.unwrap_or(answer.status);
                 return unwell(format!("prometheus: HTTP {status}: {why}"));
             }
         };
-        let values: Result<Vec<f64>, _> = points.iter().map(|Point(_, number)| number.parse::<f64>()).collect();
+        let values: Result<Vec<f64>, _> = series.iter().map(|series| series.value.1.parse::<f64>()).collect();
         let Ok(values) = values else { return unwell("prometheus: a value is no number") };
         let Some(first) = values.first() else {
             let well = self.no_data == NoData::Pass;
             return Sample { verdict: verdict(well), value: None, text: "no data".to_owned() };
         };
-        let worst = values.iter().find(|value| !self.pass_if.holds(**value)).unwrap_or(first);
-        let well = self.pass_if.holds(*worst);
-        let relation = if well { "is" } else { "is not" };
-        let text = format!("{worst} {relation} {}", self.pass_if);
-        Sample { verdict: verdict(well), value: Some(*worst), text }
+        let mut told = values.iter().zip(&series);
+        let Some((worst, of)) = told.find(|(value, _)| !self.pass_if.holds(**value)) else {
+            let text = format!("{first} is {}", self.pass_if);
+            return Sample { verdict: Verdict::Well, value: Some(*first), text };
+        };
+        let which = if values.len() > 1 { format!(": {}", selector(&of.metric)) } else { String::new() };
+        let why = if worst.is_nan() { " (0 divided by 0, where there is no traffic?)" } else { "" };
+        let text = format!("{worst} is not {}{why}{which}", self.pass_if);
+        Sample { verdict: Verdict::Unwell, value: Some(*worst), text }
     }
+}
+
+/// What to say of somebody who does not answer as Prometheus does: a proxy before it, or a server that starts.
+fn stranger(body: &[u8], status: u16) -> String {
+    const LONGEST: usize = 100;
+    let what = match status {
+        401 | 403 => return format!("prometheus: HTTP {status}: it wants a login, or another one; see `headers`"),
+        300..=399 => ", and a redirect is not followed",
+        _ => ", and no answer of a Prometheus server",
+    };
+    let text = String::from_utf8_lossy(body);
+    let words: String = text.lines().next().unwrap_or_default().trim().chars().take(LONGEST).collect();
+    let words = if words.is_empty() { words } else { format!(": {words}") };
+    format!("prometheus: HTTP {status}{what}{words}")
+}
+
+/// A series as a query would select it.
+fn selector(metric: &BTreeMap<String, String>) -> String {
+    let name = metric.get("__name__").map(String::as_str).unwrap_or_default();
+    let labels = metric.iter().filter(|(label, _)| *label != "__name__");
+    let labels: Vec<String> = labels.map(|(label, value)| format!("{label}={value:?}")).collect();
+    format!("{name}{{{}}}", labels.join(", "))
 }

@@ -9,7 +9,7 @@ use crate::{
     guard::{self, GuardRequest, ScriptStatus},
     inventory::Host,
     plan::Plan,
-    rollout::{Facts, Sample},
+    rollout::{Facts, Sample, with_last_line},
     transport::{Connected, Job, OutputSink, RemoteExit, RunAs, Stop, Stream, Transport, Wishes},
 };
 
@@ -68,7 +68,6 @@ pub(super) async fn ask(
     let mut out = LastLine::default();
     let end = session.run(&job, &mut out, Wishes::to_stop(watch::Sender::new(Stop::No).subscribe())).await;
     session.close().await;
-    let words = String::from_utf8_lossy(&out.line).trim().to_owned();
     let (well, text) = match end {
         Ok(RemoteExit::Ended(trailer)) => match (trailer.cause, trailer.status) {
             (guard::Cause::None, ScriptStatus::Exited(0)) => (true, "exit status 0".to_owned()),
@@ -83,6 +82,6 @@ pub(super) async fn ask(
         Ok(RemoteExit::Recorded(_)) => (false, "the host told of its record instead".to_owned()),
         Err(lost) => (false, lost.message),
     };
-    let text = if words.is_empty() { text } else { format!("{text}: {words}") };
+    let text = with_last_line(&text, &String::from_utf8_lossy(&out.line));
     Sample { verdict: verdict(well), value: None, text }
 }

@@ -143,16 +143,21 @@ async fn prometheus_answers_with_numbers_with_nothing_or_with_an_error() {
         &*Box::leak(answer.into_boxed_str())
     };
     let one = r#"{"metric":{},"value":[1700000000.1,"2"]}"#;
-    let two = r#"{"metric":{},"value":[1700000000.1,"2"]},{"metric":{},"value":[1,"7.5"]}"#;
+    let two = r#"{"metric":{},"value":[1.1,"2"]},{"metric":{"__name__":"x","zone":"b"},"value":[1,"7.5"]}"#;
+    let starting = "HTTP/1.1 503 No\r\ncontent-length: 19\r\n\r\nService Unavailable";
+    let login = "HTTP/1.1 302 No\r\nlocation: /login\r\ncontent-length: 0\r\n\r\n";
     let error = "HTTP/1.1 400 Bad\r\ncontent-length: 57\r\nconnection: close\r\n\r\n{\"status\":\"error\",\"errorType\":\"x\",\"error\":\"parse error\"}  ";
     for (answer, no_data, verdict, value, words) in [
         (vector(one), NoData::Fail, Verdict::Well, Some(2.0), "2 is < 5"),
-        (vector(two), NoData::Fail, Verdict::Unwell, Some(7.5), "7.5 is not < 5"),
+        (vector(two), NoData::Fail, Verdict::Unwell, Some(7.5), "7.5 is not < 5: x{zone=\"b\"}"),
         (vector(""), NoData::Fail, Verdict::Unwell, None, "no data"),
         (vector(""), NoData::Pass, Verdict::Well, None, "no data"),
         (vector(r#"{"metric":{},"value":[1,"NaN"]}"#), NoData::Pass, Verdict::Unwell, None, "NaN"),
         (error, NoData::Pass, Verdict::Unwell, None, "parse error"),
-        (OK, NoData::Pass, Verdict::Unwell, None, "no answer of a Prometheus server"),
+        (OK, NoData::Pass, Verdict::Unwell, None, "HTTP 200, and no answer of a Prometheus server: healthy"),
+        (starting, NoData::Pass, Verdict::Unwell, None, "HTTP 503, and no answer of a Prometheus server: Service"),
+        (login, NoData::Pass, Verdict::Unwell, None, "HTTP 302, and a redirect is not followed"),
+        (vector(r#"{"metric":{},"value":[1,"five"]}"#), NoData::Pass, Verdict::Unwell, None, "a value is no number"),
     ] {
         let (address, heard) = server(answer).await;
         let probe = PromqlProbe {

@@ -169,11 +169,11 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
         DeployError::Script { .. } => {
             one("the path is relative to the file that names it; --script is relative to here")
         }
-        DeployError::EmptyScript(_) => Vec::new(),
-        DeployError::WindowsScript(_) => {
+        DeployError::EmptyScript(..) => Vec::new(),
+        DeployError::WindowsScript(..) => {
             one("save it with Unix line ends (`dos2unix`, or `* text=auto eol=lf` in .gitattributes)")
         }
-        DeployError::MarkedScript(_) => one("save it as UTF-8 without a byte order mark"),
+        DeployError::MarkedScript(..) => one("save it as UTF-8 without a byte order mark"),
         DeployError::NoCanary(target) => {
             vec![format!(
                 "no host was touched; see `canary` in [targets.{target}.deploy], and `fleetwide hosts {target}`"

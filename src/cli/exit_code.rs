@@ -35,9 +35,9 @@ pub(super) fn of(error: &CliError) -> u8 {
         CliError::Deploy(error) => match error {
             DeployError::NoScript(_)
             | DeployError::Script { .. }
-            | DeployError::EmptyScript(_)
-            | DeployError::WindowsScript(_)
-            | DeployError::MarkedScript(_)
+            | DeployError::EmptyScript(..)
+            | DeployError::WindowsScript(..)
+            | DeployError::MarkedScript(..)
             | DeployError::TooLong { .. }
             | DeployError::TooManyAtABarrier { .. }
             | DeployError::Secret { .. }

@@ -279,6 +279,7 @@ impl CheckTable {
     pub(super) fn checked(mut self, anchor: &Anchor) -> Result<Check, Problem> {
         let kind = self.kind()?;
         self.foreign_keys(kind)?;
+        self.headers_once()?;
         for (name, value) in &mut self.headers {
             let problem = |why: String| Problem::new(at(["headers", name]), why);
             resolve_secret(value, anchor).map_err(problem)?;
@@ -335,6 +336,18 @@ impl CheckTable {
             passes,
             failures: self.failures.unwrap_or(super::defaults::CHECK_FAILURES),
         })
+    }
+
+    /// The case of its letters makes no other header: one of the two would silently be without effect.
+    fn headers_once(&self) -> Result<(), Problem> {
+        let mut seen = BTreeMap::new();
+        for name in self.headers.keys() {
+            if let Some(other) = seen.insert(name.to_ascii_lowercase(), name) {
+                let why = format!("`{other}` and `{name}` are the same header, which can be given once");
+                return Err(Problem::new(at(["headers", name]), why).hint("leave one of them out"));
+            }
+        }
+        Ok(())
     }
 
     /// Which one it is.

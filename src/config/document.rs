@@ -113,9 +113,16 @@ impl Document {
             }
             secret |= is_secret(path) && key.start < line.end && value.end > line.start;
         });
+        // What stands where only tables do may be a variable whose header was lost.
+        let astray =
+            matches!(&keys[..], [Key::Name(tables), Key::Name(_)] if matches!(tables.as_str(), "targets" | "checks"));
+        secret |= astray && error.message().starts_with("invalid type: string");
         let shown = match &keys[..] {
             _ if secret => Shown::Nothing,
             // It may be a variable whose header was lost.
+            [Key::Name(tables), Key::Name(_), Key::Name(key)] if tables == "targets" && !schema::is_key(key) => {
+                Shown::UpToMark
+            }
             [.., Key::Name(table), Key::Name(key)] if table == "deploy" && !schema::is_key(key) => Shown::UpToMark,
             _ => Shown::Line,
         };

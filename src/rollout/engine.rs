@@ -285,7 +285,7 @@ impl Engine {
             | HookName::OnRollback
             | HookName::AfterRun => FailureCause::Hook,
         };
-        self.book.blame_unless_failed(host, cause, format!("{}: {failure}", hook.as_str()));
+        self.book.blame_unless_failed(host, cause, format!("hook {}: {failure}", hook.as_str()));
     }
 
     fn facts_for(&self, hook: Hook) -> Facts {

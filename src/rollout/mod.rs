@@ -40,4 +40,5 @@ pub use outcome::{
 pub use parts::{PartOutcome, PartResult};
 pub use world::{
     Approval, Approver, Facts, Fleet, HookFailure, Hooks, Prober, Question, Sample, Sighting, Verdict, World,
+    with_last_line,
 };

@@ -99,14 +99,22 @@ pub trait Hooks: Send + Sync {
     async fn run(&self, hook: HookName, facts: &Facts, stop: watch::Receiver<Stop>) -> Result<(), HookFailure>;
 }
 
-/// A hook that did not succeed.
+/// A hook that did not succeed; in a line, with the last of what it said.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
+#[error("{}", with_last_line(message, output))]
 pub struct HookFailure {
     /// In a line.
     pub message: String,
     /// Its last lines. Data from elsewhere: neutralise before showing.
     pub output: String,
+}
+
+/// `message`, and behind it the last line of `output` that says something.
+pub fn with_last_line(message: &str, output: &str) -> String {
+    match output.lines().rev().map(str::trim).find(|line| !line.is_empty()) {
+        Some(line) => format!("{message}: {line}"),
+        None => message.to_owned(),
+    }
 }
 
 /// Somebody who may approve.

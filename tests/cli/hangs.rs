@@ -1,12 +1,10 @@
 //! Hosts that hang, two of a hundred in each phase of a deploy: the run ends by its deadlines, and says of each
 //! where it hung.
 
-use std::net::Ipv4Addr;
-
-use fleetwide_simulator::ssh::{Behaviour, ClientKey, SshHost, SshHosts, SshHostsConfig};
+use fleetwide_simulator::ssh::Behaviour;
 use serde_json::Value;
 
-use super::project::{Finished, Project};
+use super::simulated_fleet::SimulatedFleet;
 
 const HOSTS: usize = 100;
 
@@ -24,52 +22,18 @@ const EACH: usize = HOSTS / 50;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_of_a_hundred_hang_in_each_phase_and_each_is_told_apart() {
-    let project = Project::new();
-    let key = ClientKey::create(&project.path("")).expect("a key");
-    let pid = std::process::id().to_be_bytes();
-    let host = |number: usize| {
-        let last = u8::try_from(number + 1).expect("a small fleet");
-        SshHost {
-            address: Ipv4Addr::new(127, 128 | pid[2], pid[3], last),
-            name: format!("web-{number:03}"),
-            behaviour: PHASES.get(number / EACH).map_or(Behaviour::Normal, |(behaviour, ..)| behaviour.clone()),
-        }
-    };
-    let hosts = SshHosts::start(SshHostsConfig {
-        hosts: (0..HOSTS).map(host).collect(),
-        user: "deploy".to_owned(),
-        authorized_keys: vec![key.public.clone()],
-        homes: project.path("homes"),
-        allow_forwarding: false,
-    })
-    .await
-    .expect("simulated hosts");
-    let listed: Vec<String> = hosts
-        .hosts()
-        .iter()
-        .map(|host| format!("{{ name = \"{}\", address = \"{}\" }}", host.name(), host.address()))
-        .collect();
-    project.write("ssh_config", "");
-    project.write(
-        "fleetwide.toml",
-        &format!(
-            "[targets.web]\nselect = [ {{ provider = \"static\", hosts = [\n{}\n] }} ]\n\
-             [targets.web.ssh]\nuser = \"deploy\"\nport = {}\nidentity_file = \"{}\"\nconfig_file = \"ssh_config\"\n\
-             [targets.web.deploy]\nscript = \"deploy.sh\"\ntimeout = \"30s\"\nkill_grace = \"1s\"\n\
-             connect_timeout = \"20s\"\nauth_timeout = \"20s\"\nretries = 0\nmax_failures = \"100%\"\nslow_start = false\n",
-            listed.join(",\n"),
-            hosts.port(),
-            key.path.display(),
-        ),
-    );
+    let behaviour =
+        |number: usize| PHASES.get(number / EACH).map_or(Behaviour::Normal, |(behaviour, ..)| behaviour.clone());
+    let settings = "timeout = \"30s\"\nkill_grace = \"1s\"\nconnect_timeout = \"20s\"\nauth_timeout = \"20s\"\nretries = 0\n\
+                    max_failures = \"100%\"\nslow_start = false\n";
+    let fleet = SimulatedFleet::of(HOSTS).behaving(behaviour).start(settings).await;
+    let project = &fleet.project;
     let stuck: Vec<String> = (PHASES.len() * EACH..(PHASES.len() + 1) * EACH).map(|n| format!("web-{n:03}")).collect();
     let script =
         format!("#!/bin/sh\nseq 1000\ncase $FLEETWIDE_HOST_NAME in {}) exec sleep 1000;; esac\n", stuck.join("|"));
     project.write("deploy.sh", &script);
 
-    let mut command = project.command(&["deploy", "web", "--revision", "r1", "--report", "report.json"]);
-    let run = tokio::task::spawn_blocking(move || command.output().expect("the binary runs"));
-    Finished::from(run.await.expect("no panic")).expect(7);
+    fleet.run(&["deploy", "web", "--revision", "r1", "--report", "report.json"]).await.expect(7);
 
     let report = project.report("report.json");
     let results = report["hosts"].as_array().expect("hosts");
@@ -87,7 +51,7 @@ async fn two_of_a_hundred_hang_in_each_phase_and_each_is_told_apart() {
         assert!(message.contains(words), "{result:#}");
     }
     println!("took {} ms", took(&report));
-    hosts.shutdown().await;
+    fleet.shutdown().await;
 }
 
 fn took(report: &Value) -> u64 {

@@ -9,9 +9,13 @@ mod sshd;
 #[path = "../harness/way.rs"]
 mod way;
 
+#[path = "../harness/prometheus.rs"]
+mod prometheus;
+
 mod completions;
 mod data;
 mod demo;
+mod demo_app;
 mod errors;
 mod faults;
 mod flood;
@@ -21,15 +25,18 @@ mod interrupts;
 mod jumps;
 mod killed;
 mod listings;
+mod load_balancer;
 mod man;
 mod narrowing;
 mod output;
 mod parts;
 mod pipeline;
 mod project;
+mod prometheus_checks;
 mod pty;
 mod reattach;
 mod run_input;
+mod simulated_fleet;
 mod ssh;
 mod ssh_fleet;
 mod staged;

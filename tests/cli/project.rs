@@ -29,6 +29,12 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
+    /// Runs a command to its end while the simulator, in this process, goes on.
+    pub(crate) async fn beside(mut command: Command) -> Self {
+        let run = tokio::task::spawn_blocking(move || command.output().expect("the binary runs"));
+        run.await.expect("no panic").into()
+    }
+
     /// Checks the exit code, showing everything when it is another.
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
@@ -114,13 +120,14 @@ impl Project {
         self.command(arguments).output().expect("the binary runs").into()
     }
 
+    /// Runs the binary to its end while the simulator, in this process, goes on.
+    pub(crate) async fn run_beside(&self, arguments: &[&str]) -> Finished {
+        Finished::beside(self.command(arguments)).await
+    }
+
     /// Starts the binary with `--output json`, to be watched and stopped.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
-        let mut command = self.command(arguments);
-        command.args(["--output", "json"]).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the binary runs");
-        let events = BufReader::new(child.stdout.take().expect("stdout is piped"));
-        Running { child, events, seen: String::new() }
+        Running::of(self.command(arguments))
     }
 }
 
@@ -133,6 +140,14 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Starts a command of the binary with `--output json`.
+    pub(crate) fn of(mut command: Command) -> Self {
+        command.args(["--output", "json"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary runs");
+        let events = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        Self { child, events, seen: String::new() }
+    }
+
     /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()

@@ -3,76 +3,22 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    net::Ipv4Addr,
-    path::Path,
 };
 
 use fleetwide_simulator::{
     Cloud,
     fleet::MachineState,
-    ssh::{Behaviour, ClientKey, SshHost, SshHosts, SshHostsConfig},
     world::{World, WorldConfig},
 };
 use serde_json::Value;
 
-use super::project::{Finished, Project};
+use super::{
+    project::Project,
+    simulated_fleet::{SimulatedFleet, recorded},
+};
 
 const HOSTS: usize = 200;
 const ZONES: usize = 6;
-
-/// So many hosts on loopback, in six zones, and a project that deploys to them.
-async fn listed(settings: &str) -> (Project, SshHosts) {
-    let project = Project::new();
-    let key = ClientKey::create(&project.path("")).expect("a key");
-    let pid = std::process::id().to_be_bytes();
-    let host = |number: usize| SshHost {
-        address: Ipv4Addr::new(127, 128 | pid[2], pid[3], u8::try_from(number + 1).expect("a small fleet")),
-        name: format!("web-{number:03}"),
-        behaviour: Behaviour::Normal,
-    };
-    let hosts = SshHosts::start(SshHostsConfig {
-        hosts: (0..HOSTS).map(host).collect(),
-        user: "deploy".to_owned(),
-        authorized_keys: vec![key.public.clone()],
-        homes: project.path("homes"),
-        allow_forwarding: false,
-    })
-    .await
-    .expect("simulated hosts");
-    let line = |(number, host): (usize, &fleetwide_simulator::ssh::RunningHost)| {
-        let zone = number % ZONES;
-        format!("{{ name = \"{}\", address = \"{}\", zone = \"zone-{zone}\" }}", host.name(), host.address())
-    };
-    let lines: Vec<String> = hosts.hosts().iter().enumerate().map(line).collect();
-    project.write("ssh_config", "");
-    project.write(
-        "fleetwide.toml",
-        &format!(
-            "[targets.web]\nselect = [ {{ provider = \"static\", hosts = [\n{}\n] }} ]\n\
-             [targets.web.ssh]\nuser = \"deploy\"\nport = {}\nidentity_file = \"{}\"\nconfig_file = \"ssh_config\"\n\
-             [targets.web.deploy]\nscript = \"deploy.sh\"\n{settings}",
-            lines.join(",\n"),
-            hosts.port(),
-            key.path.display(),
-        ),
-    );
-    (project, hosts)
-}
-
-/// Runs the binary while the simulator goes on.
-async fn run(project: &Project, arguments: &[&str]) -> Finished {
-    let mut command = project.command(arguments);
-    let run = tokio::task::spawn_blocking(move || command.output().expect("the binary runs"));
-    Finished::from(run.await.expect("no panic"))
-}
-
-/// The revision that a host has on record, and the names of the runs there.
-fn recorded(home: &Path) -> (Option<String>, BTreeSet<String>) {
-    let state = home.join(".local/state/fleetwide/web");
-    let revision = fs::read_to_string(state.join("revision")).ok().map(|text| text.trim().to_owned());
-    let runs = fs::read_dir(state.join("runs")).into_iter().flatten();
-    (revision, runs.map(|run| run.expect("a run").file_name().to_string_lossy().into_owned()).collect())
-}
 
 fn names(hosts: &Value) -> Vec<String> {
     let name = |host: &Value| host["name"].as_str().expect("a name").to_owned();
@@ -81,11 +27,13 @@ fn names(hosts: &Value) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revision_that_breaks_a_twentieth_is_stopped_and_taken_back_where_it_was() {
-    let (project, hosts) = listed("steps = \"1, 10%, 100%\"\non_failure = \"rollback\"\nslow_start = false\n").await;
+    let settings = "steps = \"1, 10%, 100%\"\non_failure = \"rollback\"\nslow_start = false\n";
+    let fleet = SimulatedFleet::of(HOSTS).zones(ZONES).start(settings).await;
+    let project = &fleet.project;
     project.write("deploy.sh", "#!/bin/sh\nexit 0\n");
-    run(&project, &["deploy", "web", "--revision", "v1", "--steps", "all-at-once", "--quiet"]).await.expect(0);
+    fleet.run(&["deploy", "web", "--revision", "v1", "--steps", "all-at-once", "--quiet"]).await.expect(0);
 
-    let plan = run(&project, &["plan", "web", "--revision", "v2", "--output", "json"]).await.expect(0).json();
+    let plan = fleet.run(&["plan", "web", "--revision", "v2", "--output", "json"]).await.expect(0).json();
     let stages: Vec<Vec<String>> =
         plan["stages"].as_array().expect("stages").iter().map(|stage| names(&stage["hosts"])).collect();
     assert_eq!(stages.iter().map(Vec::len).collect::<Vec<_>>(), [1, 19, 180]);
@@ -104,7 +52,7 @@ async fn a_revision_that_breaks_a_twentieth_is_stopped_and_taken_back_where_it_w
         broken.join("|")
     );
     project.write("deploy.sh", &script);
-    let told = run(&project, &["deploy", "web", "--revision", "v2", "--report", "report.json"]).await.expect(9);
+    let told = fleet.run(&["deploy", "web", "--revision", "v2", "--report", "report.json"]).await.expect(9);
     told.says("stage 2 of 3, 10%: 19 hosts").says("0 of 200 hosts of web are at v2: every touched host was taken back");
 
     let report = project.report("report.json");
@@ -113,7 +61,7 @@ async fn a_revision_that_breaks_a_twentieth_is_stopped_and_taken_back_where_it_w
     let mut touched = 0;
     for result in report["hosts"].as_array().expect("hosts") {
         let name = result["name"].as_str().expect("a name");
-        let (revision, runs) = recorded(hosts.host(name).expect("a host").home());
+        let (revision, runs) = recorded(fleet.host(name).home());
         assert_eq!(revision.as_deref(), Some("v1"), "{name} has its own revision again");
         let of_this_run: BTreeSet<_> = runs.iter().filter(|run| run.starts_with(run_id)).cloned().collect();
         match result["outcome"].as_str().expect("an outcome") {
@@ -133,7 +81,7 @@ async fn a_revision_that_breaks_a_twentieth_is_stopped_and_taken_back_where_it_w
     }
     assert!((2..=20).contains(&touched), "{touched}");
     println!("touched and undone: {touched}");
-    hosts.shutdown().await;
+    fleet.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -177,7 +125,7 @@ async fn a_fleet_that_changes_meanwhile_is_whole_at_the_end() {
     project.write("deploy.sh", "#!/bin/sh\nexit 0\n");
 
     let arguments = ["deploy", "web", "--revision", "v2", "--report", "report.json"];
-    run(&project, &["plan", "web", "--revision", "v2"]).await.expect(0).says("Soak for 3s");
+    project.run_beside(&["plan", "web", "--revision", "v2"]).await.expect(0).says("Soak for 3s");
     let running = tokio::task::block_in_place(|| {
         let mut running = project.start(&arguments);
         running.await_events("pause-started", 1);

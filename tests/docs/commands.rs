@@ -65,6 +65,19 @@ fn run(mut page: Page) -> Vec<String> {
             left += 1;
             continue;
         }
+        if let Some(file) = &block.orders.file {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+            let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{place}: {file}: {error}"));
+            let lines: Vec<_> = text.lines().map(ToOwned::to_owned).collect();
+            if page.lines[block.lines.clone()] != lines[..] {
+                if writing {
+                    written.push((block.lines.clone(), lines));
+                } else {
+                    wrong.push(format!("{place}: this is not what stands in {file}"));
+                }
+            }
+            continue;
+        }
         if SCRIPTS.contains(&block.language.as_str()) {
             wrong.push(format!("{place}: commands without output are written in a `console` block, or marked"));
         }

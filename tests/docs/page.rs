@@ -5,6 +5,7 @@
 //! ```text
 //! <!-- in NAME, exit N -->      another sandbox, another exit code of its last command
 //! <!-- not run: REASON -->      needs what no test has
+//! <!-- is PATH -->              shows a file of the repository, all of it
 //! ```
 
 use std::{fs, ops::Range, path::Path};
@@ -38,6 +39,8 @@ pub(crate) struct Orders {
     pub(crate) exit: i32,
     /// Why it is not run.
     pub(crate) not_run: Option<String>,
+    /// The file that it shows.
+    pub(crate) file: Option<String>,
 }
 
 /// A command and what the page shows of its output.
@@ -114,6 +117,7 @@ impl Orders {
         }
         for order in comment.split(", ") {
             match order.split_once(' ') {
+                Some(("is", file)) => orders.file = Some(file.to_owned()),
                 Some(("in", sandbox)) => orders.sandbox = Some(sandbox.to_owned()),
                 Some(("exit", code)) => orders.exit = code.parse().expect("an exit code"),
                 _ => {}
@@ -129,7 +133,7 @@ fn blocks_commands_and_orders_are_read() {
     let page = Page { name: "x.md".into(), lines: text.lines().map(ToOwned::to_owned).collect() };
     let blocks = page.blocks();
     let of = |number: usize| (blocks[number].language.as_str(), blocks[number].orders.clone());
-    let closed = Orders { sandbox: Some("closed".into()), exit: 7, not_run: None };
+    let closed = Orders { sandbox: Some("closed".into()), exit: 7, ..Orders::default() };
     assert_eq!(of(0), ("console", closed));
     assert_eq!(of(1), ("sh", Orders { not_run: Some("no cloud".into()), ..Orders::default() }));
     assert_eq!(of(2), ("toml", Orders::default()));

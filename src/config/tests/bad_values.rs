@@ -185,6 +185,17 @@ remote = "true"
     hint: make it two checks; a step may name several
     "#;
 
+    header_given_twice: r#"[checks.up]
+http = "http://{address}/"
+headers = { X-A = "1", x-a = "2" }
+"# => @r#"
+    fleetwide.toml:3:24: `X-A` and `x-a` are the same header, which can be given once
+       |
+     3 | headers = { X-A = "1", x-a = "2" }
+       |                        ^^^
+    hint: leave one of them out
+    "#;
+
     unknown_address_kind: r#"[targets.web]
 select = [{ provider = "aws" }]
 ssh.address = ["private_ipv4", "ipv4"]

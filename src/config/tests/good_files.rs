@@ -116,6 +116,14 @@ fn an_env_whose_header_was_lost_in_a_comment_is_not_shown() {
 }
 
 #[test]
+fn a_variable_where_a_target_is_expected_is_not_shown() {
+    let complaint = read(&SECRETS.replace("[targets.api.deploy.env]", "[targets]#")).expect_err("no tables");
+    assert!(complaint.contains("`PASSWORD`: expected a table") && !complaint.contains("hunter2"), "{complaint}");
+    let complaint = read(&SECRETS.replace("[targets.api.deploy.env]", "[targets.a]#")).expect_err("no such key");
+    assert!(complaint.contains("unknown key `PASSWORD`") && !complaint.contains("hunter2"), "{complaint}");
+}
+
+#[test]
 fn a_setting_that_is_switched_off_is_not_shown() {
     let complaint = read("[targets.api.deploy.env]#user = \"hunter2\"\n").expect_err("no select");
     assert!(complaint.contains("targets.api") && !complaint.contains("hunter2"), "{complaint}");

@@ -1,7 +1,7 @@
 //! `--junit FILE`: one test case a host, for the pipelines that show such files (GitLab, Jenkins, Azure, …).
 //!
-//! A host that failed is a `failure`; one that was not reached, or of whose end nothing is known, is
-//! an `error`; one that was never tried is `skipped`. There is no standard: what is written is the
+//! A host that failed, or that was taken back, is a `failure`; one that was not reached, or of whose end nothing is
+//! known, is an `error`; one that was never tried is `skipped`. What became of taking it back stands in the words. There is no standard: what is written is the
 //! little that all readers agree on.
 
 use std::{io, time::Duration};
@@ -12,7 +12,7 @@ use super::record::{HostRecord, Record};
 use crate::{
     plan::Revision,
     report::text::{labels::Labels, neutral, words},
-    rollout::Outcome,
+    rollout::{Outcome, UndoOutcome},
 };
 
 /// `record` as a JUnit file.
@@ -61,6 +61,9 @@ fn case(record: &Record, host: &HostRecord, label: &str) -> TestCase {
 /// How the host's test case ended.
 fn ending(host: &HostRecord) -> TestCaseStatus {
     let kind = match host.outcome {
+        Some(_) if host.unhealed().is_some_and(|undo| undo.outcome == UndoOutcome::UndoUnknown) => {
+            NonSuccessKind::Error
+        }
         Some(Outcome::Succeeded) if host.has_succeeded() => return TestCaseStatus::success(),
         // It was taken back.
         Some(Outcome::Succeeded) => NonSuccessKind::Failure,
@@ -74,7 +77,7 @@ fn ending(host: &HostRecord) -> TestCaseStatus {
         }
     };
     let outcome = host.word().unwrap_or("running");
-    let why = text(&words::why(host));
+    let why = text(&words::fate(host));
     let mut ending = TestCaseStatus::non_success(kind);
     ending.set_message(format!("{outcome}: {why}")).set_type(host.cause.as_deref().unwrap_or(outcome));
     ending.set_description(explanation(host, why));
@@ -91,6 +94,11 @@ fn explanation(host: &HostRecord, why: String) -> String {
     let tail = [&host.stderr_tail, &host.stdout_tail].into_iter().find(|tail| !tail.trim().is_empty());
     lines.extend(tail.cloned());
     lines.extend(host.hint.as_ref().map(|hint| format!("hint: {hint}")));
+    if let Some(undo) = host.unhealed() {
+        let tail = [&undo.stderr_tail, &undo.stdout_tail].into_iter().find(|tail| !tail.trim().is_empty());
+        lines.extend(tail.map(|tail| format!("what was to take it back said:\n{tail}")));
+        lines.extend(undo.hint.as_ref().map(|hint| format!("hint: {hint}")));
+    }
     lines.extend(host.log.as_ref().map(|log| format!("log: {log}")));
     text(&lines.join("\n"))
 }

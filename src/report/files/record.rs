@@ -17,7 +17,7 @@ use crate::{
     plan::{Plan, Revision, RunId},
     rollout::{
         EventKind, FailureCause, HostResult, Killed, Outcome, PartOutcome, PartResult, Phases, RunStatus, SCHEMA,
-        StopReason, Summary, UnreachableCause,
+        StopReason, Summary, UndoOutcome, UnreachableCause, with_last_line,
     },
     transport::ConnectFailure,
 };
@@ -270,7 +270,8 @@ impl Record {
         let pause = self.rollout.pauses.iter().rev().find_map(|pause| pause.message.clone());
         let hook = || {
             let hook = self.rollout.hooks.iter().rev().find(|hook| hook.host.is_none() && hook.failure.is_some())?;
-            Some(format!("hook {}: {}", hook.hook, hook.failure.as_deref().unwrap_or_default()))
+            let failure = with_last_line(hook.failure.as_deref().unwrap_or_default(), &hook.output);
+            Some(format!("hook {}: {failure}", hook.hook))
         };
         match self.stopped_by.as_deref() {
             Some("check" | "approval") => pause,
@@ -320,6 +321,14 @@ impl HostRecord {
     /// True when it is at the revision that was deployed: the script went well, and nobody took the host back.
     pub fn has_succeeded(&self) -> bool {
         self.outcome == Some(Outcome::Succeeded) && self.undo.is_none()
+    }
+
+    /// What is known of taking it back, when it was not taken back.
+    pub fn unhealed(&self) -> Option<&UndoRecord> {
+        self.undo.as_ref().filter(|undo| match undo.outcome {
+            UndoOutcome::Undone => false,
+            UndoOutcome::UndoFailed | UndoOutcome::UndoUnknown => true,
+        })
     }
 
     /// What became of it at last, in a word: of the undo, where there was one.

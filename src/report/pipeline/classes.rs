@@ -3,7 +3,10 @@
 use super::{Grade, Issue, cut};
 use crate::{
     report::{
-        files::record::{HostRecord, Record},
+        files::{
+            record::{HostRecord, Record},
+            rollout_record::UndoRecord,
+        },
         screens::failures,
         text::{labels::Labels, neutral, words},
     },
@@ -23,27 +26,58 @@ const TAIL: usize = 2_000;
 #[derive(Debug)]
 pub(super) struct Class<'r> {
     pub(super) outcome: &'static str,
-    /// The reason, in a few words: `exit status 3`, `login refused`.
+    /// The reason, in a few words: `exit status 3`, `login refused`, `check health`.
     pub(super) reason: String,
     /// At least one.
     pub(super) hosts: Vec<&'r HostRecord>,
+    /// The reason of the first of them, in full.
+    why: String,
+    /// What it said last.
+    pub(super) last_words: Option<&'r str>,
+    /// What to try.
+    pub(super) hint: Option<&'r str>,
 }
 
-/// The classes of `record`'s failures.
+/// The classes of `record`'s failures, those to take a host back included.
 pub(super) fn of(record: &Record) -> Vec<Class<'_>> {
+    let failed = record.hosts.iter().filter(|host| failures::wants_telling(host)).map(Class::of_deploy);
+    let unhealed = record.hosts.iter().filter_map(|host| host.unhealed().map(|undo| Class::of_undo(host, undo)));
     let mut classes: Vec<Class<'_>> = Vec::new();
-    for host in record.hosts.iter().filter(|host| failures::wants_telling(host)) {
-        let (outcome, reason) = (host.outcome.map_or("running", Outcome::as_str), reason(host));
-        match classes.iter_mut().find(|class| class.outcome == outcome && class.reason == reason) {
-            Some(class) => class.hosts.push(host),
-            None => classes.push(Class { outcome, reason, hosts: vec![host] }),
+    for one in failed.chain(unhealed) {
+        match classes.iter_mut().find(|class| class.outcome == one.outcome && class.reason == one.reason) {
+            Some(class) => class.hosts.extend(one.hosts),
+            None => classes.push(one),
         }
     }
     classes.sort_by_key(|class| std::cmp::Reverse(class.hosts.len()));
     classes
 }
 
-impl Class<'_> {
+impl<'r> Class<'r> {
+    fn of_deploy(host: &'r HostRecord) -> Self {
+        Self {
+            outcome: host.outcome.map_or("running", Outcome::as_str),
+            reason: reason(host),
+            hosts: vec![host],
+            why: words::why(host),
+            last_words: last_words(&host.stderr_tail, &host.stdout_tail),
+            hint: host.hint.as_deref(),
+        }
+    }
+
+    fn of_undo(host: &'r HostRecord, undo: &'r UndoRecord) -> Self {
+        let message = || undo.message.as_deref().map_or_else(|| words::of_undo(undo), neutral::line);
+        let ended = ended(undo.exit_status.filter(|status| *status != 0), undo.signal.as_deref());
+        Self {
+            outcome: undo.outcome.as_str(),
+            reason: ended.unwrap_or_else(|| cut(&message(), 100).into_owned()),
+            hosts: vec![host],
+            why: words::of_undo(undo),
+            last_words: last_words(&undo.stderr_tail, &undo.stdout_tail),
+            hint: undo.hint.as_deref(),
+        }
+    }
+
     /// `12 hosts failed: exit status 3`.
     pub(super) fn headline(&self) -> String {
         format!("{} {}: {}", words::count(self.hosts.len(), "host"), self.outcome, self.reason)
@@ -61,35 +95,35 @@ impl Class<'_> {
     /// One annotation for all of them. A log shows it without its title, so the text begins with the hosts.
     fn issue(&self, record: &Record, labels: &Labels) -> Issue {
         let mut lines = vec![format!("{}: {}", self.reason, self.names(labels))];
-        if let Some(host) = self.hosts.first() {
-            let why = words::why(host);
-            if why != self.reason {
-                lines.push(why);
-            }
-            if let Some(tail) = last_words(host) {
-                let tail = neutral::block(tail);
-                let tail = tail.trim_matches('\n').trim_end();
-                let kept = tail.ceil_char_boundary(tail.len().saturating_sub(TAIL));
-                lines.push(tail[kept..].to_owned());
-            }
-            lines.extend(host.hint.as_ref().map(|hint| format!("hint: {hint}")));
-            lines.extend(host.log.as_ref().map(|log| format!("log: {log}")));
+        if self.why != self.reason {
+            lines.push(self.why.clone());
         }
+        if let Some(tail) = self.last_words {
+            let tail = neutral::block(tail);
+            let tail = tail.trim_matches('\n').trim_end();
+            let kept = tail.ceil_char_boundary(tail.len().saturating_sub(TAIL));
+            lines.push(tail[kept..].to_owned());
+        }
+        lines.extend(self.hint.map(|hint| format!("hint: {hint}")));
+        lines.extend(self.hosts.first().and_then(|host| host.log.as_ref()).map(|log| format!("log: {log}")));
         let title = format!("{}: {}", neutral::line(&record.target), self.headline());
         Issue { grade: Grade::Error, title, text: lines.join("\n") }
     }
 }
 
-/// Every class as an annotation, as many as a pipeline shows; `closing` is what is said when nothing
-/// failed and yet the run did not succeed.
+/// What stopped the run, where that was no host, and every class, as annotations, as many as a pipeline shows;
+/// `closing` is what is said when nothing failed and yet the run did not succeed.
 pub(super) fn issues(record: &Record, labels: &Labels, closing: &str) -> Vec<Issue> {
     let classes = of(record);
-    if classes.is_empty() {
-        let title = neutral::line(&record.target);
-        return vec![Issue { grade: Grade::Error, title, text: closing.to_owned() }];
-    }
-    let shown = if classes.len() > MOST { MOST - 1 } else { classes.len() };
-    let mut issues: Vec<_> = classes[..shown].iter().map(|class| class.issue(record, labels)).collect();
+    let of_run = |text| Issue { grade: Grade::Error, title: neutral::line(&record.target), text };
+    let mut issues: Vec<_> = match record.objection() {
+        Some(why) => vec![of_run(format!("{why}\n{closing}"))],
+        None if classes.is_empty() => vec![of_run(closing.to_owned())],
+        None => Vec::new(),
+    };
+    let room = MOST - issues.len();
+    let shown = if classes.len() > room { room - 1 } else { classes.len() };
+    issues.extend(classes[..shown].iter().map(|class| class.issue(record, labels)));
     let rest = &classes[shown..];
     if !rest.is_empty() {
         let hosts: usize = rest.iter().map(|class| class.hosts.len()).sum();
@@ -101,22 +135,31 @@ pub(super) fn issues(record: &Record, labels: &Labels, closing: &str) -> Vec<Iss
 }
 
 /// The last lines of what a host wrote: of its errors, or else of what there is.
-pub(super) fn last_words(host: &HostRecord) -> Option<&str> {
-    [&host.stderr_tail, &host.stdout_tail].into_iter().map(String::as_str).find(|tail| !tail.trim().is_empty())
+fn last_words<'r>(stderr: &'r str, stdout: &'r str) -> Option<&'r str> {
+    [stderr, stdout].into_iter().find(|tail| !tail.trim().is_empty())
 }
 
 /// Why it failed, without the host's own words.
 fn reason(host: &HostRecord) -> String {
-    let ended = match (host.exit_status, host.signal.as_deref()) {
-        (Some(status), _) => Some(format!("exit status {status}")),
-        (None, Some(signal)) => Some(format!("killed by SIG{}", neutral::line(signal))),
-        (None, None) => None,
-    };
+    let ended = ended(host.exit_status, host.signal.as_deref());
     match (host.cause.as_deref(), ended) {
         (Some("script") | None, Some(ended)) => ended,
+        // The script had gone well; the message begins with the name of what says no: `check health: …`.
+        (Some("check" | "hook" | "hook-before"), _) => {
+            let message = words::why(host);
+            cut(message.split_once(": ").map_or(&*message, |(name, _)| name), 100).into_owned()
+        }
         (Some(cause), Some(ended)) => format!("{} ({ended})", phrase(cause)),
         (Some(cause), None) => phrase(cause),
         (None, None) => cut(&words::why(host), 100).into_owned(),
+    }
+}
+
+fn ended(exit_status: Option<u8>, signal: Option<&str>) -> Option<String> {
+    match (exit_status, signal) {
+        (Some(status), _) => Some(format!("exit status {status}")),
+        (None, Some(signal)) => Some(format!("killed by SIG{}", neutral::line(signal))),
+        (None, None) => None,
     }
 }
 

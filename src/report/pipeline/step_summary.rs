@@ -3,7 +3,7 @@
 //! What hosts say stands in fenced blocks with a fence longer than any in the text, and in tables
 //! with every sign escaped that Markdown or HTML could mean something by.
 
-use super::classes::{self, Class, last_words};
+use super::classes::{self, Class};
 use crate::report::{
     files::record::{HostRecord, Record, Status},
     text::{labels::Labels, neutral, words},
@@ -104,14 +104,13 @@ fn left_running(record: &Record, labels: &Labels) -> String {
 /// The last words of a class' first host.
 fn details(class: &Class<'_>, labels: &Labels) -> Option<String> {
     let host = class.hosts.first()?;
-    let tail = neutral::block(last_words(host)?);
+    let tail = neutral::block(class.last_words?);
     let tail = tail.trim_matches('\n').trim_end();
     let tail = &tail[tail.ceil_char_boundary(tail.len().saturating_sub(TAIL))..];
     let fence = "`".repeat(longest_run(tail, '`').max(2) + 1);
     // A summary is HTML: GitHub reads no Markdown in it, so signs are written as HTML has them.
     let title = html(&format!("{}: {}", labels.get(&host.id), class.reason));
-    let hint =
-        host.hint.as_ref().map(|hint| format!("hint: {}\n\n", escaped(&neutral::line(hint)))).unwrap_or_default();
+    let hint = class.hint.map(|hint| format!("hint: {}\n\n", escaped(&neutral::line(hint)))).unwrap_or_default();
     let log = host.log.as_ref().map(|log| format!("log: {}\n\n", escaped(&neutral::line(log)))).unwrap_or_default();
     Some(format!("<details><summary>{title}</summary>\n\n{fence}text\n{tail}\n{fence}\n\n{hint}{log}</details>\n\n"))
 }

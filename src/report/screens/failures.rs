@@ -9,7 +9,10 @@ use std::{
 use crate::{
     inventory::HostId,
     report::{
-        files::record::{HostRecord, Record},
+        files::{
+            record::{HostRecord, Record},
+            rollout_record::UndoRecord,
+        },
         text::{
             cells,
             labels::Labels,
@@ -59,15 +62,14 @@ pub(in crate::report) fn screenful(
 
 /// What one line tells at once about a host that has just failed.
 pub(in crate::report) fn headline(host: &HostRecord, label: &str, screen: &Screen) -> String {
-    let outcome = host.outcome.map_or("running", Outcome::as_str);
+    let deploy = (host.outcome.map_or("running", Outcome::as_str), host.attempts, host.duration_ms);
+    let undo = host.unhealed().map(|undo| (undo.outcome.as_str(), undo.attempts, Some(undo.duration_ms)));
+    let (outcome, attempts, duration) = undo.unwrap_or(deploy);
     let sign = screen.paint(Ink::Bad, screen.signs().cross);
-    let tries = if host.attempts > 1 {
-        format!("{} in ", words::count(host.attempts as usize, "attempt"))
-    } else {
-        String::new()
-    };
-    let time = host.duration_ms.map(|ms| format!(" after {tries}{}", words::duration(Duration::from_millis(ms))));
-    let why = words::why(host);
+    let tries =
+        if attempts > 1 { format!("{} in ", words::count(attempts as usize, "attempt")) } else { String::new() };
+    let time = duration.map(|ms| format!(" after {tries}{}", words::duration(Duration::from_millis(ms))));
+    let why = if undo.is_some() { words::fate(host) } else { words::why(host) };
     let time = time.unwrap_or_default();
     let head = format!("{} {label} {outcome}{time}", screen.signs().cross);
     let (label, painted) = (screen.paint(Ink::Strong, label), screen.paint(Ink::Bad, outcome));
@@ -94,9 +96,10 @@ pub(in crate::report) fn wants_telling(host: &HostRecord) -> bool {
 fn alike(record: &Record) -> Vec<Vec<&HostRecord>> {
     let mut groups: Vec<Vec<&HostRecord>> = Vec::new();
     let mut places = HashMap::new();
-    for host in record.hosts.iter().filter(|host| wants_telling(host)) {
+    for host in record.hosts.iter().filter(|host| wants_telling(host) || host.unhealed().is_some()) {
         let said = if host.stderr_tail.trim().is_empty() { &host.stdout_tail } else { &host.stderr_tail };
-        let words = (host.outcome, impersonal(host), &host.hint, said);
+        let undo = host.unhealed().map(|undo| (undo.outcome, words::of_undo(undo), &undo.hint, undo_said(undo)));
+        let words = (host.outcome, impersonal(host), &host.hint, said, undo);
         let place = *places.entry(words).or_insert(groups.len());
         match groups.get_mut(place) {
             Some(group) => group.push(host),
@@ -126,7 +129,10 @@ fn failure(group: &[&HostRecord], labels: &Labels, screen: &Screen, shown_whole:
             out.push_str(&quoted(stream, tail, screen));
         }
     }
-    if let Some(hint) = &host.hint {
+    if let Some(undo) = host.unhealed() {
+        out.push_str(&quoted("undo", undo_said(undo), screen));
+    }
+    for hint in [host.hint.as_ref(), host.unhealed().and_then(|undo| undo.hint.as_ref())].into_iter().flatten() {
         out.push_str(&field("hint", &wrapped(&neutral::line(hint), FIELD, FIELD, screen), screen));
     }
     if let Some(log) = &host.log {
@@ -136,6 +142,11 @@ fn failure(group: &[&HostRecord], labels: &Labels, screen: &Screen, shown_whole:
         out.push_str(&field("also", &wrapped(&fellows(others, labels, screen), FIELD, FIELD, screen), screen));
     }
     out
+}
+
+/// The words of what was to take a host back.
+fn undo_said(undo: &UndoRecord) -> &str {
+    if undo.stderr_tail.trim().is_empty() { &undo.stdout_tail } else { &undo.stderr_tail }
 }
 
 fn facts(host: &HostRecord, screen: &Screen) -> String {

@@ -195,7 +195,7 @@ impl fmt::Display for Way<'_> {
 fn rows(record: &Record, labels: &Labels, screen: &Screen, all: bool) -> String {
     let listed: Vec<&HostRecord> = record.hosts.iter().filter(|host| all || is_listed(host)).collect();
     // One failure is told in full below: a table of one row would say it twice.
-    if listed.len() < 2 {
+    if listed.len() < 2 && listed.iter().all(|host| host.unhealed().is_none()) {
         return String::new();
     }
     let mut table = Table::new([
@@ -217,7 +217,7 @@ fn rows(record: &Record, labels: &Labels, screen: &Screen, all: bool) -> String 
             (None, Some(Outcome::Skipped | Outcome::Gone) | None) => Ink::Warning,
         };
         let word = host.word().unwrap_or("running");
-        let why = if host.has_succeeded() { String::new() } else { words::why(host) };
+        let why = if host.has_succeeded() { String::new() } else { words::fate(host) };
         let time = host.started.and(host.duration_ms).map(|ms| words::duration(Duration::from_millis(ms)));
         table.row([
             Cell::from(labels.get(&host.id)),

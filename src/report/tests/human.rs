@@ -76,6 +76,56 @@ fn every_outcome_at_80_columns() {
 }
 
 #[test]
+fn what_was_not_taken_back_is_told_in_full() {
+    let (out, _, builder) = capture(terminal(100));
+    let plan = plan(6);
+    let run = builder.build().start(&plan, Gaps::default()).expect("no files");
+    tell_checks_hooks_and_undos(&run, &plan);
+    insta::assert_snapshot!(out.text(), @"
+
+      succeeded   0
+      failed      3
+      unreachable 1
+
+      3 undone, 1 undo-failed, 1 undo-unknown
+
+      HOST   OUTCOME       TRIES  TIME  WHY
+      web-1  undo-failed       1   12s  not back at v1: exit status 7
+      web-2  undone            1   12s  back at v1 (failed: check health: 3 times in a row, the last ti…
+      web-3  undo-unknown      1   12s  not back at v1: contact was lost while the script ran (failed: …
+      web-4  undone            1   12s  back at v1 (failed: hook after_host: timed out after 60s)
+      web-5  unreachable       0   12s  hook before_host: exit status 1: no such server
+      web-6  undone            1   12s  back at v1
+
+    ✗ web-1 undo-failed after 12s: not back at v1: exit status 7
+      gcp:4000000000000000001 · 10.0.0.1 · europe-west1
+      stdout │ deployed
+      undo   │ disk full
+
+    ✗ web-2 failed after 12s: check health: 3 times in a row, the last time: HTTP 503
+      azure:7f6e9a52-1111-4222-8333-000000000002 · 10.0.0.2 · westeurope
+      stdout │ deployed
+
+    ✗ web-3 undo-unknown after 12s: not back at v1: contact was lost while the script ran (failed: check
+      health: connection refused)
+      aws:i-0000000000000003 · 10.0.0.3 · eu-west-1
+      stdout │ deployed
+      undo   │ restarting
+
+    ✗ web-4 failed after 12s: hook after_host: timed out after 60s
+      gcp:4000000000000000004 · 10.0.0.4 · europe-west1
+      stdout │ deployed
+
+    ✗ web-5 unreachable after 12s: hook before_host: exit status 1: no such server
+      azure:7f6e9a52-1111-4222-8333-000000000005 · 10.0.0.5 · westeurope
+
+    ✗ failed (exit code 8): 0 of 6 hosts of web are at 4f2a91c: the fleet is mixed
+      check errors: 7 is not < 5
+      4 failures, none allowed · 27s · run 01JQZX0000000000000000TEST
+    ");
+}
+
+#[test]
 fn every_outcome_at_200_columns() {
     let (out, _) = all_outcomes(terminal(200), Detail::Normal);
     insta::assert_snapshot!(out, @r"

@@ -27,6 +27,44 @@ fn every_host_is_a_test_case() {
 }
 
 #[test]
+fn a_test_case_says_what_became_of_taking_its_host_back() {
+    let plan = plan(6);
+    let record = record_of(&plan, |run| tell_checks_hooks_and_undos(run, &plan));
+    let cases = xml(&record);
+    let told: Vec<&str> = cases
+        .split("<testcase ")
+        .skip(1)
+        .filter_map(|case| case.split_once(">\n").and_then(|(_, rest)| rest.split("<system-").next()))
+        .map(str::trim)
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    <failure message="undo-failed: not back at v1: exit status 7" type="undo-failed">not back at v1: exit status 7
+    deployed
+
+    what was to take it back said:
+    disk full
+    </failure>
+    <failure message="undone: back at v1 (failed: check health: 3 times in a row, the last time: HTTP 503)" type="check">back at v1 (failed: check health: 3 times in a row, the last time: HTTP 503)
+    deployed
+    </failure>
+    <error message="undo-unknown: not back at v1: contact was lost while the script ran (failed: check health: connection refused)" type="check">not back at v1: contact was lost while the script ran (failed: check health: connection refused)
+    deployed
+
+    what was to take it back said:
+    restarting
+    </error>
+    <failure message="undone: back at v1 (failed: hook after_host: timed out after 60s)" type="hook">back at v1 (failed: hook after_host: timed out after 60s)
+    deployed
+    </failure>
+    <error message="unreachable: hook before_host: exit status 1: no such server" type="hook-before">hook before_host: exit status 1: no such server</error>
+            </testcase>
+    <failure message="undone: back at v1" type="undone">back at v1
+    deployed
+    </failure>
+    "#);
+}
+
+#[test]
 fn before_the_first_host_all_are_skipped_and_in_the_middle_what_runs_is_an_error() {
     let plan = plan(2);
     let before = record_of(&plan, |_| {});

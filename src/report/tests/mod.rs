@@ -15,10 +15,10 @@ use super::{Destination, Reporter, Rerun, RunReporter, Screen, lock, reporter::B
 use crate::{
     config::{FailureLimit, LateHosts, OnFailure, OnLost, OnStop, SecretRef},
     inventory::{Host, HostId, SshAddress},
-    plan::{Limits, Payload, Plan, PlanStep, Policy, Script, Stage, Work},
+    plan::{Limits, Pause, Payload, Plan, PlanStep, Policy, Script, Stage, Work},
     rollout::{
-        Event, EventKind, EventSink, FailureCause, HostResult, Killed, Outcome, Phases, RunStatus, StopReason, Summary,
-        UnreachableCause,
+        Event, EventKind, EventSink, FailureCause, HostResult, Killed, Outcome, PauseEnd, Phases, RunStatus,
+        StopReason, Summary, UndoOutcome, UndoResult, UnreachableCause,
     },
     transport::{ConnectFailure, Stream},
 };
@@ -224,6 +224,56 @@ fn lost(host: &HostId) -> HostResult {
         stderr_tail: "restarting\n".to_owned(),
         ..result(host, Outcome::Unknown)
     }
+}
+
+/// A host of `result` that was, or was to be, taken back.
+fn taken_back(result: HostResult, outcome: UndoOutcome, run: HostResult) -> HostResult {
+    HostResult { undo: Some(Box::new(UndoResult { outcome, revision: Some("v1".to_owned()), run })), ..result }
+}
+
+/// A run of six that a check stops, and whose undo is not whole: what failed was no script of a deploy.
+fn tell_checks_hooks_and_undos(sink: &RunReporter, plan: &Plan) {
+    let ids = ids(plan);
+    let because = |result: HostResult, cause, message: &str| HostResult {
+        failure: Some(cause),
+        message: Some(message.to_owned()),
+        ..result
+    };
+    let check = |id| HostResult { outcome: Outcome::Failed, ..succeeded(id) };
+    let results = [
+        succeeded(&ids[0]),
+        because(check(&ids[1]), FailureCause::Check, "check health: 3 times in a row, the last time: HTTP 503"),
+        because(check(&ids[2]), FailureCause::Check, "check health: connection refused"),
+        because(check(&ids[3]), FailureCause::Hook, "hook after_host: timed out after 60s"),
+        because(
+            HostResult { attempts: 0, ..result(&ids[4], Outcome::Unreachable) },
+            FailureCause::Unreachable(UnreachableCause::Hook),
+            "hook before_host: exit status 1: no such server",
+        ),
+        succeeded(&ids[5]),
+    ];
+    let mut telling = Telling::of(sink, plan);
+    for result in &results {
+        telling.whole(result);
+    }
+    let pause = Pause::Check(vec!["errors".parse().expect("a name")]);
+    telling.event(EventKind::PauseStarted { step: 1, pause: &pause });
+    let message = Some("check errors: 7 is not < 5");
+    telling.event(EventKind::PauseEnded { step: 1, end: PauseEnd::CheckFailed, message });
+    telling.event(EventKind::Stopping { reason: StopReason::Check, running: 0 });
+    telling.event(EventKind::UndoStarted { hosts: 5 });
+    for result in &results {
+        let [worn, lost] = [failed(&result.host, 7, "disk full\n"), lost(&result.host)];
+        telling.event(EventKind::HostUndone {
+            result: &match ids.iter().position(|id| *id == result.host) {
+                Some(0) => taken_back(result.clone(), UndoOutcome::UndoFailed, worn),
+                Some(2) => taken_back(result.clone(), UndoOutcome::UndoUnknown, lost),
+                Some(4) => continue,
+                Some(_) | None => taken_back(result.clone(), UndoOutcome::Undone, succeeded(&result.host)),
+            },
+        });
+    }
+    telling.finish(Some(StopReason::Check));
 }
 
 /// Tells a run's events in order.

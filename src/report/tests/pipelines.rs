@@ -89,6 +89,20 @@ fn github_gets_one_annotation_for_each_kind_of_failure() {
 }
 
 #[test]
+fn the_check_or_hook_that_failed_is_named_and_so_is_what_was_not_taken_back() {
+    let plan = plan(6);
+    let left = Job::new(Pipeline::GitHub).run(&plan, |run| tell_checks_hooks_and_undos(run, &plan));
+    insta::assert_snapshot!(commands(&left.err).join("\n"), @"
+    ::error title=web::check errors: 7 is not < 5%0Afailed (exit code 8): 0 of 6 hosts of web are at 4f2a91c: the fleet is mixed
+    ::error title=web%3A 2 hosts failed%3A check health::check health: web-2, web-3%0Acheck health: 3 times in a row, the last time: HTTP 503%0Adeployed%0Alog: FOLDER/logs/01JQZX0000000000000000TEST/web-2--azure_7f6e9a52-1111-4222-8333-000000000002.log
+    ::error title=web%3A 1 host failed%3A hook after_host::hook after_host: web-4%0Ahook after_host: timed out after 60s%0Adeployed%0Alog: FOLDER/logs/01JQZX0000000000000000TEST/web-4--gcp_4000000000000000004.log
+    ::error title=web%3A 1 host unreachable%3A hook before_host::hook before_host: web-5%0Ahook before_host: exit status 1: no such server
+    ::error title=web%3A 1 host undo-failed%3A exit status 7::exit status 7: web-1%0Anot back at v1: exit status 7%0Adisk full%0Alog: FOLDER/logs/01JQZX0000000000000000TEST/web-1--gcp_4000000000000000001.log
+    ::error title=web%3A 1 host undo-unknown%3A contact was lost while the script ran::contact was lost while the script ran: web-3%0Anot back at v1: contact was lost while the script ran%0Arestarting%0Alog: FOLDER/logs/01JQZX0000000000000000TEST/web-3--aws_i-0000000000000003.log
+    ");
+}
+
+#[test]
 fn a_run_that_went_well_has_no_annotation_and_a_short_page() {
     let plan = plan(2);
     let left = Job::new(Pipeline::GitHub).run(&plan, |run| {

@@ -7,8 +7,8 @@ use crate::{
     config::Label,
     inventory::Host,
     plan::Pause,
-    report::files::record::HostRecord,
-    rollout::{Outcome, PartResult},
+    report::files::{record::HostRecord, rollout_record::UndoRecord},
+    rollout::{Outcome, PartResult, UndoOutcome},
 };
 
 /// `1,234`.
@@ -103,16 +103,54 @@ pub(in crate::report) fn part(part: &PartResult) -> String {
     format!("part {}: {end}{time}", neutral::line(&part.name))
 }
 
+/// What became of a host at last, in one harmless line: of taking it back, where that was tried, and why it did not
+/// succeed before: `back at v1`, `back at v1 (failed: exit status 3)`, `not back at v1: exit status 7`.
+pub(in crate::report) fn fate(host: &HostRecord) -> String {
+    let Some(undo) = &host.undo else { return why(host) };
+    let before = match host.outcome {
+        Some(
+            outcome @ (Outcome::Failed | Outcome::Unreachable | Outcome::Unknown | Outcome::Gone | Outcome::Skipped),
+        ) => format!(" ({}: {})", outcome.as_str(), why(host)),
+        Some(Outcome::Succeeded) | None => String::new(),
+    };
+    format!("{}{before}", of_undo(undo))
+}
+
+/// What became of taking a host back, in one harmless line.
+pub(in crate::report) fn of_undo(undo: &UndoRecord) -> String {
+    let there =
+        undo.revision.as_deref().map_or_else(|| "as it was".to_owned(), |to| format!("at {}", neutral::line(to)));
+    let (ended, message) = (undo.exit_status.filter(|status| *status != 0), undo.message.as_deref());
+    match undo.outcome {
+        UndoOutcome::Undone => format!("back {there}"),
+        UndoOutcome::UndoFailed | UndoOutcome::UndoUnknown => {
+            let why = reason(ended, undo.signal.as_deref(), message);
+            format!("not back {there}{}", if why.is_empty() { why } else { format!(": {why}") })
+        }
+    }
+}
+
 /// Why a host did not succeed, in one harmless line: `exit status 3`, `killed by SIGTERM: timed out`, …
 pub(in crate::report) fn why(host: &HostRecord) -> String {
-    if let Some(undo) = &host.undo {
-        let before = host.outcome.map_or("", Outcome::as_str);
-        let message = undo.message.as_deref().map(|message| format!(": {}", neutral::line(message)));
-        let to = undo.revision.as_deref().map(|to| format!(" to {}", neutral::line(to)));
-        return format!("{before} before{}{}", to.unwrap_or_default(), message.unwrap_or_default());
+    // What exited 0 did not fail for that.
+    let status = host.exit_status.filter(|status| *status != 0 || host.message.is_none());
+    let why = reason(status, host.signal.as_deref(), host.message.as_deref());
+    if !why.is_empty() {
+        return why;
     }
-    let message = host.message.as_deref().map(neutral::line).unwrap_or_default();
-    let (ended, message) = match (host.exit_status, host.signal.as_deref().map(neutral::line)) {
+    match host.outcome {
+        None => "not finished".to_owned(),
+        Some(Outcome::Skipped) => "the run stopped first".to_owned(),
+        Some(
+            outcome @ (Outcome::Succeeded | Outcome::Failed | Outcome::Unreachable | Outcome::Unknown | Outcome::Gone),
+        ) => outcome.as_str().to_owned(),
+    }
+}
+
+/// How a script ended, and what is said of it, in one harmless line; empty, where nothing is known.
+fn reason(exit_status: Option<u8>, signal: Option<&str>, message: Option<&str>) -> String {
+    let message = message.map(neutral::line).unwrap_or_default();
+    let (ended, message) = match (exit_status, signal.map(neutral::line)) {
         (Some(status), _) => (format!("exit status {status}"), message),
         // Messages name a signal as the protocol does, people know it by its whole name.
         (None, Some(signal)) => {
@@ -123,18 +161,7 @@ pub(in crate::report) fn why(host: &HostRecord) -> String {
         (None, None) => (String::new(), message),
     };
     match (ended.is_empty(), message.is_empty()) {
-        (true, true) => match host.outcome {
-            None => "not finished".to_owned(),
-            Some(Outcome::Skipped) => "the run stopped first".to_owned(),
-            Some(
-                outcome @ (Outcome::Succeeded
-                | Outcome::Failed
-                | Outcome::Unreachable
-                | Outcome::Unknown
-                | Outcome::Gone),
-            ) => outcome.as_str().to_owned(),
-        },
-        (false, true) => ended,
+        (_, true) => ended,
         // A message that says how it ended already needs no prefix.
         (false, false) if !message.contains(&ended) => format!("{ended}: {message}"),
         (true | false, false) => message,

@@ -239,7 +239,7 @@ impl Tasks {
             };
             let mut end = match drained {
                 Ok(()) => executor.undo(&stage, &host, back, attempt, after).await,
-                Err(failure) => undo::not_undone(&host, &format!("before_host: {failure}")),
+                Err(failure) => undo::not_undone(&host, &format!("hook before_host: {failure}")),
             };
             let last = match end.end {
                 UndoEnd::Final(_) => true,
@@ -250,7 +250,7 @@ impl Tasks {
                 && undrains
                 && let Err(failure) = hooks.run(HookName::AfterHost, &facts, stop).await
             {
-                end.blame(&format!("after_host: {failure}"));
+                end.blame(&format!("hook after_host: {failure}"));
             }
             Done::Undo(place, Box::new(end))
         });

@@ -314,7 +314,7 @@ async fn a_host_whose_hook_fails_is_not_touched() {
     assert_eq!(story, ["before_host a"]);
     let a = &rollout.results[0];
     assert_eq!((rollout.status, a.outcome, a.attempts), (RunStatus::Failed, Outcome::Unreachable, 0));
-    assert_eq!(a.message.as_deref(), Some("before_host: exit status 1"));
+    assert_eq!(a.message.as_deref(), Some("hook before_host: exit status 1: no"));
 }
 
 #[tokio::test]
