@@ -2,7 +2,8 @@
 //!
 //! [`dispatcher`] decides (a pure state machine), [`engine`] carries its commands out, `executor` makes one attempt on one
 //! host, `reattach` finds a script again when contact was lost, `verdict` turns the transport's words into outcomes;
-//! `parts` is what is heard of the parts of a script; `pause` holds checks (`judge` says when they have passed) and asks people, `undo` takes a host back, `roster` knows the
+//! `parts` is what is heard of the parts of a script, [`survey`] asks hosts what they have on record before a run; `pause`
+//! holds checks (`judge` says when they have passed) and asks people, `undo` takes a host back, `roster` knows the
 //! hosts by their places, and [`world`] is what all of them need.
 //! [`outcome`] says what can become of a host, [`event`] what is told about it on the way.
 //!
@@ -23,6 +24,7 @@ mod pause;
 mod reattach;
 mod recorder;
 mod roster;
+pub mod survey;
 pub mod tail;
 mod undo;
 mod verdict;
@@ -36,6 +38,7 @@ pub use outcome::{
     UnreachableCause,
 };
 pub use parts::{PartOutcome, PartResult};
+pub use survey::{Asking, Inquiry};
 pub use world::{
     Approval, Approver, Facts, Fleet, HookFailure, Hooks, Prober, Question, Sample, Sighting, Verdict, World,
 };

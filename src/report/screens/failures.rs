@@ -59,7 +59,7 @@ pub(in crate::report) fn screenful(
 
 /// What one line tells at once about a host that has just failed.
 pub(in crate::report) fn headline(host: &HostRecord, label: &str, screen: &Screen) -> String {
-    let outcome = host.outcome.map_or("running", Outcome::as_str);
+    let outcome = host.own_word().unwrap_or("running");
     let sign = screen.paint(Ink::Bad, screen.signs().cross);
     let tries = if host.attempts > 1 {
         format!("{} in ", words::count(host.attempts as usize, "attempt"))

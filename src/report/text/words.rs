@@ -105,7 +105,7 @@ pub(in crate::report) fn part(part: &PartResult) -> String {
 
 /// Why a host did not succeed, in one harmless line: `exit status 3`, `killed by SIGTERM: timed out`, …
 pub(in crate::report) fn why(host: &HostRecord) -> String {
-    if let Some(undo) = &host.undo {
+    if let Some(undo) = host.undo.as_ref().filter(|_| host.was_undone_after()) {
         let before = host.outcome.map_or("", Outcome::as_str);
         let message = undo.message.as_deref().map(|message| format!(": {}", neutral::line(message)));
         let to = undo.revision.as_deref().map(|to| format!(" to {}", neutral::line(to)));
