@@ -66,7 +66,11 @@ pub(in crate::report) fn headline(host: &HostRecord, label: &str, screen: &Scree
     } else {
         String::new()
     };
-    let time = host.duration_ms.map(|ms| format!(" after {tries}{}", words::duration(Duration::from_millis(ms))));
+    // Of one that was not even connected to, no time says anything.
+    let time = host
+        .started
+        .and(host.duration_ms)
+        .map(|ms| format!(" after {tries}{}", words::duration(Duration::from_millis(ms))));
     let why = words::why(host);
     let time = time.unwrap_or_default();
     let head = format!("{} {label} {outcome}{time}", screen.signs().cross);

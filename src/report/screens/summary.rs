@@ -346,7 +346,7 @@ fn circumstances(record: &Record, screen: &Screen) -> String {
     if let Some(of) = record.narrowed_from {
         facts.push(format!("{} chosen", words::chosen(summary.total, Some(of))));
     }
-    if summary.failures() > 0 {
+    if summary.failures() > 0 && record.rollback.is_none() {
         let allowed = match record.max_failures {
             0 => "none".to_owned(),
             n => words::number(n),
