@@ -32,7 +32,8 @@ Examples:
   fleetwide ssh web web-7              log in on one of them
 
 Exit codes: 0 all well · 2 usage · 3 discovery failed · 4 too few hosts · 7 some failed, within the
-budget · 8 stopped, the fleet is mixed · 130/143 interrupted. With 2 to 4, no host was touched.")]
+budget · 8 stopped, the fleet is mixed · 9 all taken back · 10 not all taken back · 130/143
+interrupted. With 2 to 4, no host was touched.")]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) global: GlobalArgs,

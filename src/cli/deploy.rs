@@ -36,7 +36,7 @@ pub(super) struct DeployArgs {
     target: TargetArgs,
     #[command(flatten)]
     script: ScriptArgs,
-    /// Print the plan and touch no server
+    /// Print the plan, and start nothing on any server
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

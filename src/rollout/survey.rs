@@ -107,3 +107,112 @@ impl OutputSink for Deaf {
 
     fn output(&mut self, _stream: Stream, _bytes: &[u8]) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeMap,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::{
+        guard::{Recorded, Work},
+        inventory::testing::host,
+        transport::{ConnectError, ConnectFailure, Halt, Job, Lost, Session},
+    };
+
+    /// Hosts that say what they have, but those that do not.
+    #[derive(Clone, Debug, Default)]
+    struct Village {
+        connected: Arc<AtomicUsize>,
+        at_once: Arc<AtomicUsize>,
+        most: Arc<AtomicUsize>,
+    }
+
+    #[async_trait]
+    impl Transport for Village {
+        async fn connect_unless(&self, _: Halt, host: &Host) -> Result<Connected, ConnectError> {
+            self.connected.fetch_add(1, Ordering::Relaxed);
+            let kind = match host.instance.name.as_str() {
+                "down" => ConnectFailure::Refused,
+                "locked" => ConnectFailure::LoginRefused,
+                name => {
+                    let session = Box::new(Villager { name: name.to_owned(), village: self.clone() });
+                    return Ok(Connected { session, connect: Duration::ZERO, auth: Duration::ZERO });
+                }
+            };
+            Err(ConnectError { kind, message: "no".into(), hint: None })
+        }
+    }
+
+    #[derive(Debug)]
+    struct Villager {
+        name: String,
+        village: Village,
+    }
+
+    #[async_trait]
+    impl Session for Villager {
+        async fn run(&mut self, job: &Job, _: &mut dyn OutputSink, _: Wishes) -> Result<RemoteExit, Lost> {
+            assert!(matches!(&job.request.work, Work::Query(query) if query.app == "shop"), "{job:?}");
+            assert!(!job.request.may_start());
+            let now = self.village.at_once.fetch_add(1, Ordering::Relaxed) + 1;
+            self.village.most.fetch_max(now, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+            self.village.at_once.fetch_sub(1, Ordering::Relaxed);
+            if self.name == "lost" {
+                return Err(Lost { group: None, sent: true, message: "reset".into() });
+            }
+            Ok(RemoteExit::Recorded(Recorded { revision: Some(self.name.clone()), attempts: Vec::new() }))
+        }
+
+        async fn close(self: Box<Self>) {}
+    }
+
+    struct Counted(AtomicUsize);
+
+    impl Asking for Counted {
+        fn begins(&self) {}
+
+        fn asked(&self, done: usize, of: usize) {
+            assert!(done <= of && self.0.swap(done, Ordering::Relaxed) <= done);
+        }
+    }
+
+    async fn ask(names: &[&str], retries: u32) -> (BTreeMap<String, Answer>, Village) {
+        let village = Village::default();
+        let hosts: Vec<_> = names.iter().map(|name| host(&format!("i-{name}"), name)).collect();
+        let transport: Arc<dyn Transport> = Arc::new(village.clone());
+        let counted = Counted(AtomicUsize::new(0));
+        let concurrency = NonZeroUsize::new(2).expect("positive");
+        let app = "shop".parse().expect("a name");
+        let inquiry = Inquiry { app, run_as: RunAs::Login, concurrency, retries };
+        let survey = inquiry.ask(&hosts, &transport, &counted).await;
+        assert_eq!(counted.0.into_inner(), hosts.len(), "everybody was counted");
+        let answers = survey.answers().map(|(id, answer)| (id.to_string(), answer.clone())).collect();
+        (answers, village)
+    }
+
+    #[tokio::test]
+    async fn everybody_is_asked_and_some_do_not_answer() {
+        let (answers, village) = ask(&["v1", "v2", "v3", "v4", "down", "locked", "lost"], 0).await;
+        assert_eq!(answers.len(), 7);
+        let told = |name: &str| match &answers[&format!("aws:i-{name}")] {
+            Answer::Told(recorded) => recorded.revision.clone().expect("a revision"),
+            Answer::Silent(why) => why.clone(),
+        };
+        assert_eq!(["v1", "v4"].map(told), ["v1", "v4"]);
+        assert_eq!(["down", "locked", "lost"].map(told), ["connection refused: no", "login refused: no", "reset"]);
+        assert!(village.most.load(Ordering::Relaxed) <= 2, "no more at once than may be");
+        assert_eq!(village.connected.load(Ordering::Relaxed), 7);
+    }
+
+    #[tokio::test]
+    async fn only_who_may_answer_another_time_is_asked_again() {
+        let (_, village) = ask(&["down", "locked"], 1).await;
+        assert_eq!(village.connected.load(Ordering::Relaxed), 2 + 1);
+    }
+}

@@ -30,6 +30,7 @@ mod machines;
 mod output;
 mod pipelines;
 mod readers;
+mod rollback;
 mod tables;
 
 /// A stream that a test can read.
