@@ -97,7 +97,7 @@ pub(super) enum Output {
     Stream,
     /// What servers print, equal outputs once, with the names of those that printed them
     Group,
-    /// For programs: one JSON value, or (deploy, run) one JSON event a line
+    /// For programs: one JSON value, or one JSON event a line where scripts run
     Json,
     /// (hosts) A file for `ssh -F`
     SshConfig,

@@ -19,6 +19,9 @@ use crate::{
     report::Rerun,
 };
 
+/// Above the flags that are this verb's own.
+const WHAT: &str = "Which run, and to what";
+
 /// Take servers back to the revision that they had before a run
 #[derive(Debug, Args)]
 #[command(mut_arg("max_failures", |flag| flag.hide(true)), after_help = "\
@@ -39,19 +42,19 @@ pub(super) struct RollbackArgs {
     #[command(flatten)]
     target: TargetArgs,
     /// Undo this run: what it touched, and nothing else
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", help_heading = WHAT)]
     run: Option<RunId>,
     /// Take servers to this revision: all that are not there, or with --run those that it touched
-    #[arg(long, value_name = "REVISION")]
+    #[arg(long, value_name = "REVISION", help_heading = WHAT)]
     to: Option<Revision>,
     /// The script that deploys, and takes back where the target has no other for that
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = WHAT)]
     script: Option<PathBuf>,
     /// Arguments for the script
     #[arg(last = true, value_name = "ARGS")]
     args: Vec<String>,
     /// Print what would be done, and start nothing on any server
-    #[arg(long)]
+    #[arg(long, help_heading = WHAT)]
     dry_run: bool,
     #[command(flatten)]
     confirm: ConfirmArgs,

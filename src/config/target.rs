@@ -251,6 +251,7 @@ pub struct Ssh {
 
 /// What is run on the hosts, and how.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
 pub struct Deploy {
     /// The script on this machine; needed by `deploy` only, where there are no parts.
     pub script: Option<PathBuf>,

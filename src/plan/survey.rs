@@ -82,7 +82,7 @@ impl Survey {
     pub fn standings(&self, revision: &Revision) -> HashMap<HostId, Standing> {
         let target = Some(revision.as_str());
         let mut counts = BTreeMap::<Option<&str>, usize>::new();
-        for (_, answer) in &self.answers {
+        for answer in self.answers.values() {
             match answer {
                 Answer::Told(recorded) if recorded.revision.as_deref() != target => {
                     *counts.entry(recorded.revision.as_deref()).or_default() += 1;
@@ -135,6 +135,8 @@ mod tests {
 
     #[test]
     fn a_host_stands_by_its_last_end_and_by_what_the_others_have() {
+        use Standing::{Behind, Current, Unready, Unwell, Usual};
+
         let survey = survey(&[
             ("a", told("v1", &["1 - v1 0"])),
             ("b", told("v1", &[])),
@@ -148,7 +150,6 @@ mod tests {
         let standings = survey.standings(&"v2".parse().expect("a revision"));
         let of = |id: &str| standings[&host(id, "web").id];
         let found = ["a", "b", "c", "d", "e", "f", "g", "h"].map(of);
-        use Standing::{Behind, Current, Unready, Unwell, Usual};
         assert_eq!(found, [Usual, Usual, Behind, Behind, Current, Unwell, Unready, Unready]);
     }
 

@@ -211,7 +211,7 @@ impl Dispatcher {
             Position::OnRollback => {
                 let end = self.hooked(Hook::OnRollback, hooks.on_rollback, commands)?;
                 self.blemished |= end == HookEnd::Failed;
-                let hosts = self.to_be_undone();
+                let hosts = self.begin_undo();
                 commands.push(Command::BeginUndo { hosts: hosts.len() });
                 self.undo = Undo::of(hosts);
                 if self.is_cancelled() {
@@ -388,8 +388,8 @@ impl Dispatcher {
         }
     }
 
-    /// The hosts that are taken back, in the order in which they are.
-    fn to_be_undone(&mut self) -> Vec<HostIndex> {
+    /// Says which hosts are taken back, in the order in which they are.
+    fn begin_undo(&mut self) -> Vec<HostIndex> {
         match self.rules.purpose {
             Purpose::Work => self.fleet.touched(),
             Purpose::Rollback => {

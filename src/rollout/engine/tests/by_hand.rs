@@ -79,9 +79,9 @@ async fn each_host_goes_its_own_way() {
     let transport: Arc<dyn Transport> = Arc::new(Arc::clone(&notes));
     let rollout = run(Arc::clone(&plan), world(&plan, transport, heard), &[], &mut cancel).await;
 
-    let noted = notes.0.lock().expect("the run is over").clone();
+    let sent = notes.0.lock().expect("the run is over").clone();
     let expected = ["going A-undo-2 v1 v2", "again A-undo-3 v0 v2", "again A-undo-4 v0 v2", "fresh A-undo-1 v1 v2"];
-    assert_eq!(noted, expected, "the last one first, and no number twice");
+    assert_eq!(sent, expected, "the last one first, and no number twice");
     let ends: Vec<_> = rollout
         .results
         .iter()
