@@ -88,7 +88,9 @@ fn without_barriers(payload: guard::Payload) -> guard::Payload {
     match payload {
         guard::Payload::Script(_) => payload,
         guard::Payload::Parts(mut parts) => {
-            parts.iter_mut().for_each(|part| part.barrier = false);
+            for part in &mut parts {
+                part.barrier = false;
+            }
             guard::Payload::Parts(parts)
         }
     }

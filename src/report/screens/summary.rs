@@ -395,8 +395,9 @@ fn next(record: &Record, rerun: Option<&Rerun>) -> Vec<(String, String)> {
         let in_words = "# the same command, with --failed-of and the report of this run";
         commands.push((copied(failed, in_words), format!("# only {which} that did not succeed")));
     }
-    if record.rollback.is_some() {
+    if let Some(rollback) = &record.rollback {
         let in_words = "# the same command, which cannot be shown as it was given";
+        let again = &of_the_same_run(again, rollback);
         let reason = "# takes back whoever is not back by then, and no other";
         return vec![(copied(again, in_words), reason.to_owned())];
     }
@@ -419,6 +420,16 @@ fn next(record: &Record, rerun: Option<&Rerun>) -> Vec<(String, String)> {
         }
     }
     commands
+}
+
+/// The command with the run that it undid: without it, the newest one by then would be undone.
+fn of_the_same_run(again: &str, rollback: &RollbackRecord) -> String {
+    match (again.strip_prefix("fleetwide rollback"), rollback) {
+        (Some(rest), RollbackRecord { run: Some(run), to: None }) if !rest.contains("--run") => {
+            format!("fleetwide rollback --run {run}{rest}")
+        }
+        (Some(_) | None, RollbackRecord { .. }) => again.to_owned(),
+    }
 }
 
 /// The command as it is to be copied, or what it is in words, where showing it would make it another one.

@@ -142,7 +142,8 @@ fn the_end_says_who_is_back_and_why_others_are_not() {
 
     ✗ failed (exit code 10): 1 of 4 hosts of web is back
       6.0s · run 01JQZX0000000000000000TEST
-    next: fleetwide rollback web  # takes back whoever is not back by then, and no other
+    next: fleetwide rollback --run 01JQZX00000000000000000001 web
+            # takes back whoever is not back by then, and no other
     ");
 }
 
