@@ -84,10 +84,10 @@ fn told<'a>(report: &'a Value, name: &str) -> &'a Value {
 
 #[test]
 fn an_undo_that_was_cut_short_is_finished_and_nobody_is_undone_twice() {
-    const HOSTS: usize = 30;
-    const SLOW: usize = 8;
+    const HOSTS: usize = 24;
+    const SLOW: usize = 6;
     let gate = Gate::new();
-    let settings = "on_failure = \"rollback\"\nconcurrency = 10\n";
+    let settings = "on_failure = \"rollback\"\nconcurrency = 8\n";
     let fleet = fleet(HOSTS, settings, |number| match number {
         // The undo waits for the gate.
         0..SLOW => vec![("waits_at", "v1".to_owned()), ("gate", gate.path())],
