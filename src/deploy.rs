@@ -3,37 +3,37 @@
 //! The one place where all parts are put together. The command line builds a request and calls
 //! this; whatever else will start a run (a webhook, a schedule) does the same.
 
+mod environment;
 mod fleet;
 mod hooks;
 mod host_keys;
+mod script;
+mod survey;
 
-use std::{
-    collections::BTreeMap,
-    fmt, fs, io,
-    num::NonZeroUsize,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, io, num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use provider_core::{Instance, Progress, ScopeError};
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use crate::{
     checks::{ProbeError, Probes},
-    config::{EnvValue, Part, Secret, SecretError, Strategy, Target},
+    config::{SecretError, Target},
     guard::Input,
-    inventory::{self, Host, HostId, HostKeysError, Inventory, InventoryError, NarrowError, Narrowed, Narrowing},
-    plan::{Assignment, Ordering, Payload, Plan, Revision, RunId, Script, Work},
-    rollout::{self, Approver, EventSink, Rollout, StopReason, World},
+    inventory::{self, HostId, HostKeysError, Inventory, InventoryError, NarrowError, Narrowed, Narrowing},
+    plan::{Assignment, Goal, Payload, Plan, Revision, Rollback, RunId, Survey, Work},
+    rollout::{self, Approver, Asking, EventSink, Rollout, StopReason, World},
     transport::{OpenFiles, OpenSsh, OpenSshConfig, OpenSshError, Transport, Vouched, raise_nofile_limit},
 };
 
+use environment::{LONGEST_VALUE, environment, short_enough};
 use fleet::Rediscovery;
 use hooks::LocalHooks;
+use script::{payload, script};
+use survey::Surveyor;
 
 pub use hooks::HookError;
 pub use host_keys::pin_host_keys;
+pub use script::Role;
 
 /// A wish to run something on every host of a target.
 #[derive(Clone, Debug)]
@@ -57,6 +57,8 @@ pub struct DeployRequest {
 pub enum Task {
     /// The target's deploy script.
     Deploy(Revision),
+    /// What takes hosts back. Without a run and a revision, the newest run that the hosts have on record is undone.
+    Rollback(Goal),
     /// An ad hoc command.
     Command {
         /// The line for the host's `sh`.
@@ -77,6 +79,8 @@ pub struct Prepared {
     pub unaddressed: Vec<Instance>,
     /// Hosts that were asked for by an earlier run's report, and are there no more.
     pub vanished: Vec<HostId>,
+    /// What the hosts told of themselves, where they were asked.
+    pub survey: Option<Survey>,
     /// The concurrency that was asked for, when the limit of open files allows only what the plan says.
     pub lowered_from: Option<NonZeroUsize>,
     transport: Arc<dyn Transport>,
@@ -95,50 +99,63 @@ pub struct Report {
     pub rollout: Rollout,
 }
 
-/// Reads the script and the secrets, asks the clouds, and makes the plan. Touches no host.
+/// Reads the script and the secrets, asks the clouds, asks the hosts what they have on record where that matters, and
+/// makes the plan. Starts nothing on any host.
 ///
 /// # Errors
 /// When anything is missing or in doubt.
 pub async fn prepare(
     request: DeployRequest,
     env: &(dyn Fn(&str) -> Option<String> + Sync),
-    progress: &dyn Progress,
+    progress: &(impl Progress + Asking),
 ) -> Result<Prepared, DeployError> {
     let DeployRequest { mut target, task, args, narrowing, seed, known_hosts } = request;
     let run = RunId::new();
     let open_files = raise_nofile_limit();
     let lowered_from = keep_within_open_files(&mut target, open_files);
-    let assignment = assign(&target, task, args, env)?;
+    let mut assignment = assign(&target, task, args, env)?;
     let transport = transport(&target, known_hosts.clone())?;
     let hooks = match &assignment.work {
-        Work::Deploy { .. } => LocalHooks::new(&target.hooks)?,
+        Work::Deploy { .. } | Work::Rollback(_) => LocalHooks::new(&target.hooks)?,
         Work::Command(_) => LocalHooks::default(),
     };
     let Inventory { hosts, missing, unaddressed } = inventory::discover(&target, progress).await?;
     let chosen = narrowing != Narrowing::default();
     let Narrowed { hosts, of, vanished } = narrowing.choose(hosts)?;
-    let hosts = in_order(&target, hosts, seed)?;
-    let plan = Plan::new(run, &target, assignment, hosts);
+    let surveyor = Surveyor { target: &target, transport: &transport, known_hosts: &known_hosts, progress };
+    let (hosts, survey) = match &mut assignment.work {
+        Work::Deploy { revision, .. } => surveyor.in_order(hosts, seed, Some(revision)).await?,
+        Work::Command(_) => surveyor.in_order(hosts, seed, None).await?,
+        Work::Rollback(rollback) => {
+            let (hosts, survey) = surveyor.ways_back(rollback, run, hosts).await?;
+            (hosts, Some(survey))
+        }
+    };
+    // Where there is nothing to be done, nothing is announced either.
+    let hooks = if hosts.is_empty() { LocalHooks::default() } else { hooks };
+    let mut plan = Plan::new(run, &target, assignment, hosts);
+    if let Some(survey) = &survey {
+        plan = plan.surveyed(survey);
+    }
     let plan = Arc::new(if chosen { plan.chosen_from(of) } else { plan });
     let connected = plan.connected_at_once();
     if connected as u64 > open_files.hosts() {
         return Err(DeployError::TooManyAtABarrier { hosts: connected, most: open_files.hosts() });
     }
     let probes = Probes::new(Arc::clone(&plan), Arc::clone(&transport), env)?;
-    Ok(Prepared { plan, missing, unaddressed, vanished, lowered_from, transport, probes, hooks, target, known_hosts })
-}
-
-/// Puts hosts in the order in which they are deployed to. Where all are one stage, they stay as they are listed.
-fn in_order(target: &Target, hosts: Vec<Host>, seed: u64) -> Result<Vec<Host>, DeployError> {
-    let deploy = &target.deploy;
-    if deploy.canary.is_none() && deploy.steps == Strategy::default() {
-        return Ok(hosts);
-    }
-    let order = Ordering { canary: deploy.canary.clone(), seed };
-    if order.canary.is_some() && !hosts.iter().any(|host| order.is_canary(host)) {
-        return Err(DeployError::NoCanary(target.name.clone()));
-    }
-    Ok(order.apply(hosts))
+    Ok(Prepared {
+        plan,
+        missing,
+        unaddressed,
+        vanished,
+        survey,
+        lowered_from,
+        transport,
+        probes,
+        hooks,
+        target,
+        known_hosts,
+    })
 }
 
 /// The way to a target's hosts.
@@ -157,18 +174,6 @@ pub fn look_at_payload(target: &Target, read: &dyn Fn(&str) -> Option<String>) -
     environment(target, read)?;
     target.deploy.rollback.as_deref().map(|path| script(Role::Rollback, path)).transpose()?;
     payload(target)
-}
-
-/// What a target runs for a deploy: its script, or its parts.
-fn payload(target: &Target) -> Result<Option<Payload>, DeployError> {
-    let deploy = &target.deploy;
-    if deploy.parts.is_empty() {
-        return Ok(deploy.script.as_deref().map(|path| script(Role::Deploy, path)).transpose()?.map(Payload::Script));
-    }
-    for Part { name, run, .. } in &deploy.parts {
-        short_enough(|| format!("the part `{name}`"), run)?;
-    }
-    Ok(Some(Payload::Parts(deploy.parts.as_slice().into())))
 }
 
 /// Lowers the target's concurrency to what the limit of open files allows, and gives what it was.
@@ -222,10 +227,17 @@ fn assign(
     args: Vec<String>,
     read: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Assignment, DeployError> {
+    let rollback = target.deploy.rollback.as_deref().map(|path| script(Role::Rollback, path)).transpose()?;
     let (work, input) = match task {
         Task::Deploy(revision) => {
             let payload = payload(target)?.ok_or_else(|| DeployError::NoScript(target.name.clone()))?;
             (Work::Deploy { revision, payload }, None)
+        }
+        Task::Rollback(goal) => {
+            let by_script = || rollback.clone().map(Payload::Script);
+            let payload =
+                payload(target)?.or_else(by_script).ok_or_else(|| DeployError::NoScript(target.name.clone()))?;
+            (Work::Rollback(Rollback { goal, payload, ways: BTreeMap::new() }), None)
         }
         Task::Command { line, input } => (Work::Command(line), input),
     };
@@ -234,82 +246,7 @@ fn assign(
     for (number, argument) in args.iter().enumerate() {
         short_enough(|| format!("argument {}", number + 1), argument)?;
     }
-    let rollback = target.deploy.rollback.as_deref().map(|path| script(Role::Rollback, path)).transpose()?;
     Ok(Assignment { work, args, input, env, secrets, rollback })
-}
-
-/// The part of a script's environment that may be shown, and the part that must never be.
-type Environment = (BTreeMap<String, String>, BTreeMap<String, Secret>);
-
-/// Reads the script's environment, secrets and all.
-fn environment(target: &Target, read: &dyn Fn(&str) -> Option<String>) -> Result<Environment, DeployError> {
-    let mut env = BTreeMap::new();
-    let mut secrets = BTreeMap::new();
-    for (name, value) in &target.deploy.env {
-        let what = || format!("the value of `{name}` for the script's environment");
-        match value {
-            EnvValue::Plain(text) => {
-                short_enough(what, text)?;
-                env.insert(name.clone(), text.clone());
-            }
-            EnvValue::Secret(place) => {
-                let secret = place.read(read).map_err(|source| DeployError::Secret { name: name.clone(), source })?;
-                short_enough(what, secret.reveal())?;
-                secrets.insert(name.clone(), secret);
-            }
-        }
-    }
-    Ok((env, secrets))
-}
-
-/// The longest argument or variable that Linux hands to a program, its name included (`MAX_ARG_STRLEN`
-/// in execve(2)): 32 pages of 4 KiB.
-const LONGEST_VALUE: usize = 128 * 1024;
-
-/// Refuses what no host could hand to the script.
-fn short_enough(what: impl Fn() -> String, value: &str) -> Result<(), DeployError> {
-    // The variable's name and the end mark stand in the same space.
-    const ROOM: usize = 256;
-    if value.len() < LONGEST_VALUE - ROOM {
-        return Ok(());
-    }
-    Err(DeployError::TooLong { what: what(), length: value.len() })
-}
-
-/// What a script is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// To deploy.
-    Deploy,
-    /// To take a host back.
-    Rollback,
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Deploy => "deploy script",
-            Self::Rollback => "rollback script",
-        })
-    }
-}
-
-/// Reads a script, and refuses what would only fail on every host.
-fn script(role: Role, path: &Path) -> Result<Script, DeployError> {
-    let bytes = fs::read(path).map_err(|source| DeployError::Script { role, path: path.to_owned(), source })?;
-    let first_line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(DeployError::EmptyScript(role, path.to_owned()));
-    }
-    if first_line.starts_with(b"#!") && first_line.ends_with(b"\r") {
-        return Err(DeployError::WindowsScript(role, path.to_owned()));
-    }
-    if [&b"\xef\xbb\xbf"[..], b"\xff\xfe", b"\xfe\xff"].iter().any(|mark| bytes.starts_with(mark)) {
-        return Err(DeployError::MarkedScript(role, path.to_owned()));
-    }
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Script { name, bytes: bytes.into(), sha256 })
 }
 
 /// Nothing was run.
@@ -366,6 +303,18 @@ pub enum DeployError {
     /// No host carries the tags of the canaries.
     #[error("none of the hosts of `{0}` carries the tags of its `canary`")]
     NoCanary(String),
+    /// A run is to be undone of which no host knows anything.
+    #[error("no host of `{target}` has a run {run} on record")]
+    UnknownRun {
+        /// Which.
+        run: RunId,
+        /// The target's name.
+        target: String,
+        /// The runs that they know, the newest first.
+        known: Vec<RunId>,
+        /// How many hosts could not be asked.
+        silent: usize,
+    },
     /// A check could never be asked.
     #[error(transparent)]
     Check(#[from] ProbeError),
@@ -389,29 +338,10 @@ pub enum DeployError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::SecretRef, inventory::testing::target};
-
-    fn file(name: &str, bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
-        let dir = tempfile::tempdir().expect("temp dir");
-        let path = dir.path().join(name);
-        fs::write(&path, bytes).expect("write");
-        (dir, path)
-    }
-
-    #[test]
-    fn a_script_that_can_only_fail_is_refused() {
-        let (_dir, empty) = file("empty.sh", b" \n");
-        assert!(matches!(script(Role::Deploy, &empty), Err(DeployError::EmptyScript(..))));
-        let (_dir, windows) = file("windows.sh", b"#!/bin/sh\r\ntrue\r\n");
-        assert!(matches!(script(Role::Deploy, &windows), Err(DeployError::WindowsScript(..))));
-        let (_dir, marked) = file("marked.sh", b"\xef\xbb\xbf#!/bin/bash\ntrue\n");
-        assert!(matches!(script(Role::Deploy, &marked), Err(DeployError::MarkedScript(..))));
-        let missing = script(Role::Rollback, Path::new("/nonexistent/x.sh")).expect_err("it is not there");
-        assert_eq!(missing.to_string(), "cannot read the rollback script /nonexistent/x.sh");
-        let (_dir, good) = file("deploy.sh", b"#!/bin/sh\ntrue\n");
-        let script = script(Role::Deploy, &good).expect("a script");
-        assert_eq!((script.name.as_str(), script.sha256.len()), ("deploy.sh", 64));
-    }
+    use crate::{
+        config::{EnvValue, SecretRef},
+        inventory::testing::target,
+    };
 
     #[test]
     fn concurrency_stays_within_the_limit_of_open_files() {

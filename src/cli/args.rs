@@ -11,7 +11,7 @@ use provider_core::{StaticHost, TagMatch};
 
 use super::{
     check, completions, demo, deploy, error::CliError, host_keys, hosts, init, man, narrow::NarrowArgs, numbers, plan,
-    run, ssh,
+    rollback, run, ssh,
 };
 use crate::config::{
     AddressKind, DeployTable, EnvValue, FailureLimit, HostKeys, HumanDuration, Jump, OnLost, Overrides, PortFrom,
@@ -27,11 +27,13 @@ Examples:
   fleetwide init                       write a commented fleetwide.toml
   fleetwide hosts web                  which servers does target `web` mean, right now?
   fleetwide deploy web                 deploy this checkout's commit to all of them
+  fleetwide rollback web               take them back to what they had before
   fleetwide run web -- uptime          run one command on all of them
   fleetwide ssh web web-7              log in on one of them
 
 Exit codes: 0 all well · 2 usage · 3 discovery failed · 4 too few hosts · 7 some failed, within the
-budget · 8 stopped, the fleet is mixed · 130/143 interrupted. With 2 to 4, no host was touched.")]
+budget · 8 stopped, the fleet is mixed · 9 all taken back · 10 not all taken back · 130/143
+interrupted. With 2 to 4, no host was touched.")]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) global: GlobalArgs,
@@ -53,6 +55,7 @@ pub(super) enum Verb {
     Hosts(hosts::HostsArgs),
     Plan(plan::PlanArgs),
     Deploy(deploy::DeployArgs),
+    Rollback(rollback::RollbackArgs),
     Run(run::RunArgs),
     Ssh(ssh::SshArgs),
     Check(check::CheckArgs),
@@ -94,7 +97,7 @@ pub(super) enum Output {
     Stream,
     /// What servers print, equal outputs once, with the names of those that printed them
     Group,
-    /// For programs: one JSON value, or (deploy, run) one JSON event a line
+    /// For programs: one JSON value, or one JSON event a line where scripts run
     Json,
     /// (hosts) A file for `ssh -F`
     SshConfig,
@@ -108,7 +111,9 @@ impl Output {
     /// Refuses what `verb` cannot print.
     pub(super) fn suits(self, verb: &Verb) -> Result<(), CliError> {
         let kinds: &[Self] = match verb {
-            Verb::Deploy(_) | Verb::Run(_) | Verb::Demo(_) => &[Self::Human, Self::Stream, Self::Group, Self::Json],
+            Verb::Deploy(_) | Verb::Rollback(_) | Verb::Run(_) | Verb::Demo(_) => {
+                &[Self::Human, Self::Stream, Self::Group, Self::Json]
+            }
             Verb::Hosts(_) => &[Self::Human, Self::Json, Self::SshConfig, Self::Ansible, Self::Csv],
             Verb::HostKeys(_) | Verb::Plan(_) | Verb::Check(_) | Verb::Schema => &[Self::Human, Self::Json],
             Verb::Init(_) | Verb::Completions(_) | Verb::Man(_) | Verb::Ssh(_) => &[Self::Human],
@@ -284,6 +289,17 @@ impl SelectArgs {
 }
 
 impl PolicyArgs {
+    /// Refuses a budget, for a verb that has none.
+    pub(super) fn refuse_budget(&self) -> Result<(), CliError> {
+        match self.max_failures {
+            None => Ok(()),
+            Some(_) => Err(CliError::Usage {
+                message: "--max-failures means nothing here: no failure stops the others".to_owned(),
+                hint: Some("leave it out; no host was touched".to_owned()),
+            }),
+        }
+    }
+
     /// Adds what these flags set.
     pub(super) fn add_to(&self, overrides: &mut Overrides) {
         let deploy = &mut overrides.deploy;

@@ -17,7 +17,9 @@ use super::{
 };
 use crate::{
     deploy::{self, DeployRequest, Task},
-    report::{Gaps, Rerun, RunReporter},
+    inventory::HostId,
+    plan::{Plan, Survey},
+    report::{Gaps, Reporter, Rerun, RunReporter},
     rollout::EventSink,
 };
 
@@ -34,7 +36,7 @@ pub(super) struct DeployArgs {
     target: TargetArgs,
     #[command(flatten)]
     script: ScriptArgs,
-    /// Print the plan and touch no server
+    /// Print the plan, and start nothing on any server
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -141,6 +143,9 @@ pub(super) async fn carry_out(
             "the limit of open files allows {allowed} hosts at once, not {asked}; raise it with `ulimit -n` or LimitNOFILE="
         ));
     }
+    if let Some(survey) = prepared.survey.as_ref().filter(|_| prepared.plan.rollback_by_hand().is_none()) {
+        say_silent(survey, &prepared.plan, &reporter);
+    }
     if dry_run {
         let gaps = Gaps { missing_scopes: &prepared.missing, unaddressed: &prepared.unaddressed };
         reporter.show_plan(&prepared.plan, gaps);
@@ -160,4 +165,24 @@ pub(super) async fn carry_out(
     // Who asked for a record and has none must not read success. What went wrong has been said by now.
     let well = matches!(code, exit_code::SUCCESS | exit_code::WITHIN_BUDGET);
     Ok(if well && !told.trouble().is_empty() { exit_code::INTERNAL } else { code })
+}
+
+/// Says which hosts were asked in vain what they have on record, and what that means.
+fn say_silent(survey: &Survey, plan: &Plan, reporter: &Reporter) {
+    const SHOWN: usize = 3;
+    let silent: Vec<_> = survey.silent().collect();
+    if silent.is_empty() {
+        return;
+    }
+    let name = |id: &HostId| {
+        let host = plan.hosts().find(|host| host.id == *id);
+        host.map_or_else(|| id.to_string(), |host| host.instance.name.clone())
+    };
+    let mut told: Vec<_> = silent.iter().take(SHOWN).map(|(host, why)| format!("{} ({why})", name(host))).collect();
+    if silent.len() > SHOWN {
+        told.push("…".to_owned());
+    }
+    let hosts = if silent.len() == 1 { "1 host goes".to_owned() } else { format!("{} hosts go", silent.len()) };
+    let budget = if silent.len() > plan.budget() { "; more than may fail, if it stays like that" } else { "" };
+    reporter.warn(&format!("{hosts} last, for it is not known what they have on record: {}{budget}", told.join(", ")));
 }

@@ -8,7 +8,7 @@ use crate::{
     config::{ConfigError, SecretError},
     deploy::{DeployError, HookError},
     inventory::{HostKeysError, InventoryError, NarrowError},
-    plan::{BadRevision, quoted},
+    plan::{BadRevision, RunId, quoted},
     report::{Pipeline, ReportError, neutral},
     rollout::StopReason,
     transport::{ConnectError, OpenSshError},
@@ -160,6 +160,24 @@ fn hook_hints(error: &HookError) -> Vec<String> {
     }
 }
 
+fn unknown_run_hint(known: &[RunId], silent: usize) -> String {
+    const SHOWN: usize = 5;
+    let mut runs: Vec<_> = known.iter().take(SHOWN).map(ToString::to_string).collect();
+    if known.len() > SHOWN {
+        runs.push("…".to_owned());
+    }
+    let on_record = match &runs[..] {
+        [] => "no run is on record there".to_owned(),
+        runs => format!("on record there, the newest first: {}", runs.join(", ")),
+    };
+    let unasked = match silent {
+        0 => String::new(),
+        1 => "; 1 host could not be asked".to_owned(),
+        n => format!("; {n} hosts could not be asked"),
+    };
+    format!("nothing was started on any host; {on_record}{unasked}")
+}
+
 fn deploy_hints(error: &DeployError) -> Vec<String> {
     let one = |hint: &str| vec![hint.to_owned()];
     match error {
@@ -179,6 +197,7 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
                 "no host was touched; see `canary` in [targets.{target}.deploy], and `fleetwide hosts {target}`"
             )]
         }
+        DeployError::UnknownRun { known, silent, .. } => vec![unknown_run_hint(known, *silent)],
         DeployError::Check(error) => check_hints(error),
         DeployError::Hook(error) => hook_hints(error),
         DeployError::TooManyAtABarrier { .. } => {

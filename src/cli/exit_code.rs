@@ -42,6 +42,7 @@ pub(super) fn of(error: &CliError) -> u8 {
             | DeployError::TooManyAtABarrier { .. }
             | DeployError::Secret { .. }
             | DeployError::NoCanary(_)
+            | DeployError::UnknownRun { .. }
             | DeployError::Check(_)
             | DeployError::Hook(_)
             | DeployError::Ssh(_) => USAGE,

@@ -1,9 +1,9 @@
-//! What stands between `run` and the first host: a person's word, where one is asked for.
+//! What stands between `run` or `rollback` and the first host: a person's word, where one is asked for.
 
 use clap::Args;
 
 use super::{error::CliError, session::Session, stdin};
-use crate::plan::Plan;
+use crate::plan::{Goal, Plan, Work};
 
 /// Whether a person is asked first.
 #[derive(Clone, Debug, Default, Args)]
@@ -22,6 +22,11 @@ impl ConfirmArgs {
     pub(super) fn gate(&self, confirm_over: Option<usize>, reads_input: bool) -> Gate {
         Gate { ask_over: self.confirm.or(confirm_over).filter(|_| !self.yes), reads_input }
     }
+
+    /// The same before scripts, which never read our standard input.
+    pub(super) fn gate_before_scripts(&self, confirm_over: Option<usize>) -> Gate {
+        self.gate(confirm_over, true)
+    }
 }
 
 /// What has to hold before a command touches the first host.
@@ -29,7 +34,7 @@ impl ConfirmArgs {
 pub(super) struct Gate {
     /// A person is asked when there are more hosts than this.
     ask_over: Option<usize>,
-    /// Standard input is the command's to read, and has been read.
+    /// Standard input is left alone: the command has read it, or nothing reads it at all.
     reads_input: bool,
 }
 
@@ -42,7 +47,11 @@ impl Gate {
         let hosts = plan.hosts().count();
         let Some(over) = self.ask_over.filter(|over| hosts > *over) else { return Ok(()) };
         let many = if hosts == 1 { "1 host".to_owned() } else { format!("{hosts} hosts") };
-        let what = format!("run `{}` on {many} of {}?", plan.command().unwrap_or_default(), plan.target);
+        let what = match &plan.work {
+            Work::Command(_) => format!("run `{}` on {many} of {}?", plan.command().unwrap_or_default(), plan.target),
+            Work::Deploy { revision, .. } => format!("deploy {revision} to {many} of {}?", plan.target),
+            Work::Rollback(rollback) => format!("take {many} of {} back ({})?", plan.target, purpose(&rollback.goal)),
+        };
         match session.ask(&format!("{what} [y/N] ")).await? {
             Some(answer) if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") => Ok(()),
             Some(_) => Err(CliError::Declined),
@@ -53,5 +62,15 @@ impl Gate {
                 )),
             }),
         }
+    }
+}
+
+/// What a rollback is for, in a few words.
+fn purpose(goal: &Goal) -> String {
+    match (goal.run, &goal.to) {
+        (Some(run), None) => format!("run {run}"),
+        (Some(run), Some(to)) => format!("run {run}, to {to}"),
+        (None, Some(to)) => format!("to {to}"),
+        (None, None) => "no run is on record".to_owned(),
     }
 }

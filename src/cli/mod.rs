@@ -22,6 +22,7 @@ mod numbers;
 mod plan;
 mod rerun;
 mod revision;
+mod rollback;
 mod run;
 mod session;
 mod signals;
@@ -95,6 +96,7 @@ async fn run(cli: &Cli) -> Result<u8, CliError> {
         Verb::Hosts(args) => hosts::run(args, global, &mut session).await,
         Verb::Plan(args) => plan::run(args, global, &mut session).await,
         Verb::Deploy(args) => deploy::run(args, global, &mut session).await,
+        Verb::Rollback(args) => rollback::run(args, global, &mut session).await,
         Verb::Run(args) => run::run(args, global, &mut session).await,
         Verb::HostKeys(args) => host_keys::run(args, global, &mut session).await,
         Verb::Ssh(args) => ssh::run(args, global, &mut session).await,

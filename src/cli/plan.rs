@@ -10,9 +10,12 @@ use super::{
     strategy::StrategyArgs,
 };
 
-/// Print exactly what `deploy` would do, and touch no server
+/// Print exactly what `deploy` would do, and start nothing on any server
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Where some servers go before others (several stages, or canaries), each is asked what it has on
+record, as `deploy` does; `survey = false` in the target asks nobody.
+
 Examples:
   fleetwide plan web --revision v1.2.3
   fleetwide plan web --output json")]

@@ -104,6 +104,7 @@ pub(super) fn deploy(said: DeployTable) -> Deploy {
         parts: said.parts.unwrap_or_default(),
         rollback: said.rollback,
         canary: said.canary.map(|canary| canary.tags),
+        survey: said.survey.unwrap_or(true),
         slow_start: said.slow_start.unwrap_or(true),
         on_stop: said.on_stop.unwrap_or_default(),
         on_failure: said.on_failure.unwrap_or_default(),

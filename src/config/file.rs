@@ -140,8 +140,12 @@ pub struct DeployTable {
     /// In which steps: a list such as [{ hosts = 1 }, { soak = "5m", check = "errors" }, { hosts = "100%" }], or
     /// "canary", "half-at-a-time", "one-at-a-time", "all-at-once". Default: one stage of all.
     pub steps: Option<Strategy>,
-    /// Which hosts are the first ones. Default: hosts are spread over clouds, regions and zones.
+    /// Which hosts are the first ones, before those that are not well or behind; the others are spread over clouds,
+    /// regions and zones.
     pub canary: Option<CanaryTable>,
+    /// Before a deploy of which only some hosts go first, ask every host what it has on record, to begin with those that
+    /// are not well or behind. Default: true.
+    pub survey: Option<bool>,
     /// Begin each stage with one host at once, then two, four and so on. Default: true.
     pub slow_start: Option<bool>,
     /// When the run stops by itself, scripts that run: "finish" (the default) or "kill".
@@ -181,6 +185,6 @@ pub struct DeployTable {
     pub idempotent: Option<bool>,
     /// How many hosts may fail before no further one is started: a number, or a percentage such as "5%". Default: 0.
     pub max_failures: Option<FailureLimit>,
-    /// `run` asks a person before it runs on more hosts than this. Default: it does not ask.
+    /// `run` and `rollback` ask a person before they touch more hosts than this. Default: they do not ask.
     pub confirm_over: Option<usize>,
 }

@@ -237,6 +237,7 @@ impl DeployTable {
             rollback: self.rollback.or(weaker.rollback),
             steps: self.steps.or(weaker.steps),
             canary: self.canary.or(weaker.canary),
+            survey: self.survey.or(weaker.survey),
             slow_start: self.slow_start.or(weaker.slow_start),
             on_stop: self.on_stop.or(weaker.on_stop),
             on_failure: self.on_failure.or(weaker.on_failure),

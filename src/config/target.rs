@@ -251,6 +251,7 @@ pub struct Ssh {
 
 /// What is run on the hosts, and how.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
 pub struct Deploy {
     /// The script on this machine; needed by `deploy` only, where there are no parts.
     pub script: Option<PathBuf>,
@@ -262,6 +263,8 @@ pub struct Deploy {
     pub steps: Strategy,
     /// Tags of the hosts that are the first ones.
     pub canary: Option<TagFilter>,
+    /// Whether hosts are asked what they have on record before they are put in order.
+    pub survey: bool,
     /// Whether a stage begins with one host at once.
     pub slow_start: bool,
     /// What becomes of scripts that run when the run stops by itself.
@@ -300,7 +303,7 @@ pub struct Deploy {
     pub idempotent: bool,
     /// How many hosts may fail before nothing new is started.
     pub max_failures: FailureLimit,
-    /// `run` asks a person before it runs on more hosts than this.
+    /// `run` and `rollback` ask a person before they touch more hosts than this.
     pub confirm_over: Option<usize>,
 }
 

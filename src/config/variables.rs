@@ -87,6 +87,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("FLEETWIDE_MAX_FAILURES", "`deploy.max_failures`", |o, text| one(&mut o.deploy.max_failures, text)),
     variable("FLEETWIDE_ROLLBACK", "`deploy.rollback`", |o, text| one(&mut o.deploy.rollback, text)),
     variable("FLEETWIDE_STEPS", "`deploy.steps`, as for --steps", |o, text| one(&mut o.deploy.steps, text)),
+    variable("FLEETWIDE_SURVEY", "`deploy.survey`", |o, text| one(&mut o.deploy.survey, text)),
     variable("FLEETWIDE_SLOW_START", "`deploy.slow_start`", |o, text| one(&mut o.deploy.slow_start, text)),
     variable("FLEETWIDE_ON_STOP", "`deploy.on_stop`", |o, text| one(&mut o.deploy.on_stop, text)),
     variable("FLEETWIDE_ON_FAILURE", "`deploy.on_failure`", |o, text| one(&mut o.deploy.on_failure, text)),

@@ -1,6 +1,9 @@
 //! What a host has on record of an app, as it tells it when it is asked.
 
-use super::{control::revision, trailer::Trailer};
+use super::{
+    control::revision,
+    trailer::{Cause, Record, ScriptStatus, Trailer},
+};
 
 /// All that a host has on record of an app.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +40,19 @@ pub enum AttemptState {
     Died,
     /// Its guard died before the start, or was kept from it.
     NeverStarted,
+}
+
+impl AttemptState {
+    /// True when the script exited 0 by itself, and the host has that on record.
+    pub fn is_success(&self) -> bool {
+        match self {
+            Self::Ended(trailer) => {
+                (trailer.cause, &trailer.status, trailer.record)
+                    == (Cause::None, &ScriptStatus::Exited(0), Record::Kept)
+            }
+            Self::Running | Self::Died | Self::NeverStarted => false,
+        }
+    }
 }
 
 impl RecordedAttempt {

@@ -73,6 +73,7 @@ pub(crate) fn target(select: Vec<Select>) -> Target {
             rollback: None,
             steps: Strategy::default(),
             canary: None,
+            survey: true,
             slow_start: true,
             on_stop: OnStop::Finish,
             on_failure: OnFailure::Stop,

@@ -47,7 +47,7 @@ pub struct Program {
 impl Program {
     /// A line for `sh`, as the user wrote it.
     pub fn line(line: &str, env: Vec<(String, String)>, timeout: Duration) -> Self {
-        Self { words: ["/bin/sh", "-c", line].map(OsString::from).into(), env, timeout }
+        Self { words: ["/bin/sh", "-c", "--", line].map(OsString::from).into(), env, timeout }
     }
 }
 

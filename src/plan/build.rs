@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::model::{Limits, Pause, Plan, PlanStep, Policy, RunId, Script, Stage, Work};
+use super::{
+    model::{Limits, Pause, Plan, PlanStep, Policy, RunId, Script, Stage, Work},
+    survey::Survey,
+};
 use crate::{
     config::{BatchSize, Check, Label, LateHosts, OnFailure, Secret, Step, Strategy, Target, Written},
     guard::Input,
@@ -34,13 +37,13 @@ impl Assignment {
 }
 
 impl Plan {
-    /// Divides `hosts`, in their order, into stages under the target's policy. A command has one stage of all.
+    /// Divides `hosts`, in their order, into stages under the target's policy. A command or a rollback has one stage of all.
     pub fn new(run: RunId, target: &Target, assignment: Assignment, hosts: Vec<Host>) -> Self {
         let Assignment { work, args, input, env, secrets, rollback } = assignment;
         let deploy = &target.deploy;
         let is_deploy = match &work {
             Work::Deploy { .. } => true,
-            Work::Command(_) => false,
+            Work::Rollback(_) | Work::Command(_) => false,
         };
         let strategy = if is_deploy { deploy.steps.clone() } else { Strategy::default() };
         let (steps, stages) = divided(&strategy, hosts.into_iter().map(Arc::new).collect());
@@ -58,6 +61,7 @@ impl Plan {
             checks: target.checks.clone(),
             rollback,
             narrowed_from: None,
+            found: None,
             policy: Policy {
                 concurrency: deploy.concurrency,
                 handshakes: deploy.handshakes,
@@ -83,6 +87,12 @@ impl Plan {
         self.policy.late_hosts = LateHosts::Ignore;
         self.narrowed_from = Some(of).filter(|of| self.hosts().count() < *of);
         self
+    }
+
+    /// Says what the hosts told of themselves before.
+    #[must_use]
+    pub fn surveyed(self, survey: &Survey) -> Self {
+        Self { found: Some(survey.tally()), ..self }
     }
 
     /// How many hosts may fail; one more, and nothing new starts.

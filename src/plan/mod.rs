@@ -1,13 +1,19 @@
 //! Hosts plus policy to a plan: pure data, no I/O. `plan` prints exactly what `deploy` runs.
 //!
-//! [`model`] is the plan itself, [`order`] says who goes first, [`build`] divides hosts into stages.
+//! [`model`] is the plan itself, [`history`] reads what a host has on record, [`survey`] is what all of them told,
+//! [`order`] says who goes first, [`build`] divides hosts into stages, [`rollback`] says how each gets back.
 
 pub mod build;
+pub mod history;
 pub mod model;
 pub mod order;
+pub mod rollback;
+pub mod survey;
 
 pub use build::Assignment;
 pub use model::{
     BadRevision, Limits, Pause, Payload, Plan, PlanStep, Policy, Revision, RunId, Script, Stage, Work, quoted,
 };
-pub use order::Ordering;
+pub use order::{Ordering, Standing};
+pub use rollback::{Back, Goal, Means, Rollback, RollbackScript, Way};
+pub use survey::{Answer, Survey, Tally};

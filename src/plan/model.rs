@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt, num::NonZeroUsize, str::FromStr, sync::Arc
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
+use super::{rollback::Rollback, survey::Tally};
 use crate::{
     config::{AppName, Check, FailureLimit, Label, LateHosts, OnFailure, OnLost, OnStop, Part, Secret},
     guard::Input,
@@ -40,6 +41,8 @@ pub struct Plan {
     pub rollback: Option<Script>,
     /// How many hosts the target has, when only some of them were chosen.
     pub narrowed_from: Option<usize>,
+    /// How many hosts have which revision on record, where they were asked.
+    pub found: Option<Tally>,
     /// The policy.
     pub policy: Policy,
 }
@@ -54,7 +57,8 @@ impl Plan {
     pub fn parts(&self) -> &[Part] {
         match &self.work {
             Work::Deploy { payload: Payload::Parts(parts), .. } => parts,
-            Work::Deploy { payload: Payload::Script(_), .. } | Work::Command(_) => &[],
+            // Who is taken back waits for nobody.
+            Work::Deploy { payload: Payload::Script(_), .. } | Work::Rollback(_) | Work::Command(_) => &[],
         }
     }
 
@@ -66,7 +70,7 @@ impl Plan {
     /// The command as a person would type it, when this is one.
     pub fn command(&self) -> Option<String> {
         match &self.work {
-            Work::Deploy { .. } => None,
+            Work::Deploy { .. } | Work::Rollback(_) => None,
             Work::Command(line) if line == Work::ARGUMENTS => {
                 Some(self.args.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "))
             }
@@ -74,11 +78,20 @@ impl Plan {
         }
     }
 
-    /// The revision, when this is a deploy.
+    /// The revision that all hosts are to have, when there is one.
     pub const fn revision(&self) -> Option<&Revision> {
         match &self.work {
             Work::Deploy { revision, .. } => Some(revision),
+            Work::Rollback(rollback) => rollback.goal.to.as_ref(),
             Work::Command(_) => None,
+        }
+    }
+
+    /// The rollback, when this is one.
+    pub const fn rollback_by_hand(&self) -> Option<&Rollback> {
+        match &self.work {
+            Work::Rollback(rollback) => Some(rollback),
+            Work::Deploy { .. } | Work::Command(_) => None,
         }
     }
 }
@@ -93,6 +106,8 @@ pub enum Work {
         /// What is run for it.
         payload: Payload,
     },
+    /// Hosts are taken back by hand: each by a script that has a record there.
+    Rollback(Rollback),
     /// An ad hoc command for the host's `sh`, without a record.
     Command(String),
 }

@@ -1,19 +1,36 @@
-//! Who goes first: canaries, the rest spread over clouds, regions and zones.
+//! Who goes first: canaries, then hosts that are not well or behind, the rest spread over clouds, regions and zones.
 //!
 //! The order is the same from run to run, whatever order the clouds answer in; another seed gives another one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use provider_core::TagFilter;
 use sha2::{Digest, Sha256};
 
-use crate::inventory::Host;
+use crate::inventory::{Host, HostId};
+
+/// How a host stands before a deploy. In the order in which hosts are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// What was run there last did not end well.
+    Unwell,
+    /// It is behind: it has neither the revision that is to come nor the one that most others have.
+    Behind,
+    /// It has what most others have, or was not asked.
+    Usual,
+    /// It has the revision that is to come.
+    Current,
+    /// It did not answer, or a script is running there. A deploy would learn nothing from it but that.
+    Unready,
+}
 
 /// How hosts are put in order.
 #[derive(Clone, Debug, Default)]
 pub struct Ordering {
     /// Tags of the hosts that are the first ones, whatever else holds.
     pub canary: Option<TagFilter>,
+    /// How hosts stand.
+    pub standings: HashMap<HostId, Standing>,
     /// Another number gives another order among equals.
     pub seed: u64,
 }
@@ -21,13 +38,21 @@ pub struct Ordering {
 impl Ordering {
     /// Puts hosts in order.
     pub fn apply(&self, hosts: Vec<Host>) -> Vec<Host> {
-        let (canaries, others): (Vec<_>, Vec<_>) = hosts.into_iter().partition(|host| self.is_canary(host));
-        [canaries, others].into_iter().flat_map(|class| self.spread(class)).collect()
+        let mut classes: BTreeMap<(bool, Standing), Vec<Host>> = BTreeMap::new();
+        for host in hosts {
+            let later = !self.is_canary(&host);
+            classes.entry((later, self.standing(&host))).or_default().push(host);
+        }
+        classes.into_values().flat_map(|class| self.spread(class)).collect()
     }
 
     /// Whether the host is one of those that were chosen to go first.
     pub fn is_canary(&self, host: &Host) -> bool {
         self.canary.as_ref().is_some_and(|tags| tags.matches(&host.instance.tags))
+    }
+
+    fn standing(&self, host: &Host) -> Standing {
+        self.standings.get(&host.id).copied().unwrap_or(Standing::Usual)
     }
 
     /// Takes from every zone in proportion, from large ones first: so the last host of a zone comes behind all hosts that
@@ -100,7 +125,7 @@ mod tests {
         let mut hosts: Vec<Host> = (0..6).map(|id| in_zone(id, 0)).collect();
         hosts[4].instance.tags.insert("canary".into(), "yes".into());
         let canary = Some([("canary".to_owned(), TagMatch::from("yes"))].into_iter().collect());
-        let order = ids(&Ordering { canary, seed: 0 }.apply(hosts));
+        let order = ids(&Ordering { canary, ..Ordering::default() }.apply(hosts));
         assert_eq!((order[0].as_str(), order.len()), ("aws:i-4", 6));
     }
 
@@ -112,7 +137,39 @@ mod tests {
         assert_ne!(order(0), order(1));
     }
 
+    fn standing() -> impl Strategy<Value = Standing> {
+        use Standing::{Behind, Current, Unready, Unwell, Usual};
+        prop_oneof![Just(Unwell), Just(Behind), Just(Usual), Just(Current), Just(Unready)]
+    }
+
     proptest! {
+        /// Canaries come before all others, among both those that stand lower before those that stand higher; nobody is
+        /// lost, the clouds' order does not matter, and another seed changes nothing of all that.
+        #[test]
+        fn hosts_come_as_they_stand(fleet in prop::collection::vec((standing(), any::<bool>(), 0_usize..3), 0..40), seed: u64) {
+            let mut ordering = Ordering { seed, ..Ordering::default() };
+            ordering.canary = Some([("canary".to_owned(), TagMatch::from("yes"))].into_iter().collect());
+            let mut hosts = Vec::new();
+            for (id, (standing, canary, zone)) in fleet.iter().enumerate() {
+                let mut host = in_zone(id, *zone);
+                if *canary {
+                    host.instance.tags.insert("canary".into(), "yes".into());
+                }
+                ordering.standings.insert(host.id.clone(), *standing);
+                hosts.push(host);
+            }
+            let order = ordering.apply(hosts.clone());
+            let class = |host: &Host| (!ordering.is_canary(host), ordering.standing(host));
+            prop_assert!(order.is_sorted_by_key(class));
+            let mut all = ids(&order);
+            all.sort_unstable();
+            let mut known = ids(&hosts);
+            known.sort_unstable();
+            prop_assert_eq!(all, known);
+            hosts.reverse();
+            prop_assert_eq!(ids(&ordering.apply(hosts)), ids(&order));
+        }
+
         /// However many hosts a zone has, a stage takes its part of it, and the last host of a zone only when each of
         /// the others has at most one left.
         #[test]

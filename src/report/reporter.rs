@@ -1,6 +1,8 @@
 //! What the program says, from discovery to the last screen. It is told where to say it and how
 //! much; it finds nothing out by itself, so a test can be any terminal.
 
+mod preparing;
+
 use std::{
     fmt,
     io::Write,
@@ -10,7 +12,6 @@ use std::{
 };
 
 use jiff::Timestamp;
-use provider_core::{Scope, Step};
 use serde::Serialize;
 
 use super::{
@@ -24,6 +25,7 @@ use super::{
     pipeline::{Pipeline, Teller},
     run::{ReportError, RunReporter, View},
     screens::{
+        asking::Asked,
         discovery::Discovery,
         human::{Clock, Human, Stage, warning},
         summary::Rerun,
@@ -165,8 +167,8 @@ impl Builder {
     /// The reporter.
     pub fn build(self) -> Reporter {
         let Self { stage, format, report, junit, log_dir, rerun, teller } = self;
-        let discovery = Arc::default();
-        Reporter { stage, format, report, junit, log_dir, rerun, teller, discovery, display: Mutex::default() }
+        let (discovery, asking, display) = (Arc::default(), Arc::default(), Mutex::default());
+        Reporter { stage, format, report, junit, log_dir, rerun, teller, discovery, asking, display }
     }
 }
 
@@ -181,7 +183,9 @@ pub struct Reporter {
     rerun: Option<Rerun>,
     teller: Option<Teller>,
     discovery: Arc<Mutex<Discovery>>,
-    /// The display of the discovery, while there is one.
+    /// How far hosts have been asked what they have on record.
+    asking: Arc<Mutex<Asked>>,
+    /// The display of the discovery, or of the asking, while there is one.
     display: Mutex<Option<Live>>,
 }
 
@@ -367,26 +371,6 @@ impl Reporter {
         match serde_json::to_string_pretty(value) {
             Ok(text) => self.stage.out.line(&harmless(text)),
             Err(error) => self.warn(&format!("cannot write the result as JSON: {error}")),
-        }
-    }
-}
-
-impl provider_core::Progress for Reporter {
-    fn step(&self, scope: &Scope, step: Step<'_>) {
-        let clock = &self.stage.clock;
-        let said = lock(&self.discovery).step(scope, step, clock());
-        if !self.shows_progress() {
-            return;
-        }
-        let screen = self.stage.err_screen;
-        if screen.live {
-            lock(&self.display).get_or_insert_with(|| {
-                let (discovery, clock) = (Arc::clone(&self.discovery), Arc::clone(clock));
-                let draw = move |width: usize| lock(&discovery).lines(clock(), width, &screen);
-                Live::start(self.stage.err.clone(), Arc::clone(&self.stage.live_width), draw)
-            });
-        } else if let Some(line) = said {
-            self.stage.err.line(&line);
         }
     }
 }

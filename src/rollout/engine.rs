@@ -13,7 +13,9 @@ use self::{
     tasks::{Done, Tasks, Word},
 };
 use super::{
-    dispatcher::{AskAgain, Command, Dispatcher, Hook, HookEnd, Hooks, HostIndex, Input, Rules, StageIndex, StepKind},
+    dispatcher::{
+        AskAgain, Command, Dispatcher, Hook, HookEnd, Hooks, HostIndex, Input, Purpose, Rules, StageIndex, StepKind,
+    },
     event::EventKind,
     facts,
     outcome::{FailureCause, HostResult, RunStatus, StopReason, Summary, UnreachableCause},
@@ -187,10 +189,15 @@ impl Engine {
                 );
             }
             Command::SettleUndo { host, outcome } => {
-                let result = self.book.settle_undo(host, outcome);
+                let result = match self.plan.rollback_by_hand() {
+                    Some(_) => self.book.settle_by_hand(host, outcome),
+                    None => self.book.settle_undo(host, outcome),
+                };
                 self.tasks.recorder.record(EventKind::HostUndone { result });
             }
             Command::Finish { status, summary } => {
+                // What became of the scripts that took hosts back is in the book only.
+                let summary = self.plan.rollback_by_hand().map_or(summary, |_| self.book.summary());
                 self.record(EventKind::RunFinished { status, summary });
                 return Some(Rollout { status, summary, results: self.book.take() });
             }
@@ -333,6 +340,10 @@ fn rules(plan: &Plan, hooks: &[HookName]) -> Rules {
     };
     let has = |name| hooks.contains(&name);
     Rules {
+        purpose: match &plan.work {
+            Work::Deploy { .. } | Work::Command(_) => Purpose::Work,
+            Work::Rollback(_) => Purpose::Rollback,
+        },
         steps: plan.steps.iter().map(step).collect(),
         concurrency: policy.concurrency,
         slow_start: policy.slow_start,
@@ -344,7 +355,7 @@ fn rules(plan: &Plan, hooks: &[HookName]) -> Rules {
         on_stop: policy.on_stop,
         on_failure: policy.on_failure,
         ask_again: match (&plan.work, policy.late_hosts) {
-            (Work::Command(_), _) => AskAgain::Never,
+            (Work::Command(_) | Work::Rollback(_), _) => AskAgain::Never,
             (Work::Deploy { .. }, LateHosts::CatchUp) => AskAgain::Always,
             (Work::Deploy { .. }, LateHosts::Ignore) => AskAgain::InDoubt,
         },

@@ -3,22 +3,17 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    config::{OnLost, Part, Secret},
+    config::{AppName, OnLost, Part, Secret},
     guard::{self, GuardRequest, Offsets},
     inventory::Host,
-    plan::{Payload, Plan, Work},
+    plan::{Back, Payload, Plan, Rollback, Work},
     transport::{Job, RunAs},
 };
 
+use super::survey::PATIENCE;
+
 /// The variable by which the guard, too, knows the host.
 const HOST_ID: &str = "FLEETWIDE_HOST_ID";
-
-/// Where a host goes back to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Back {
-    /// The revision that it had before; none where a rollback script alone knows.
-    pub(super) revision: Option<String>,
-}
 
 /// The job of one attempt on one host.
 pub(super) fn job(plan: &Plan, stage: &str, host: &Host, attempt: u32) -> Job {
@@ -27,27 +22,50 @@ pub(super) fn job(plan: &Plan, stage: &str, host: &Host, attempt: u32) -> Job {
             let revision = Some(revision.to_string());
             guard::Work::Deploy(deploy(plan, plan.run.to_string(), attempt, revision, sent(payload)))
         }
+        // A host that is taken back is never deployed to: nobody asks for this.
+        Work::Rollback(_) => query_of(&plan.app),
         Work::Command(command) => guard::Work::Run { command: command.clone(), input: plan.input.clone() },
     };
     request(plan, work, environment(plan, stage, host))
 }
 
 /// The job that takes a host back. On the host it is a run of its own, whose name says of which run it is the undo.
-pub(super) fn undo(plan: &Plan, stage: &str, host: &Host, attempt: u32, back: &Back) -> Job {
+pub(super) fn undo(plan: &Plan, stage: &str, host: &Host, back: &Back) -> Job {
     let mut env = environment(plan, stage, host);
-    env.extend(plan.revision().map(|failed| ("FLEETWIDE_FAILED_REVISION".to_owned(), failed.to_string())));
+    env.extend(back.failed.iter().map(|failed| ("FLEETWIDE_FAILED_REVISION".to_owned(), failed.clone())));
     env.insert("FLEETWIDE_REVISION".to_owned(), back.revision.clone().unwrap_or_default());
-    let run = format!("{}-undo", plan.run);
     let payload = match (&plan.rollback, &plan.work) {
         (Some(script), _) => guard::Payload::Script(script.bytes.to_vec()),
-        (None, Work::Deploy { payload, .. }) => without_barriers(sent(payload)),
+        (None, Work::Deploy { payload, .. } | Work::Rollback(Rollback { payload, .. })) => {
+            without_barriers(sent(payload))
+        }
         // A command has no record that it could be taken back by: no plan of one asks for it.
         (None, Work::Command(line)) => {
             return request(plan, guard::Work::Run { command: line.clone(), input: None }, env);
         }
     };
-    let work = deploy(plan, run, attempt, back.revision.clone(), payload);
+    let work = deploy(plan, back.run.clone(), back.attempt, back.revision.clone(), payload);
     request(plan, guard::Work::Deploy(work), env)
+}
+
+/// The job that asks a host what it has on record of an app.
+pub(super) fn query(app: &AppName, host: &Host, run_as: RunAs) -> Job {
+    Job {
+        request: GuardRequest {
+            work: query_of(app),
+            deadline: PATIENCE,
+            grace: Duration::ZERO,
+            on_lost: guard::OnLost::Kill,
+            env: [(HOST_ID.to_owned(), host.id.to_string())].into(),
+            args: Vec::new(),
+        },
+        idle_timeout: None,
+        run_as,
+    }
+}
+
+fn query_of(app: &AppName) -> guard::Work {
+    guard::Work::Query(guard::Query { app: app.to_string() })
 }
 
 /// What is sent for it.
@@ -70,7 +88,9 @@ fn without_barriers(payload: guard::Payload) -> guard::Payload {
     match payload {
         guard::Payload::Script(_) => payload,
         guard::Payload::Parts(mut parts) => {
-            parts.iter_mut().for_each(|part| part.barrier = false);
+            for part in &mut parts {
+                part.barrier = false;
+            }
             guard::Payload::Parts(parts)
         }
     }
@@ -95,7 +115,7 @@ fn request(plan: &Plan, work: guard::Work, env: BTreeMap<String, String>) -> Job
             args: plan.args.clone(),
         },
         idle_timeout: limits.idle,
-        run_as: if plan.policy.sudo { RunAs::Root } else { RunAs::Login },
+        run_as: RunAs::of(plan.policy.sudo),
     }
 }
 

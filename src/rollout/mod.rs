@@ -2,9 +2,9 @@
 //!
 //! [`dispatcher`] decides (a pure state machine), [`engine`] carries its commands out, `executor` makes one attempt on one
 //! host, `reattach` finds a script again when contact was lost (`script_time` knows for how long), `verdict` turns the
-//! transport's words into outcomes; `parts` is what is heard of the parts of a script; `pause` holds checks (`judge` says
-//! when they have passed) and asks people, `undo` takes a host back, `roster` knows the hosts by their places, and
-//! [`world`] is what all of them need.
+//! transport's words into outcomes; `parts` is what is heard of the parts of a script, [`survey`] asks hosts what they
+//! have on record before a run; `pause` holds checks (`judge` says when they have passed) and asks people, `undo` takes a
+//! host back, `roster` knows the hosts by their places, and [`world`] is what all of them need.
 //! [`outcome`] says what can become of a host, [`event`] what is told about it on the way.
 //!
 //! Not in here: any concrete transport, provider or reporter; it has traits and one event sink.
@@ -25,6 +25,7 @@ mod reattach;
 mod recorder;
 mod roster;
 mod script_time;
+pub mod survey;
 pub mod tail;
 mod undo;
 mod verdict;
@@ -38,6 +39,7 @@ pub use outcome::{
     UnreachableCause,
 };
 pub use parts::{PartOutcome, PartResult};
+pub use survey::{Asking, Inquiry};
 pub use world::{
     Approval, Approver, Facts, Fleet, HookFailure, Hooks, Prober, Question, Sample, Sighting, Verdict, World,
     with_last_line,

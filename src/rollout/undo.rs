@@ -3,17 +3,21 @@
 //! It runs under the guard like any deploy, as a run of its own name, so that a host is taken back at most once, and
 //! whoever comes later can read how that ended. Which hosts, and in which order, is the dispatcher's to say.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
 use super::{
     dispatcher::{AttemptEnd, UndoEnd},
     executor::{Attempt, Executor},
-    job::{self, Back},
-    outcome::{HostResult, Outcome, UndoOutcome, UndoResult},
+    job,
+    outcome::{FailureCause, HostResult, Outcome, UndoOutcome, UndoResult},
+    verdict,
 };
-use crate::{inventory::Host, plan::Plan};
+use crate::{
+    inventory::Host,
+    plan::{Back, Plan, Way},
+};
 
 /// What an attempt to take a host back came to.
 #[derive(Debug)]
@@ -28,38 +32,83 @@ impl UndoAttempt {
         if self.result.outcome == UndoOutcome::Undone {
             self.result.outcome = UndoOutcome::UndoFailed;
             self.end = UndoEnd::Final(UndoOutcome::UndoFailed);
+            self.result.run.outcome = Outcome::Failed;
+            self.result.run.failure = Some(FailureCause::Hook);
             self.result.run.message = Some(why.to_owned());
         }
     }
 }
 
-/// To which revision a host goes back, if there is anything to go back to.
-///
-/// # Errors
-/// Why there is nothing to be done about this host.
-pub(super) fn way_back(plan: &Plan, result: &HostResult) -> Result<Back, &'static str> {
-    let revision = result.previous_revision.clone();
-    match (&revision, &plan.rollback, result.group) {
-        (Some(_), _, _) | (None, Some(_), Some(_)) => Ok(Back { revision }),
-        (None, None, Some(_)) => {
-            Err("nothing to return to: it had no revision before, and there is no rollback script")
-        }
-        // The host was never heard.
-        (None, _, None) => Err("not known what it had before: contact was lost before it said so"),
+/// Why nothing is done about a host, and what that makes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NoWay {
+    outcome: UndoOutcome,
+    /// What became of the script that is not started.
+    script: Outcome,
+    why: String,
+    hint: Option<&'static str>,
+}
+
+impl NoWay {
+    /// A host that stays as it is.
+    pub(super) fn failed(why: impl Into<String>) -> Self {
+        Self { outcome: UndoOutcome::UndoFailed, script: Outcome::Failed, why: why.into(), hint: None }
+    }
+
+    /// What that is for the host.
+    pub(super) fn attempt(self, host: &Host) -> UndoAttempt {
+        let Self { outcome, script, why, hint } = self;
+        let hint = hint.map(ToOwned::to_owned);
+        let run = HostResult { outcome: script, message: Some(why), hint, ..HostResult::skipped(host.id.clone()) };
+        UndoAttempt { end: UndoEnd::Final(outcome), result: UndoResult { outcome, revision: None, run } }
     }
 }
 
-/// A host that is not taken back, and why.
-pub(super) fn not_undone(host: &Host, why: &str) -> UndoAttempt {
-    let run = HostResult { message: Some(why.to_owned()), ..HostResult::skipped(host.id.clone()) };
-    let result = UndoResult { outcome: UndoOutcome::UndoFailed, revision: None, run };
-    UndoAttempt { end: UndoEnd::Final(UndoOutcome::UndoFailed), result }
+/// To which revision a host goes back, if there is anything to go back to. Several `tries` at what never started are
+/// several attempts on the host.
+///
+/// # Errors
+/// Why there is nothing to be done about this host.
+pub(super) fn way_back(plan: &Plan, result: &HostResult, tries: u32) -> Result<Back, NoWay> {
+    let nowhere = "nothing to return to: it had no revision before, and there is no rollback script";
+    if let Some(rollback) = plan.rollback_by_hand() {
+        return match rollback.ways.get(&result.host) {
+            Some(Way::Start(back)) => Ok(Back { attempt: back.attempt + tries - 1, ..back.clone() }),
+            Some(Way::Follow(back)) => Ok(back.clone()),
+            Some(Way::Nowhere) => Err(NoWay::failed(nowhere)),
+            Some(Way::Busy(run)) => Err(NoWay {
+                script: Outcome::Unreachable,
+                hint: Some("wait for its end, or end it where it was started; then the same command again"),
+                ..NoWay::failed(format!("not tried: a script of run {run} is running there"))
+            }),
+            Some(Way::Silent(why)) => Err(NoWay {
+                outcome: UndoOutcome::UndoUnknown,
+                script: Outcome::Unreachable,
+                why: format!("not asked what it has on record: {why}"),
+                hint: Some("the same command again takes back whoever is not back by then, and no other"),
+            }),
+            None => Err(NoWay::failed("it is no part of this rollback")),
+        };
+    }
+    let revision = result.previous_revision.clone();
+    match (&revision, &plan.rollback, result.group) {
+        (Some(_), _, _) | (None, Some(_), Some(_)) => Ok(Back {
+            run: plan.run.undo(),
+            attempt: tries,
+            revision,
+            failed: plan.revision().map(ToString::to_string),
+        }),
+        (None, None, Some(_)) => Err(NoWay::failed(nowhere)),
+        // The host was never heard.
+        (None, _, None) => Err(NoWay::failed("not known what it had before: contact was lost before it said so")),
+    }
 }
 
 impl Executor {
     /// Makes one attempt to take the host back, after a wait.
     pub(super) async fn undo(self, stage: &str, host: &Host, back: Back, attempt: u32, after: Duration) -> UndoAttempt {
-        let job = job::undo(&self.plan, stage, host, attempt, &back);
+        let plan = Arc::clone(&self.plan);
+        let job = job::undo(&plan, stage, host, &back);
         let Attempt { end, mut result, touched } = self.attempt(&job, host, attempt, after).await;
         let end = match end {
             AttemptEnd::Final(outcome) => UndoEnd::Final(undone(outcome)),
@@ -72,6 +121,9 @@ impl Executor {
             }
         };
         let (UndoEnd::Final(outcome) | UndoEnd::Retryable(outcome)) = end;
+        if outcome == UndoOutcome::UndoUnknown {
+            result.hint = Some(verdict::look_at_undo(&plan, &back));
+        }
         result.started = result.started.or(Some(Timestamp::now()));
         UndoAttempt { end, result: UndoResult { outcome, revision: back.revision, run: result } }
     }

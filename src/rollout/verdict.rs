@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     guard::{Cause, GroupState, Record, Refusal, ScriptStatus, Trailer},
-    plan::{Plan, Work, quoted},
+    plan::{Back, Plan, Work, quoted},
     transport::{ConnectError, Lost, RemoteExit, Stop},
 };
 
@@ -265,17 +265,27 @@ fn after_loss(outcome: Outcome, plan: &Plan) -> AttemptEnd {
 /// lost together are told of together.
 fn look_there(result: &HostResult, plan: &Plan) -> String {
     match &plan.work {
-        Work::Deploy { .. } => {
-            let (target, app, run, attempt) = (&plan.target, &plan.app, plan.run, result.attempts);
-            let sudo = if plan.policy.sudo { " --sudo" } else { "" };
-            format!(
-                "nothing is started there again by itself: see what it did (fleetwide run {target} --hosts NAME{sudo} -- \
-                 'tail ~/.local/state/fleetwide/{app}/runs/{run}-{attempt}/*'), then deploy again with --hosts or \
-                 --failed-of"
-            )
+        Work::Deploy { .. } | Work::Rollback(_) => {
+            let see = see_what_it_did(plan, &plan.run.to_string(), result.attempts);
+            format!("nothing is started there again by itself: {see}, then deploy again with --hosts or --failed-of")
         }
         Work::Command(_) => "see on the host what it did: there is no record of a command".to_owned(),
     }
+}
+
+/// The same of a script that was to take a host back.
+pub(super) fn look_at_undo(plan: &Plan, back: &Back) -> String {
+    let see = see_what_it_did(plan, &back.run, back.attempt);
+    format!("nothing is started there again by itself: {see}, then roll back again")
+}
+
+fn see_what_it_did(plan: &Plan, run: &str, attempt: u32) -> String {
+    let (target, app) = (&plan.target, &plan.app);
+    let sudo = if plan.policy.sudo { " --sudo" } else { "" };
+    format!(
+        "see what it did (fleetwide run {target} --hosts NAME{sudo} -- \
+         'tail ~/.local/state/fleetwide/{app}/runs/{run}-{attempt}/*')"
+    )
 }
 
 #[cfg(test)]

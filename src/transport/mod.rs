@@ -117,6 +117,11 @@ pub enum RunAs {
 }
 
 impl RunAs {
+    /// By the target's word.
+    pub const fn of(sudo: bool) -> Self {
+        if sudo { Self::Root } else { Self::Login }
+    }
+
     /// The remote command line that becomes the guard.
     const fn command(self) -> &'static str {
         match self {

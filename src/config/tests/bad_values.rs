@@ -32,7 +32,7 @@ shout = "rollback.sh"
        |
      4 | shout …
        | ^^^^^
-    hint: known keys: script, parts, rollback, steps, canary, slow_start, on_stop, on_failure, late_hosts, approve_timeout, args, env, timeout, connect_timeout, auth_timeout, idle_timeout, kill_grace, on_lost, concurrency, handshakes, retries, sudo, idempotent, max_failures, confirm_over
+    hint: known keys: script, parts, rollback, steps, canary, survey, slow_start, on_stop, on_failure, late_hosts, approve_timeout, args, env, timeout, connect_timeout, auth_timeout, idle_timeout, kill_grace, on_lost, concurrency, handshakes, retries, sudo, idempotent, max_failures, confirm_over
     ";
 
     parts_and_a_script: r#"[targets.web]

@@ -107,7 +107,7 @@ fn every_variable_is_read_and_sets_something() {
         "FLEETWIDE_TAGS" => "role=web,env=prod",
         "FLEETWIDE_STATES" => "running,stopped",
         "FLEETWIDE_ADDRESS" => "public_ipv4,tag:ssh",
-        "FLEETWIDE_IDEMPOTENT" | "FLEETWIDE_SUDO" | "FLEETWIDE_SLOW_START" => "true",
+        "FLEETWIDE_IDEMPOTENT" | "FLEETWIDE_SUDO" | "FLEETWIDE_SURVEY" | "FLEETWIDE_SLOW_START" => "true",
         "FLEETWIDE_STEPS" => "1, 100%",
         "FLEETWIDE_ON_FAILURE" => "rollback",
         "FLEETWIDE_LATE_HOSTS" => "ignore",

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::rollout_record::{RolloutRecord, UndoRecord};
 use crate::{
     inventory::{Host, HostId},
-    plan::{Plan, Revision, RunId},
+    plan::{Goal, Plan, Revision, RunId},
     rollout::{
         EventKind, FailureCause, HostResult, Killed, Outcome, PartOutcome, PartResult, Phases, RunStatus, SCHEMA,
         StopReason, Summary, UndoOutcome, UnreachableCause, with_last_line,
@@ -36,6 +36,9 @@ pub struct Record {
     /// The ad hoc command, as a person would type it; `null` for a deploy.
     #[serde(default)]
     pub command: Option<String>,
+    /// What was undone by hand; `null` for anything but a rollback.
+    #[serde(default)]
+    pub rollback: Option<RollbackRecord>,
     /// How many hosts the target has, when only some of them were chosen.
     #[serde(default)]
     pub narrowed_from: Option<usize>,
@@ -61,6 +64,15 @@ pub struct Record {
     pub missing_scopes: Vec<MissingScope>,
     /// Instances that were left out because they have no wanted address.
     pub skipped_unaddressed: Vec<SkippedInstance>,
+}
+
+/// What a rollback by hand was for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollbackRecord {
+    /// The run that was undone; `null` where hosts were taken to a revision whatever run they had theirs of.
+    pub run: Option<RunId>,
+    /// The revision that they were taken to; `null` where each got back its own.
+    pub to: Option<Revision>,
 }
 
 /// How far a run got.
@@ -243,6 +255,7 @@ impl Record {
             target: plan.target.clone(),
             revision: plan.revision().cloned(),
             command: plan.command(),
+            rollback: plan.rollback_by_hand().map(|it| RollbackRecord { run: it.goal.run, to: it.goal.to.clone() }),
             narrowed_from: plan.narrowed_from,
             status: Status::Running,
             exit_code: None,
@@ -286,6 +299,13 @@ impl Record {
     }
 }
 
+impl RollbackRecord {
+    /// The same as a plan has it.
+    pub(in crate::report) fn goal(&self) -> Goal {
+        Goal { run: self.run, to: self.to.clone() }
+    }
+}
+
 impl HostRecord {
     fn new(host: &Host, stage: &str) -> Self {
         let instance = &host.instance;
@@ -318,14 +338,21 @@ impl HostRecord {
         }
     }
 
-    /// True when it is at the revision that was deployed: the script went well, and nobody took the host back.
+    /// True when it is at the revision that was wanted: the script went well, and nobody took the host back, unless that
+    /// was what the script was for.
     pub fn has_succeeded(&self) -> bool {
-        self.outcome == Some(Outcome::Succeeded) && self.undo.is_none()
+        let stayed = self.undo.as_ref().is_none_or(|undo| undo.by_hand && undo.outcome == UndoOutcome::Undone);
+        self.outcome == Some(Outcome::Succeeded) && stayed
+    }
+
+    /// True when it was, or was to be, taken back after the run's own work there.
+    pub fn was_undone_after(&self) -> bool {
+        self.undo.as_ref().is_some_and(|undo| !undo.by_hand)
     }
 
     /// What is known of taking it back, when it was not taken back.
     pub fn unhealed(&self) -> Option<&UndoRecord> {
-        self.undo.as_ref().filter(|undo| match undo.outcome {
+        self.undo.as_ref().filter(|_| self.was_undone_after()).filter(|undo| match undo.outcome {
             UndoOutcome::Undone => false,
             UndoOutcome::UndoFailed | UndoOutcome::UndoUnknown => true,
         })
@@ -337,6 +364,11 @@ impl HostRecord {
             Some(undo) => Some(undo.outcome.as_str()),
             None => self.outcome.map(Outcome::as_str),
         }
+    }
+
+    /// What became of it in the run's own work, in a word.
+    pub(in crate::report) fn own_word(&self) -> Option<&'static str> {
+        if self.was_undone_after() { self.outcome.map(Outcome::as_str) } else { self.word() }
     }
 
     /// True when a script may still be running there that nobody watches.
@@ -429,8 +461,12 @@ impl Places {
                 host.message = Some((*message).to_owned());
             }
             EventKind::HostFinished { result } | EventKind::HostUndone { result } => {
+                let by_hand = record.rollback.is_some();
                 let Some(host) = self.host(record, &result.host) else { return false };
                 host.finish(result);
+                if let Some(undo) = &mut host.undo {
+                    undo.by_hand = by_hand;
+                }
             }
             EventKind::RunFinished { status, .. } => {
                 record.status = (*status).into();

@@ -119,6 +119,9 @@ pub struct SightingRecord {
 pub struct UndoRecord {
     /// `undone`, `undo-failed` or `undo-unknown`.
     pub outcome: UndoOutcome,
+    /// It was all that this run did there: a rollback by hand. Then all that is said of the host is said of this.
+    #[serde(default)]
+    pub by_hand: bool,
     /// The revision that it was to have again.
     pub revision: Option<String>,
     /// The undo's own exit status, when it exited.
@@ -246,6 +249,7 @@ impl From<&UndoResult> for UndoRecord {
         let HostResult { exit_status, signal, message, hint, attempts, started, duration, .. } = &undo.run;
         Self {
             outcome: undo.outcome,
+            by_hand: false,
             revision: undo.revision.clone(),
             exit_status: *exit_status,
             signal: signal.clone(),

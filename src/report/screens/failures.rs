@@ -62,7 +62,9 @@ pub(in crate::report) fn screenful(
 
 /// What one line tells at once about a host that has just failed.
 pub(in crate::report) fn headline(host: &HostRecord, label: &str, screen: &Screen) -> String {
-    let deploy = (host.outcome.map_or("running", Outcome::as_str), host.attempts, host.duration_ms);
+    // Of one that was not even connected to, no time says anything.
+    let time = host.started.and(host.duration_ms);
+    let deploy = (host.own_word().unwrap_or("running"), host.attempts, time);
     let undo = host.unhealed().map(|undo| (undo.outcome.as_str(), undo.attempts, Some(undo.duration_ms)));
     let (outcome, attempts, duration) = undo.unwrap_or(deploy);
     let sign = screen.paint(Ink::Bad, screen.signs().cross);

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     config::OnStop,
+    inventory::HostId,
     plan::{Pause, Plan, Work},
     report::{
         files::record::{HostRecord, Record},
@@ -84,6 +85,8 @@ pub(in crate::report) struct Human {
     /// What hosts print is the only result: the last screen is none.
     output_is_result: bool,
     total: usize,
+    /// The run's work is to take hosts back.
+    by_hand: bool,
     turns: Turns,
     on_stop: OnStop,
     rerun: Option<Rerun>,
@@ -125,6 +128,7 @@ impl Human {
             output,
             output_is_result: matches!(format, Format::Stream | Format::Group),
             total,
+            by_hand: plan.rollback_by_hand().is_some(),
             turns: Turns::of(plan),
             on_stop: plan.policy.on_stop,
             rerun,
@@ -188,21 +192,8 @@ impl Human {
                 Output::Grouped(gathering) => gathering.output(host, stream, bytes),
                 Output::Streamed(None) | Output::Hidden => {}
             },
-            EventKind::HostFinished { result } => {
-                match &mut self.output {
-                    Output::Streamed(Some(streamed)) => streamed.end(&result.host),
-                    Output::Grouped(gathering) => {
-                        // Where no script started there is no output to be equal to another.
-                        if let Some(ending) = host.filter(|host| host.group.is_some()).and_then(ending) {
-                            gathering.end(&result.host, ending);
-                        }
-                    }
-                    Output::Streamed(None) | Output::Hidden => {}
-                }
-                if let Some(host) = host {
-                    self.host_finished(host, event.at);
-                }
-            }
+            EventKind::HostFinished { result } => self.host_ended(&result.host, host, event.at),
+            EventKind::HostUndone { result } if self.by_hand => self.host_ended(&result.host, host, event.at),
             EventKind::Stopping { reason, running } => self.stopping(reason, running),
             EventKind::StageStarted { .. }
             | EventKind::PauseStarted { .. }
@@ -291,7 +282,8 @@ impl Human {
         let used = title.lines().last().map_or(0, cells::width) + 1;
         let hosts = failures::wrapped(&hosts, used, failures::INDENT, err_screen);
         self.say(&format!("{} {hosts}", err_screen.paint(Ink::Strong, &title)));
-        let allowed = words::allowed(plan.budget());
+        let allowed =
+            if self.by_hand { "no failure stops the others".to_owned() } else { words::allowed(plan.budget()) };
         let terms = format!("  {} at once {dot} {allowed} {dot} run {}", plan.policy.concurrency, plan.run);
         self.say(&err_screen.paint(Ink::Faint, &terms));
     }
@@ -314,6 +306,23 @@ impl Human {
         }
     }
 
+    /// Shows that the run's work on a host is over.
+    fn host_ended(&mut self, id: &HostId, host: Option<&HostRecord>, now: Timestamp) {
+        match &mut self.output {
+            Output::Streamed(Some(streamed)) => streamed.end(id),
+            Output::Grouped(gathering) => {
+                // Where no script started there is no output to be equal to another.
+                if let Some(ending) = host.filter(|host| host.group.is_some()).and_then(ending) {
+                    gathering.end(id, ending);
+                }
+            }
+            Output::Streamed(None) | Output::Hidden => {}
+        }
+        if let Some(host) = host {
+            self.host_finished(host, now);
+        }
+    }
+
     fn host_finished(&self, host: &HostRecord, now: Timestamp) {
         let Stage { err_screen, detail, .. } = &self.stage;
         if *detail == Detail::Quiet {
@@ -328,10 +337,8 @@ impl Human {
         } else if *detail == Detail::Verbose || in_a_log && self.total <= FEW {
             match host.outcome {
                 Some(Outcome::Succeeded) => {
-                    self.say(&format!(
-                        "{} {label} succeeded in {time}",
-                        err_screen.paint(Ink::Good, err_screen.signs().tick)
-                    ));
+                    let tick = err_screen.paint(Ink::Good, err_screen.signs().tick);
+                    self.say(&format!("{tick} {label} {} in {time}", host.own_word().unwrap_or_default()));
                 }
                 Some(Outcome::Failed | Outcome::Unreachable | Outcome::Unknown) => {
                     self.say(&failures::headline(host, label, err_screen));

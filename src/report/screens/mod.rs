@@ -1,8 +1,9 @@
 //! A discovery and a run as people see them.
 //!
-//! [`human`] hears the events, and decides what is said and where. While things go on, `discovery` and `progress` draw (`between`
+//! [`human`] hears the events, and decides what is said and where. While things go on, `discovery`, `asking` and `progress` draw (`between`
 //! for what stands between stages), and `turns` are told; at the end `summary` does, with `failures` in full.
 
+pub(super) mod asking;
 mod between;
 pub(super) mod discovery;
 pub(super) mod failures;

@@ -16,7 +16,7 @@ use crate::{
         screen::{Ink, Screen},
         words,
     },
-    rollout::{EventKind, Outcome, StopReason, Summary},
+    rollout::{EventKind, HostResult, Outcome, StopReason, Summary},
 };
 
 /// Without a terminal, a run that goes well says something every tenth part …
@@ -48,6 +48,8 @@ pub(super) struct Progress {
     between: Option<Between>,
     /// How many hosts of how many have been taken back, or not.
     undo: Option<(usize, usize)>,
+    /// The run's work is to take hosts back.
+    by_hand: bool,
     /// How many hosts may fail.
     budget: usize,
     /// How many had ended when a heartbeat was last given.
@@ -70,7 +72,8 @@ impl Progress {
             stage: None,
             between: None,
             undo: None,
-            budget: plan.map_or(0, Plan::budget),
+            by_hand: plan.is_some_and(|plan| plan.rollback_by_hand().is_some()),
+            budget: plan.filter(|plan| plan.rollback_by_hand().is_none()).map_or(0, Plan::budget),
             told: 0,
         }
     }
@@ -80,18 +83,8 @@ impl Progress {
             EventKind::HostConnecting { host, .. } => {
                 self.running.entry((*host).clone()).or_insert(at);
             }
-            EventKind::HostFinished { result } => {
-                self.running.remove(&result.host);
-                self.lost.remove(&result.host);
-                self.held.remove(&result.host);
-                let ended = &mut self.ended;
-                if let Some(before) = self.outcomes.insert(result.host.clone(), result.outcome) {
-                    *count(ended, before) -= 1;
-                    ended.total -= 1;
-                }
-                ended.total += 1;
-                *count(ended, result.outcome) += 1;
-            }
+            EventKind::HostFinished { result } => self.end(result),
+            EventKind::HostUndone { result } if self.by_hand => self.end(result),
             EventKind::StageStarted { stage, .. } => self.stage = Some(*stage),
             EventKind::PauseStarted { pause, .. } => self.between = Some(Between::new(pause, at)),
             EventKind::CheckSampled { check, sample, .. } => {
@@ -101,7 +94,7 @@ impl Progress {
             }
             EventKind::PauseEnded { .. } => self.between = None,
             EventKind::FleetSighted { joined, .. } => self.total += joined.len(),
-            EventKind::UndoStarted { hosts } => self.undo = Some((0, *hosts)),
+            EventKind::UndoStarted { hosts } => self.undo = Some((0, *hosts)).filter(|_| !self.by_hand),
             EventKind::HostUndone { result } => {
                 self.running.remove(&result.host);
                 if let Some((done, _)) = &mut self.undo {
@@ -125,6 +118,20 @@ impl Progress {
             | EventKind::FleetUnseen { .. }
             | EventKind::RunFinished { .. } => {}
         }
+    }
+
+    /// The run's work on a host is over, or came to something else.
+    fn end(&mut self, result: &HostResult) {
+        self.running.remove(&result.host);
+        self.lost.remove(&result.host);
+        self.held.remove(&result.host);
+        let ended = &mut self.ended;
+        if let Some(before) = self.outcomes.insert(result.host.clone(), result.outcome) {
+            *count(ended, before) -= 1;
+            ended.total -= 1;
+        }
+        ended.total += 1;
+        *count(ended, result.outcome) += 1;
     }
 
     /// The display as it stands at `now`: a bar, the counts, the slowest host.
@@ -258,7 +265,6 @@ mod tests {
     use provider_core::{InstanceId, ProviderName};
 
     use super::*;
-    use crate::rollout::HostResult;
 
     fn id(n: usize) -> HostId {
         HostId::new(&ProviderName::new("aws"), &InstanceId::new(format!("i-{n}")))

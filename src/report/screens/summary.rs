@@ -11,9 +11,12 @@ use super::failures;
 use crate::{
     inventory::HostId,
     report::{
-        files::record::{HostRecord, Record, Status},
+        files::record::{HostRecord, Record, RollbackRecord, Status},
         reporter::Detail,
-        tables::table::{Cell, Column, Table},
+        tables::{
+            rollback,
+            table::{Cell, Column, Table},
+        },
         text::{
             cells,
             labels::Labels,
@@ -112,6 +115,9 @@ fn counts(record: &Record, screen: &Screen) -> String {
     if summary.succeeded == summary.total {
         return String::new();
     }
+    if record.rollback.is_some() {
+        return undone(record, screen);
+    }
     let counts = [
         ("succeeded", summary.succeeded, Ink::Good),
         ("failed", summary.failed, Ink::Bad),
@@ -160,7 +166,7 @@ fn statuses(record: &Record, labels: &Labels, screen: &Screen) -> String {
     }
     // A deploy's status is its outcome; of one host all is told below, and status 0 is the counts' first line.
     let is_news = ways.keys().any(|way| *way != Way::Status(0));
-    if record.revision.is_some() || record.hosts.len() == 1 || !is_news {
+    if record.command.is_none() || record.hosts.len() == 1 || !is_news {
         return String::new();
     }
     let parts = ways.iter().map(|(way, hosts)| {
@@ -208,6 +214,7 @@ fn rows(record: &Record, labels: &Labels, screen: &Screen, all: bool) -> String 
     let shown = if all { listed.len() } else { listed.len().min(MOST_ROWS) };
     for host in &listed[..shown] {
         let ink = match (&host.undo, host.outcome) {
+            (Some(_), _) if host.has_succeeded() => Ink::Good,
             (Some(undo), _) => match undo.outcome {
                 UndoOutcome::Undone => Ink::Warning,
                 UndoOutcome::UndoFailed | UndoOutcome::UndoUnknown => Ink::Bad,
@@ -237,7 +244,8 @@ fn rows(record: &Record, labels: &Labels, screen: &Screen, all: bool) -> String 
 /// True when a host is worth a row: neither what was hoped for nor what a stopped run leaves.
 fn is_listed(host: &HostRecord) -> bool {
     match host.outcome {
-        _ if host.undo.is_some() => true,
+        _ if host.was_undone_after() => true,
+        Some(Outcome::Skipped) if host.undo.is_some() => true,
         Some(Outcome::Succeeded | Outcome::Gone | Outcome::Skipped) => false,
         Some(Outcome::Failed | Outcome::Unreachable | Outcome::Unknown) | None => true,
     }
@@ -278,6 +286,7 @@ pub(in crate::report) fn closing(record: &Record, screen: &Screen) -> String {
     let summary = record.summary();
     let signs = screen.signs();
     let mixed = match (&record.revision, record.hosts.iter().any(|host| host.group.is_some())) {
+        _ if record.rollback.is_some() => "",
         (None, _) => "",
         (Some(_), false) => ": no script was started",
         (Some(_), true) if summary.total == 1 => "",
@@ -293,6 +302,7 @@ pub(in crate::report) fn closing(record: &Record, screen: &Screen) -> String {
             (signs.cross, Ink::Bad, "failed", ": no script was started")
         }
         Status::RolledBack => (signs.cross, Ink::Bad, "failed", ": every touched host was taken back"),
+        Status::RollbackIncomplete if record.rollback.is_some() => (signs.cross, Ink::Bad, "failed", ""),
         Status::RollbackIncomplete => (signs.cross, Ink::Bad, "failed", ": not every touched host could be taken back"),
         Status::Interrupted => (signs.cross, Ink::Bad, "interrupted", mixed),
         Status::Terminated => (signs.cross, Ink::Bad, "ended by SIGTERM", mixed),
@@ -302,13 +312,19 @@ pub(in crate::report) fn closing(record: &Record, screen: &Screen) -> String {
     let target = neutral::line(&record.target);
     let host = if record.narrowed_from.is_some() { "chosen host" } else { "host" };
     let hosts = match (summary.succeeded, summary.total) {
-        (0 | 1, 1) if record.revision.is_some() => format!("the only {host} of {target}"),
+        (0 | 1, 1) if record.command.is_none() => format!("the only {host} of {target}"),
         (1, 1) => format!("the only {host} of {target}"),
         (all, total) if all == total => format!("all {} of {target}", words::count(total, host)),
         (some, total) => format!("{} of {} of {target}", words::number(some), words::count(total, host)),
     };
-    let state = match &record.revision {
-        Some(revision) => {
+    let state = match (&record.rollback, &record.revision) {
+        (Some(rollback), _) if record.hosts.is_empty() => rollback::nothing(&rollback.goal(), &target),
+        (Some(RollbackRecord { to: None, .. }), _) => match summary.succeeded {
+            1 => format!("{hosts} is back"),
+            0 if summary.total == 1 => format!("{hosts} is not back"),
+            _ => format!("{hosts} are back"),
+        },
+        (_, Some(revision)) => {
             let verb = match (summary.succeeded, summary.total) {
                 (0, 1) => "is not",
                 (1, _) => "is",
@@ -316,7 +332,7 @@ pub(in crate::report) fn closing(record: &Record, screen: &Screen) -> String {
             };
             format!("{hosts} {verb} at {}", neutral::line(revision.as_str()))
         }
-        None => format!("exit status 0 on {hosts}"),
+        (_, None) => format!("exit status 0 on {hosts}"),
     };
     let used = cells::width(&format!("{sign} {word}{code}: "));
     let state = failures::wrapped(&format!("{state}{mixed}"), used, INDENT, screen);
@@ -330,7 +346,7 @@ fn circumstances(record: &Record, screen: &Screen) -> String {
     if let Some(of) = record.narrowed_from {
         facts.push(format!("{} chosen", words::chosen(summary.total, Some(of))));
     }
-    if summary.failures() > 0 {
+    if summary.failures() > 0 && record.rollback.is_none() {
         let allowed = match record.max_failures {
             0 => "none".to_owned(),
             n => words::number(n),
@@ -379,6 +395,12 @@ fn next(record: &Record, rerun: Option<&Rerun>) -> Vec<(String, String)> {
         let in_words = "# the same command, with --failed-of and the report of this run";
         commands.push((copied(failed, in_words), format!("# only {which} that did not succeed")));
     }
+    if let Some(rollback) = &record.rollback {
+        let in_words = "# the same command, which cannot be shown as it was given";
+        let again = &of_the_same_run(again, rollback);
+        let reason = "# takes back whoever is not back by then, and no other";
+        return vec![(copied(again, in_words), reason.to_owned())];
+    }
     // One that narrows already, to what this run's report says, has just been named.
     if named != Some(again) {
         let which = match record.narrowed_from {
@@ -392,12 +414,22 @@ fn next(record: &Record, rerun: Option<&Rerun>) -> Vec<(String, String)> {
         "# later, when hosts are no longer busy with another run".clone_into(reason);
     }
     // No lock keeps a command from a host where it still runs.
-    if record.revision.is_none() && record.hosts.iter().any(HostRecord::may_still_run) {
+    if record.command.is_some() && record.hosts.iter().any(HostRecord::may_still_run) {
         for (_, reason) in &mut commands {
             *reason = reason.replacen("# ", "# when it has ended there: ", 1);
         }
     }
     commands
+}
+
+/// The command with the run that it undid: without it, the newest one by then would be undone.
+fn of_the_same_run(again: &str, rollback: &RollbackRecord) -> String {
+    match (again.strip_prefix("fleetwide rollback"), rollback) {
+        (Some(rest), RollbackRecord { run: Some(run), to: None }) if !rest.contains("--run") => {
+            format!("fleetwide rollback --run {run}{rest}")
+        }
+        (Some(_) | None, RollbackRecord { .. }) => again.to_owned(),
+    }
 }
 
 /// The command as it is to be copied, or what it is in words, where showing it would make it another one.

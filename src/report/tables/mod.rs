@@ -1,7 +1,7 @@
 //! The results of the verbs that run nothing. Pure: data in, text out.
 //!
-//! [`table`] draws, `field` is a column of hosts. `hosts`, `plan`, `check` and `host_keys` are results of a verb
-//! each; `listing`, `ssh_config` and `ansible` are `hosts` in other shapes.
+//! [`table`] draws, `field` is a column of hosts. `hosts`, `plan` (and `rollback` for one by hand), `check` and `host_keys` are results
+//! of a verb each; `listing`, `ssh_config` and `ansible` are `hosts` in other shapes.
 
 pub(super) mod ansible;
 pub(super) mod check;
@@ -10,5 +10,6 @@ pub(super) mod host_keys;
 pub(super) mod hosts;
 pub(super) mod listing;
 pub(super) mod plan;
+pub(super) mod rollback;
 pub(super) mod ssh_config;
 pub(super) mod table;

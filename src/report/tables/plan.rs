@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::hosts::{self, HostJson};
+use super::{
+    hosts::{self, HostJson},
+    rollback::{self, RollbackJson},
+};
 use crate::{
     config::{Label, LateHosts, OnFailure, OnLost, OnStop, Part},
     inventory::Host,
-    plan::{Pause, Payload, Plan, PlanStep, Revision, Script, Work},
+    plan::{Pause, Payload, Plan, PlanStep, Revision, Rollback, Script, Tally, Work},
     report::{
         files::record::{Gaps, MissingScope, SkippedInstance, ms},
         text::{
@@ -55,6 +58,10 @@ pub(in crate::report) struct PlanJson<'a> {
     limits: LimitsJson,
     /// How many hosts the target has, when only some of them were chosen.
     narrowed_from: Option<usize>,
+    /// How many hosts have which revision on record; none where they were not asked.
+    on_record: Option<OnRecordJson<'a>>,
+    /// What is taken back by hand.
+    taken_back: Option<RollbackJson<'a>>,
     /// What is done, in order; of a stage its place in `stages`.
     steps: Vec<StepJson<'a>>,
     stages: Vec<StageJson<'a>>,
@@ -129,6 +136,29 @@ struct LimitsJson {
 }
 
 #[derive(Debug, Serialize)]
+struct OnRecordJson<'a> {
+    revisions: Vec<RevisionJson<'a>>,
+    /// How many hosts did not answer.
+    silent: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct RevisionJson<'a> {
+    revision: Option<&'a str>,
+    hosts: usize,
+}
+
+impl<'a> From<&'a Tally> for OnRecordJson<'a> {
+    fn from(tally: &'a Tally) -> Self {
+        let revision = |(revision, hosts): &'a (Option<String>, usize)| RevisionJson {
+            revision: revision.as_deref(),
+            hosts: *hosts,
+        };
+        Self { revisions: tally.revisions.iter().map(revision).collect(), silent: tally.silent }
+    }
+}
+
+#[derive(Debug, Serialize)]
 struct StageJson<'a> {
     name: &'a str,
     hosts: Vec<HostJson<'a>>,
@@ -137,8 +167,11 @@ struct StageJson<'a> {
 impl<'a> From<&'a Plan> for PlanJson<'a> {
     fn from(plan: &'a Plan) -> Self {
         let script = match &plan.work {
-            Work::Deploy { payload: Payload::Script(script), .. } => Some(script.into()),
-            Work::Deploy { payload: Payload::Parts(_), .. } | Work::Command(_) => None,
+            Work::Deploy { payload: Payload::Script(script), .. }
+            | Work::Rollback(Rollback { payload: Payload::Script(script), .. }) => Some(script.into()),
+            Work::Deploy { payload: Payload::Parts(_), .. }
+            | Work::Rollback(Rollback { payload: Payload::Parts(_), .. })
+            | Work::Command(_) => None,
         };
         let part = |part: &'a Part| PartJson { name: part.name.as_str(), run: &part.run, barrier: part.barrier };
         let policy = &plan.policy;
@@ -174,6 +207,8 @@ impl<'a> From<&'a Plan> for PlanJson<'a> {
                 kill_grace_ms: ms(policy.limits.kill_grace),
             },
             narrowed_from: plan.narrowed_from,
+            on_record: plan.found.as_ref().map(OnRecordJson::from),
+            taken_back: plan.rollback_by_hand().map(RollbackJson::from),
             steps: plan.steps.iter().map(StepJson::from).collect(),
             stages: plan
                 .stages
@@ -192,6 +227,9 @@ pub(in crate::report) fn screenful(plan: &Plan, screen: &Screen) -> String {
     let mut out = format!("{}\n\n", screen.paint(Ink::Strong, &title(plan)));
     for (label, value) in facts(plan) {
         out.push_str(&format!("  {} {value}\n", screen.paint(Ink::Faint, &format!("{label:<11}"))));
+    }
+    if let Some(by_hand) = plan.rollback_by_hand() {
+        return out + &rollback::sections(plan, by_hand, screen);
     }
     for step in &plan.steps {
         let n = match step {
@@ -213,6 +251,23 @@ pub(in crate::report) fn screenful(plan: &Plan, screen: &Screen) -> String {
         out.push_str(&format!("\n{}\n{}", screen.paint(Ink::Strong, &heading), hosts::table(&hosts, screen, 2)));
     }
     out
+}
+
+/// How many hosts may fail, and what becomes of the others then.
+fn failures(plan: &Plan) -> Vec<(&'static str, String)> {
+    if plan.rollback_by_hand().is_some() {
+        return vec![("failures", "none stops the others".to_owned())];
+    }
+    let allowed = match plan.budget() {
+        0 => "none allowed: nothing new starts after the first".to_owned(),
+        n => format!("{} allowed: nothing new starts after one more", words::number(n)),
+    };
+    let worst = words::count(plan.worst_case(), "host");
+    let met = words::count(plan.broken_script_meets(), "host");
+    let worst = format!("at most {worst} can fail before this stops; a script broken everywhere meets {met}");
+    let mut facts = vec![("failures", allowed), ("worst case", worst)];
+    facts.extend(on_failure(plan).map(|what| ("on failure", what)));
+    facts
 }
 
 /// What becomes of touched hosts, where they do not just stay as they are.
@@ -239,6 +294,7 @@ pub(in crate::report) fn title(plan: &Plan) -> String {
     let target = neutral::line(&plan.target);
     match &plan.work {
         Work::Deploy { revision, .. } => format!("Deploy {} to {target}", neutral::line(revision.as_str())),
+        Work::Rollback(by_hand) => rollback::title(&by_hand.goal, &target),
         Work::Command(_) => format!("Run `{}` on {target}", neutral::line(&plan.command().unwrap_or_default())),
     }
 }
@@ -247,13 +303,13 @@ fn facts(plan: &Plan) -> Vec<(&'static str, String)> {
     let policy = &plan.policy;
     let mut facts = Vec::new();
     match &plan.work {
-        Work::Deploy { payload, .. } => {
-            match payload {
-                Payload::Script(script) => {
+        Work::Deploy { payload, .. } | Work::Rollback(Rollback { payload, .. }) => {
+            match (payload, plan.rollback.as_ref().filter(|_| plan.rollback_by_hand().is_some())) {
+                (_, Some(script)) | (Payload::Script(script), None) => {
                     facts.push(("script", sized(script)));
                     facts.push(("sha256", neutral::line(&script.sha256)));
                 }
-                Payload::Parts(parts) => facts.extend(parts.iter().enumerate().map(|(place, part)| {
+                (Payload::Parts(parts), None) => facts.extend(parts.iter().enumerate().map(|(place, part)| {
                     let label = if place == 0 { "parts" } else { "" };
                     (label, told(part))
                 })),
@@ -279,6 +335,7 @@ fn facts(plan: &Plan) -> Vec<(&'static str, String)> {
     let providers = words::by_provider(plan.hosts().map(|host| &**host));
     let of = plan.narrowed_from.map(|of| format!(" of {}", words::number(of))).unwrap_or_default();
     facts.push(("hosts", format!("{}{of} ({providers})", words::number(hosts))));
+    facts.extend(plan.found.as_ref().map(|found| ("on record", rollback::tally(found))));
     facts.push((
         "at once",
         format!(
@@ -287,20 +344,7 @@ fn facts(plan: &Plan) -> Vec<(&'static str, String)> {
             words::number(policy.handshakes.get())
         ),
     ));
-    facts.push((
-        "failures",
-        match plan.budget() {
-            0 => "none allowed: nothing new starts after the first".to_owned(),
-            n => format!("{} allowed: nothing new starts after one more", words::number(n)),
-        },
-    ));
-    let worst = words::count(plan.worst_case(), "host");
-    let met = words::count(plan.broken_script_meets(), "host");
-    facts.push((
-        "worst case",
-        format!("at most {worst} can fail before this stops; a script broken everywhere meets {met}"),
-    ));
-    facts.extend(on_failure(plan).map(|what| ("on failure", what)));
+    facts.extend(failures(plan));
     let idle = policy.limits.idle.map_or_else(|| "as long as it runs".to_owned(), words::setting);
     facts.push(("time limits", format!("script {}, silence {idle}", words::setting(policy.limits.script))));
     facts.push(("ending", format!("TERM, then KILL after {}", words::setting(policy.limits.kill_grace))));

@@ -51,6 +51,7 @@ fn the_records_json_is_a_promise() {
       "target": "web",
       "revision": "4f2a91c",
       "command": null,
+      "rollback": null,
       "narrowed_from": null,
       "status": "failed",
       "exit_code": 8,

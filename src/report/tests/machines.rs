@@ -137,6 +137,8 @@ fn the_plan_is_whole_and_holds_no_secret() {
         "kill_grace_ms": 10000
       },
       "narrowed_from": null,
+      "on_record": null,
+      "taken_back": null,
       "steps": [
         {
           "step": "stage",

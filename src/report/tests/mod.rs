@@ -30,6 +30,7 @@ mod machines;
 mod output;
 mod pipelines;
 mod readers;
+mod rollback;
 mod tables;
 
 /// A stream that a test can read.
@@ -113,6 +114,7 @@ pub(super) fn plan_for(hosts: Vec<Host>) -> Plan {
     Plan {
         input: None,
         narrowed_from: None,
+        found: None,
         run: "01JQZX0000000000000000TEST".parse().expect("an id"),
         target: "web".to_owned(),
         app: "shop".parse().expect("a name"),

@@ -14,6 +14,8 @@
 //!                         |                                                           v
 //!                         +-> on_failure -> on_rollback -> undo ----------------> after_run -> finish
 //! ```
+//!
+//! A rollback by hand goes from `before_run` to `on_rollback` at once, with all hosts.
 
 mod fleet;
 mod hosts;
@@ -28,11 +30,11 @@ mod tests;
 use std::{collections::BTreeSet, time::Duration};
 
 pub use self::words::{
-    Answer, AskAgain, AttemptEnd, Command, Hook, HookEnd, Hooks, HostIndex, Input, PauseEnd, Rules, StageIndex,
-    StepIndex, StepKind, UndoEnd,
+    Answer, AskAgain, AttemptEnd, Command, Hook, HookEnd, Hooks, HostIndex, Input, PauseEnd, Purpose, Rules,
+    StageIndex, StepIndex, StepKind, UndoEnd,
 };
 use self::{fleet::Fleet, late::Asking, undo::Undo, wave::Wave};
-use super::outcome::{RunStatus, StopReason, Summary};
+use super::outcome::{Outcome, RunStatus, StopReason, Summary};
 use crate::config::{OnFailure, OnStop};
 
 /// The state of a run.
@@ -160,7 +162,11 @@ impl Dispatcher {
             Position::NotBegun | Position::Over => None,
             Position::BeforeRun => {
                 let end = self.hooked(Hook::BeforeRun, hooks.before_run, commands)?;
-                Some(self.unless_failed(end, Position::Step(StepIndex(0)), commands))
+                let first = match self.rules.purpose {
+                    Purpose::Work => Position::Step(StepIndex(0)),
+                    Purpose::Rollback => Position::OnRollback,
+                };
+                Some(self.unless_failed(end, first, commands))
             }
             Position::Step(step) => Some(self.begin_step(step, commands)),
             Position::BeforeStage(step) => {
@@ -205,7 +211,7 @@ impl Dispatcher {
             Position::OnRollback => {
                 let end = self.hooked(Hook::OnRollback, hooks.on_rollback, commands)?;
                 self.blemished |= end == HookEnd::Failed;
-                let hosts = self.fleet.touched();
+                let hosts = self.begin_undo();
                 commands.push(Command::BeginUndo { hosts: hosts.len() });
                 self.undo = Undo::of(hosts);
                 if self.is_cancelled() {
@@ -382,6 +388,20 @@ impl Dispatcher {
         }
     }
 
+    /// Says which hosts are taken back, in the order in which they are.
+    fn begin_undo(&mut self) -> Vec<HostIndex> {
+        match self.rules.purpose {
+            Purpose::Work => self.fleet.touched(),
+            Purpose::Rollback => {
+                let hosts: Vec<_> = self.fleet.hosts().map(|(host, _)| host).rev().collect();
+                for host in &hosts {
+                    self.fleet.set(*host, fleet::State::Settled(Outcome::Skipped));
+                }
+                hosts
+            }
+        }
+    }
+
     fn asks_for_late_hosts(&self) -> bool {
         match self.rules.ask_again {
             AskAgain::Always => !self.asking.is_exhausted(),
@@ -417,7 +437,12 @@ impl Dispatcher {
                 OnFailure::Rollback if self.undo.is_complete() => RunStatus::RolledBack,
                 OnFailure::Rollback => RunStatus::RollbackIncomplete,
             },
-            None => RunStatus::of(summary, self.fleet.budget(), self.blemished),
+            None => match self.rules.purpose {
+                Purpose::Work => RunStatus::of(summary, self.fleet.budget(), self.blemished),
+                Purpose::Rollback if !self.undo.is_complete() => RunStatus::RollbackIncomplete,
+                Purpose::Rollback if self.blemished => RunStatus::FinishedWithFailures,
+                Purpose::Rollback => RunStatus::Succeeded,
+            },
         }
     }
 }

@@ -251,9 +251,20 @@ pub enum Command {
     },
 }
 
+/// What a run is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Work on the hosts, step by step.
+    Work,
+    /// Take all of them back, the last one first.
+    Rollback,
+}
+
 /// The rules that a run keeps.
 #[derive(Clone, Debug)]
 pub struct Rules {
+    /// What it is for.
+    pub purpose: Purpose,
     /// The steps, in order. The hosts of the plan are those of its stages, in order.
     pub steps: Vec<StepKind>,
     /// How many hosts are worked on at once.

@@ -146,6 +146,17 @@ impl Book {
         self.entries[host.0].result.undo = Some(Box::new(attempt.result.clone()));
     }
 
+    /// The same of a host that was taken back by hand: what became of that is all that became of the host.
+    pub(super) fn settle_by_hand(&mut self, host: HostIndex, outcome: UndoOutcome) -> &HostResult {
+        self.settle_undo(host, outcome);
+        let entry = &mut self.entries[host.0];
+        entry.settled = true;
+        if let Some(undo) = entry.result.undo.take() {
+            entry.result = HostResult { undo: Some(undo.clone()), ..undo.run };
+        }
+        &entry.result
+    }
+
     pub(super) fn settle_undo(&mut self, host: HostIndex, outcome: UndoOutcome) -> &HostResult {
         let result = &mut self.entries[host.0].result;
         let not_tried = || {

@@ -22,7 +22,7 @@ use super::super::{
     pause::{HostCheckFailed, Paused, Pausing},
     recorder::Recorder,
     roster::Entry,
-    undo::{self, UndoAttempt},
+    undo::{self, NoWay, UndoAttempt},
     world::{Facts, HookFailure, Sighting, World},
 };
 use crate::{
@@ -218,7 +218,7 @@ impl Tasks {
         ended: watch::Receiver<bool>,
         stop: &watch::Sender<Stop>,
     ) {
-        let back = undo::way_back(&self.plan, result);
+        let back = undo::way_back(&self.plan, result, attempt);
         let retries = self.plan.policy.retries;
         let executor = self.executor(place, ended.clone(), stop);
         let (hooks, stop) = (Arc::clone(&self.world.hooks), stop.subscribe());
@@ -229,7 +229,7 @@ impl Tasks {
         self.spawn(Kind::Undo(place, host.id.clone()), async move {
             let back = match back {
                 Ok(back) => back,
-                Err(why) => return Done::Undo(place, Box::new(undo::not_undone(&host, why))),
+                Err(no_way) => return Done::Undo(place, Box::new(no_way.attempt(&host))),
             };
             // A host is drained for this as for a deploy, once for all attempts.
             let drained = if drains && attempt == 1 {
@@ -239,7 +239,7 @@ impl Tasks {
             };
             let mut end = match drained {
                 Ok(()) => executor.undo(&stage, &host, back, attempt, after).await,
-                Err(failure) => undo::not_undone(&host, &format!("hook before_host: {failure}")),
+                Err(failure) => NoWay::failed(format!("hook before_host: {failure}")).attempt(&host),
             };
             let last = match end.end {
                 UndoEnd::Final(_) => true,

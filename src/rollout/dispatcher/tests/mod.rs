@@ -1,4 +1,5 @@
 mod histories;
+mod rollback;
 mod stories;
 
 use std::num::NonZeroUsize;
@@ -12,6 +13,7 @@ use crate::{
 /// Rules for one stage of so many hosts, and nothing else.
 fn rules(hosts: usize, concurrency: usize, max_failures: usize) -> Rules {
     Rules {
+        purpose: Purpose::Work,
         steps: vec![StepKind::Stage { hosts }],
         concurrency: NonZeroUsize::new(concurrency).expect("positive"),
         slow_start: false,

@@ -1,5 +1,6 @@
 //! The engine over a transport that does as it is told.
 
+mod by_hand;
 mod parts;
 mod staged;
 

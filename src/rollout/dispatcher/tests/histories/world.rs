@@ -86,6 +86,7 @@ impl World {
         let at_once = if barriers > 0 { largest.unwrap_or(0) } else { concurrency };
         let hook = |rng: &mut StdRng| rng.random_bool(0.2);
         let rules = Rules {
+            purpose: Purpose::Work,
             concurrency: NonZeroUsize::new(concurrency).expect("positive"),
             slow_start: rng.random_bool(0.5),
             worst_case: total.min(max_failures.of(total).saturating_add(at_once)),
