@@ -111,6 +111,11 @@ pub(in crate::report) fn why(host: &HostRecord) -> String {
         let to = undo.revision.as_deref().map(|to| format!(" to {}", neutral::line(to)));
         return format!("{before} before{}{}", to.unwrap_or_default(), message.unwrap_or_default());
     }
+    reason(host)
+}
+
+/// Why its own script did not succeed, whatever was done about it then.
+pub(in crate::report) fn reason(host: &HostRecord) -> String {
     let message = host.message.as_deref().map(neutral::line).unwrap_or_default();
     let (ended, message) = match (host.exit_status, host.signal.as_deref().map(neutral::line)) {
         (Some(status), _) => (format!("exit status {status}"), message),
