@@ -9,6 +9,7 @@ mod sshd;
 #[path = "../harness/way.rs"]
 mod way;
 
+mod browser;
 mod completions;
 mod data;
 mod demo;
@@ -29,6 +30,7 @@ mod pipeline;
 mod project;
 mod pty;
 mod reattach;
+mod report_page;
 mod run_input;
 mod ssh;
 mod ssh_fleet;

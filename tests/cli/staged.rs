@@ -21,7 +21,7 @@ const HOSTS: usize = 200;
 const ZONES: usize = 6;
 
 /// So many hosts on loopback, in six zones, and a project that deploys to them.
-async fn listed(settings: &str) -> (Project, SshHosts) {
+pub(crate) async fn listed(count: usize, settings: &str) -> (Project, SshHosts) {
     let project = Project::new();
     let key = ClientKey::create(&project.path("")).expect("a key");
     let pid = std::process::id().to_be_bytes();
@@ -31,7 +31,7 @@ async fn listed(settings: &str) -> (Project, SshHosts) {
         behaviour: Behaviour::Normal,
     };
     let hosts = SshHosts::start(SshHostsConfig {
-        hosts: (0..HOSTS).map(host).collect(),
+        hosts: (0..count).map(host).collect(),
         user: "deploy".to_owned(),
         authorized_keys: vec![key.public.clone()],
         homes: project.path("homes"),
@@ -60,7 +60,7 @@ async fn listed(settings: &str) -> (Project, SshHosts) {
 }
 
 /// Runs the binary while the simulator goes on.
-async fn run(project: &Project, arguments: &[&str]) -> Finished {
+pub(crate) async fn run(project: &Project, arguments: &[&str]) -> Finished {
     let mut command = project.command(arguments);
     let run = tokio::task::spawn_blocking(move || command.output().expect("the binary runs"));
     Finished::from(run.await.expect("no panic"))
@@ -81,7 +81,8 @@ fn names(hosts: &Value) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revision_that_breaks_a_twentieth_is_stopped_and_taken_back_where_it_was() {
-    let (project, hosts) = listed("steps = \"1, 10%, 100%\"\non_failure = \"rollback\"\nslow_start = false\n").await;
+    let settings = "steps = \"1, 10%, 100%\"\non_failure = \"rollback\"\nslow_start = false\n";
+    let (project, hosts) = listed(HOSTS, settings).await;
     project.write("deploy.sh", "#!/bin/sh\nexit 0\n");
     run(&project, &["deploy", "web", "--revision", "v1", "--steps", "all-at-once", "--quiet"]).await.expect(0);
 
