@@ -61,7 +61,8 @@ impl Axis {
 
     /// From `start` to `end`, with some room at both, for what is drawn there has a size.
     pub(super) fn roomy(zero: Timestamp, start: Timestamp, end: Timestamp) -> Self {
-        let ms = u64::try_from(between(start, end).as_millis() / 40).unwrap_or(0);
+        let room = (between(start, end) / 40).max(SHORTEST / 2);
+        let ms = u64::try_from(room.as_millis()).unwrap_or(u64::MAX);
         Self::new(zero, before(start, ms), after(end, ms))
     }
 
@@ -141,6 +142,11 @@ mod tests {
             let count = Axis::new(at(0), at(0), at(length)).ticks().len();
             assert!((2..=6).contains(&count), "{count} in {length}");
         }
+    }
+
+    #[test]
+    fn one_moment_alone_stands_in_the_middle() {
+        assert_eq!(Axis::roomy(at(0), at(7), at(7)).place(at(7)), Percent(50.0));
     }
 
     #[test]
