@@ -11,7 +11,7 @@ use provider_core::{StaticHost, TagMatch};
 
 use super::{
     check, completions, demo, deploy, error::CliError, host_keys, hosts, init, man, narrow::NarrowArgs, numbers, plan,
-    rollback, run, ssh,
+    report, rollback, run, ssh,
 };
 use crate::config::{
     AddressKind, DeployTable, EnvValue, FailureLimit, HostKeys, HumanDuration, Jump, OnLost, Overrides, PortFrom,
@@ -58,6 +58,7 @@ pub(super) enum Verb {
     Rollback(rollback::RollbackArgs),
     Run(run::RunArgs),
     Ssh(ssh::SshArgs),
+    Report(report::ReportArgs),
     Check(check::CheckArgs),
     HostKeys(host_keys::HostKeysArgs),
     Init(init::InitArgs),
@@ -116,7 +117,7 @@ impl Output {
             }
             Verb::Hosts(_) => &[Self::Human, Self::Json, Self::SshConfig, Self::Ansible, Self::Csv],
             Verb::HostKeys(_) | Verb::Plan(_) | Verb::Check(_) | Verb::Schema => &[Self::Human, Self::Json],
-            Verb::Init(_) | Verb::Completions(_) | Verb::Man(_) | Verb::Ssh(_) => &[Self::Human],
+            Verb::Init(_) | Verb::Completions(_) | Verb::Man(_) | Verb::Ssh(_) | Verb::Report(_) => &[Self::Human],
         };
         if kinds.contains(&self) {
             return Ok(());
@@ -253,9 +254,29 @@ pub(super) struct RecordArgs {
     /// Write a JUnit file, one test case a host, for pipelines that show such files
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) junit: Option<PathBuf>,
+    /// Write the report as a page for a browser
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) html: Option<PathBuf>,
     /// Write each host's whole output to a file of its own in a folder here
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) log_dir: Option<PathBuf>,
+}
+
+impl RecordArgs {
+    /// Refuses two that are to be the same file: one would take the other's place.
+    pub(super) fn are_apart(&self) -> Result<(), CliError> {
+        let files = [("--report", &self.report), ("--junit", &self.junit), ("--html", &self.html)];
+        for (place, (flag, file)) in files.iter().enumerate() {
+            let same = |other: &&(&str, &Option<PathBuf>)| file.is_some() && other.1 == *file;
+            if let Some((other, _)) = files[place + 1..].iter().find(same) {
+                return Err(CliError::Usage {
+                    message: format!("{flag} and {other} name the same file"),
+                    hint: Some("each is of another kind (JSON, XML, HTML): give it a file of its own".to_owned()),
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
 impl SelectArgs {

@@ -125,14 +125,10 @@ pub(super) async fn carry_out(
     session: &mut Session,
 ) -> Result<u8, CliError> {
     let Errand { dry_run, record, rerun, gate, approve } = errand;
-    let RecordArgs { report, junit, log_dir } = record;
-    if report.is_some() && report == junit {
-        return Err(CliError::Usage {
-            message: "--report and --junit name the same file".to_owned(),
-            hint: Some("one is JSON, the other XML: give each a file of its own".to_owned()),
-        });
-    }
-    let reporter = session::reporter(global).report(report).junit(junit).log_dir(log_dir).rerun(rerun).build();
+    record.are_apart()?;
+    let RecordArgs { report, junit, html, log_dir } = record;
+    let reporter =
+        session::reporter(global).report(report).junit(junit).html(html).log_dir(log_dir).rerun(rerun).build();
     let prepared = session.unless_interrupted(deploy::prepare(request, &env, &reporter)).await;
     reporter.end_discovery();
     let mut prepared = prepared??;

@@ -20,6 +20,8 @@ mod man;
 mod narrow;
 mod numbers;
 mod plan;
+mod report;
+mod report_file;
 mod rerun;
 mod revision;
 mod rollback;
@@ -100,6 +102,7 @@ async fn run(cli: &Cli) -> Result<u8, CliError> {
         Verb::Run(args) => run::run(args, global, &mut session).await,
         Verb::HostKeys(args) => host_keys::run(args, global, &mut session).await,
         Verb::Ssh(args) => ssh::run(args, global, &mut session).await,
+        Verb::Report(args) => report::run(args, &session),
         Verb::Check(args) => check::run(args, global, &mut session).await,
         Verb::Demo(args) => demo::run(args, global, &mut session).await,
         Verb::Init(args) => init::run(args, &session),

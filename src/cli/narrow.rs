@@ -1,16 +1,20 @@
 //! Some of a target's hosts, by flags: the same for every verb that has hosts.
 
-use std::{collections::BTreeSet, fs, num::NonZeroUsize, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, ValueHint};
 use clap_complete::engine::ArgValueCandidates;
 
-use super::{completions, error::CliError, numbers};
+use super::{completions, error::CliError, numbers, report_file};
 use crate::{
     config::Target,
     inventory::{HostId, Narrowing},
-    report::{HostRecord, Record},
-    rollout::{Outcome, SCHEMA},
+    report::HostRecord,
+    rollout::Outcome,
 };
 
 /// Which of the servers that were found.
@@ -50,21 +54,8 @@ fn whole(parts: &[String]) -> Vec<String> {
 }
 
 /// The hosts that did not succeed in the run of a report, those included that it never came to.
-fn unfinished(path: &PathBuf, target: &Target) -> Result<BTreeSet<HostId>, CliError> {
-    let text = fs::read(path).map_err(|source| CliError::File {
-        what: "read the report",
-        path: path.clone(),
-        hint: Some("name a file that `--report FILE` wrote"),
-        source,
-    })?;
-    let bad = |why: String| CliError::Usage {
-        message: format!("{} is no report that this program can read: {why}", path.display()),
-        hint: Some("name a file that `--report FILE` of this version wrote".to_owned()),
-    };
-    let record: Record = serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
-    if record.schema != SCHEMA {
-        return Err(bad(format!("it has schema {}, not {SCHEMA}", record.schema)));
-    }
+fn unfinished(path: &Path, target: &Target) -> Result<BTreeSet<HostId>, CliError> {
+    let record = report_file::read(path)?;
     if record.target != target.name {
         return Err(CliError::Usage {
             message: format!(

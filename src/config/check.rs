@@ -183,6 +183,11 @@ impl Comparison {
 }
 
 impl Condition {
+    /// The number that a value is compared with.
+    pub const fn bound(self) -> f64 {
+        self.bound
+    }
+
     /// Whether the value is so. What is no number is never so.
     pub fn holds(self, value: f64) -> bool {
         #[expect(clippy::float_cmp, reason = "whoever writes == means just that")]

@@ -5,9 +5,9 @@
 //! files, and to the terminal or a stream of JSON lines.
 //!
 //! Reading order: `reporter`, `run` (the fan), then the rooms along the data flow: `files` (the record, which all
-//! else is drawn from, and what is left behind), `screens` (a run as people see it), `output` (what hosts print),
-//! `pipeline` (what a pipeline is told), `tables` (the results of `hosts`, `plan` and `check`), `streams` (who
-//! writes, and who reads), `text` (harmless, measured, in words).
+//! else is drawn from, and what is left behind), `screens` (a run as people see it), `page` (a run as a page for a
+//! browser), `output` (what hosts print), `pipeline` (what a pipeline is told), `tables` (the results of `hosts`, `plan`
+//! and `check`), `streams` (who writes, and who reads), `text` (harmless, measured, in words).
 //!
 //! Results go to standard output, all else to standard error. What draws tables and lines does no
 //! I/O: text comes out. Nothing in here knows an exit code that the run did not give, a command-line
@@ -24,6 +24,7 @@ mod files;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod output;
+mod page;
 mod pipeline;
 mod reporter;
 mod run;
@@ -36,6 +37,8 @@ mod text;
 mod tests;
 
 pub use files::record::{Gaps, HostRecord, MissingScope, PhasesRecord, Record, Status};
+pub use files::whole;
+pub use page::html;
 pub use pipeline::Pipeline;
 pub use reporter::{Builder, Destination, Detail, Format, Reporter};
 pub use run::{ReportError, RunReporter};

@@ -21,7 +21,7 @@ use super::{
         record::{Gaps, Record},
         record_file::{self, Form, RecordFile},
     },
-    lock,
+    lock, page,
     pipeline::{Pipeline, Teller},
     run::{ReportError, RunReporter, View},
     screens::{
@@ -95,6 +95,7 @@ pub struct Builder {
     format: Format,
     report: Option<PathBuf>,
     junit: Option<PathBuf>,
+    html: Option<PathBuf>,
     log_dir: Option<PathBuf>,
     rerun: Option<Rerun>,
     teller: Option<Teller>,
@@ -126,6 +127,13 @@ impl Builder {
     #[must_use]
     pub fn junit(mut self, file: impl Into<Option<PathBuf>>) -> Self {
         self.junit = file.into();
+        self
+    }
+
+    /// `--html FILE`.
+    #[must_use]
+    pub fn html(mut self, file: impl Into<Option<PathBuf>>) -> Self {
+        self.html = file.into();
         self
     }
 
@@ -166,9 +174,9 @@ impl Builder {
 
     /// The reporter.
     pub fn build(self) -> Reporter {
-        let Self { stage, format, report, junit, log_dir, rerun, teller } = self;
+        let Self { stage, format, report, junit, html, log_dir, rerun, teller } = self;
         let (discovery, asking, display) = (Arc::default(), Arc::default(), Mutex::default());
-        Reporter { stage, format, report, junit, log_dir, rerun, teller, discovery, asking, display }
+        Reporter { stage, format, report, junit, html, log_dir, rerun, teller, discovery, asking, display }
     }
 }
 
@@ -179,6 +187,7 @@ pub struct Reporter {
     format: Format,
     report: Option<PathBuf>,
     junit: Option<PathBuf>,
+    html: Option<PathBuf>,
     log_dir: Option<PathBuf>,
     rerun: Option<Rerun>,
     teller: Option<Teller>,
@@ -210,6 +219,7 @@ impl Reporter {
             format: Format::default(),
             report: None,
             junit: None,
+            html: None,
             log_dir: None,
             rerun: None,
             teller: None,
@@ -323,7 +333,11 @@ impl Reporter {
             }
             None => None,
         };
-        let wanted: [(&Option<PathBuf>, Form); 2] = [(&self.report, record_file::json), (&self.junit, junit::xml)];
+        let wanted: [(&Option<PathBuf>, Form); 3] = [
+            (&self.report, record_file::json),
+            (&self.junit, junit::xml),
+            (&self.html, |record| Ok(page::html(record).into_bytes())),
+        ];
         let mut files = Vec::new();
         for (path, form) in wanted {
             let Some(path) = path else { continue };

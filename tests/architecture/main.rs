@@ -14,7 +14,8 @@ const FLOORS: [&str; 11] =
     ["guard", "local", "config", "inventory", "plan", "transport", "rollout", "checks", "report", "deploy", "cli"];
 
 /// What only these places may name.
-const CONFINED: [(&str, &[&str]); 14] = [
+const CONFINED: [(&str, &[&str]); 15] = [
+    ("maud", &["src/report/page/"]),
     ("reqwest", &["src/checks/", "providers/gcp/", "providers/azure/"]),
     ("clap", &["src/cli/"]),
     ("clap_complete", &["src/cli/"]),
@@ -32,8 +33,9 @@ const CONFINED: [(&str, &[&str]); 14] = [
 ];
 
 /// What may not be named in the pure parts.
-const PURE: [&str; 6] = [
+const PURE: [&str; 7] = [
     "src/plan/",
+    "src/report/page/",
     "src/rollout/dispatcher/",
     "src/rollout/judge.rs",
     "src/rollout/roster.rs",

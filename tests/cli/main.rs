@@ -12,6 +12,7 @@ mod way;
 #[path = "../harness/prometheus.rs"]
 mod prometheus;
 
+mod browser;
 mod completions;
 mod data;
 mod demo;
@@ -35,6 +36,7 @@ mod project;
 mod prometheus_checks;
 mod pty;
 mod reattach;
+mod report_page;
 mod rollback;
 mod run_input;
 mod simulated_fleet;

@@ -185,7 +185,7 @@ fn one_file_cannot_be_both_report_and_junit() {
     let project =
         Project::with_config("[targets.web]\nselect = [ { provider = \"static\", hosts = [\"127.0.0.9\"] } ]\n");
     let run = ["run", "web", "--report", "same", "--junit", "same", "--", "true"];
-    project.run(&run).expect(2).says("name the same file").says("hint: one is JSON");
+    project.run(&run).expect(2).says("name the same file").says("hint: each is of another kind");
     assert!(!project.path("same").exists());
 }
 

@@ -15,7 +15,7 @@ use fleetwide_simulator::{Cloud, Fault};
 use super::{sandbox::Sandbox, sshd::Sshd};
 
 /// All of them, by the names that the page uses.
-pub(crate) const NAMES: [&str; 46] = [
+pub(crate) const NAMES: [&str; 48] = [
     "no-file",
     "file-missing",
     "unclosed-quote",
@@ -41,6 +41,8 @@ pub(crate) const NAMES: [&str; 46] = [
     "no-revision",
     "secret-unset",
     "report-unwritable",
+    "report-not-one",
+    "report-newer",
     "aws-no-credentials",
     "aws-refused",
     "aws-denied",
@@ -107,6 +109,10 @@ pub(crate) fn sandbox(name: &str) -> Sandbox {
             sandbox.project.write("slow.sh", "#!/bin/sh\necho waiting for the database\nsleep 60\n");
         }),
         "report-unwritable" => fleet(&[], "", |_| {}),
+        "report-not-one" => file("junit.xml", "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites/>\n"),
+        "report-newer" => {
+            file("report.json", "{ \"schema\": 7, \"run\": { \"id\": \"01JQZX0000000000000000TEST\" } }\n")
+        }
         "aws-no-credentials" => cloud(r#"provider = "aws", regions = ["eu-west-1"]"#),
         "gcp-key-missing" => cloud(r#"provider = "gcp", projects = ["shop-prod"], credentials_file = "gcp.json""#),
         "aws-refused" => faulty(Cloud::Aws, Fault::BadCredentials),
@@ -142,6 +148,13 @@ fn fleet(ssh: &[(&str, String)], deploy: &str, prepare: impl FnOnce(&mut Sandbox
     let mut sandbox = Sandbox::hosts(&sshd, ssh, deploy);
     prepare(&mut sandbox);
     sandbox.checkout().holding(sshd)
+}
+
+/// An empty place with this file.
+fn file(name: &str, text: &str) -> Sandbox {
+    let sandbox = Sandbox::empty();
+    sandbox.project.write(name, text);
+    sandbox
 }
 
 /// A fleet with this deploy script.

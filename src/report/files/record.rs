@@ -55,6 +55,9 @@ pub struct Record {
     /// Why nothing new was started any more, in a word; `null` when nothing stopped the run.
     #[serde(default)]
     pub stopped_by: Option<String>,
+    /// When that was.
+    #[serde(default)]
+    pub stopped_at: Option<Timestamp>,
     /// Every host of the plan, in its order; behind them those that came late.
     pub hosts: Vec<HostRecord>,
     /// What happened between and around the hosts: stages, checks, approvals, hooks.
@@ -263,6 +266,7 @@ impl Record {
             finished: None,
             max_failures: plan.budget(),
             stopped_by: None,
+            stopped_at: None,
             rollout: RolloutRecord::of(plan),
             hosts: hosts.collect(),
             missing_scopes: gaps.missing_scopes.iter().map(MissingScope::from).collect(),
@@ -476,6 +480,7 @@ impl Places {
             // Said now: whoever asks us to end may not let us live to say more.
             EventKind::Stopping { reason, .. } => {
                 record.stopped_by = Some(reason.as_str().to_owned());
+                record.stopped_at.get_or_insert(at);
                 match reason {
                     StopReason::Interrupt => record.status = Status::Interrupted,
                     StopReason::Terminate => record.status = Status::Terminated,

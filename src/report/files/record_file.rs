@@ -1,21 +1,21 @@
-//! `--report FILE` and `--junit FILE`: the record on disk, always whole, never more than a moment behind.
+//! `--report FILE`, `--junit FILE` and `--html FILE`: the record on disk, always whole, never more than a moment behind.
 //!
-//! The first save is made before any host is touched. Each save writes a file beside the old one and renames it, so a reader and a killed run both
-//! find a whole record. Saves are made by a thread of their own: a large fleet's record takes
+//! The first save is made before any host is touched. Each save replaces the file, so a reader and a killed run both find a whole record. Saves are made by a thread of their own: a large fleet's record takes
 //! a while to write, and no host should wait for that. Once somebody has asked us to
 //! end, saves follow each other quickly: the next thing may be SIGKILL.
 
 use std::{
-    fs, io,
-    io::Write,
-    os::unix::fs::PermissionsExt,
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, PoisonError},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-use super::record::Record;
+use super::{
+    record::Record,
+    whole::{self, Sync},
+};
 use crate::report::lock;
 
 /// The least time between two saves.
@@ -75,7 +75,7 @@ impl RecordFile {
     /// # Errors
     /// When it cannot be saved: then nothing should be started that it was to tell of.
     pub(in crate::report) fn create(path: &Path, form: Form, record: &Arc<Mutex<Record>>) -> io::Result<Self> {
-        let (path, record) = (destination(path)?, Arc::clone(record));
+        let (path, record) = (whole::destination(path)?, Arc::clone(record));
         let shared = Arc::new(Shared { path, form, record, wish: Mutex::default(), wished: Condvar::new() });
         shared.save()?;
         let saver = thread::Builder::new().name("record".to_owned()).spawn({
@@ -171,17 +171,7 @@ impl Shared {
             let record = lock(&self.record);
             ((self.form)(&record)?, record.finished.is_some())
         };
-        let mut file = tempfile::Builder::new()
-            .prefix(".fleetwide-report-")
-            // As any new file: the process's umask takes its part away.
-            .permissions(fs::Permissions::from_mode(0o666))
-            .tempfile_in(folder(&self.path))?;
-        file.write_all(&bytes)?;
-        if finished {
-            file.as_file().sync_all()?;
-        }
-        file.persist(&self.path)?;
-        Ok(())
+        whole::write(&self.path, &bytes, if finished { Sync::Now } else { Sync::Later })
     }
 }
 
@@ -193,18 +183,4 @@ pub(in crate::report) fn json(record: &Record) -> io::Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(record)?;
     bytes.push(b'\n');
     Ok(bytes)
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Where the file really goes: a link stays a link, and a device or a pipe is never replaced by a file.
-fn destination(path: &Path) -> io::Result<PathBuf> {
-    match fs::metadata(path) {
-        Ok(found) if found.is_file() => fs::canonicalize(path),
-        Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "it exists and is not a file")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
-        Err(error) => Err(error),
-    }
 }

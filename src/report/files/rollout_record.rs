@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::ms;
 use crate::{
+    config::{Label, Probe, PromqlProbe},
     inventory::HostId,
     plan::{Pause, Plan},
     rollout::{EventKind, HostResult, PauseEnd, UndoOutcome, UndoResult, Verdict},
@@ -22,6 +23,9 @@ pub struct RolloutRecord {
     pub pauses: Vec<PauseRecord>,
     /// Every answer to a check.
     pub samples: Vec<SampleRecord>,
+    /// What the checks are.
+    #[serde(default)]
+    pub checks: Vec<CheckRecord>,
     /// Scripts on this machine.
     pub hooks: Vec<HookRecord>,
     /// What the clouds said when they were asked again.
@@ -65,6 +69,17 @@ pub struct PauseRecord {
     pub message: Option<String>,
     /// Who or what approved.
     pub approved_by: Option<String>,
+}
+
+/// A check that the plan names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckRecord {
+    /// Its name.
+    pub name: String,
+    /// What it asks: `http`, `tcp`, `command`, `remote` or `promql`.
+    pub kind: String,
+    /// What its number has to be, as in `< 5`; `null` where it is about none.
+    pub pass_if: Option<String>,
 }
 
 /// An answer to a check.
@@ -152,7 +167,8 @@ impl RolloutRecord {
             hosts: stage.hosts.len(),
             started: None,
         };
-        Self { stages: plan.stages.iter().map(stage).collect(), ..Self::default() }
+        let checks = plan.checks.iter().map(|(name, check)| CheckRecord::new(name, &check.probe));
+        Self { stages: plan.stages.iter().map(stage).collect(), checks: checks.collect(), ..Self::default() }
     }
 
     /// Enters what `kind` says; true when it says something of this.
@@ -211,6 +227,19 @@ impl RolloutRecord {
             _ => return false,
         }
         true
+    }
+}
+
+impl CheckRecord {
+    fn new(name: &Label, probe: &Probe) -> Self {
+        let (kind, pass_if) = match probe {
+            Probe::Http(_) => ("http", None),
+            Probe::Tcp { .. } => ("tcp", None),
+            Probe::Command { .. } => ("command", None),
+            Probe::Remote { .. } => ("remote", None),
+            Probe::Promql(PromqlProbe { pass_if, .. }) => ("promql", Some(pass_if.to_string())),
+        };
+        Self { name: name.to_string(), kind: kind.to_owned(), pass_if }
     }
 }
 

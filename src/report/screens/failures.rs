@@ -95,7 +95,7 @@ pub(in crate::report) fn wants_telling(host: &HostRecord) -> bool {
 
 /// The failures, those with the same words together, in the order of their first. What a script writes to its
 /// standard error are its words; its standard output names the host too often to be the same on two.
-fn alike(record: &Record) -> Vec<Vec<&HostRecord>> {
+pub(in crate::report) fn alike(record: &Record) -> Vec<Vec<&HostRecord>> {
     let mut groups: Vec<Vec<&HostRecord>> = Vec::new();
     let mut places = HashMap::new();
     for host in record.hosts.iter().filter(|host| wants_telling(host) || host.unhealed().is_some()) {

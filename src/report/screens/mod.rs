@@ -8,6 +8,6 @@ mod between;
 pub(super) mod discovery;
 pub(super) mod failures;
 pub(super) mod human;
-mod progress;
+pub(super) mod progress;
 pub(super) mod summary;
 mod turns;

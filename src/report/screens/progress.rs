@@ -248,7 +248,7 @@ fn joined(parts: impl IntoIterator<Item = String>, screen: &Screen) -> String {
 }
 
 /// Why a run is stopping, in a word.
-pub(super) const fn stop_word(reason: StopReason) -> &'static str {
+pub(in crate::report) const fn stop_word(reason: StopReason) -> &'static str {
     match reason {
         StopReason::Budget => "too many failures",
         StopReason::StageFailed => "a whole stage failed",

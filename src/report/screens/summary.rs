@@ -283,8 +283,45 @@ fn gaps(record: &Record, screen: &Screen) -> String {
 
 /// One line: what became of the run, its exit code, and in what state the fleet is.
 pub(in crate::report) fn closing(record: &Record, screen: &Screen) -> String {
-    let summary = record.summary();
     let signs = screen.signs();
+    let Verdict { grade, head, state } = verdict(record);
+    let (sign, ink) = match grade {
+        Grade::Open => (signs.skip, Ink::Warning),
+        Grade::Good => (signs.tick, Ink::Good),
+        Grade::Blemished => (signs.cross, Ink::Warning),
+        Grade::Bad => (signs.cross, Ink::Bad),
+    };
+    let used = cells::width(&format!("{sign} {head}: "));
+    let state = failures::wrapped(&state, used, INDENT, screen);
+    format!("{} {}: {state}\n", screen.paint(ink, sign), screen.paint(ink, &head))
+}
+
+/// What the closing line says.
+#[derive(Debug)]
+pub(in crate::report) struct Verdict {
+    pub(in crate::report) grade: Grade,
+    /// What became of the run, and its exit code.
+    pub(in crate::report) head: String,
+    /// In what state the fleet is. Harmless.
+    pub(in crate::report) state: String,
+}
+
+/// How well a run went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::report) enum Grade {
+    /// It goes on.
+    Open,
+    /// Well.
+    Good,
+    /// Well enough.
+    Blemished,
+    /// Not well.
+    Bad,
+}
+
+/// What became of the run, in words.
+pub(in crate::report) fn verdict(record: &Record) -> Verdict {
+    let summary = record.summary();
     let mixed = match (&record.revision, record.hosts.iter().any(|host| host.group.is_some())) {
         _ if record.rollback.is_some() => "",
         (None, _) => "",
@@ -292,20 +329,20 @@ pub(in crate::report) fn closing(record: &Record, screen: &Screen) -> String {
         (Some(_), true) if summary.total == 1 => "",
         (Some(_), true) => ": the fleet is mixed",
     };
-    let (sign, ink, word, mixed) = match record.status {
-        Status::Running => (signs.skip, Ink::Warning, "running", ""),
-        Status::Succeeded => (signs.tick, Ink::Good, "succeeded", ""),
-        Status::FinishedWithFailures => (signs.cross, Ink::Warning, "finished with failures", ""),
-        Status::Refused => (signs.cross, Ink::Bad, "refused", ": nothing was touched"),
-        Status::Failed => (signs.cross, Ink::Bad, "failed", mixed),
+    let (grade, word, mixed) = match record.status {
+        Status::Running => (Grade::Open, "running", ""),
+        Status::Succeeded => (Grade::Good, "succeeded", ""),
+        Status::FinishedWithFailures => (Grade::Blemished, "finished with failures", ""),
+        Status::Refused => (Grade::Bad, "refused", ": nothing was touched"),
+        Status::Failed => (Grade::Bad, "failed", mixed),
         Status::RolledBack if record.rollout.undo_started.is_none() => {
-            (signs.cross, Ink::Bad, "failed", ": no script was started")
+            (Grade::Bad, "failed", ": no script was started")
         }
-        Status::RolledBack => (signs.cross, Ink::Bad, "failed", ": every touched host was taken back"),
-        Status::RollbackIncomplete if record.rollback.is_some() => (signs.cross, Ink::Bad, "failed", ""),
-        Status::RollbackIncomplete => (signs.cross, Ink::Bad, "failed", ": not every touched host could be taken back"),
-        Status::Interrupted => (signs.cross, Ink::Bad, "interrupted", mixed),
-        Status::Terminated => (signs.cross, Ink::Bad, "ended by SIGTERM", mixed),
+        Status::RolledBack => (Grade::Bad, "failed", ": every touched host was taken back"),
+        Status::RollbackIncomplete if record.rollback.is_some() => (Grade::Bad, "failed", ""),
+        Status::RollbackIncomplete => (Grade::Bad, "failed", ": not every touched host could be taken back"),
+        Status::Interrupted => (Grade::Bad, "interrupted", mixed),
+        Status::Terminated => (Grade::Bad, "ended by SIGTERM", mixed),
     };
     let code =
         record.exit_code.filter(|code| *code != 0).map(|code| format!(" (exit code {code})")).unwrap_or_default();
@@ -334,9 +371,7 @@ pub(in crate::report) fn closing(record: &Record, screen: &Screen) -> String {
         }
         (_, None) => format!("exit status 0 on {hosts}"),
     };
-    let used = cells::width(&format!("{sign} {word}{code}: "));
-    let state = failures::wrapped(&format!("{state}{mixed}"), used, INDENT, screen);
-    format!("{} {}: {state}\n", screen.paint(ink, sign), screen.paint(ink, &format!("{word}{code}")))
+    Verdict { grade, head: format!("{word}{code}"), state: format!("{state}{mixed}") }
 }
 
 /// What else is worth knowing, in a fainter line.

@@ -59,6 +59,7 @@ fn the_records_json_is_a_promise() {
       "finished": "2027-01-15T08:00:05Z",
       "max_failures": 0,
       "stopped_by": null,
+      "stopped_at": null,
       "hosts": [
         {
           "id": "gcp:4000000000000000001",
@@ -102,6 +103,7 @@ fn the_records_json_is_a_promise() {
         ],
         "pauses": [],
         "samples": [],
+        "checks": [],
         "hooks": [],
         "sightings": [],
         "undo_started": null

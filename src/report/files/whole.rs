@@ -1,0 +1,53 @@
+//! A file that is always whole: it is written beside the old one, which it then takes the place of.
+
+use std::{
+    fs,
+    io::{self, Write},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+/// When a file must be on the disk itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sync {
+    /// Before this returns.
+    Now,
+    /// When the system gets to it: another one will soon take its place.
+    Later,
+}
+
+/// Writes `bytes` to the file at `path`, or leaves the one that is there as it is.
+///
+/// # Errors
+/// When there is no room, no folder or no permission.
+pub fn write(path: &Path, bytes: &[u8], sync: Sync) -> io::Result<()> {
+    let mut file = tempfile::Builder::new()
+        .prefix(".fleetwide-report-")
+        // As any new file: the process's umask takes its part away.
+        .permissions(fs::Permissions::from_mode(0o666))
+        .tempfile_in(folder(path))?;
+    file.write_all(bytes)?;
+    match sync {
+        Sync::Now => file.as_file().sync_all()?,
+        Sync::Later => {}
+    }
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Where a file really goes: a link stays a link, and a device or a pipe is never replaced by a file.
+///
+/// # Errors
+/// When something is there that is no file, or that cannot be looked at.
+pub fn destination(path: &Path) -> io::Result<PathBuf> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() => fs::canonicalize(path),
+        Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "it exists and is not a file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
+        Err(error) => Err(error),
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}

@@ -1,0 +1,168 @@
+//! What happened between and around the hosts, in the order in which it did: stages, pauses, hooks, what the clouds said,
+//! the stop, the undo.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+use super::{
+    axis::{after, between},
+    document::Part,
+    failures, summary,
+};
+use crate::report::{
+    files::{
+        record::Record,
+        rollout_record::{HookRecord, PauseRecord, SightingRecord},
+    },
+    text::{labels::Labels, names, neutral, words},
+};
+
+/// So many hooks of single hosts are told of: all of them may have failed.
+const MOST: usize = 100;
+
+/// Something that happened.
+struct Entry {
+    at: Timestamp,
+    what: String,
+    lasted: Option<Duration>,
+    end: End,
+    /// What else there is to say.
+    note: Option<String>,
+    /// Last lines of a script.
+    output: String,
+}
+
+/// How it ended.
+#[derive(Clone, Copy)]
+enum End {
+    Well,
+    Badly,
+    /// There is no good or bad of it.
+    Neither,
+}
+
+pub(super) fn part(record: &Record, labels: &Labels) -> Option<Part> {
+    let rollout = &record.rollout;
+    let mut entries: Vec<Entry> = stages(record);
+    entries.extend(rollout.pauses.iter().map(pause));
+    let (told, rest): (Vec<_>, Vec<_>) =
+        rollout.hooks.iter().partition(|hook| hook.host.is_none() || hook.failure.is_some());
+    entries.extend(told.into_iter().take(MOST).map(|it| hook(it, labels)));
+    entries.extend(rollout.sightings.iter().filter_map(|it| sighting(it, labels)));
+    entries.extend(stop(record));
+    entries.extend(rollout.undo_started.map(|at| Entry { note: undone(record), ..entry(at, "Taking back begins") }));
+    entries.extend(record.finished.map(|at| entry(at, "The run ends")));
+    entries.sort_by_key(|entry| entry.at);
+    let body = html! {
+        table.course {
+            thead { tr { th scope="col" { "At" } th scope="col" { "What" } th scope="col" { "Lasted" } } }
+            tbody { @for entry in &entries { (row(entry, record.started)) } }
+        }
+        @if !rest.is_empty() {
+            p.faint { "Hooks of single hosts that went well are not listed: " (words::number(rest.len())) "." }
+        }
+    };
+    (!entries.is_empty()).then_some(Part { id: "course", title: "Stages and pauses", body })
+}
+
+fn entry(at: Timestamp, what: &str) -> Entry {
+    Entry { at, what: what.to_owned(), lasted: None, end: End::Neither, note: None, output: String::new() }
+}
+
+fn row(entry: &Entry, zero: Timestamp) -> Markup {
+    let (class, sign) = match entry.end {
+        End::Well => ("good", "✓"),
+        End::Badly => ("bad", "✗"),
+        End::Neither => ("idle", "·"),
+    };
+    html! {
+        tr {
+            td.time { "+" (words::duration(between(zero, entry.at))) }
+            td {
+                span.outcome.(class) { span.sign aria-hidden="true" { (sign) } (entry.what) }
+                @if let Some(note) = &entry.note { small { (note) } }
+                @if !entry.output.is_empty() { pre tabindex="0" { (entry.output) } }
+            }
+            td.time { @if let Some(lasted) = entry.lasted { (words::duration(lasted)) } }
+        }
+    }
+}
+
+/// The stages that were begun. One is over when its last host is.
+fn stages(record: &Record) -> Vec<Entry> {
+    let of = record.rollout.stages.len();
+    let stages = record.rollout.stages.iter().enumerate();
+    let entries = stages.filter_map(|(number, stage)| {
+        let at = stage.started?;
+        let hosts = record.hosts.iter().filter(|host| host.stage == stage.name);
+        let ended = hosts.filter_map(|host| Some(after(host.started?, host.duration_ms?))).max();
+        let name = neutral::line(&stage.name);
+        let what = format!("Stage {} of {of}, {name}: {}", number + 1, words::count(stage.hosts, "host"));
+        Some(Entry { lasted: ended.map(|ended| between(at, ended)), ..entry(at, &what) })
+    });
+    entries.collect()
+}
+
+/// What a pause is, in a few words.
+pub(super) fn of_pause(pause: &PauseRecord) -> String {
+    let names = pause.names.iter().map(|name| neutral::line(name)).collect::<Vec<_>>().join(", ");
+    match (pause.kind.as_str(), pause.soak()) {
+        ("soak", Some(time)) if names.is_empty() => format!("Soak {}", words::setting(time)),
+        ("soak", Some(time)) => format!("Soak {}, {names}", words::setting(time)),
+        ("approve", _) => format!("Approval by {names}"),
+        ("check", _) => format!("Check {names}"),
+        (other, _) => format!("{} {names}", neutral::line(other)),
+    }
+}
+
+fn pause(pause: &PauseRecord) -> Entry {
+    let (end, word) = match pause.end.as_deref() {
+        Some("passed") => (End::Well, ""),
+        Some("check-failed") => (End::Badly, ": failed"),
+        Some("refused") => (End::Badly, ": refused"),
+        Some(_) => (End::Neither, ""),
+        None => (End::Neither, ": not ended"),
+    };
+    let approved = pause.approved_by.as_deref().map(|by| format!("approved by {}", neutral::line(by)));
+    let lasted = pause.ended.map(|ended| between(pause.started, ended));
+    let note = pause.message.as_deref().map(neutral::line).or(approved);
+    Entry { lasted, end, note, ..entry(pause.started, &format!("{}{word}", of_pause(pause))) }
+}
+
+fn hook(hook: &HookRecord, labels: &Labels) -> Entry {
+    let host = hook.host.as_ref().map(|host| format!(" for {}", labels.get(host)));
+    let (end, word, note) = match &hook.failure {
+        None => (End::Well, "", None),
+        Some(failure) => (End::Badly, ": failed", Some(neutral::line(failure))),
+    };
+    let what = format!("Hook {}{}{word}", neutral::line(&hook.hook), host.unwrap_or_default());
+    Entry { end, note, output: failures::lines(&hook.output), ..entry(hook.at, &what) }
+}
+
+/// What the clouds said, where it was new.
+fn sighting(sighting: &SightingRecord, labels: &Labels) -> Option<Entry> {
+    if let Some(error) = &sighting.error {
+        let entry = entry(sighting.at, "The clouds are asked again: no answer");
+        return Some(Entry { end: End::Badly, note: Some(neutral::line(error)), ..entry });
+    }
+    let parts: Vec<String> = [("new", &sighting.joined), ("gone", &sighting.gone)]
+        .into_iter()
+        .filter(|(_, hosts)| !hosts.is_empty())
+        .map(|(word, hosts)| format!("{word}: {}", names::fold(hosts.iter().map(|host| labels.get(host))).join(", ")))
+        .collect();
+    let entry = entry(sighting.at, "The clouds are asked again");
+    (!parts.is_empty()).then(|| Entry { note: Some(parts.join("; ")), ..entry })
+}
+
+fn stop(record: &Record) -> Option<Entry> {
+    let (at, word) = (record.stopped_at?, summary::stopped_by(record)?);
+    let entry = entry(at, &format!("Stopped: {word}"));
+    Some(Entry { end: End::Badly, note: Some("nothing new is started any more".to_owned()), ..entry })
+}
+
+fn undone(record: &Record) -> Option<String> {
+    let undone = record.hosts.iter().filter(|host| host.undo.is_some()).count();
+    (undone > 0).then(|| words::count(undone, "host"))
+}

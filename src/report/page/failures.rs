@@ -1,0 +1,138 @@
+//! Each failure in full: who, how it ended, what to try, the last lines. Hosts that failed in the same way with the same
+//! words are told of once, as on the last screen of the run.
+
+use maud::{Markup, html};
+
+use super::{
+    document::Part,
+    hosts,
+    look::{self, Look},
+};
+use crate::report::{
+    files::{
+        record::{HostRecord, Record},
+        rollout_record::UndoRecord,
+    },
+    screens::failures::alike,
+    text::{labels::Labels, names, neutral, words},
+};
+
+/// So many kinds of failures are told with their last lines; a page is to be opened, and a fleet can fail in many words.
+const MOST: usize = 60;
+
+/// So many of them are unfolded.
+const OPEN: usize = 3;
+
+/// So many of those that could not be taken back are told of.
+const MOST_UNDOS: usize = 60;
+
+pub(super) fn part(record: &Record, labels: &Labels) -> Option<Part> {
+    let kinds = alike(record);
+    let undos: Vec<(&HostRecord, &UndoRecord)> = record.hosts.iter().filter_map(not_undone).collect();
+    let (told, rest) = kinds.split_at(kinds.len().min(MOST));
+    let (told_undos, rest_undos) = undos.split_at(undos.len().min(MOST_UNDOS));
+    let body = html! {
+        @for (n, hosts) in told.iter().enumerate() { (kind(hosts, labels, n < OPEN)) }
+        (left_out(rest.iter().map(Vec::len).sum(), "failed in other ways"))
+        @for (n, (host, undo)) in told_undos.iter().enumerate() { (undo_failure(host, undo, labels, n < OPEN)) }
+        (left_out(rest_undos.len(), "could not be taken back"))
+    };
+    let any = !kinds.is_empty() || !undos.is_empty();
+    any.then_some(Part { id: "failures", title: "Failures", body })
+}
+
+fn not_undone(host: &HostRecord) -> Option<(&HostRecord, &UndoRecord)> {
+    Some((host, host.unhealed()?))
+}
+
+fn kind(alike: &[&HostRecord], labels: &Labels, open: bool) -> Markup {
+    let Some((host, others)) = alike.split_first() else { return html! {} };
+    let look = look::of_script(host);
+    let reason = words::why(host);
+    html! {
+        details.failure.(look.class) open[open] {
+            summary {
+                (title(look, labels.get(&host.id)))
+                @if !others.is_empty() { " and " (words::count(others.len(), "other host")) }
+                @if reason != look.word { ": " span.why { (reason) } }
+            }
+            p.faint { (facts(host)) }
+            (hosts::parts(host))
+            @if let Some(undo) = &host.undo { p { "Then " (words_of_undo(undo)) } }
+            @if !others.is_empty() {
+                p { "Likewise: " (names::fold(others.iter().map(|host| labels.get(&host.id))).join(", ")) }
+            }
+            (words_of_host(host.hint.as_deref(), &host.stderr_tail, &host.stdout_tail, host.group.is_some()))
+            @if let Some(log) = &host.log { p.log { "All of it: " code { (neutral::line(log)) } } }
+        }
+    }
+}
+
+fn undo_failure(host: &HostRecord, undo: &UndoRecord, labels: &Labels, open: bool) -> Markup {
+    let look = look::of_undo(undo.outcome);
+    let ended = match (undo.exit_status, &undo.signal, &undo.message) {
+        (_, _, Some(message)) => neutral::line(message),
+        (Some(status), _, None) => format!("exit status {status}"),
+        (None, Some(signal), None) => format!("killed by SIG{}", neutral::line(signal)),
+        (None, None, None) => String::new(),
+    };
+    html! {
+        details.failure.(look.class) open[open] {
+            summary { (title(look, labels.get(&host.id))) @if !ended.is_empty() { ": " span.why { (ended) } } }
+            p.faint { (hosts::place(host)) " · undo " (hosts::took(undo.duration_ms)) }
+            @if let Some(revision) = &undo.revision { p { "It was to go back to " (neutral::line(revision)) } }
+            (words_of_host(undo.hint.as_deref(), &undo.stderr_tail, &undo.stdout_tail, undo.started.is_some()))
+        }
+    }
+}
+
+fn title(look: Look, label: &str) -> Markup {
+    html! { span.sign aria-hidden="true" { (look.sign) } strong { (label) } " " span.outcome { (look.word) } }
+}
+
+/// Where a host is, and what it spent its time on, in a line.
+fn facts(host: &HostRecord) -> String {
+    let mut facts = vec![hosts::place(host)];
+    if !host.stage.is_empty() {
+        facts.push(format!("stage {}", neutral::line(&host.stage)));
+    }
+    facts.extend(hosts::phases(host));
+    if host.attempts > 1 {
+        facts.push(words::count(host.attempts as usize, "attempt"));
+    }
+    facts.join(" · ")
+}
+
+fn words_of_undo(undo: &UndoRecord) -> String {
+    let word = undo.outcome.as_str();
+    match &undo.revision {
+        Some(revision) => format!("{word}, to {}", neutral::line(revision)),
+        None => word.to_owned(),
+    }
+}
+
+/// What to try, and the last lines of both streams.
+fn words_of_host(hint: Option<&str>, stderr: &str, stdout: &str, ran: bool) -> Markup {
+    let streams = [("Standard error, its end", lines(stderr)), ("Standard output, its end", lines(stdout))];
+    let silent = ran && streams.iter().all(|(_, text)| text.is_empty());
+    html! {
+        @if let Some(hint) = hint { p.hint { strong { "Hint: " } (neutral::line(hint)) } }
+        @for (name, text) in streams.iter().filter(|(_, text)| !text.is_empty()) {
+            figure { figcaption { (name) } pre tabindex="0" { (text) } }
+        }
+        @if silent { p.faint { "It printed nothing." } }
+    }
+}
+
+/// The last lines of a stream, harmless.
+pub(super) fn lines(tail: &str) -> String {
+    neutral::block(tail).trim_matches('\n').trim_end().to_owned()
+}
+
+fn left_out(hosts: usize, how: &str) -> Markup {
+    html! {
+        @if hosts > 0 {
+            p.faint { "And " (words::count(hosts, "more host")) " that " (how) ": the report and the table below name them." }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Where everything of the timeline stands: the rows of each stage, how high they are, and which hosts have names.
+
+use jiff::Timestamp;
+
+use super::look;
+use crate::report::files::record::{HostRecord, Record};
+
+/// A row with a name is so high, in pixels.
+const NAMED: u32 = 18;
+
+/// Where the rows are thin, those of a stage of so many hosts are not,
+const FEW: usize = 10;
+
+/// and so many others have names.
+const MOST_NAMED: usize = 40;
+
+/// What stands above the first row: what pauses are, moments that have names, and in a high drawing the time.
+pub(super) const PAUSES: u32 = 20;
+const MARKS: u32 = 18;
+const TIMES: u32 = 18;
+
+/// Higher than a screen, in pixels.
+const HIGH: u32 = 700;
+
+/// What stands above the rows of a stage.
+pub(super) const STAGE: u32 = 28;
+
+/// A line in words below the rows of a stage.
+pub(super) const REMARK: u32 = 20;
+
+/// Where everything stands.
+pub(super) struct Layout<'r> {
+    pub(super) stages: Vec<StageRows<'r>>,
+    pub(super) head: Head,
+    /// Where the last row ends.
+    pub(super) bottom: u32,
+}
+
+/// What stands above the rows.
+#[derive(Clone, Copy)]
+pub(super) struct Head {
+    /// Where the time is written, if it is.
+    pub(super) times: Option<u32>,
+    pub(super) bottom: u32,
+}
+
+/// The rows of a stage.
+pub(super) struct StageRows<'r> {
+    pub(super) name: &'r str,
+    pub(super) number: usize,
+    pub(super) of: usize,
+    pub(super) top: u32,
+    pub(super) rows: Vec<Row<'r>>,
+    pub(super) untouched: usize,
+}
+
+/// A host's row.
+pub(super) struct Row<'r> {
+    pub(super) host: &'r HostRecord,
+    pub(super) top: u32,
+    pub(super) height: u32,
+    pub(super) named: bool,
+}
+
+impl Row<'_> {
+    pub(super) const fn middle(&self) -> u32 {
+        self.top + self.height / 2
+    }
+}
+
+pub(super) fn laid_out(record: &Record, touched: usize) -> Layout<'_> {
+    let lanes = [(PAUSES, !record.rollout.pauses.is_empty()), (MARKS, marked(record).next().is_some())];
+    let lanes: u32 = lanes.iter().filter(|(_, needed)| *needed).map(|(height, _)| height).sum();
+    let (stages, bottom) = below(record, touched, lanes);
+    if bottom <= HIGH {
+        return Layout { stages, head: Head { times: None, bottom: lanes }, bottom };
+    }
+    let head = Head { times: Some(lanes + TIMES - 5), bottom: lanes + TIMES };
+    let (stages, bottom) = below(record, touched, head.bottom);
+    Layout { stages, head, bottom }
+}
+
+/// The rows below a head of this height, and where they end.
+fn below(record: &Record, touched: usize, head: u32) -> (Vec<StageRows<'_>>, u32) {
+    let thin = match touched {
+        0..=60 => NAMED,
+        61..=200 => 6,
+        201..=500 => 3,
+        501..=1000 => 2,
+        1001.. => 1,
+    };
+    let mut names_left = MOST_NAMED;
+    let mut top = head;
+    let stages = by_stage(record);
+    let of = stages.len();
+    let mut laid_out = Vec::new();
+    for (number, (name, mut hosts)) in stages.into_iter().enumerate() {
+        let all = hosts.len();
+        hosts.retain(|host| host.started.is_some());
+        hosts.sort_by_key(|host| host.started);
+        let few = hosts.len() <= FEW;
+        let mut stage = StageRows { name, number: number + 1, of, top, rows: Vec::new(), untouched: all - hosts.len() };
+        top += STAGE;
+        for host in hosts {
+            let strange = !matches!(look::of_host(host).class, "good" | "back");
+            let named = thin == NAMED || few || (strange && names_left > 0);
+            if thin != NAMED && !few && named {
+                names_left -= 1;
+            }
+            let height = if named { NAMED } else { thin };
+            stage.rows.push(Row { host, top, height, named });
+            top += height;
+        }
+        top += if stage.untouched > 0 { REMARK } else { 0 };
+        laid_out.push(stage);
+    }
+    (laid_out, top)
+}
+
+/// The hosts of each stage. One of a report of before there were stages is in the stage that its hosts name.
+pub(super) fn by_stage(record: &Record) -> Vec<(&str, Vec<&HostRecord>)> {
+    let mut stages: Vec<(&str, Vec<&HostRecord>)> = Vec::new();
+    for stage in &record.rollout.stages {
+        if stages.iter().all(|(name, _)| *name != stage.name) {
+            stages.push((&stage.name, Vec::new()));
+        }
+    }
+    for host in &record.hosts {
+        match stages.iter_mut().find(|(name, _)| *name == host.stage) {
+            Some((_, hosts)) => hosts.push(host),
+            None => stages.push((&host.stage, vec![host])),
+        }
+    }
+    stages
+}
+
+/// The moments that have names.
+pub(super) fn marked(record: &Record) -> impl Iterator<Item = (&'static str, Timestamp)> {
+    let marks = [("stop", record.stopped_at), ("undo", record.rollout.undo_started)];
+    marks.into_iter().filter_map(|(word, at)| Some((word, at?)))
+}
