@@ -13,7 +13,7 @@ use crate::report::{
         record::{HostRecord, Record},
         rollout_record::UndoRecord,
     },
-    screens::failures::alike,
+    screens::failures::{alike, wants_telling},
     text::{labels::Labels, names, neutral, words},
 };
 
@@ -27,7 +27,9 @@ const OPEN: usize = 3;
 const MOST_UNDOS: usize = 60;
 
 pub(super) fn part(record: &Record, labels: &Labels) -> Option<Part> {
-    let kinds = alike(record);
+    // Those who succeeded and could not be taken back are told of behind the others.
+    let kinds: Vec<_> =
+        alike(record).into_iter().filter(|hosts| hosts.iter().any(|host| wants_telling(host))).collect();
     let undos: Vec<(&HostRecord, &UndoRecord)> = record.hosts.iter().filter_map(not_undone).collect();
     let (told, rest) = kinds.split_at(kinds.len().min(MOST));
     let (told_undos, rest_undos) = undos.split_at(undos.len().min(MOST_UNDOS));

@@ -191,7 +191,7 @@ fn what_stopped_a_run_and_what_was_done_about_it_are_told() {
         "Soak 5m, errors",
         "10 answers, 1 bad; well if &lt; 5",
         "Stopped: a check failed</span>",
-        "had succeeded; back to v1: exit status 4",
+        "not back at v1: exit status 4",
         "Taking back begins",
         "undo-failed",
         "Hint: </strong>look at the disk",
