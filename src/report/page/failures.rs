@@ -60,7 +60,7 @@ fn kind(alike: &[&HostRecord], labels: &Labels, open: bool) -> Markup {
             }
             p.faint { (facts(host)) }
             (hosts::parts(host))
-            @if let Some(undo) = &host.undo { p { "Then " (words_of_undo(undo)) } }
+            @if let Some(undo) = host.undo.as_ref().filter(|_| host.was_undone_after()) { p { "Then: " (words::of_undo(undo)) } }
             @if !others.is_empty() {
                 p { "Likewise: " (names::fold(others.iter().map(|host| labels.get(&host.id))).join(", ")) }
             }
@@ -72,17 +72,10 @@ fn kind(alike: &[&HostRecord], labels: &Labels, open: bool) -> Markup {
 
 fn undo_failure(host: &HostRecord, undo: &UndoRecord, labels: &Labels, open: bool) -> Markup {
     let look = look::of_undo(undo.outcome);
-    let ended = match (undo.exit_status, &undo.signal, &undo.message) {
-        (_, _, Some(message)) => neutral::line(message),
-        (Some(status), _, None) => format!("exit status {status}"),
-        (None, Some(signal), None) => format!("killed by SIG{}", neutral::line(signal)),
-        (None, None, None) => String::new(),
-    };
     html! {
         details.failure.(look.class) open[open] {
-            summary { (title(look, labels.get(&host.id))) @if !ended.is_empty() { ": " span.why { (ended) } } }
+            summary { (title(look, labels.get(&host.id))) ": " span.why { (words::of_undo(undo)) } }
             p.faint { (hosts::place(host)) " · undo " (hosts::took(undo.duration_ms)) }
-            @if let Some(revision) = &undo.revision { p { "It was to go back to " (neutral::line(revision)) } }
             (words_of_host(undo.hint.as_deref(), &undo.stderr_tail, &undo.stdout_tail, undo.started.is_some()))
         }
     }
@@ -103,14 +96,6 @@ fn facts(host: &HostRecord) -> String {
         facts.push(words::count(host.attempts as usize, "attempt"));
     }
     facts.join(" · ")
-}
-
-fn words_of_undo(undo: &UndoRecord) -> String {
-    let word = undo.outcome.as_str();
-    match &undo.revision {
-        Some(revision) => format!("{word}, to {}", neutral::line(revision)),
-        None => word.to_owned(),
-    }
 }
 
 /// What to try, and the last lines of both streams.

@@ -27,8 +27,13 @@ pub(super) fn head(record: &Record) -> Markup {
         Grade::Blemished => ("doubt", "!"),
         Grade::Bad => ("bad", "✗"),
     };
+    let what = match (&record.rollback, &record.command) {
+        (Some(_), _) => "A rollback of",
+        (None, Some(_)) => "A command on",
+        (None, None) => "A deploy to",
+    };
     html! {
-        p.eyebrow { (if record.command.is_some() { "A command on" } else { "A deploy to" }) }
+        p.eyebrow { (what) }
         h1 {
             (neutral::line(&record.target))
             @if let Some(revision) = &record.revision { " " span.revision { (neutral::line(revision.as_str())) } }

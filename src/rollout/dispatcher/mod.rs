@@ -431,11 +431,11 @@ impl Dispatcher {
                 | StopReason::Check
                 | StopReason::Approval
                 | StopReason::Hook,
-            ) => match (self.contacted, self.rules.on_failure) {
-                (false, OnFailure::Stop | OnFailure::Rollback) => RunStatus::Refused,
-                (true, OnFailure::Stop) => RunStatus::Failed,
-                (true, OnFailure::Rollback) if self.undo.is_complete() => RunStatus::RolledBack,
-                (true, OnFailure::Rollback) => RunStatus::RollbackIncomplete,
+            ) => match self.rules.on_failure {
+                _ if !self.contacted => RunStatus::Refused,
+                OnFailure::Stop => RunStatus::Failed,
+                OnFailure::Rollback if self.undo.is_complete() => RunStatus::RolledBack,
+                OnFailure::Rollback => RunStatus::RollbackIncomplete,
             },
             None => match self.rules.purpose {
                 Purpose::Work => RunStatus::of(summary, self.fleet.budget(), self.blemished),
