@@ -41,7 +41,8 @@ fn peak(project: &Project, output: &str, logs: &str, sizes: Sizes) -> u64 {
     let (lines, endless) = (format!("LINES_OF={}", sizes.lines), format!("ENDLESS={}", sizes.endless));
     let arguments = ["deploy", "web", "--revision", "v1", "--env", &lines, "--env", &endless, "--output", output];
     let mut command = project.command(&[&arguments[..], &["--log-dir", logs]].concat());
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary runs");
+    let progress = File::create(project.path("progress")).expect("a file");
+    let mut child = command.stdout(Stdio::piped()).stderr(progress).spawn().expect("the binary runs");
     let mut stdout = child.stdout.take().expect("piped");
     let reader = thread::spawn(move || io::copy(&mut stdout, &mut io::sink()));
     let status = format!("/proc/{}/status", child.id());
@@ -57,7 +58,7 @@ fn peak(project: &Project, output: &str, logs: &str, sizes: Sizes) -> u64 {
         thread::sleep(Duration::from_millis(20));
     };
     reader.join().expect("no panic").expect("it can be read");
-    assert_eq!(code.code(), Some(0), "{output}");
+    assert_eq!(code.code(), Some(0), "{output}: {}", project.read("progress"));
     assert!(peak > 0, "it was looked at");
     peak
 }
