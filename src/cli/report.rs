@@ -26,7 +26,8 @@ Examples:
 
 The page is one file and asks nobody for anything: it can be kept, sent and opened anywhere. It has
 a summary, each failure with its last lines, a timeline of every host, stages and pauses, every
-answer of every check, and a table of all hosts. `deploy` and `run` write the same with --html FILE.")]
+answer of every check, and a table of all hosts. `deploy`, `rollback` and `run` write the same with
+--html FILE.")]
 pub(super) struct ReportArgs {
     /// A file that `--report FILE` wrote
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]

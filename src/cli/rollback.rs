@@ -36,7 +36,8 @@ Examples:
   fleetwide rollback web --run 01JQZX5T0M3V8Q4E2N7R6K9YBC
   fleetwide rollback web --to v1.2.2
 
-Exit codes: 0 every server that was to be taken back is back · 2 usage, or no server knows this run ·
+Exit codes: 0 every server that was to be taken back is back · 2 usage, or no server knows this
+run · 3 discovery failed · 4 too few hosts · 6 a gate refused · 7 all are back, but a hook failed ·
 10 not all are back; the same command again takes back the others · 130/143 interrupted.")]
 pub(super) struct RollbackArgs {
     #[command(flatten)]

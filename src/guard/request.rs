@@ -86,11 +86,10 @@ pub struct Attach {
     pub attempt: u32,
     /// The output that we have already.
     pub resume: Offsets,
-    /// How long the host may hold the script at one barrier: as long as it might have run at first. The request's
-    /// deadline is what is left of that.
-    pub hold: Duration,
     /// What was sent, as far as it matters for what can be heard of it.
     pub payload: PayloadKind,
+    /// How many barriers it has.
+    pub barriers: u32,
 }
 
 /// Of which kind a [`Payload`] is.
@@ -165,6 +164,18 @@ impl GuardRequest {
         }
     }
 
+    /// How many barriers its script can be held at: behind the last part there is none.
+    pub fn barriers(&self) -> u32 {
+        match &self.work {
+            Work::Attach(attach) => attach.barriers,
+            Work::Deploy(_) | Work::Query(_) | Work::Run { .. } => {
+                let before_the_last = self.parts().split_last().map_or(&[][..], |(_, parts)| parts);
+                let barriers = before_the_last.iter().filter(|part| part.barrier).count();
+                u32::try_from(barriers).unwrap_or(u32::MAX)
+            }
+        }
+    }
+
     /// Whether sending it can start anything on the host.
     pub const fn may_start(&self) -> bool {
         match self.work {
@@ -186,14 +197,6 @@ impl GuardRequest {
         match &self.work {
             Work::Attach(attach) => attach.resume,
             Work::Deploy(_) | Work::Query(_) | Work::Run { .. } => Offsets::default(),
-        }
-    }
-
-    /// How long the host may hold the script at one barrier.
-    pub const fn hold(&self) -> Duration {
-        match &self.work {
-            Work::Attach(attach) => attach.hold,
-            Work::Deploy(_) | Work::Query(_) | Work::Run { .. } => self.deadline,
         }
     }
 
@@ -317,8 +320,8 @@ mod tests {
     fn an_attach_says_which_attempt_and_brings_no_script() {
         let resume = Offsets { stdout: 5, stderr: 6 };
         let payload = PayloadKind::Script;
-        let hold = Duration::from_secs(9);
-        let attach = Attach { app: "shop".to_owned(), run: "01JRUN".to_owned(), attempt: 2, resume, hold, payload };
+        let attach =
+            Attach { app: "shop".to_owned(), run: "01JRUN".to_owned(), attempt: 2, resume, payload, barriers: 0 };
         let mut request = request(Work::Attach(attach));
         (request.env, request.args) = (BTreeMap::new(), Vec::new());
         let expected = "deadline 2\ngrace 3\nlost kill\nmode attach\napp shop\nrun 01JRUN\nattempt 2\nfence 0\n\

@@ -9,8 +9,10 @@ use tokio::time::Instant;
 use crate::guard::Lifeline;
 
 /// How a script stands to its barriers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Barriers {
+    /// How many there are.
+    count: u32,
     /// How many are open.
     open: u32,
     /// The one that it is held at.
@@ -26,9 +28,19 @@ pub(super) struct Barriers {
 }
 
 impl Barriers {
+    /// So many barriers, of which none is open.
+    pub(super) const fn new(count: u32) -> Self {
+        Self { count, open: 0, held: None, last: 0, told: 0, used: Duration::ZERO, since: None }
+    }
+
     /// Whether it is held.
     pub(super) const fn is_held(&self) -> bool {
         self.held.is_some()
+    }
+
+    /// Whether it is held and was not told to go on.
+    pub(super) fn waits(&self) -> bool {
+        self.held.is_some_and(|held| held > self.told)
     }
 
     /// How many are open, as far as is known here.
@@ -42,9 +54,9 @@ impl Barriers {
     }
 
     /// The script runs, or is held at a barrier. Gives whether that is a change. Each barrier holds it once, and none
-    /// does before the one in front of it is open: a host that says so has no time for it.
+    /// does that is not there, or before the one in front of it is open: a host that says so has no time for it.
     pub(super) fn stands(&mut self, held: Option<u32>, now: Instant) -> bool {
-        let next = self.last + 1..=self.open.saturating_add(1);
+        let next = self.last + 1..=self.open.saturating_add(1).min(self.count);
         let held = held.filter(|it| self.held == Some(*it) || next.contains(it));
         self.last = held.unwrap_or(self.last);
         match (held, self.since) {
@@ -79,7 +91,7 @@ mod tests {
 
     #[test]
     fn time_runs_only_while_the_script_does() {
-        let (mut barriers, start) = (Barriers::default(), Instant::now());
+        let (mut barriers, start) = (Barriers::new(2), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
         assert!(!barriers.stands(None, start));
         assert!(barriers.stands(Some(1), at(30)));
@@ -89,24 +101,35 @@ mod tests {
         assert!(!barriers.stands(Some(2), at(1005)), "it cannot be there yet");
         barriers.opened(1);
         assert!(barriers.stands(Some(2), at(1010)));
+        assert!(barriers.waits());
         assert_eq!(barriers.left(TIME), Duration::from_mins(1));
         assert_eq!(barriers.left(Duration::from_secs(10)), Duration::ZERO);
     }
 
     #[test]
     fn it_is_told_once_to_pass_and_only_when_it_waits() {
-        let (mut barriers, now) = (Barriers::default(), Instant::now());
+        let (mut barriers, now) = (Barriers::new(2), Instant::now());
         barriers.stands(None, now);
         barriers.opened(1);
         assert_eq!(barriers.release(TIME), None, "it runs");
         barriers.stands(Some(1), now);
         assert_eq!(barriers.release(TIME), Some(Lifeline::Go { barrier: 1, left: TIME }));
         assert_eq!(barriers.release(TIME), None);
+        assert!(barriers.is_held() && !barriers.waits());
         barriers.stands(None, now);
         barriers.stands(Some(2), now);
         assert_eq!(barriers.release(TIME), None, "that one is closed");
         barriers.opened(3);
         barriers.opened(0);
         assert_eq!(barriers.release(TIME), Some(Lifeline::Go { barrier: 2, left: TIME }));
+    }
+
+    #[test]
+    fn it_is_held_at_no_barrier_that_is_not_there() {
+        let (mut barriers, now) = (Barriers::new(1), Instant::now());
+        barriers.opened(1);
+        barriers.stands(None, now);
+        assert!(!barriers.stands(Some(2), now) && !barriers.is_held());
+        assert!(barriers.stands(Some(1), now) && barriers.is_held());
     }
 }

@@ -113,7 +113,7 @@ impl<'a> Conversation<'a> {
             wish: Stop::No,
             told: Stop::No,
             silent: false,
-            barriers: Barriers::default(),
+            barriers: Barriers::new(job.request.barriers()),
             alive: now,
             last_word: None,
             given_up: None,
@@ -274,30 +274,31 @@ impl<'a> Conversation<'a> {
         self.barriers.opened(open);
         // What was said of the next one may have been heard before this.
         self.look_at_barriers(now);
-        self.release();
+        self.release(now);
     }
 
     fn look_at_barriers(&mut self, now: Instant) {
         if self.listener.group.is_some() && self.barriers.stands(self.listener.held, now) {
             self.alive = now;
             self.expect_end(now);
-            self.release();
+            self.release(now);
         }
     }
 
     /// Tells the host that a script which it holds may go on.
-    fn release(&mut self) {
+    fn release(&mut self, now: Instant) {
         if self.wish == Stop::No
             && let Some(line) = self.barriers.release(self.job.request.deadline)
         {
             self.outbox.extend(line.encode());
+            self.expect_end(now);
         }
     }
 
-    /// How long what runs now may take; what is held has a time of its own.
+    /// What runs now has the time that is left; what is held has all the time until it is told to go on.
     fn expect_end(&mut self, now: Instant) {
         let request = &self.job.request;
-        let time = if self.barriers.is_held() { request.hold() } else { self.barriers.left(request.deadline) };
+        let time = if self.barriers.waits() { Duration::MAX } else { self.barriers.left(request.deadline) };
         if self.told == Stop::No && self.listener.exit.is_none() {
             self.last_word = None;
             self.expect_word(now, time.saturating_add(request.grace).saturating_add(WORD));

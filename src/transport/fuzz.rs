@@ -10,7 +10,7 @@ use super::{
     conversation::Conversation,
     ssh_log::{Phase, SshLog},
 };
-use crate::guard::{EncodedRequest, GuardRequest, Nonce, OnLost, Work};
+use crate::guard::{Deploy, EncodedRequest, GuardRequest, Nonce, OnLost, Part, Payload, Work};
 
 /// A log is understood to the end: a login never goes back, and what is said of it is fit to be shown.
 ///
@@ -52,8 +52,23 @@ impl OutputSink for Out {
 /// # Panics
 /// When that is not so.
 pub fn conversation(input: &[u8]) {
+    let part = |barrier| Part { name: "a".to_owned(), run: "true".to_owned(), barrier };
+    let parts = Work::Deploy(Deploy {
+        app: "shop".to_owned(),
+        run: "r1".to_owned(),
+        attempt: 1,
+        fence: 1,
+        revision: None,
+        payload: Payload::Parts(vec![part(true), part(true), part(false)]),
+    });
+    for work in [Work::Run { command: "true".to_owned(), input: None }, parts] {
+        play(work, input);
+    }
+}
+
+fn play(work: Work, input: &[u8]) {
     let request = GuardRequest {
-        work: Work::Run { command: "true".to_owned(), input: None },
+        work,
         deadline: Duration::from_secs(100),
         grace: Duration::from_secs(10),
         on_lost: OnLost::Kill,
@@ -86,7 +101,9 @@ pub fn conversation(input: &[u8]) {
         }
     }
     assert!(out.bytes <= input.len(), "nothing is made up");
-    // A host that says nothing more is given up: after its silence, the deadline, and the grace.
+    // What is held may go on in the end. A host that says nothing more is given up: after its silence, the deadline, and
+    // the grace.
+    talk.opens(u32::MAX, now);
     for _ in 0..8 {
         if talk.end().is_none() {
             now = talk.alarm();

@@ -184,7 +184,7 @@ fn the_newest_run_is_undone_on_each_host_to_its_own_revision() {
         .says("Back to v1: 1 host");
     assert_eq!(ran(&fleet, "web-0").last().map(String::as_str), Some("v2 -"), "nothing is started");
     let arguments = ["rollback", "web", "--report", "back.json", "--junit", "back.xml"];
-    fleet.project.run(&arguments).expect(0).says("all 2 hosts of web are back");
+    fleet.project.run(&arguments).expect(0).says("all 2 hosts of web to be taken back are back");
     let of = |name| (revision(&fleet, name), ran(&fleet, name).last().cloned().unwrap_or_default());
     assert_eq!(of("web-0"), ("v0".to_owned(), "v0 v2".to_owned()));
     assert_eq!(of("web-1"), ("v1".to_owned(), "v1 v2".to_owned()));
@@ -209,7 +209,7 @@ fn all_go_to_a_revision_and_those_that_are_there_stay() {
     let fleet = plain(3);
     deploy(&fleet, "v1", &[], 0);
     let run = deploy(&fleet, "v2", &["--hosts", "web-0,web-1"], 0);
-    fleet.project.run(&["rollback", "web", "--to", "v1"]).expect(0).says("2 hosts of web are at v1");
+    fleet.project.run(&["rollback", "web", "--to", "v1"]).expect(0).says("2 hosts of web to be taken back are at v1");
     for (name, scripts) in [("web-0", 3), ("web-1", 3), ("web-2", 1)] {
         assert_eq!((revision(&fleet, name).as_str(), ran(&fleet, name).len()), ("v1", scripts), "{name}");
     }
@@ -284,7 +284,7 @@ fn who_cannot_be_asked_or_taken_back_is_said_and_stops_no_other() {
         &config.replacen("hosts = [\n", dead, 1).replace("slow_start", "retries = 0\nslow_start"),
     );
     let finished = fleet.project.run(&["rollback", "web", "--report", "back.json"]).expect(10);
-    let finished = finished.says("1 of 4 hosts of web is back").says("nothing to return to");
+    let finished = finished.says("1 of 4 hosts of web to be taken back is back").says("nothing to return to");
     finished.says("takes back whoever is not back by then");
     let report = fleet.project.report("back.json");
     let outcome = |name| told(&report, name)["undo"]["outcome"].as_str().expect("an outcome").to_owned();
@@ -297,7 +297,7 @@ fn who_cannot_be_asked_or_taken_back_is_said_and_stops_no_other() {
     // A script for it knows a way where no revision does.
     fleet.project.write("rollback.sh", SCRIPT);
     fleet.project.write("fleetwide.toml", &format!("{config}\nrollback = \"rollback.sh\"\n"));
-    fleet.project.run(&["rollback", "web"]).expect(0).says("all 2 hosts of web are back");
+    fleet.project.run(&["rollback", "web"]).expect(0).says("all 2 hosts of web to be taken back are back");
     assert_eq!((ran(&fleet, "web-0").len(), ran(&fleet, "web-1")), (3, vec!["v2 -".to_owned(), " v2".to_owned()]));
 }
 

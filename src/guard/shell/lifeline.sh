@@ -34,6 +34,7 @@ lifeline() {
       patience "$grace"
       ;;
     finish1) echo gone ;;
+    finish) echo alone ;;
   esac
 }
 # `wait` is left at once when a trap fires, so that no long sleep stays behind.

@@ -30,7 +30,8 @@ lead='
   }'
 becomes="fw_self=\$2; export fw_self
 exec awk '$exact$lead' \"\$@\""
-held='' clock='' now='' never=315360000
+# Who may be told to go on waits for that as long as it takes; who is alone, as long as the script may run.
+held='' clock='' now='' hold=315360000
 
 logs() {
   exec 6<"$dir/stdout" 7<"$dir/stderr"
@@ -41,7 +42,7 @@ logs() {
     exec 9<"$dir/parts"
     catch_up
     held=$now
-    [ -z "$held" ] || deadline=$never
+    [ -z "$held" ] || deadline=$hold
   }
 }
 # A line is told when all output that was there before it is.
@@ -54,7 +55,8 @@ flush() {
     lines=${lines#*"$nl"}
   done
 }
-# While the script is held its time does not run, but a time of its own does, which the guard keeps that started it.
+# While the script is held its time does not run. When contact is lost a time of its own does, which the guard keeps that
+# started it.
 time_up() {
   nap='' again=1
   # shellcheck disable=SC2154
@@ -97,6 +99,10 @@ other() {
         *) record "$dir/go-$a" "$b" || : >"$dir/go-$a" ;;
       esac
       ;;
+    alone)
+      hold=$deadline
+      [ -z "$held" ] || set_clock "$hold"
+      ;;
     clock)
       clock=$a
       [ -e "$dir/limit.$$" ] && kill -s USR1 "$clock"
@@ -105,12 +111,13 @@ other() {
   # The pump is to look for it now.
   [ -z "$news" ] || rm -f "$dir/seen.$$"
   [ "$now" = "$held" ] && return
-  limit=$deadline
-  if [ -z "$now" ]; then recall "$dir/go-$held" limit
-  elif [ "$attached" ]; then limit=$never
-  fi
+  limit=$hold
+  [ "$now" ] || { limit=$deadline; recall "$dir/go-$held" limit; }
   held=$now
-  echo "$limit" >"$dir/limit.$$"
+  set_clock "$limit"
+}
+set_clock() {
+  echo "$1" >"$dir/limit.$$"
   [ -z "$clock" ] || kill -s USR1 "$clock"
 }
 # A line of `parts`: the last one says whether the script is held.

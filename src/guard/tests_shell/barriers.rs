@@ -16,7 +16,7 @@ on_every_shell!(
     what_is_held_can_be_ended,
     what_is_held_does_not_use_up_its_time,
     the_time_that_is_left_comes_with_the_word,
-    what_is_held_for_too_long_is_ended,
+    what_is_held_for_too_long_when_contact_is_lost_is_ended,
     what_is_held_ends_when_contact_is_lost_where_that_is_asked_for,
     what_was_held_when_contact_was_lost_is_released_by_another_guard,
     what_was_released_before_is_not_held_again,
@@ -27,6 +27,9 @@ on_every_shell!(
 );
 
 const LONG: Duration = Duration::from_mins(5);
+
+/// The seconds of a clock that never ends anything.
+const FOR_EVER: u32 = 315_360_000;
 
 fn go(barrier: u32) -> Lifeline {
     Lifeline::Go { barrier, left: LONG }
@@ -117,7 +120,7 @@ fn await_clocks(host: &Host, seconds: &[u32]) {
     });
 }
 
-/// While it is held it has a time of its own.
+/// How long it is held is for those to say who open the barrier.
 fn what_is_held_does_not_use_up_its_time(shell: Shell) {
     let host = Host::new(shell);
     watch_sleep(&host);
@@ -125,11 +128,11 @@ fn what_is_held_does_not_use_up_its_time(shell: Shell) {
     request.deadline = Duration::from_secs(250);
     let mut running = host.start(&request);
     running.until_held(1);
-    await_clocks(&host, &[250, 250]);
+    await_clocks(&host, &[250, FOR_EVER]);
     running.send(Lifeline::Go { barrier: 1, left: Duration::from_secs(77) }).until_held(2);
-    await_clocks(&host, &[250, 250, 77, 250]);
+    await_clocks(&host, &[250, FOR_EVER, 77, FOR_EVER]);
     running.send(Lifeline::Go { barrier: 2, left: Duration::from_secs(66) });
-    await_clocks(&host, &[250, 250, 77, 250, 66]);
+    await_clocks(&host, &[250, FOR_EVER, 77, FOR_EVER, 66]);
     fs::write(host.home.path().join("go"), "").unwrap();
     assert_eq!(running.finish().trailer().status, ScriptStatus::Exited(0));
     host.await_silence();
@@ -144,10 +147,17 @@ fn the_time_that_is_left_comes_with_the_word(shell: Shell) {
     host.await_silence();
 }
 
-fn what_is_held_for_too_long_is_ended(shell: Shell) {
+/// Nobody may come again who tells it to go on.
+fn what_is_held_for_too_long_when_contact_is_lost_is_ended(shell: Shell) {
     let host = Host::new(shell);
-    let (_, running) = held(&host, |request| request.deadline = Duration::from_secs(1));
-    assert_ended(&host, running, Cause::Timeout);
+    let (request, running) = held(&host, |request| {
+        request.on_lost = OnLost::Finish;
+        request.deadline = Duration::from_secs(1);
+    });
+    running.cut().wait().unwrap();
+    let seen = host.finish(&request);
+    assert_eq!((seen.trailer().cause, seen.trailer().group), (Cause::Timeout, GroupState::Gone));
+    assert!(!host.home.path().join("ran").exists());
 }
 
 fn what_is_held_ends_when_contact_is_lost_where_that_is_asked_for(shell: Shell) {
@@ -167,13 +177,13 @@ fn what_was_held_when_contact_was_lost_is_released_by_another_guard(shell: Shell
     let host = Host::new(shell);
     watch_sleep(&host);
     let (request, mut guard) = cut_off(&host);
-    await_clocks(&host, &[300, 300]);
+    await_clocks(&host, &[300, FOR_EVER, 300]);
     let mut attach = request.attach(Offsets { stdout: 4, stderr: 0 });
     attach.deadline = Duration::from_secs(55);
     let mut attached = host.start(&attach);
     attached.until_held(1);
     // It leaves the time to the guard that started the script, however little the client knows to be left.
-    await_clocks(&host, &[300, 300, 315_360_000]);
+    await_clocks(&host, &[300, FOR_EVER, 300, FOR_EVER]);
     assert!(!host.home.path().join("ran").exists());
     attached.send(go(1));
     let seen = attached.finish();

@@ -271,8 +271,8 @@ impl GuardRequest {
             panic!("this request is no deploy")
         };
         let payload = payload.kind();
-        let (app, run, hold) = (app.clone(), run.clone(), self.deadline);
-        let attach = Attach { app, run, attempt: *attempt, resume, hold, payload };
+        let (app, run, barriers) = (app.clone(), run.clone(), self.barriers());
+        let attach = Attach { app, run, attempt: *attempt, resume, payload, barriers };
         Self { work: Work::Attach(attach), ..self.clone() }
     }
 

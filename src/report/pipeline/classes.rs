@@ -10,7 +10,7 @@ use crate::{
         screens::failures,
         text::{labels::Labels, neutral, words},
     },
-    rollout::Outcome,
+    rollout::{Outcome, PartOutcome},
 };
 
 /// GitHub shows ten annotations of a step.
@@ -70,7 +70,7 @@ impl<'r> Class<'r> {
         let ended = ended(undo.exit_status.filter(|status| *status != 0), undo.signal.as_deref());
         Self {
             outcome: undo.outcome.as_str(),
-            reason: ended.unwrap_or_else(|| cut(&message(), 100).into_owned()),
+            reason: ended.unwrap_or_else(|| gist(&message())),
             hosts: vec![host],
             why: words::of_undo(undo),
             last_words: last_words(&undo.stderr_tail, &undo.stdout_tail),
@@ -139,20 +139,28 @@ fn last_words<'r>(stderr: &'r str, stdout: &'r str) -> Option<&'r str> {
     [stderr, stdout].into_iter().find(|tail| !tail.trim().is_empty())
 }
 
-/// Why it failed, without the host's own words.
+/// Why it failed, without the host's own words, and in which part of its script.
 fn reason(host: &HostRecord) -> String {
+    let part = host.parts.iter().find(|part| match part.outcome {
+        PartOutcome::Failed | PartOutcome::Unfinished => true,
+        PartOutcome::Succeeded | PartOutcome::NotStarted => false,
+    });
+    let part = part.map(|part| format!("part {}: ", neutral::line(&part.name))).unwrap_or_default();
     let ended = ended(host.exit_status, host.signal.as_deref());
-    match (host.cause.as_deref(), ended) {
+    let reason = match (host.cause.as_deref(), ended) {
         (Some("script") | None, Some(ended)) => ended,
         // The script had gone well; the message begins with the name of what says no: `check health: …`.
-        (Some("check" | "hook" | "hook-before"), _) => {
-            let message = words::why(host);
-            cut(message.split_once(": ").map_or(&*message, |(name, _)| name), 100).into_owned()
-        }
+        (Some("check" | "hook" | "hook-before"), _) => gist(&words::why(host)),
         (Some(cause), Some(ended)) => format!("{} ({ended})", phrase(cause)),
         (Some(cause), None) => phrase(cause),
-        (None, None) => cut(&words::why(host), 100).into_owned(),
-    }
+        (None, None) => gist(&words::why(host)),
+    };
+    format!("{part}{reason}")
+}
+
+/// What a message begins with: behind that come addresses, and whatever else is another on every host.
+fn gist(message: &str) -> String {
+    cut(message.split_once(": ").map_or(message, |(gist, _)| gist), 100).into_owned()
 }
 
 fn ended(exit_status: Option<u8>, signal: Option<&str>) -> Option<String> {

@@ -276,7 +276,7 @@ impl Human {
         let Stage { err_screen, .. } = &self.stage;
         let dot = err_screen.signs().dot;
         let hosts = words::chosen(self.total, plan.narrowed_from);
-        let hosts = format!("{hosts} ({})", words::by_provider(plan.hosts().map(|host| &**host)));
+        let hosts = words::with_providers(hosts, plan.hosts().map(|host| &**host));
         // A long command is broken between its words.
         let title = failures::wrapped(&format!("{}:", plan::title(plan)), 0, failures::INDENT, err_screen);
         let used = title.lines().last().map_or(0, cells::width) + 1;

@@ -348,11 +348,13 @@ pub(in crate::report) fn verdict(record: &Record) -> Verdict {
         record.exit_code.filter(|code| *code != 0).map(|code| format!(" (exit code {code})")).unwrap_or_default();
     let target = neutral::line(&record.target);
     let host = if record.narrowed_from.is_some() { "chosen host" } else { "host" };
+    // Of all that there are, or that were chosen, those that are left alone are not in the record.
+    let which = if record.rollback.is_some() { " to be taken back" } else { "" };
     let hosts = match (summary.succeeded, summary.total) {
-        (0 | 1, 1) if record.command.is_none() => format!("the only {host} of {target}"),
+        (0 | 1, 1) if record.command.is_none() => format!("the only {host} of {target}{which}"),
         (1, 1) => format!("the only {host} of {target}"),
-        (all, total) if all == total => format!("all {} of {target}", words::count(total, host)),
-        (some, total) => format!("{} of {} of {target}", words::number(some), words::count(total, host)),
+        (all, total) if all == total => format!("all {} of {target}{which}", words::count(total, host)),
+        (some, total) => format!("{} of {} of {target}{which}", words::number(some), words::count(total, host)),
     };
     let state = match (&record.rollback, &record.revision) {
         (Some(rollback), _) if record.hosts.is_empty() => rollback::nothing(&rollback.goal(), &target),
@@ -378,7 +380,7 @@ pub(in crate::report) fn verdict(record: &Record) -> Verdict {
 fn circumstances(record: &Record, screen: &Screen) -> String {
     let summary = record.summary();
     let mut facts = Vec::new();
-    if let Some(of) = record.narrowed_from {
+    if let Some(of) = record.narrowed_from.filter(|_| record.rollback.is_none()) {
         facts.push(format!("{} chosen", words::chosen(summary.total, Some(of))));
     }
     if summary.failures() > 0 && record.rollback.is_none() {

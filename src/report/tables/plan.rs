@@ -283,9 +283,12 @@ fn sized(script: &Script) -> String {
     format!("{}, {} bytes", neutral::line(&script.name), words::number(script.bytes.len()))
 }
 
-/// A part, in a line.
-fn told(part: &Part) -> String {
-    let barrier = if part.barrier { "; here a stage's hosts wait for each other" } else { "" };
+/// A part, in a line. Hosts that are taken back wait for no one.
+fn told(part: &Part, work: &Work) -> String {
+    let barrier = match work {
+        Work::Deploy { .. } if part.barrier => "; here a stage's hosts wait for each other",
+        Work::Deploy { .. } | Work::Rollback(_) | Work::Command(_) => "",
+    };
     format!("{}: {}{barrier}", part.name, neutral::line(part.run.trim()))
 }
 
@@ -311,7 +314,7 @@ fn facts(plan: &Plan) -> Vec<(&'static str, String)> {
                 }
                 (Payload::Parts(parts), None) => facts.extend(parts.iter().enumerate().map(|(place, part)| {
                     let label = if place == 0 { "parts" } else { "" };
-                    (label, told(part))
+                    (label, told(part, &plan.work))
                 })),
             }
             facts.push(("app", plan.app.as_str().to_owned()));
@@ -331,10 +334,9 @@ fn facts(plan: &Plan) -> Vec<(&'static str, String)> {
         let names: Vec<_> = plan.secrets.keys().map(String::as_str).collect();
         facts.push(("secrets", format!("{} (values are never shown)", names.join(" "))));
     }
-    let hosts = plan.hosts().count();
-    let providers = words::by_provider(plan.hosts().map(|host| &**host));
     let of = plan.narrowed_from.map(|of| format!(" of {}", words::number(of))).unwrap_or_default();
-    facts.push(("hosts", format!("{}{of} ({providers})", words::number(hosts))));
+    let hosts = format!("{}{of}", words::number(plan.hosts().count()));
+    facts.push(("hosts", words::with_providers(hosts, plan.hosts().map(|host| &**host))));
     facts.extend(plan.found.as_ref().map(|found| ("on record", rollback::tally(found))));
     facts.push((
         "at once",

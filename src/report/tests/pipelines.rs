@@ -3,7 +3,10 @@
 use std::fs;
 
 use super::*;
-use crate::report::{Detail, Gaps, Pipeline};
+use crate::{
+    report::{Detail, Gaps, Pipeline},
+    rollout::{PartOutcome, PartResult},
+};
 
 /// A job of a pipeline, with the files that GitHub gives to a step.
 struct Job {
@@ -257,4 +260,30 @@ fn a_page_that_cannot_be_written_is_a_warning_and_no_trouble() {
     let left = full.run(&plan, succeed);
     assert!(left.err.contains("the page is full"), "{}", left.err);
     assert_eq!(left.page, others, "what others wrote is still shown");
+}
+
+#[test]
+fn a_part_that_failed_is_named_wherever_it_is_told_of() {
+    let plan = plan(3);
+    let left = Job::new(Pipeline::GitHub).run(&plan, |run| {
+        let (ids, mut telling) = (ids(&plan), Telling::of(run, &plan));
+        for (id, name) in ids.iter().zip(["fetch", "test", "test"]) {
+            let part = PartResult {
+                name: name.to_owned(),
+                outcome: PartOutcome::Failed,
+                exit_status: Some(3),
+                signal: None,
+                duration: None,
+            };
+            let message = Some(format!("part {name}: exit status 3"));
+            let result = HostResult { parts: vec![part], message, ..failed(id, 3, "") };
+            telling.event(EventKind::HostFinished { result: &result });
+        }
+        let summary = Summary { total: 3, failed: 3, ..Summary::default() };
+        telling.event(EventKind::RunFinished { status: RunStatus::Failed, summary });
+    });
+    for told in [&left.err, &left.page] {
+        assert!(told.contains("part test") && told.contains("part fetch"), "{told}");
+    }
+    assert!(left.err.contains("web%3A 2 hosts failed%3A part test%3A exit status 3::"), "{}", left.err);
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
+    config::Part,
     plan::{Back, Goal, Rollback, Tally, Way},
     report::Gaps,
     rollout::{UndoOutcome, UndoResult},
@@ -140,7 +141,7 @@ fn the_end_says_who_is_back_and_why_others_are_not() {
     ✗ web-4 undo-unknown: not asked what it has on record: connection refused
       gcp:4000000000000000004 · 10.0.0.4 · europe-west1
 
-    ✗ failed (exit code 10): 1 of 4 hosts of web is back
+    ✗ failed (exit code 10): 1 of 4 hosts of web to be taken back is back
       6.0s · run 01JQZX0000000000000000TEST
     next: fleetwide rollback --run 01JQZX00000000000000000001 web
             # takes back whoever is not back by then, and no other
@@ -158,7 +159,35 @@ fn where_all_are_back_the_closing_line_says_it_all() {
         telling.event(EventKind::RunFinished { status: RunStatus::Succeeded, summary });
     });
     insta::assert_snapshot!(out, @"
-    ✓ succeeded: the only host of web is back
+    ✓ succeeded: the only host of web to be taken back is back
       2.0s · run 01JQZX0000000000000000TEST
     ");
+}
+
+#[test]
+fn where_nothing_is_to_be_taken_back_no_hosts_are_told_of() {
+    let plan = by_hand(0);
+    let (err, out, _) = told(&plan, |telling| {
+        telling.event(EventKind::UndoStarted { hosts: 0 });
+        telling.event(EventKind::RunFinished { status: RunStatus::Succeeded, summary: Summary::default() });
+    });
+    insta::assert_snapshot!(format!("{err}--\n{out}"), @"
+    Undo run 01JQZX00000000000000000001 on web: 0 hosts
+      10 at once · no failure stops the others · run 01JQZX0000000000000000TEST
+    --
+    ✓ succeeded: nothing to take back: every host of web that run 01JQZX00000000000000000001 touched is
+      back
+      2.0s · run 01JQZX0000000000000000TEST
+    ");
+}
+
+#[test]
+fn whoever_is_taken_back_by_parts_waits_for_no_one() {
+    let mut plan = by_hand(1);
+    let Work::Rollback(rollback) = &mut plan.work else { panic!("a rollback") };
+    let part = |name: &str, barrier| Part { name: name.parse().expect("a name"), run: "true".into(), barrier };
+    rollback.payload = Payload::Parts([part("test", true), part("restart", false)].into());
+    let (out, _, builder) = capture(terminal(80));
+    builder.build().show_plan(&plan, Gaps::default());
+    assert!(out.text().contains("  parts       test: true\n              restart: true\n"), "{}", out.text());
 }

@@ -78,6 +78,12 @@ pub(in crate::report) fn by_provider<'a>(hosts: impl IntoIterator<Item = &'a Hos
     parts.join(", ")
 }
 
+/// `30 hosts (aws 12, gcp 18)`; of no hosts there is no more to say.
+pub(in crate::report) fn with_providers<'a>(count: String, hosts: impl IntoIterator<Item = &'a Host>) -> String {
+    let providers = by_provider(hosts);
+    if providers.is_empty() { count } else { format!("{count} ({providers})") }
+}
+
 /// What stands between stages, in a line.
 pub(in crate::report) fn pause(pause: &Pause) -> String {
     let names = |checks: &[Label]| checks.iter().map(Label::as_str).collect::<Vec<_>>().join(", ");

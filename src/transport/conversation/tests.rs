@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{super::RunAs, *};
-use crate::guard::{Attach, Cause, EncodedRequest, GuardRequest, Nonce, Offsets, OnLost, PayloadKind, Query, Work};
+use crate::guard::{
+    Attach, Cause, Deploy, EncodedRequest, GuardRequest, Nonce, Offsets, OnLost, Part, Payload, PayloadKind, Query,
+    Work,
+};
 
 /// Hears a script, and remembers that it started.
 #[derive(Default)]
@@ -29,14 +32,29 @@ fn job(idle_timeout: Option<Duration>) -> Job {
     Job { request, idle_timeout, run_as: RunAs::Login }
 }
 
+/// With two barriers.
+fn in_parts(idle_timeout: Option<Duration>) -> Job {
+    let part = |barrier| Part { name: "a".to_owned(), run: "true".to_owned(), barrier };
+    let work = Work::Deploy(Deploy {
+        app: "shop".to_owned(),
+        run: "r1".to_owned(),
+        attempt: 1,
+        fence: 1,
+        revision: None,
+        payload: Payload::Parts(vec![part(true), part(true), part(false)]),
+    });
+    let job = job(idle_timeout);
+    Job { request: GuardRequest { work, ..job.request }, ..job }
+}
+
 fn attach() -> Job {
     let attach = Attach {
         app: "shop".to_owned(),
         run: "r1".to_owned(),
         attempt: 1,
         resume: Offsets::default(),
-        hold: Duration::from_secs(500),
         payload: PayloadKind::Parts,
+        barriers: 2,
     };
     let job = job(None);
     Job { request: GuardRequest { work: Work::Attach(attach), ..job.request }, ..job }
@@ -61,8 +79,8 @@ impl<'a> Scene<'a> {
         let mut scene = Self::asked(job);
         assert!(scene.talk.unwritten().is_empty(), "it is not told to start before it was heard");
         scene.says(Stream::Stdout, "ready");
-        assert_eq!(scene.talk.unwritten(), b"go\n");
-        scene.talk.wrote(3, scene.now);
+        assert!(scene.talk.unwritten().starts_with(b"go\n"));
+        scene.talk.wrote(scene.talk.unwritten().len(), scene.now);
         scene
     }
 
@@ -282,12 +300,13 @@ fn held(job: &Job) -> Scene<'_> {
 
 #[test]
 fn what_is_held_is_told_to_go_on_when_its_barrier_opens_and_how_much_time_is_left() {
-    let job = job(None);
+    let job = in_parts(None);
     let mut scene = held(&job);
     assert!(scene.talk.unwritten().is_empty());
     scene.now += Duration::from_secs(50);
     scene.talk.opens(1, scene.now);
     assert_eq!(scene.talk.unwritten(), b"G 1 70\n");
+    assert_eq!(scene.talk.alarm() - scene.now, Duration::from_secs(70 + 10) + WORD, "it is to go on now");
     scene.says(Stream::Stdout, "held 1");
     scene.talk.opens(2, scene.now);
     assert_eq!(scene.talk.unwritten(), b"G 1 70\n", "once");
@@ -298,11 +317,13 @@ fn what_is_held_is_told_to_go_on_when_its_barrier_opens_and_how_much_time_is_lef
 }
 
 #[test]
-fn what_is_held_has_a_time_of_its_own_and_may_be_silent() {
+fn what_is_held_has_all_the_time_and_may_be_silent_until_it_is_told_to_go_on() {
     let idle = Duration::from_secs(5);
-    let job = job(Some(idle));
+    let job = in_parts(Some(idle));
     let mut scene = held(&job);
-    assert_eq!(scene.wait(), Duration::from_secs(100 + 10) + WORD);
+    assert!(scene.talk.alarm() - scene.now > 1000 * Duration::from_secs(100));
+    scene.talk.opens(1, scene.now);
+    assert_eq!(scene.wait(), Duration::from_secs(70 + 10) + WORD);
     assert!(scene.lost().message.contains("deadline"));
 
     let mut scene = held(&job);
@@ -313,11 +334,11 @@ fn what_is_held_has_a_time_of_its_own_and_may_be_silent() {
 
 /// The time that is left of the script's own says nothing of that.
 #[test]
-fn what_is_held_when_it_is_taken_up_again_has_the_time_that_its_host_gives_it() {
+fn what_is_held_when_it_is_taken_up_again_has_all_the_time_too() {
     let job = attach();
     let mut scene = Scene::started(&job);
     scene.says(Stream::Stdout, "held 1");
-    assert_eq!(scene.talk.alarm() - scene.now, Duration::from_secs(500 + 10) + WORD);
+    assert!(scene.talk.alarm() - scene.now > 1000 * Duration::from_secs(100));
     scene.now += Duration::from_secs(200);
     scene.talk.opens(1, scene.now);
     assert_eq!(scene.talk.unwritten(), b"G 1 100\n");
@@ -339,9 +360,18 @@ fn what_is_held_further_on_is_released_whichever_word_came_first() {
     assert_eq!(scene.talk.unwritten(), b"G 2 100\n");
 }
 
+/// Nobody would ever tell it to go on.
+#[test]
+fn a_host_that_speaks_of_a_barrier_that_is_not_there_gets_no_time_for_it() {
+    let job = job(None);
+    let mut scene = held(&job);
+    assert!(scene.wait() < Duration::from_secs(100 + 10) + WORD);
+    assert!(scene.lost().message.contains("deadline"));
+}
+
 #[test]
 fn what_is_held_is_ended_as_what_runs_and_not_let_go_then() {
-    let job = job(None);
+    let job = in_parts(None);
     let mut scene = held(&job);
     scene.talk.wants(Stop::Terminate, scene.now);
     scene.talk.opens(1, scene.now);

@@ -104,8 +104,7 @@ async fn what_was_held_when_contact_was_lost_is_found_again_and_released() {
 
     let resume = Offsets { stdout: 4, stderr: 0 };
     let (app, run, payload) = ("shop".to_owned(), "run1".to_owned(), PayloadKind::Parts);
-    let hold = job.request.deadline;
-    job.request.work = Work::Attach(Attach { app, run, attempt: 1, resume, hold, payload });
+    job.request.work = Work::Attach(Attach { app, run, attempt: 1, resume, payload, barriers: 1 });
     let mut second = transport.connect(&host(&sshd, 0)).await.expect("logs in").session;
     let (_stop, open, wishes) = wishes();
     let (end, out) = through(&mut *second, &job, wishes, || open.send_modify(|open| *open = 1)).await;
