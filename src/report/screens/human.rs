@@ -276,7 +276,8 @@ impl Human {
         let Stage { err_screen, .. } = &self.stage;
         let dot = err_screen.signs().dot;
         let hosts = words::chosen(self.total, plan.narrowed_from);
-        let hosts = format!("{hosts} ({})", words::by_provider(plan.hosts().map(|host| &**host)));
+        let providers = words::by_provider(plan.hosts().map(|host| &**host));
+        let hosts = if providers.is_empty() { hosts } else { format!("{hosts} ({providers})") };
         // A long command is broken between its words.
         let title = failures::wrapped(&format!("{}:", plan::title(plan)), 0, failures::INDENT, err_screen);
         let used = title.lines().last().map_or(0, cells::width) + 1;

@@ -334,7 +334,8 @@ fn facts(plan: &Plan) -> Vec<(&'static str, String)> {
     let hosts = plan.hosts().count();
     let providers = words::by_provider(plan.hosts().map(|host| &**host));
     let of = plan.narrowed_from.map(|of| format!(" of {}", words::number(of))).unwrap_or_default();
-    facts.push(("hosts", format!("{}{of} ({providers})", words::number(hosts))));
+    let providers = if providers.is_empty() { providers } else { format!(" ({providers})") };
+    facts.push(("hosts", format!("{}{of}{providers}", words::number(hosts))));
     facts.extend(plan.found.as_ref().map(|found| ("on record", rollback::tally(found))));
     facts.push((
         "at once",

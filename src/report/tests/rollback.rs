@@ -12,7 +12,7 @@ use crate::{
 const RUN: &str = "01JQZX00000000000000000001";
 
 /// Four hosts: one that gets back, one that does not, one that has nothing to get back to, one that could not be asked.
-fn by_hand(hosts: usize) -> Plan {
+pub(super) fn by_hand(hosts: usize) -> Plan {
     let mut plan = plan(hosts);
     let Work::Deploy { payload, .. } = plan.work else { panic!("a deploy") };
     let start = |revision: &str| {
@@ -27,7 +27,7 @@ fn by_hand(hosts: usize) -> Plan {
     plan
 }
 
-fn undone(host: &HostId, outcome: UndoOutcome, run: HostResult) -> HostResult {
+pub(super) fn undone(host: &HostId, outcome: UndoOutcome, run: HostResult) -> HostResult {
     let undo = UndoResult { outcome, revision: Some("v1".to_owned()), run: run.clone() };
     HostResult { host: host.clone(), undo: Some(Box::new(undo)), ..run }
 }
@@ -159,6 +159,24 @@ fn where_all_are_back_the_closing_line_says_it_all() {
     });
     insta::assert_snapshot!(out, @"
     ✓ succeeded: the only host of web is back
+      2.0s · run 01JQZX0000000000000000TEST
+    ");
+}
+
+#[test]
+fn where_nobody_is_to_be_taken_back_nobody_is_counted() {
+    let mut plan = by_hand(1);
+    plan.stages.clear();
+    let (err, out, _) = told(&plan, |telling| {
+        telling.event(EventKind::UndoStarted { hosts: 0 });
+        telling.event(EventKind::RunFinished { status: RunStatus::Succeeded, summary: Summary::of([]) });
+    });
+    insta::assert_snapshot!(format!("{err}--\n{out}"), @"
+    Undo run 01JQZX00000000000000000001 on web: 0 hosts
+      10 at once · no failure stops the others · run 01JQZX0000000000000000TEST
+    --
+    ✓ succeeded: nothing to take back: every host of web that run 01JQZX00000000000000000001 touched is
+      back
       2.0s · run 01JQZX0000000000000000TEST
     ");
 }
