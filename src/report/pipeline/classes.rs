@@ -1,16 +1,13 @@
 //! What failed, by kind: hosts that failed for the same reason are one class, whatever their words.
 
 use super::{Grade, Issue, cut};
-use crate::{
-    report::{
-        files::{
-            record::{HostRecord, Record},
-            rollout_record::UndoRecord,
-        },
-        screens::failures,
-        text::{labels::Labels, neutral, words},
+use crate::report::{
+    files::{
+        record::{HostRecord, Record},
+        rollout_record::UndoRecord,
     },
-    rollout::Outcome,
+    screens::failures,
+    text::{labels::Labels, neutral, words},
 };
 
 /// GitHub shows ten annotations of a step.
@@ -56,7 +53,7 @@ pub(super) fn of(record: &Record) -> Vec<Class<'_>> {
 impl<'r> Class<'r> {
     fn of_deploy(host: &'r HostRecord) -> Self {
         Self {
-            outcome: host.outcome.map_or("running", Outcome::as_str),
+            outcome: host.own_word().unwrap_or("running"),
             reason: reason(host),
             hosts: vec![host],
             why: words::why(host),
