@@ -84,7 +84,7 @@ impl Promql {
         }
     }
 
-    /// What an answer means. Every value has to be as is asked, and the worst one is told.
+    /// What an answer means. Every value has to be as is asked, and the first that is not is told.
     fn judged(&self, body: &[u8], status: u16) -> Sample {
         let Ok(answer) = serde_json::from_slice::<Answer>(body) else {
             return unwell(stranger(body, status));
@@ -108,14 +108,14 @@ impl Promql {
             return Sample { verdict: verdict(well), value: None, text: "no data".to_owned() };
         };
         let mut told = values.iter().zip(&series);
-        let Some((worst, of)) = told.find(|(value, _)| !self.pass_if.holds(**value)) else {
+        let Some((bad, of)) = told.find(|(value, _)| !self.pass_if.holds(**value)) else {
             let text = format!("{first} is {}", self.pass_if);
             return Sample { verdict: Verdict::Well, value: Some(*first), text };
         };
         let which = if values.len() > 1 { format!(": {}", selector(&of.metric)) } else { String::new() };
-        let why = if worst.is_nan() { " (0 divided by 0, where there is no traffic?)" } else { "" };
-        let text = format!("{worst} is not {}{why}{which}", self.pass_if);
-        Sample { verdict: Verdict::Unwell, value: Some(*worst), text }
+        let why = if bad.is_nan() { " (0 divided by 0, where there is no traffic?)" } else { "" };
+        let text = format!("{bad} is not {}{why}{which}", self.pass_if);
+        Sample { verdict: Verdict::Unwell, value: Some(*bad), text }
     }
 }
 

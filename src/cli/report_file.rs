@@ -9,6 +9,7 @@ use crate::{report::Record, rollout::SCHEMA};
 
 /// What every report has, of whatever version it is.
 #[derive(Deserialize)]
+#[serde(expecting = "an object with a `schema`")]
 struct Version {
     schema: u32,
 }

@@ -349,14 +349,19 @@ impl HostRecord {
         self.outcome == Some(Outcome::Succeeded) && stayed
     }
 
+    /// What is known of taking it back after the run's own work there, where that was tried.
+    pub fn undo_after(&self) -> Option<&UndoRecord> {
+        self.undo.as_ref().filter(|undo| !undo.by_hand)
+    }
+
     /// True when it was, or was to be, taken back after the run's own work there.
     pub fn was_undone_after(&self) -> bool {
-        self.undo.as_ref().is_some_and(|undo| !undo.by_hand)
+        self.undo_after().is_some()
     }
 
     /// What is known of taking it back, when it was not taken back.
     pub fn unhealed(&self) -> Option<&UndoRecord> {
-        self.undo.as_ref().filter(|_| self.was_undone_after()).filter(|undo| match undo.outcome {
+        self.undo_after().filter(|undo| match undo.outcome {
             UndoOutcome::Undone => false,
             UndoOutcome::UndoFailed | UndoOutcome::UndoUnknown => true,
         })

@@ -1,6 +1,6 @@
 //! Every check as a plot of all its answers, with what it has to be, and the bad ones in words.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use maud::{Markup, html};
 
@@ -34,8 +34,10 @@ const MOST_BAD: usize = 50;
 
 pub(super) fn part(record: &Record, labels: &Labels) -> Option<Part> {
     let mut checks: Vec<(&str, Vec<&SampleRecord>)> = Vec::new();
+    let mut places = HashMap::new();
     for sample in &record.rollout.samples {
-        match checks.iter_mut().find(|(name, _)| *name == sample.check) {
+        let place = *places.entry(&*sample.check).or_insert(checks.len());
+        match checks.get_mut(place) {
             Some((_, samples)) => samples.push(sample),
             None => checks.push((&sample.check, vec![sample])),
         }

@@ -1,7 +1,7 @@
 //! What happened between and around the hosts, in the order in which it did: stages, pauses, hooks, what the clouds said,
 //! the stop, the undo.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -93,11 +93,16 @@ fn row(entry: &Entry, zero: Timestamp) -> Markup {
 /// The stages that were begun. One is over when its last host is.
 fn stages(record: &Record) -> Vec<Entry> {
     let of = record.rollout.stages.len();
+    let mut ends = HashMap::<&str, Option<Timestamp>>::new();
+    for (host, started) in record.hosts.iter().filter_map(|host| Some((host, host.started?))) {
+        let end = host.duration_ms.map(|ms| after(started, ms));
+        let later = |last: &mut Option<Timestamp>| *last = last.zip(end).map(|(last, end)| last.max(end));
+        ends.entry(&host.stage).and_modify(later).or_insert(end);
+    }
     let stages = record.rollout.stages.iter().enumerate();
     let entries = stages.filter_map(|(number, stage)| {
         let at = stage.started?;
-        let hosts = record.hosts.iter().filter(|host| host.stage == stage.name);
-        let ended = hosts.filter_map(|host| Some(after(host.started?, host.duration_ms?))).max();
+        let ended = ends.get(&*stage.name).copied().flatten();
         let name = neutral::line(&stage.name);
         let what = format!("Stage {} of {of}, {name}: {}", number + 1, words::count(stage.hosts, "host"));
         Some(Entry { lasted: ended.map(|ended| between(at, ended)), ..entry(at, &what) })

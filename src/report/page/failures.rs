@@ -60,7 +60,7 @@ fn kind(alike: &[&HostRecord], labels: &Labels, open: bool) -> Markup {
             }
             p.faint { (facts(host)) }
             (hosts::parts(host))
-            @if let Some(undo) = host.undo.as_ref().filter(|_| host.was_undone_after()) { p { "Then: " (words::of_undo(undo)) } }
+            @if let Some(undo) = host.undo_after() { p { "Then: " (words::of_undo(undo)) } }
             @if !others.is_empty() {
                 p { "Likewise: " (names::fold(others.iter().map(|host| labels.get(&host.id))).join(", ")) }
             }

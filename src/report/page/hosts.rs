@@ -42,7 +42,7 @@ fn row(record: &Record, host: &HostRecord, labels: &Labels) -> Markup {
                 (parts(host))
             }
             td {
-                @if let Some(ms) = host.duration_ms { (took(ms)) }
+                @if let Some(ms) = host.started.and(host.duration_ms) { (took(ms)) }
                 @for fact in times(record, host) { small { (fact) } }
             }
         }
@@ -57,11 +57,12 @@ pub(super) fn place(host: &HostRecord) -> String {
 
 /// What there is to say beyond the outcome's word.
 fn why(host: &HostRecord) -> String {
-    match host.outcome {
-        _ if host.was_undone_after() => words::fate(host),
-        Some(Outcome::Succeeded) if host.exit_status == Some(0) && host.message.is_none() => String::new(),
-        Some(Outcome::Skipped) | None if host.message.is_none() => String::new(),
-        Some(_) | None => words::why(host),
+    match (host.outcome, &host.undo) {
+        (_, Some(_)) if host.was_undone_after() => words::fate(host),
+        (Some(Outcome::Succeeded), Some(undo)) => words::of_undo(undo),
+        (Some(Outcome::Succeeded), None) if host.exit_status == Some(0) && host.message.is_none() => String::new(),
+        (Some(Outcome::Skipped) | None, _) if host.message.is_none() => String::new(),
+        (Some(_) | None, _) => words::why(host),
     }
 }
 
@@ -78,7 +79,7 @@ fn times(record: &Record, host: &HostRecord) -> Vec<String> {
     if host.reattached > 0 {
         facts.push(format!("contact lost and had back {}", times_in_words(host.reattached)));
     }
-    if let Some(undo) = &host.undo {
+    if let Some(undo) = host.undo_after() {
         facts.push(format!("undo {}", took(undo.duration_ms)));
     }
     facts

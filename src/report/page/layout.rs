@@ -1,5 +1,7 @@
 //! Where everything of the timeline stands: the rows of each stage, how high they are, and which hosts have names.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
 use super::look;
@@ -120,16 +122,19 @@ fn below(record: &Record, touched: usize, head: u32) -> (Vec<StageRows<'_>>, u32
 /// The hosts of each stage. One of a report of before there were stages is in the stage that its hosts name.
 pub(super) fn by_stage(record: &Record) -> Vec<(&str, Vec<&HostRecord>)> {
     let mut stages: Vec<(&str, Vec<&HostRecord>)> = Vec::new();
+    let mut places = HashMap::new();
+    let mut place = |stages: &mut Vec<_>, name| {
+        *places.entry(name).or_insert_with(|| {
+            stages.push((name, Vec::new()));
+            stages.len() - 1
+        })
+    };
     for stage in &record.rollout.stages {
-        if stages.iter().all(|(name, _)| *name != stage.name) {
-            stages.push((&stage.name, Vec::new()));
-        }
+        place(&mut stages, &stage.name);
     }
     for host in &record.hosts {
-        match stages.iter_mut().find(|(name, _)| *name == host.stage) {
-            Some((_, hosts)) => hosts.push(host),
-            None => stages.push((&host.stage, vec![host])),
-        }
+        let place = place(&mut stages, &host.stage);
+        stages[place].1.push(host);
     }
     stages
 }

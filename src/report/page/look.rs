@@ -53,9 +53,12 @@ pub(super) const fn of_part(outcome: PartOutcome) -> Look {
     }
 }
 
-/// What a host's script came to.
+/// What a host's script came to: the run's own work there, which in a rollback by hand is to take it back.
 pub(super) fn of_script(host: &HostRecord) -> Look {
-    of_outcome(host.outcome, host.started.is_some())
+    match &host.undo {
+        Some(undo) if undo.by_hand => of_undo(undo.outcome),
+        Some(_) | None => of_outcome(host.outcome, host.started.is_some()),
+    }
 }
 
 /// What became of a host at last.

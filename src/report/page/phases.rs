@@ -52,7 +52,9 @@ impl Phase {
 /// What a host spent its time on, in order. What has not ended goes on until `now`.
 pub(super) fn phases(host: &HostRecord, now: Timestamp) -> Vec<(Phase, Timestamp, Timestamp)> {
     let Some(started) = host.started else { return Vec::new() };
-    let script = Phase::Script(look::of_script(host));
+    let look = look::of_script(host);
+    let by_hand = host.undo.is_some() && host.undo_after().is_none();
+    let script = if by_hand { Phase::Undo(look) } else { Phase::Script(look) };
     let mut phases = Vec::new();
     match host.duration_ms {
         None if host.group.is_some() => phases.push((script, started, now)),
@@ -74,7 +76,7 @@ pub(super) fn phases(host: &HostRecord, now: Timestamp) -> Vec<(Phase, Timestamp
             phases.reverse();
         }
     }
-    if let Some(undo) = &host.undo
+    if let Some(undo) = host.undo_after()
         && let Some(started) = undo.started
     {
         phases.push((Phase::Undo(look::of_undo(undo.outcome)), started, after(started, undo.duration_ms)));

@@ -13,6 +13,7 @@ use crate::{
             progress::stop_word,
             summary::{Grade, verdict},
         },
+        tables::rollback,
         text::{labels::Labels, neutral, words},
     },
     rollout::StopReason,
@@ -38,6 +39,7 @@ pub(super) fn head(record: &Record) -> Markup {
             (neutral::line(&record.target))
             @if let Some(revision) = &record.revision { " " span.revision { (neutral::line(revision.as_str())) } }
         }
+        @if let Some(it) = &record.rollback { p { (rollback::title(&it.goal(), &neutral::line(&record.target))) } }
         @if let Some(command) = &record.command { p { code { (neutral::line(command)) } } }
         div.verdict.(class) {
             p { span.sign aria-hidden="true" { (sign) } strong { (verdict.head) } ": " (verdict.state) }
@@ -119,8 +121,13 @@ fn facts(record: &Record) -> Vec<(&'static str, String)> {
     let mut facts = vec![("Hosts", words::chosen(record.hosts.len(), record.narrowed_from))];
     facts.push(("Status", record.status.as_str().to_owned()));
     facts.push(("Exit code", record.exit_code.map_or_else(|| "none yet".to_owned(), |code| code.to_string())));
-    let allowed = if record.max_failures == 0 { "none".to_owned() } else { words::number(record.max_failures) };
-    facts.push(("Failures", format!("{}, {allowed} allowed", words::number(summary.failures()))));
+    let failures = words::number(summary.failures());
+    facts.push(match (&record.rollback, record.max_failures) {
+        // None stops the others.
+        (Some(_), _) => ("Failures", failures),
+        (None, 0) => ("Failures", format!("{failures}, none allowed")),
+        (None, allowed) => ("Failures", format!("{failures}, {} allowed", words::number(allowed))),
+    });
     facts.extend(stopped_by(record).map(|word| ("Stopped by", word)));
     facts.push(("Began", record.started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()));
     facts.push(("Took", record.duration().map_or_else(|| "not ended".to_owned(), words::duration)));

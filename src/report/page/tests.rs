@@ -10,7 +10,7 @@ use crate::{
     report::{
         Gaps, HostRecord, PhasesRecord, Record, Status,
         files::{
-            record::{PartRecord, SkippedInstance},
+            record::{PartRecord, RollbackRecord, SkippedInstance},
             rollout_record::{HookRecord, PauseRecord, SampleRecord, SightingRecord, UndoRecord},
         },
         tests::{host, plan_for},
@@ -257,16 +257,19 @@ fn nothing_that_a_stranger_wrote_does_anything() {
     for sample in &mut record.rollout.samples {
         (sample.check, sample.text) = (hostile(), hostile());
     }
+    // Of hosts that the report does not list nobody has looked at the ids.
+    let stranger = || HostId::new(&provider_core::ProviderName::new("aws"), &provider_core::InstanceId::new(HOSTILE));
+    record.rollout.samples[0].host = Some(stranger());
     (record.rollout.checks[0].name, record.rollout.checks[0].pass_if) = (hostile(), Some(hostile()));
-    let id = record.hosts[0].id.clone();
     record.rollout.hooks.push(HookRecord {
         hook: hostile(),
-        host: Some(id.clone()),
+        host: Some(stranger()),
         at: at(9),
         failure: Some(hostile()),
         output: hostile(),
     });
-    record.rollout.sightings.push(SightingRecord { at: at(9), joined: vec![id.clone()], gone: vec![id], error: None });
+    let (joined, gone) = (vec![record.hosts[0].id.clone()], vec![stranger()]);
+    record.rollout.sightings.push(SightingRecord { at: at(9), joined, gone, error: None });
     record.rollout.sightings.push(SightingRecord {
         at: at(9),
         joined: Vec::new(),
@@ -277,6 +280,35 @@ fn nothing_that_a_stranger_wrote_does_anything() {
     let page = html(&record);
     does_nothing(&page);
     has(&page, "&lt;script&gt;alert(1)&lt;/script&gt;]]&gt;");
+}
+
+#[test]
+fn what_a_rollback_by_hand_did_is_told_once() {
+    let mut record = taken_back();
+    record.revision = None;
+    record.rollback = Some(RollbackRecord { run: None, to: Some("v1".parse().expect("a revision")) });
+    for host in &mut record.hosts[..2] {
+        let undo = host.undo.as_mut().expect("undone");
+        undo.by_hand = true;
+        (undo.started, undo.duration_ms) = (host.started, host.duration_ms.expect("ended"));
+    }
+    let worn = &mut record.hosts[1];
+    (worn.outcome, worn.exit_status, worn.stderr_tail) = (Some(Outcome::Failed), Some(4), "disk is full".to_owned());
+    let page = html(&record);
+    for words in [
+        "A rollback of",
+        "<p>Take web to v1</p>",
+        "web-0: undone after 2.1s (",
+        "web-1: undo-failed after 2.1s (",
+        "<small>back at v1</small>",
+        "<dd>1</dd>",
+    ] {
+        has(&page, words);
+    }
+    assert!(!page.contains("; then un") && !page.contains("<small>undo "), "no undo of an undo");
+    assert!(!page.contains("script: failed"), "nothing that the legend explains");
+    assert_eq!(page.matches("<rect class=\"undo\"").count(), 2 + 1, "a bar a host, and the legend");
+    assert_eq!(page.matches("<details class=\"failure").count(), 1);
 }
 
 #[test]
@@ -300,6 +332,11 @@ fn a_run_under_way_is_drawn_up_to_the_last_that_is_known() {
     has(&page, "the run had not ended when its report was written");
     has(&page, "on 1 host the script may still be running: web-2 (10.0.0.2, process group 4242)");
     has(&page, "<rect class=\"live\"");
+    record.rollout.stages[0].started = Some(at(0));
+    let lasted = "3 hosts</span></td><td class=\"time\">";
+    has(&html(&record), &format!("{lasted}</td>"));
+    record.hosts[2].duration_ms = Some(1_000);
+    has(&html(&record), &format!("{lasted}2.1s</td>"));
 }
 
 #[test]

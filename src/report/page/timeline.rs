@@ -144,7 +144,7 @@ fn sentence(host: &HostRecord) -> String {
         text.push_str(&format!(" after {}", hosts::took(ms)));
     }
     text.extend(hosts::phases(host).map(|phases| format!(" ({phases})")));
-    if let Some(undo) = &host.undo {
+    if let Some(undo) = host.undo_after() {
         text.push_str(&format!("; then {} in {}", undo.outcome.as_str(), hosts::took(undo.duration_ms)));
     }
     text
@@ -193,7 +193,8 @@ fn marks(record: &Record, axis: Axis, bottom: u32) -> Markup {
 }
 
 fn legend(record: &Record) -> Markup {
-    let any = |class: &str| record.hosts.iter().any(|host| look::of_script(host).class == class);
+    // A rollback by hand has no scripts but those that take hosts back.
+    let any = |class| record.rollback.is_none() && record.hosts.iter().any(|host| look::of_script(host).class == class);
     let scripts = [("good", "succeeded"), ("bad", "failed"), ("doubt", "unreachable or unknown"), ("live", "running")];
     let undone = record.hosts.iter().any(|host| host.undo.is_some());
     html! {

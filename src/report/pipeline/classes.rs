@@ -10,7 +10,7 @@ use crate::{
         screens::failures,
         text::{labels::Labels, neutral, words},
     },
-    rollout::{Outcome, PartOutcome},
+    rollout::PartOutcome,
 };
 
 /// GitHub shows ten annotations of a step.
@@ -56,7 +56,7 @@ pub(super) fn of(record: &Record) -> Vec<Class<'_>> {
 impl<'r> Class<'r> {
     fn of_deploy(host: &'r HostRecord) -> Self {
         Self {
-            outcome: host.outcome.map_or("running", Outcome::as_str),
+            outcome: host.own_word().unwrap_or("running"),
             reason: reason(host),
             hosts: vec![host],
             why: words::why(host),

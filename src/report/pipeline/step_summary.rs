@@ -4,9 +4,12 @@
 //! with every sign escaped that Markdown or HTML could mean something by.
 
 use super::classes::{self, Class};
-use crate::report::{
-    files::record::{HostRecord, Record, Status},
-    text::{labels::Labels, neutral, words},
+use crate::{
+    report::{
+        files::record::{HostRecord, Record, Status},
+        text::{labels::Labels, neutral, words},
+    },
+    rollout::UndoOutcome,
 };
 
 /// So many classes of failures are told with their last lines.
@@ -53,19 +56,27 @@ fn head(record: &Record, closing: &str) -> String {
 
 fn counts(record: &Record) -> String {
     let summary = record.summary();
-    let counts = [
+    let undone = |outcome: UndoOutcome| {
+        let came_to = |host: &&HostRecord| host.undo.as_ref().is_some_and(|undo| undo.outcome == outcome);
+        (outcome.as_str(), record.hosts.iter().filter(came_to).count())
+    };
+    let own = [
         ("succeeded", summary.succeeded),
         ("failed", summary.failed),
         ("unreachable", summary.unreachable),
         ("unknown", summary.unknown),
+        ("gone", summary.gone),
         ("skipped", summary.skipped),
     ];
-    let rows: String = counts
-        .iter()
+    // A rollback by hand is nothing but undos.
+    let own = own.into_iter().filter(|_| record.rollback.is_none());
+    let undos = [UndoOutcome::Undone, UndoOutcome::UndoFailed, UndoOutcome::UndoUnknown].map(undone);
+    let rows: String = own
+        .chain(undos)
         .filter(|(_, n)| *n > 0)
-        .map(|(word, n)| format!("| {word} | {} |\n", words::number(*n)))
+        .map(|(word, n)| format!("| {word} | {} |\n", words::number(n)))
         .collect();
-    format!("| outcome | hosts |\n| --- | ---: |\n{rows}\n")
+    if rows.is_empty() { rows } else { format!("| outcome | hosts |\n| --- | ---: |\n{rows}\n") }
 }
 
 fn table(classes: &[Class<'_>], labels: &Labels) -> String {

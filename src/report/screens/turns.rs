@@ -107,6 +107,7 @@ impl Turns {
                 let text = format!("the clouds could not be asked again: {}", neutral::line(message));
                 screen.paint(Ink::Warning, &text)
             }
+            // The last line says that there was nothing to take back.
             EventKind::UndoStarted { hosts: 0 } => return None,
             EventKind::UndoStarted { hosts } => {
                 screen.paint(Ink::Strong, &format!("Undo: taking {} back", words::count(*hosts, "host")))

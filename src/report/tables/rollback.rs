@@ -73,7 +73,7 @@ const fn word(way: &Way) -> &'static str {
 }
 
 /// What a rollback is for, in a line.
-pub(super) fn title(goal: &Goal, target: &str) -> String {
+pub(in crate::report) fn title(goal: &Goal, target: &str) -> String {
     match (goal.run, &goal.to) {
         (Some(run), None) => format!("Undo run {run} on {target}"),
         (Some(run), Some(to)) => format!("Take what run {run} touched on {target} to {}", revision(to)),

@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use super::*;
+use super::{
+    rollback::{by_hand, undone},
+    *,
+};
 use crate::{
     report::{Detail, Gaps, Pipeline},
     rollout::{PartOutcome, PartResult},
@@ -103,6 +106,30 @@ fn the_check_or_hook_that_failed_is_named_and_so_is_what_was_not_taken_back() {
     ::error title=web%3A 1 host undo-failed%3A exit status 7::exit status 7: web-1%0Anot back at v1: exit status 7%0Adisk full%0Alog: FOLDER/logs/01JQZX0000000000000000TEST/web-1--gcp_4000000000000000001.log
     ::error title=web%3A 1 host undo-unknown%3A contact was lost while the script ran::contact was lost while the script ran: web-3%0Anot back at v1: contact was lost while the script ran%0Arestarting%0Alog: FOLDER/logs/01JQZX0000000000000000TEST/web-3--aws_i-0000000000000003.log
     ");
+    let counts = "| failed | 3 |\n| unreachable | 1 |\n| undone | 3 |\n| undo-failed | 1 |\n| undo-unknown | 1 |\n";
+    assert!(left.page.contains(counts), "{}", left.page);
+}
+
+#[test]
+fn of_a_rollback_by_hand_nothing_is_told_but_undos() {
+    let plan = by_hand(2);
+    let left = Job::new(Pipeline::GitHub).run(&plan, |run| {
+        let [back, worn] = [0, 1].map(|place| ids(&plan).remove(place));
+        let mut telling = Telling::of(run, &plan);
+        telling.event(EventKind::UndoStarted { hosts: 2 });
+        for result in [
+            undone(&back, UndoOutcome::Undone, succeeded(&back)),
+            undone(&worn, UndoOutcome::UndoFailed, failed(&worn, 7, "disk full\n")),
+        ] {
+            telling.event(EventKind::HostUndone { result: &result });
+        }
+        telling.event(EventKind::RunFinished { status: RunStatus::RollbackIncomplete, summary: Summary::of([]) });
+    });
+    let commands = commands(&left.err);
+    assert_eq!(commands.len(), 1, "{commands:#?}");
+    assert!(commands[0].starts_with("::error title=web%3A 1 host undo-failed%3A exit status 7::"), "{}", commands[0]);
+    assert!(left.page.contains("| --- | ---: |\n| undone | 1 |\n| undo-failed | 1 |\n\n"), "{}", left.page);
+    assert!(left.page.contains("\n| 1 | undo-failed | exit status 7 | web-2 |\n"), "{}", left.page);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::{
 const RUN: &str = "01JQZX00000000000000000001";
 
 /// Four hosts: one that gets back, one that does not, one that has nothing to get back to, one that could not be asked.
-fn by_hand(hosts: usize) -> Plan {
+pub(super) fn by_hand(hosts: usize) -> Plan {
     let mut plan = plan(hosts);
     let Work::Deploy { payload, .. } = plan.work else { panic!("a deploy") };
     let start = |revision: &str| {
@@ -28,7 +28,7 @@ fn by_hand(hosts: usize) -> Plan {
     plan
 }
 
-fn undone(host: &HostId, outcome: UndoOutcome, run: HostResult) -> HostResult {
+pub(super) fn undone(host: &HostId, outcome: UndoOutcome, run: HostResult) -> HostResult {
     let undo = UndoResult { outcome, revision: Some("v1".to_owned()), run: run.clone() };
     HostResult { host: host.clone(), undo: Some(Box::new(undo)), ..run }
 }

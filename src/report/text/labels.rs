@@ -33,8 +33,12 @@ impl Labels {
         self.0.values().map(String::as_str)
     }
 
-    /// What `host` is called.
+    /// What `host` is called. Of one that the report does not list nothing but the id is known, and that may be anything.
     pub(in crate::report) fn get<'a>(&'a self, host: &'a HostId) -> &'a str {
-        self.0.get(host).map_or_else(|| host.as_str(), String::as_str)
+        match self.0.get(host) {
+            Some(label) => label,
+            None if neutral::is_harmless_line(host.as_str()) => host.as_str(),
+            None => "a host that is not listed",
+        }
     }
 }

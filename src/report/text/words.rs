@@ -112,7 +112,7 @@ pub(in crate::report) fn part(part: &PartResult) -> String {
 /// What became of a host at last, in one harmless line: of taking it back, where that was tried, and why it did not
 /// succeed before: `back at v1`, `back at v1 (failed: exit status 3)`, `not back at v1: exit status 7`.
 pub(in crate::report) fn fate(host: &HostRecord) -> String {
-    let Some(undo) = host.undo.as_ref().filter(|_| host.was_undone_after()) else { return why(host) };
+    let Some(undo) = host.undo_after() else { return why(host) };
     let before = match host.outcome {
         Some(
             outcome @ (Outcome::Failed | Outcome::Unreachable | Outcome::Unknown | Outcome::Gone | Outcome::Skipped),
