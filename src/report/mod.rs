@@ -36,8 +36,11 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use files::record::{Gaps, HostRecord, MissingScope, PhasesRecord, Record, Status};
 pub use files::whole;
+pub use files::{
+    host_record::{HostRecord, PhasesRecord},
+    record::{Gaps, MissingScope, Record, Status},
+};
 pub use page::html;
 pub use pipeline::Pipeline;
 pub use reporter::{Builder, Destination, Detail, Format, Reporter};

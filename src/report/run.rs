@@ -7,11 +7,7 @@ use std::{
 };
 
 use super::{
-    files::{
-        log_dir::LogDir,
-        record::{HostRecord, Places, Record},
-        record_file::RecordFile,
-    },
+    files::{host_record::HostRecord, log_dir::LogDir, places::Places, record::Record, record_file::RecordFile},
     lock,
     pipeline::Teller,
     screens::human::Human,

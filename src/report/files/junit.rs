@@ -8,7 +8,7 @@ use std::{io, time::Duration};
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::record::{HostRecord, Record};
+use super::{host_record::HostRecord, record::Record};
 use crate::{
     plan::Revision,
     report::text::{labels::Labels, neutral, words},

@@ -9,10 +9,7 @@ use super::{
     look::{self, Look},
 };
 use crate::report::{
-    files::{
-        record::{HostRecord, Record},
-        rollout_record::UndoRecord,
-    },
+    files::{host_record::HostRecord, record::Record, rollout_record::UndoRecord},
     screens::failures::{alike, wants_telling},
     text::{labels::Labels, names, neutral, words},
 };

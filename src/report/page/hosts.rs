@@ -7,7 +7,10 @@ use maud::{Markup, html};
 use super::{document::Part, look};
 use crate::{
     report::{
-        files::record::{HostRecord, PartRecord, Record},
+        files::{
+            host_record::{HostRecord, PartRecord},
+            record::Record,
+        },
         text::{labels::Labels, neutral, words},
     },
     rollout::{Outcome, PartOutcome},

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::look;
-use crate::report::files::record::{HostRecord, Record};
+use crate::report::files::{host_record::HostRecord, record::Record};
 
 /// A row with a name is so high, in pixels.
 const NAMED: u32 = 18;

@@ -1,7 +1,7 @@
 //! What an outcome looks like: a sign, a word and a colour, for nobody should need to see colours.
 
 use crate::{
-    report::files::record::HostRecord,
+    report::files::host_record::HostRecord,
     rollout::{Outcome, PartOutcome, UndoOutcome},
 };
 

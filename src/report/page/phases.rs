@@ -6,7 +6,7 @@ use super::{
     axis::{after, before},
     look::{self, Look},
 };
-use crate::report::files::record::HostRecord;
+use crate::report::files::host_record::HostRecord;
 
 /// What a host spent some time on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

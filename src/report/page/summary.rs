@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     report::{
-        files::record::{HostRecord, Record},
+        files::{host_record::HostRecord, record::Record},
         screens::{
             progress::stop_word,
             summary::{Grade, verdict},

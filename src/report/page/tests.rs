@@ -10,7 +10,8 @@ use crate::{
     report::{
         Gaps, HostRecord, PhasesRecord, Record, Status,
         files::{
-            record::{PartRecord, RollbackRecord, SkippedInstance},
+            host_record::PartRecord,
+            record::{RollbackRecord, SkippedInstance},
             rollout_record::{HookRecord, PauseRecord, SampleRecord, SightingRecord, UndoRecord},
         },
         tests::{host, plan_for},

@@ -16,10 +16,7 @@ use super::{
     summary,
 };
 use crate::report::{
-    files::{
-        record::{HostRecord, Record},
-        rollout_record::PauseRecord,
-    },
+    files::{host_record::HostRecord, record::Record, rollout_record::PauseRecord},
     text::{cells, labels::Labels, neutral, words},
 };
 

@@ -3,10 +3,7 @@
 use super::{Grade, Issue, cut};
 use crate::{
     report::{
-        files::{
-            record::{HostRecord, Record},
-            rollout_record::UndoRecord,
-        },
+        files::{host_record::HostRecord, record::Record, rollout_record::UndoRecord},
         screens::failures,
         text::{labels::Labels, neutral, words},
     },

@@ -6,7 +6,10 @@
 use super::classes::{self, Class};
 use crate::{
     report::{
-        files::record::{HostRecord, Record, Status},
+        files::{
+            host_record::HostRecord,
+            record::{Record, Status},
+        },
         text::{labels::Labels, neutral, words},
     },
     rollout::UndoOutcome,

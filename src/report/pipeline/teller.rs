@@ -10,7 +10,10 @@ use jiff::Timestamp;
 
 use super::{Fold, Grade, Issue, Pipeline, classes, step_summary};
 use crate::report::{
-    files::record::{HostRecord, Record, Status},
+    files::{
+        host_record::HostRecord,
+        record::{Record, Status},
+    },
     screens::{failures, summary},
     streams::outlet::Outlet,
     text::{labels::Labels, neutral, screen::Screen, words},

@@ -9,10 +9,7 @@ use std::{
 use crate::{
     inventory::HostId,
     report::{
-        files::{
-            record::{HostRecord, Record},
-            rollout_record::UndoRecord,
-        },
+        files::{host_record::HostRecord, record::Record, rollout_record::UndoRecord},
         text::{
             cells,
             labels::Labels,

@@ -24,7 +24,7 @@ use crate::{
     inventory::HostId,
     plan::{Pause, Plan, Work},
     report::{
-        files::record::{HostRecord, Record},
+        files::{host_record::HostRecord, record::Record},
         lock,
         output::{
             gather::{Ending, Gathering},

@@ -11,7 +11,10 @@ use super::failures;
 use crate::{
     inventory::HostId,
     report::{
-        files::record::{HostRecord, Record, RollbackRecord, Status},
+        files::{
+            host_record::HostRecord,
+            record::{Record, RollbackRecord, Status},
+        },
         reporter::Detail,
         tables::{
             rollback,

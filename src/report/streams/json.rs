@@ -16,7 +16,8 @@ use crate::{
     plan::RunId,
     report::{
         files::{
-            record::{HostRecord, MissingScope, PartRecord, Record, SkippedInstance, Status, ms},
+            host_record::{HostRecord, PartRecord},
+            record::{MissingScope, Record, SkippedInstance, Status, ms},
             rollout_record::{PauseRecord, SampleRecord, end_word},
         },
         lock,

@@ -7,7 +7,7 @@ use crate::{
     config::Label,
     inventory::Host,
     plan::Pause,
-    report::files::{record::HostRecord, rollout_record::UndoRecord},
+    report::files::{host_record::HostRecord, rollout_record::UndoRecord},
     rollout::{Outcome, PartResult, UndoOutcome},
 };
 

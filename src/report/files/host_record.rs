@@ -1,0 +1,264 @@
+//! What a run's record says of one host.
+//!
+//! One whose `outcome` is `null` has not ended: it was being worked on when `started` is set, and not yet touched when not.
+
+use jiff::Timestamp;
+use provider_core::ProviderName;
+use serde::{Deserialize, Serialize};
+
+use super::{record::ms, rollout_record::UndoRecord};
+use crate::{
+    inventory::{Host, HostId},
+    rollout::{
+        FailureCause, HostResult, Killed, Outcome, PartOutcome, PartResult, Phases, UndoOutcome, UnreachableCause,
+    },
+    transport::ConnectFailure,
+};
+
+/// All that is known of one host in a run. Text from the host is as the host wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostRecord {
+    /// The id, unique across clouds.
+    pub id: HostId,
+    /// The instance's name; not unique.
+    pub name: String,
+    /// Which provider found it.
+    pub provider: ProviderName,
+    /// Where it is.
+    pub region: String,
+    /// The address by which it is reached.
+    pub address: String,
+    /// The stage that it belongs to.
+    pub stage: String,
+    /// What became of it; `null` when it has not ended.
+    pub outcome: Option<Outcome>,
+    /// The script's own exit status, when it exited.
+    pub exit_status: Option<u8>,
+    /// The signal that ended the script, without `SIG`.
+    pub signal: Option<String>,
+    /// Why it did not succeed, in a word for programs.
+    pub cause: Option<String>,
+    /// Why it did not succeed, in a line for people.
+    pub message: Option<String>,
+    /// What to try.
+    pub hint: Option<String>,
+    /// The script's process group on the host, once it started.
+    pub group: Option<u32>,
+    /// When a kill was asked for: whether the host confirmed it.
+    pub killed: Option<Killed>,
+    /// The revision that the host had before.
+    pub previous_revision: Option<String>,
+    /// How many times it was tried.
+    pub attempts: u32,
+    /// How many times contact with the running script was lost and had back.
+    #[serde(default)]
+    pub reattached: u32,
+    /// When the first attempt began.
+    pub started: Option<Timestamp>,
+    /// From the first attempt's beginning to the end.
+    pub duration_ms: Option<u64>,
+    /// How long each part of the last attempt took.
+    pub phases: PhasesRecord,
+    /// The parts of the last attempt's script, in order, where it has some.
+    #[serde(default)]
+    pub parts: Vec<PartRecord>,
+    /// The last lines of standard output; of a script in parts, those of the last one that was begun.
+    pub stdout_tail: String,
+    /// The last lines of standard error.
+    pub stderr_tail: String,
+    /// The file with all of its output.
+    pub log: Option<String>,
+    /// What became of taking it back; `null` where that was not tried.
+    #[serde(default)]
+    pub undo: Option<UndoRecord>,
+}
+
+/// One part of a script on a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartRecord {
+    /// What it is called.
+    pub name: String,
+    /// `succeeded`, `failed`, `unfinished` or `not-started`.
+    pub outcome: PartOutcome,
+    /// Its own exit status, when it exited.
+    pub exit_status: Option<u8>,
+    /// The signal that ended it, without `SIG`.
+    pub signal: Option<String>,
+    /// How long it took; none where that was not seen.
+    pub duration_ms: Option<u64>,
+}
+
+/// How long each part of an attempt took, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhasesRecord {
+    /// Connection and key exchange.
+    pub connect_ms: Option<u64>,
+    /// Login.
+    pub auth_ms: Option<u64>,
+    /// The script.
+    pub script_ms: Option<u64>,
+}
+
+impl HostRecord {
+    pub(super) fn new(host: &Host, stage: &str) -> Self {
+        let instance = &host.instance;
+        Self {
+            id: host.id.clone(),
+            name: instance.name.clone(),
+            provider: instance.provider.clone(),
+            region: instance.region.clone(),
+            address: host.address.host.clone(),
+            stage: stage.to_owned(),
+            outcome: None,
+            exit_status: None,
+            signal: None,
+            cause: None,
+            message: None,
+            hint: None,
+            group: None,
+            killed: None,
+            previous_revision: None,
+            attempts: 0,
+            reattached: 0,
+            started: None,
+            duration_ms: None,
+            phases: PhasesRecord::default(),
+            parts: Vec::new(),
+            stdout_tail: String::new(),
+            stderr_tail: String::new(),
+            log: None,
+            undo: None,
+        }
+    }
+
+    /// True when it is at the revision that was wanted: the script went well, and nobody took the host back, unless that
+    /// was what the script was for.
+    pub fn has_succeeded(&self) -> bool {
+        let stayed = self.undo.as_ref().is_none_or(|undo| undo.by_hand && undo.outcome == UndoOutcome::Undone);
+        self.outcome == Some(Outcome::Succeeded) && stayed
+    }
+
+    /// What is known of taking it back after the run's own work there, where that was tried.
+    pub fn undo_after(&self) -> Option<&UndoRecord> {
+        self.undo.as_ref().filter(|undo| !undo.by_hand)
+    }
+
+    /// True when it was, or was to be, taken back after the run's own work there.
+    pub fn was_undone_after(&self) -> bool {
+        self.undo_after().is_some()
+    }
+
+    /// What is known of taking it back, when it was not taken back.
+    pub fn unhealed(&self) -> Option<&UndoRecord> {
+        self.undo_after().filter(|undo| match undo.outcome {
+            UndoOutcome::Undone => false,
+            UndoOutcome::UndoFailed | UndoOutcome::UndoUnknown => true,
+        })
+    }
+
+    /// What became of it at last, in a word: of the undo, where there was one.
+    pub fn word(&self) -> Option<&'static str> {
+        match &self.undo {
+            Some(undo) => Some(undo.outcome.as_str()),
+            None => self.outcome.map(Outcome::as_str),
+        }
+    }
+
+    /// What became of it in the run's own work, in a word.
+    pub(in crate::report) fn own_word(&self) -> Option<&'static str> {
+        if self.was_undone_after() { self.outcome.map(Outcome::as_str) } else { self.word() }
+    }
+
+    /// True when a script may still be running there that nobody watches.
+    pub fn may_still_run(&self) -> bool {
+        match self.outcome {
+            Some(Outcome::Unknown) => self.killed != Some(Killed::Confirmed),
+            Some(Outcome::Failed | Outcome::Unreachable | Outcome::Succeeded) => {
+                self.killed == Some(Killed::Unconfirmed)
+            }
+            Some(Outcome::Skipped | Outcome::Gone) => false,
+            None => self.started.is_some(),
+        }
+    }
+
+    /// True when the host refused because another run was at work there. Of refusals there is one
+    /// cause only; which one it was is in the words.
+    pub(in crate::report) fn was_busy(&self) -> bool {
+        let refused = self.cause.as_deref() == Some(cause_word(FailureCause::Unreachable(UnreachableCause::Refused)));
+        refused && self.message.as_deref().is_some_and(|message| message.starts_with("the host is busy"))
+    }
+
+    pub(super) fn finish(&mut self, result: &HostResult) {
+        self.outcome = Some(result.outcome);
+        self.exit_status = result.exit_status;
+        self.signal.clone_from(&result.signal);
+        self.cause = result.failure.map(|cause| cause_word(cause).to_owned());
+        self.message.clone_from(&result.message);
+        self.hint.clone_from(&result.hint);
+        self.group = result.group;
+        self.killed = result.killed;
+        self.previous_revision.clone_from(&result.previous_revision);
+        self.attempts = result.attempts;
+        self.reattached = result.reattached;
+        self.started = result.started;
+        self.duration_ms = Some(ms(result.duration));
+        self.phases = result.phases.into();
+        self.parts = result.parts.iter().map(PartRecord::from).collect();
+        self.stdout_tail.clone_from(&result.stdout_tail);
+        self.stderr_tail.clone_from(&result.stderr_tail);
+        self.undo = result.undo.as_deref().map(UndoRecord::from);
+    }
+}
+
+impl From<&PartResult> for PartRecord {
+    fn from(part: &PartResult) -> Self {
+        Self {
+            name: part.name.clone(),
+            outcome: part.outcome,
+            exit_status: part.exit_status,
+            signal: part.signal.clone(),
+            duration_ms: part.duration.map(ms),
+        }
+    }
+}
+
+impl From<Phases> for PhasesRecord {
+    fn from(phases: Phases) -> Self {
+        Self { connect_ms: phases.connect.map(ms), auth_ms: phases.auth.map(ms), script_ms: phases.script.map(ms) }
+    }
+}
+
+/// Why a host did not succeed, in one flat list of words: easier to match than nested objects.
+const fn cause_word(cause: FailureCause) -> &'static str {
+    match cause {
+        FailureCause::Script => "script",
+        FailureCause::TimedOut => "timed-out",
+        FailureCause::Idle => "idle",
+        FailureCause::Cancelled => "cancelled",
+        FailureCause::Lost => "lost",
+        FailureCause::Check => "check",
+        FailureCause::Hook => "hook",
+        FailureCause::Barrier => "barrier",
+        FailureCause::Unreachable(UnreachableCause::Hook) => "hook-before",
+        FailureCause::Unreachable(UnreachableCause::Refused) => "refused-by-host",
+        FailureCause::Unreachable(UnreachableCause::BeforeStart) => "lost-before-start",
+        FailureCause::Unreachable(UnreachableCause::Connect(failure)) => match failure {
+            ConnectFailure::Refused => "connect-refused",
+            ConnectFailure::NoRoute => "connect-no-route",
+            ConnectFailure::TimedOut => "connect-timed-out",
+            ConnectFailure::NameNotFound => "connect-name-not-found",
+            ConnectFailure::HostKeyChanged => "host-key-changed",
+            ConnectFailure::HostKeyUnknown => "host-key-unknown",
+            ConnectFailure::LoginRefused => "login-refused",
+            ConnectFailure::ClosedEarly => "closed-early",
+            ConnectFailure::TooManyLogins => "too-many-logins",
+            ConnectFailure::Banned => "banned",
+            ConnectFailure::TooManySessions => "too-many-sessions",
+            ConnectFailure::ForwardingRefused => "forwarding-refused",
+            ConnectFailure::NoCommonAlgorithm => "no-common-algorithm",
+            ConnectFailure::LocalSsh => "local-ssh",
+            ConnectFailure::Halted => "halted",
+            ConnectFailure::Other => "connect-failed",
+        },
+    }
+}

@@ -1,0 +1,95 @@
+//! Keeps a run's record true to its events.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::{
+    host_record::HostRecord,
+    record::{Record, Status},
+};
+use crate::{
+    inventory::HostId,
+    rollout::{EventKind, StopReason},
+};
+
+/// Keeps a record true to a run's events.
+#[derive(Debug)]
+pub(in crate::report) struct Places(HashMap<HostId, usize>);
+
+impl Places {
+    /// Where each host stands in `record`.
+    pub(in crate::report) fn of(record: &Record) -> Self {
+        Self(record.hosts.iter().enumerate().map(|(place, host)| (host.id.clone(), place)).collect())
+    }
+
+    /// `id`'s part of `record`.
+    pub(in crate::report) fn host<'r>(&self, record: &'r mut Record, id: &HostId) -> Option<&'r mut HostRecord> {
+        self.0.get(id).and_then(|place| record.hosts.get_mut(*place))
+    }
+
+    /// Enters what `kind` says into `record`; true when that changed it.
+    pub(in crate::report) fn enter(&mut self, record: &mut Record, kind: &EventKind<'_>, at: Timestamp) -> bool {
+        let of_rollout = record.rollout.enter(kind, at);
+        match kind {
+            EventKind::FleetSighted { joined, .. } => {
+                for (host, stage) in *joined {
+                    self.0.insert(host.id.clone(), record.hosts.len());
+                    record.hosts.push(HostRecord::new(host, stage));
+                }
+            }
+            EventKind::RunStarted { .. } => record.started = at,
+            EventKind::HostConnecting { host, attempt } => {
+                let Some(host) = self.host(record, host) else { return false };
+                host.started.get_or_insert(at);
+                host.attempts = *attempt;
+            }
+            EventKind::ScriptStarted { host, group } => {
+                let Some(host) = self.host(record, host) else { return false };
+                host.group = Some(*group);
+            }
+            EventKind::HostLost { host, message } => {
+                let Some(host) = self.host(record, host) else { return false };
+                host.message = Some((*message).to_owned());
+            }
+            EventKind::HostReattached { host, .. } => {
+                let Some(host) = self.host(record, host) else { return false };
+                host.message = None;
+                host.reattached += 1;
+            }
+            EventKind::HostRetrying { host, message, .. } => {
+                let Some(host) = self.host(record, host) else { return false };
+                host.message = Some((*message).to_owned());
+            }
+            EventKind::HostFinished { result } | EventKind::HostUndone { result } => {
+                let by_hand = record.rollback.is_some();
+                let Some(host) = self.host(record, &result.host) else { return false };
+                host.finish(result);
+                if let Some(undo) = &mut host.undo {
+                    undo.by_hand = by_hand;
+                }
+            }
+            EventKind::RunFinished { status, .. } => {
+                record.status = (*status).into();
+                record.exit_code = Some(status.exit_code());
+                record.finished = Some(at);
+            }
+            // Said now: whoever asks us to end may not let us live to say more.
+            EventKind::Stopping { reason, .. } => {
+                record.stopped_by = Some(reason.as_str().to_owned());
+                record.stopped_at.get_or_insert(at);
+                match reason {
+                    StopReason::Interrupt => record.status = Status::Interrupted,
+                    StopReason::Terminate => record.status = Status::Terminated,
+                    StopReason::Budget
+                    | StopReason::StageFailed
+                    | StopReason::Check
+                    | StopReason::Approval
+                    | StopReason::Hook => {}
+                }
+            }
+            _ => return of_rollout,
+        }
+        true
+    }
+}
