@@ -23,6 +23,7 @@ use crate::{
     transport::{ConnectFailure, Stream},
 };
 
+mod commands;
 mod files;
 mod human;
 mod junit;
