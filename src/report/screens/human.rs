@@ -347,7 +347,8 @@ impl Human {
                 Some(Outcome::Skipped | Outcome::Gone) | None => {}
             }
         }
-        if in_a_log {
+        // All that a stop leaves untouched end at one moment.
+        if in_a_log && host.outcome != Some(Outcome::Skipped) {
             let mut progress = lock(&self.progress);
             if progress.heartbeat_due() {
                 let line = progress.heartbeat(now, err_screen, |host| self.labels.get(host).to_owned());

@@ -270,6 +270,23 @@ fn a_thousand_hosts_are_no_flood() {
 }
 
 #[test]
+fn hosts_that_a_stop_leaves_untouched_are_no_progress() {
+    let (_, err, builder) = capture(terminal(80));
+    let plan = plan(1000);
+    let run = builder.build().start(&plan, Gaps::default()).expect("no files");
+    let mut telling = Telling::of(&run, &plan);
+    let ids = ids(&plan);
+    telling.whole(&failed(&ids[0], 1, "disk full\n"));
+    telling.event(EventKind::Stopping { reason: StopReason::Budget, running: 0 });
+    for id in &ids[1..] {
+        telling.end(&HostResult::skipped(id.clone()));
+    }
+    telling.finish(Some(StopReason::Budget));
+    let err = err.text();
+    assert!(!err.contains("to go"), "{err}");
+}
+
+#[test]
 fn an_interrupted_run_says_what_may_still_run() {
     let (out, err, builder) = capture(terminal(80));
     let plan = plan(4);
