@@ -23,8 +23,8 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A server that shows another key than the one remembered is refused. --accept connects to it, takes
-the key if it has just this fingerprint, and remembers it in place of what was there; any other key is
-refused again. --forget removes what is remembered: the next login decides as `host_keys` says.
+the key if it has just this fingerprint, and remembers it in place of what was there; any other key
+is refused again. --forget removes what is remembered: the next login decides as `host_keys` says.
 
 Examples:
   fleetwide host-keys web

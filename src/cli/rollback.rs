@@ -26,9 +26,10 @@ const WHAT: &str = "Which run, and to what";
 #[derive(Debug, Args)]
 #[command(mut_arg("max_failures", |flag| flag.hide(true)), after_help = "\
 Every server is asked what it has on record. Without --run and --to, the newest run that any of them
-knows is undone: each server that it touched gets back the revision that it had itself, by the script
-`rollback`, or by the deploy script. A server that is back already is left alone; where a script of
-the run is still running, none is started. A run's id is on the last screen and in the report.
+knows is undone: each server that it touched gets back the revision that it had itself, by the
+script `rollback`, or by the deploy script. A server that is back already is left alone; where a
+script of the run is still running, none is started. A run's id is on the last screen and in the
+report.
 
 Examples:
   fleetwide rollback web --dry-run

@@ -1,8 +1,8 @@
 //! `--junit FILE`: one test case a host, for the pipelines that show such files (GitLab, Jenkins, Azure, …).
 //!
 //! A host that failed, or that was taken back, is a `failure`; one that was not reached, or of whose end nothing is
-//! known, is an `error`; one that was never tried is `skipped`. What became of taking it back stands in the words. There is no standard: what is written is the
-//! little that all readers agree on.
+//! known, is an `error`; one that was never tried is `skipped`. What became of taking it back stands in the words. There
+//! is no standard: what is written is the little that all readers agree on.
 
 use std::{io, time::Duration};
 

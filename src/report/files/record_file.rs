@@ -1,8 +1,8 @@
 //! `--report FILE`, `--junit FILE` and `--html FILE`: the record on disk, always whole, never more than a moment behind.
 //!
-//! The first save is made before any host is touched. Each save replaces the file, so a reader and a killed run both find a whole record. Saves are made by a thread of their own: a large fleet's record takes
-//! a while to write, and no host should wait for that. Once somebody has asked us to
-//! end, saves follow each other quickly: the next thing may be SIGKILL.
+//! The first save is made before any host is touched. Each save replaces the file, so a reader and a killed run both find
+//! a whole record. Saves are made by a thread of their own: a large fleet's record takes a while to write, and no host
+//! should wait for that. Once somebody has asked us to end, saves follow each other quickly: the next thing may be SIGKILL.
 
 use std::{
     io,
