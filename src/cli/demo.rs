@@ -31,7 +31,8 @@ const USER: &str = "deploy";
 /// See it work: three simulated clouds, 30 servers, no account needed
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Everything runs on this machine's loopback addresses, in a temporary folder that is removed at the end.")]
+Everything runs on this machine's loopback addresses, in a temporary folder that is removed at the
+end.")]
 pub(super) struct DemoArgs {
     /// Make the script fail on one server, to see what that looks like
     #[arg(long = "break")]

@@ -105,6 +105,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_help_breaks_in_the_middle_of_a_line() {
+        for verb in Cli::command().get_subcommands() {
+            let text = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            // A link or a fingerprint in an example is never broken.
+            let long: Vec<_> =
+                text.lines().filter(|line| !line.starts_with(' ') && line.chars().count() > 100).collect();
+            assert_eq!(long, [""; 0], "{}", verb.get_name());
+        }
+    }
+
+    #[test]
     fn examples_keep_their_lines_and_dots_their_meaning() {
         let text =
             closing("A sentence\nof two lines.\n\nExamples:\n  fleetwide x\n  .y -- z\n\nExit codes: 0 well").to_roff();

@@ -118,7 +118,9 @@ fn tally(record: &Record) -> Vec<(Look, u32)> {
 
 fn facts(record: &Record) -> Vec<(&'static str, String)> {
     let summary = record.summary();
-    let mut facts = vec![("Hosts", words::chosen(record.hosts.len(), record.narrowed_from))];
+    // Of a rollback those that are left alone are not in the record, so it is no part of the chosen ones.
+    let of = record.narrowed_from.filter(|_| record.rollback.is_none());
+    let mut facts = vec![("Hosts", words::chosen(record.hosts.len(), of))];
     facts.push(("Status", record.status.as_str().to_owned()));
     facts.push(("Exit code", record.exit_code.map_or_else(|| "none yet".to_owned(), |code| code.to_string())));
     let failures = words::number(summary.failures());
