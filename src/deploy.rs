@@ -304,7 +304,7 @@ pub enum DeployError {
     #[error("none of the hosts of `{0}` carries the tags of its `canary`")]
     NoCanary(String),
     /// A run is to be undone of which no host knows anything.
-    #[error("no host of `{target}` has a run {run} on record")]
+    #[error("no host of `{target}` that was asked has a run {run} on record")]
     UnknownRun {
         /// Which.
         run: RunId,

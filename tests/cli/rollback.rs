@@ -267,7 +267,7 @@ fn a_run_that_nobody_knows_is_refused_and_those_that_are_known_are_named() {
     fleet.project.run(&["rollback", "web"]).expect(0).says("nothing to take back: no run is on record on web");
     let run = deploy(&fleet, "v1", &[], 0);
     let refused = fleet.project.run(&["rollback", "web", "--run", unknown]).expect(2);
-    refused.says(&format!("no host of `web` has a run {unknown} on record")).says(&run);
+    refused.says(&format!("no host of `web` that was asked has a run {unknown} on record")).says(&run);
     fleet.project.run(&["rollback", "web", "--run", "yesterday"]).expect(2);
     fleet.project.run(&["rollback", "web", "--max-failures", "3"]).expect(2).says("no failure stops the others");
 }

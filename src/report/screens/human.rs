@@ -89,6 +89,8 @@ pub(in crate::report) struct Human {
     by_hand: bool,
     turns: Turns,
     on_stop: OnStop,
+    /// How many barriers a host meets.
+    barriers: usize,
     rerun: Option<Rerun>,
 }
 
@@ -131,6 +133,7 @@ impl Human {
             by_hand: plan.rollback_by_hand().is_some(),
             turns: Turns::of(plan),
             on_stop: plan.policy.on_stop,
+            barriers: plan.barriers(),
             rerun,
             stage,
         }
@@ -388,9 +391,11 @@ impl Human {
                 | StopReason::Approval
                 | StopReason::Hook,
                 _,
-            ) => match self.on_stop {
-                OnStop::Finish => format!("letting {scripts} finish"),
-                OnStop::Kill => format!("ending {scripts}"),
+            ) => match (self.on_stop, self.barriers) {
+                (OnStop::Finish, 0) => format!("letting {scripts} finish"),
+                // There they are ended: what they wait for will not come.
+                (OnStop::Finish, _) => format!("letting {scripts} go on, but past no barrier"),
+                (OnStop::Kill, _) => format!("ending {scripts}"),
             },
             (StopReason::Interrupt, _) => format!("ending {scripts}; Ctrl-C again kills at once"),
             (StopReason::Terminate, _) => format!("ending {scripts}"),

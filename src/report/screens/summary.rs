@@ -360,7 +360,9 @@ pub(in crate::report) fn verdict(record: &Record) -> Verdict {
         (some, total) => format!("{} of {} of {target}{which}", words::number(some), words::count(total, host)),
     };
     let state = match (&record.rollback, &record.revision) {
-        (Some(rollback), _) if record.hosts.is_empty() => rollback::nothing(&rollback.goal(), &target),
+        (Some(rollback), _) if record.hosts.is_empty() => {
+            rollback::nothing(&rollback.goal(), &target, record.narrowed_from)
+        }
         (Some(RollbackRecord { to: None, .. }), _) => match summary.succeeded {
             1 => format!("{hosts} is back"),
             0 if summary.total == 1 => format!("{hosts} is not back"),

@@ -82,16 +82,19 @@ pub(in crate::report) fn title(goal: &Goal, target: &str) -> String {
     }
 }
 
-/// Why nothing is to be done, in a line.
-pub(in crate::report) fn nothing(goal: &Goal, target: &str) -> String {
-    match (goal.run, &goal.to) {
-        (Some(run), None) => format!("nothing to take back: every host of {target} that run {run} touched is back"),
-        (Some(run), Some(to)) => {
-            format!("nothing to take back: every host of {target} that run {run} touched is at {}", revision(to))
-        }
-        (None, Some(to)) => format!("nothing to take back: every host of {target} is at {}", revision(to)),
-        (None, None) => format!("nothing to take back: no run is on record on {target}"),
-    }
+/// Why nothing is to be done, in a line; of how many hosts some were chosen, if they were.
+pub(in crate::report) fn nothing(goal: &Goal, target: &str, narrowed_from: Option<usize>) -> String {
+    let (every, on) = match narrowed_from {
+        None => ("every host", ""),
+        Some(_) => ("every chosen host", "the chosen hosts of "),
+    };
+    let why = match (goal.run, &goal.to) {
+        (Some(run), None) => format!("{every} of {target} that run {run} touched is back"),
+        (Some(run), Some(to)) => format!("{every} of {target} that run {run} touched is at {}", revision(to)),
+        (None, Some(to)) => format!("{every} of {target} is at {}", revision(to)),
+        (None, None) => format!("no run is on record on {on}{target}"),
+    };
+    format!("nothing to take back: {why}")
 }
 
 fn revision(revision: &Revision) -> String {
@@ -107,7 +110,7 @@ pub(super) fn sections(plan: &Plan, rollback: &Rollback, screen: &Screen) -> Str
         }
     }
     if ways.is_empty() {
-        return format!("\n{}\n", nothing(&rollback.goal, &neutral::line(&plan.target)));
+        return format!("\n{}\n", nothing(&rollback.goal, &neutral::line(&plan.target), plan.narrowed_from));
     }
     let section = |((_, heading), hosts): (&(u8, String), &Vec<&Host>)| {
         let heading = format!("{heading}: {}", words::count(hosts.len(), "host"));

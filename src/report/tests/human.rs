@@ -1,7 +1,10 @@
 //! Screens for people.
 
 use super::*;
-use crate::report::{Detail, Format, Gaps};
+use crate::{
+    config::Part,
+    report::{Detail, Format, Gaps},
+};
 use provider_core::{Progress as _, Scope, Step};
 
 /// Runs eight hosts with every outcome and gives both streams.
@@ -502,4 +505,19 @@ fn what_to_do_next_suits_why_hosts_are_unreachable() {
         "fleetwide run web -- true  # runs it again, on every host\n"
     );
     assert_eq!(next(&unreachable(&ids(&plan)[0])), "fleetwide run web -- true  # runs it again, on every host\n");
+}
+
+#[test]
+fn whoever_waits_at_a_barrier_is_not_said_to_finish() {
+    let mut plan = plan(2);
+    let Work::Deploy { payload, .. } = &mut plan.work else { panic!("a deploy") };
+    let part = |name: &str, barrier| Part { name: name.parse().expect("a name"), run: "true".into(), barrier };
+    *payload = Payload::Parts([part("test", true), part("restart", false)].into());
+    let (_, err, builder) = capture(terminal(100));
+    let run = builder.build().start(&plan, Gaps::default()).expect("no files");
+    let mut telling = Telling::of(&run, &plan);
+    telling.event(EventKind::Stopping { reason: StopReason::Budget, running: 2 });
+    telling.event(EventKind::RunFinished { status: RunStatus::Failed, summary: Summary::default() });
+    let text = err.text();
+    assert!(text.ends_with("no new host is started, letting 2 scripts go on, but past no barrier\n"), "{text}");
 }

@@ -179,6 +179,11 @@ fn where_nothing_is_to_be_taken_back_no_hosts_are_told_of() {
       back
       2.0s · run 01JQZX0000000000000000TEST
     ");
+
+    let (out, _, builder) = capture(terminal(120));
+    builder.build().show_plan(&Plan { narrowed_from: Some(4), ..plan }, Gaps::default());
+    let whose = format!("\nnothing to take back: every chosen host of web that run {RUN} touched is back\n");
+    assert!(out.text().ends_with(&whose), "{}", out.text());
 }
 
 #[test]
