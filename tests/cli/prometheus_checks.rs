@@ -91,7 +91,7 @@ async fn a_revision_that_serves_errors_is_caught_in_the_soak_and_taken_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_in_the_soak_is_endured_and_an_end_is_not() {
-    let fleet = SimulatedFleet::of(1).start("steps = [ { hosts = 1 }, { soak = \"5s\", check = \"up\" } ]\n").await;
+    let fleet = SimulatedFleet::of(1).start("steps = [ { hosts = 1 }, { soak = \"15s\", check = \"up\" } ]\n").await;
     fleet.project.write("deploy.sh", "#!/bin/sh\nexit 0\n");
     let mut prometheus = Prometheus::start(fleet.project.path("prometheus"), own_address(254), &[]);
     let plain = fleet.project.read("fleetwide.toml");

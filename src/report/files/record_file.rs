@@ -167,11 +167,10 @@ impl Shared {
     }
 
     fn save(&self) -> io::Result<()> {
-        let (bytes, finished) = {
-            let record = lock(&self.record);
-            ((self.form)(&record)?, record.finished.is_some())
-        };
-        whole::write(&self.path, &bytes, if finished { Sync::Now } else { Sync::Later })
+        // Copied, so that the run, which enters what happens, does not wait for a form that takes long.
+        let record = lock(&self.record).clone();
+        let bytes = (self.form)(&record)?;
+        whole::write(&self.path, &bytes, if record.finished.is_some() { Sync::Now } else { Sync::Later })
     }
 }
 
