@@ -17,7 +17,7 @@ use super::{
     event::EventKind,
     host_output::HostOutput,
     outcome::{HostResult, Phases},
-    parts::whereabouts,
+    parts::locate,
     reattach::{Found, Search},
     recorder::Recorder,
     script_time::ScriptTime,
@@ -136,10 +136,7 @@ impl Executor {
             Ok(end) => verdict::ended(result, end, stop, &self.plan),
             Err(found) => verdict::found(result, found, stop, &self.plan),
         };
-        let result = &mut attempt.result;
-        if let (Some(message), Some(place)) = (&mut result.message, whereabouts(&result.parts)) {
-            *message = format!("{place}: {message}");
-        }
+        locate(&mut attempt.result);
         attempt
     }
 }

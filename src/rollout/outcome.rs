@@ -191,7 +191,7 @@ pub enum FailureCause {
     Check,
     /// The script exited 0, but the hook after it failed.
     Hook,
-    /// It waited at a barrier that was not opened, for too many others had failed.
+    /// It waited at a barrier when the run stopped, and was ended there.
     Barrier,
 }
 

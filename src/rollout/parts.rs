@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use super::outcome::{FailureCause, HostResult, Outcome};
 use crate::guard::{Part, ScriptStatus};
 
 /// One part of a script on a host.
@@ -129,23 +130,45 @@ fn index(from_1_on: u32) -> Option<usize> {
     usize::try_from(from_1_on).ok()?.checked_sub(1)
 }
 
-/// Where a script in parts came to its end, for people.
-pub(super) fn whereabouts(parts: &[PartResult]) -> Option<String> {
+/// Where a script in parts came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place<'a> {
+    /// In this part.
+    In(&'a str),
+    /// Behind it, before the next one was begun.
+    Behind(&'a str),
+}
+
+fn place(parts: &[PartResult]) -> Option<Place<'_>> {
     let (last, behind) = match parts.iter().position(|part| part.outcome == PartOutcome::NotStarted) {
         Some(place) => (parts[..place].last()?, true),
         None => (parts.last()?, false),
     };
     match last.outcome {
-        PartOutcome::Failed | PartOutcome::Unfinished => Some(format!("part {}", last.name)),
-        PartOutcome::Succeeded if behind => Some(format!("behind part {}", last.name)),
+        PartOutcome::Failed | PartOutcome::Unfinished => Some(Place::In(&last.name)),
+        PartOutcome::Succeeded if behind => Some(Place::Behind(&last.name)),
         PartOutcome::Succeeded | PartOutcome::NotStarted => None,
     }
+}
+
+/// Says of what became of a host where in its script that was.
+pub(super) fn locate(result: &mut HostResult) {
+    let (Some(message), Some(place)) = (&mut result.message, place(&result.parts)) else { return };
+    *message = match (place, result.failure) {
+        // What had to be ended there was doing nothing: others are why.
+        (Place::Behind(part), Some(FailureCause::Cancelled)) if result.outcome == Outcome::Failed => {
+            result.failure = Some(FailureCause::Barrier);
+            format!("ended at the barrier behind part {part}")
+        }
+        (Place::Behind(part), _) => format!("behind part {part}: {message}"),
+        (Place::In(part), _) => format!("part {part}: {message}"),
+    };
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guard::Signal;
+    use crate::{guard::Signal, inventory::testing::host};
 
     fn sent() -> Vec<Part> {
         let part = |name: &str, barrier| Part { name: name.to_owned(), run: "true".to_owned(), barrier };
@@ -196,15 +219,26 @@ mod tests {
     fn people_are_told_where_it_ended() {
         let (sent, now) = (sent(), Instant::now());
         let mut parts = Parts::new(&sent);
-        let told = |parts: &Parts<'_>| whereabouts(&parts.results);
-        assert_eq!(told(&parts), None);
+        let told = |parts: &Parts<'_>, outcome| {
+            let mut result = HostResult {
+                outcome,
+                failure: Some(FailureCause::Cancelled),
+                message: Some("cancelled".to_owned()),
+                parts: parts.results.clone(),
+                ..HostResult::skipped(host("i-1", "web").id)
+            };
+            locate(&mut result);
+            (result.message.expect("a message"), result.failure == Some(FailureCause::Barrier))
+        };
+        assert_eq!(told(&parts, Outcome::Failed), ("cancelled".into(), false));
         parts.begun(1, now);
-        assert_eq!(told(&parts).as_deref(), Some("part fetch"));
+        assert_eq!(told(&parts, Outcome::Failed), ("part fetch: cancelled".into(), false));
         parts.ended(1, &ScriptStatus::Exited(0), now);
-        assert_eq!(told(&parts).as_deref(), Some("behind part fetch"));
+        assert_eq!(told(&parts, Outcome::Failed), ("ended at the barrier behind part fetch".into(), true));
+        assert_eq!(told(&parts, Outcome::Unknown), ("behind part fetch: cancelled".into(), false));
         parts.begun(2, now);
         parts.ended(2, &ScriptStatus::Signaled(Signal::named("KILL").expect("a name")), now);
-        assert_eq!(told(&parts).as_deref(), Some("part test"));
+        assert_eq!(told(&parts, Outcome::Failed), ("part test: cancelled".into(), false));
         assert_eq!(parts.results[1].signal.as_deref(), Some("KILL"));
     }
 }

@@ -104,7 +104,11 @@ fn one_hosts_test_fails_and_no_host_of_its_stage_restarts() {
     for name in second.iter().filter(|name| site.ran(name).len() == 2 && **name != second[2]) {
         let waited = result(name);
         let message = waited["message"].as_str().expect("a message");
-        assert!(message.starts_with("behind part test: cancelled; the script was ended"), "{waited:#}");
+        assert_eq!(
+            (message, &waited["cause"]),
+            ("ended at the barrier behind part test", &json!("barrier")),
+            "{waited:#}"
+        );
         assert_eq!(waited["killed"], "confirmed", "{waited:#}");
     }
 }
@@ -133,7 +137,7 @@ fn whoever_interrupts_at_a_barrier_leaves_nothing_behind() {
     for host in site.hosts() {
         let name = host["name"].as_str().expect("a name");
         assert_eq!((&host["outcome"], &host["killed"]), (&json!("failed"), &json!("confirmed")), "{host:#}");
-        let place = if name == "h2" { "part test: cancelled" } else { "behind part test: cancelled" };
+        let place = if name == "h2" { "part test: cancelled" } else { "ended at the barrier behind part test" };
         assert!(host["message"].as_str().is_some_and(|message| message.starts_with(place)), "{host:#}");
     }
 }

@@ -84,7 +84,9 @@ pub(in crate::report) fn headline(host: &HostRecord, label: &str, screen: &Scree
 /// they are known to be gone.
 pub(in crate::report) fn wants_telling(host: &HostRecord) -> bool {
     match host.outcome {
-        Some(Outcome::Failed) => host.cause.as_deref() != Some("cancelled") || host.may_still_run(),
+        Some(Outcome::Failed) => {
+            !matches!(host.cause.as_deref(), Some("cancelled" | "barrier")) || host.may_still_run()
+        }
         Some(Outcome::Unreachable | Outcome::Unknown) => true,
         Some(Outcome::Succeeded | Outcome::Gone | Outcome::Skipped) | None => false,
     }

@@ -128,7 +128,7 @@ async fn one_failure_too_many_and_nobody_restarts() {
     assert!(!story.iter().any(|line| line.starts_with("restarts")), "{story:?}");
     let [waited, _, failed] = &rollout.results[..] else { panic!("three hosts") };
     assert_eq!(outcomes(&waited.parts), [PartOutcome::Succeeded, PartOutcome::NotStarted]);
-    let told = "behind part test: cancelled; the script was ended (killed by TERM)";
+    let told = "ended at the barrier behind part test";
     assert_eq!((waited.outcome, waited.message.as_deref()), (Outcome::Failed, Some(told)));
     assert_eq!(outcomes(&failed.parts), [PartOutcome::Failed, PartOutcome::NotStarted]);
     assert_eq!(failed.message.as_deref(), Some("part test: exit status 3"));
