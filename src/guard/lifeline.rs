@@ -18,6 +18,9 @@ pub enum Lifeline {
     },
     /// KILL to the script's group, now.
     Kill,
+    /// What waits behind a barrier is still waited for. Where that is not said for as long as the script may run, and
+    /// for a minute, the guard takes us for gone and ends it.
+    Wait,
     /// What waits behind a barrier may go on: see [`Control::Held`](super::Control::Held).
     Go {
         /// Which one, from 1 on.
@@ -34,6 +37,7 @@ impl Lifeline {
             Self::Terminate { grace } => format!("T {}\n", whole_seconds(grace)).into_bytes(),
             Self::Idle { grace } => format!("I {}\n", whole_seconds(grace)).into_bytes(),
             Self::Kill => b"K\n".to_vec(),
+            Self::Wait => b"W\n".to_vec(),
             Self::Go { barrier, left } => format!("G {barrier} {}\n", whole_seconds(left).max(1)).into_bytes(),
         }
     }
@@ -61,6 +65,7 @@ mod tests {
         assert_eq!(line(Duration::MAX), b"T 315360000\n");
         assert_eq!(Lifeline::Idle { grace: Duration::from_secs(7) }.encode(), b"I 7\n");
         assert_eq!(Lifeline::Kill.encode(), b"K\n");
+        assert_eq!(Lifeline::Wait.encode(), b"W\n");
         assert_eq!(Lifeline::Go { barrier: 2, left: Duration::ZERO }.encode(), b"G 2 1\n");
     }
 }

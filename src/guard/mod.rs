@@ -19,7 +19,7 @@
 //! ```
 //!
 //! A script in parts says more on stdout: `part 1 begun`, `part 1 ended`, and `held 1` where it waits for a `G 1 300`,
-//! with the seconds that are left for the rest of it. A host that is only asked what it has on record says that, line
+//! with the seconds that are left for the rest of it, and for `W` again and again until then. A host that is only asked what it has on record says that, line
 //! by line, and then `told`.
 //!
 //! A refusal may come while the request is still being written: read both streams even if writing fails.

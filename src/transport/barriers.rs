@@ -8,6 +8,9 @@ use tokio::time::Instant;
 
 use crate::guard::Lifeline;
 
+/// How often a host that holds its script is told that it is waited for. The guard is patient for a minute at least.
+pub(super) const REASSURE: Duration = Duration::from_secs(15);
+
 /// How a script stands to its barriers.
 #[derive(Debug)]
 pub(super) struct Barriers {
@@ -25,12 +28,14 @@ pub(super) struct Barriers {
     used: Duration,
     /// Since when it runs.
     since: Option<Instant>,
+    /// When the host that holds it is next to be told that it is waited for.
+    word_due: Option<Instant>,
 }
 
 impl Barriers {
     /// So many barriers, of which none is open.
     pub(super) const fn new(count: u32) -> Self {
-        Self { count, open: 0, held: None, last: 0, told: 0, used: Duration::ZERO, since: None }
+        Self { count, open: 0, held: None, last: 0, told: 0, used: Duration::ZERO, since: None, word_due: None }
     }
 
     /// Whether it is held.
@@ -67,7 +72,23 @@ impl Barriers {
             (None, None) => self.since = Some(now),
             (Some(_), None) | (None, Some(_)) => {}
         }
-        std::mem::replace(&mut self.held, held) != held
+        let changed = std::mem::replace(&mut self.held, held) != held;
+        if changed {
+            self.word_due = held.map(|_| now);
+        }
+        changed
+    }
+
+    /// When [`reassure`](Self::reassure) has something to say.
+    pub(super) fn word_due(&self) -> Option<Instant> {
+        self.word_due.filter(|_| self.waits())
+    }
+
+    /// What the host is to be told when it is time for that: its script is not held for somebody who is gone.
+    pub(super) fn reassure(&mut self, now: Instant) -> Option<Lifeline> {
+        self.word_due().filter(|due| *due <= now)?;
+        self.word_due = Some(now + REASSURE);
+        Some(Lifeline::Wait)
     }
 
     /// What is left of `time`.

@@ -282,6 +282,16 @@ impl<'a> Conversation<'a> {
             self.alive = now;
             self.expect_end(now);
             self.release(now);
+            self.reassure(now);
+        }
+    }
+
+    /// Tells the host from time to time that a script which it holds is waited for.
+    fn reassure(&mut self, now: Instant) {
+        if self.wish == Stop::No
+            && let Some(line) = self.barriers.reassure(now)
+        {
+            self.outbox.extend(line.encode());
         }
     }
 
@@ -372,8 +382,8 @@ impl<'a> Conversation<'a> {
 
     /// When [`overdue`](Self::overdue) has to look.
     pub(super) fn alarm(&self) -> Instant {
-        let silence = self.silence_ends();
-        self.last_word.map_or(silence, |then| then.min(silence))
+        let word_due = self.barriers.word_due().filter(|_| self.wish == Stop::No);
+        [self.last_word, word_due].into_iter().flatten().fold(self.silence_ends(), Instant::min)
     }
 
     /// When there has to be another sign of life.
@@ -387,6 +397,7 @@ impl<'a> Conversation<'a> {
 
     /// An alarm has rung.
     pub(super) fn overdue(&mut self, now: Instant) {
+        self.reassure(now);
         if self.last_word.is_some_and(|then| then <= now) {
             self.given_up = Some(self.reproach());
         } else if self.silence_ends() <= now {

@@ -52,18 +52,22 @@ impl OutputSink for Out {
 /// # Panics
 /// When that is not so.
 pub fn conversation(input: &[u8]) {
+    for work in [Work::Run { command: "true".to_owned(), input: None }, three_parts()] {
+        play(work, input);
+    }
+}
+
+/// A deploy with two barriers.
+pub(super) fn three_parts() -> Work {
     let part = |barrier| Part { name: "a".to_owned(), run: "true".to_owned(), barrier };
-    let parts = Work::Deploy(Deploy {
+    Work::Deploy(Deploy {
         app: "shop".to_owned(),
         run: "r1".to_owned(),
         attempt: 1,
         fence: 1,
         revision: None,
         payload: Payload::Parts(vec![part(true), part(true), part(false)]),
-    });
-    for work in [Work::Run { command: "true".to_owned(), input: None }, parts] {
-        play(work, input);
-    }
+    })
 }
 
 fn play(work: Work, input: &[u8]) {

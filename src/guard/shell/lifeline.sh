@@ -21,6 +21,7 @@ lifeline() {
         echo "keeper $!"
         ;;
       G) echo "go $a" ;;
+      W) echo waited ;;
       K)
         echo kill
         patience 0 &
@@ -34,7 +35,6 @@ lifeline() {
       patience "$grace"
       ;;
     finish1) echo gone ;;
-    finish) echo alone ;;
   esac
 }
 # `wait` is left at once when a trap fires, so that no long sleep stays behind.

@@ -30,7 +30,8 @@ lead='
   }'
 becomes="fw_self=\$2; export fw_self
 exec awk '$exact$lead' \"\$@\""
-# Who may be told to go on waits for that as long as it takes; who is alone, as long as the script may run.
+# The guard that started the script keeps the time for which it is held: that starts again whenever somebody, here or at
+# another guard, says that it is waited for. So it is not held for ever for somebody who is gone and never said so.
 held='' clock='' now='' hold=315360000
 
 logs() {
@@ -43,7 +44,10 @@ logs() {
     catch_up
     held=$now
     [ -z "$held" ] || deadline=$hold
+    return
   }
+  hold=$deadline
+  [ "$hold" -ge 60 ] || hold=60
 }
 # A line is told when all output that was there before it is.
 flush() {
@@ -55,8 +59,7 @@ flush() {
     lines=${lines#*"$nl"}
   done
 }
-# While the script is held its time does not run. When contact is lost a time of its own does, which the guard keeps that
-# started it.
+# While the script is held its own time does not run.
 time_up() {
   nap='' again=1
   # shellcheck disable=SC2154
@@ -71,6 +74,7 @@ time_up() {
     [ -z "$again" ] || kill -s KILL "$nap"
     wait "$nap"
     nap=''
+    [ "$again" ] || { rm "$dir/waited" && again=1; }
   done
 }
 other() {
@@ -96,13 +100,13 @@ other() {
       case $a$b in
         '' | *[!0123456789]*) ;;
         # Whole, for its other readers do not wait; empty on a full disk, which is all of the time.
-        *) record "$dir/go-$a" "$b" || : >"$dir/go-$a" ;;
+        *)
+          rm -f "$dir/waited"
+          record "$dir/go-$a" "$b" || : >"$dir/go-$a"
+          ;;
       esac
       ;;
-    alone)
-      hold=$deadline
-      [ -z "$held" ] || set_clock "$hold"
-      ;;
+    waited) [ -z "$held" ] || : >"$dir/waited" ;;
     clock)
       clock=$a
       [ -e "$dir/limit.$$" ] && kill -s USR1 "$clock"

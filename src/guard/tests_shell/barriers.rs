@@ -16,7 +16,9 @@ on_every_shell!(
     what_is_held_can_be_ended,
     what_is_held_does_not_use_up_its_time,
     the_time_that_is_left_comes_with_the_word,
-    what_is_held_for_too_long_when_contact_is_lost_is_ended,
+    what_nobody_waits_for_any_more_is_ended,
+    what_is_waited_for_is_held_on,
+    a_word_of_waiting_lengthens_no_part,
     what_is_held_ends_when_contact_is_lost_where_that_is_asked_for,
     what_was_held_when_contact_was_lost_is_released_by_another_guard,
     what_was_released_before_is_not_held_again,
@@ -27,6 +29,9 @@ on_every_shell!(
 );
 
 const LONG: Duration = Duration::from_mins(5);
+
+/// For how long a guard holds what nobody says to wait for: a minute, if the script may not run longer.
+const HOLD: u32 = 60;
 
 /// The seconds of a clock that never ends anything.
 const FOR_EVER: u32 = 315_360_000;
@@ -124,16 +129,20 @@ fn await_clocks(host: &Host, seconds: &[u32]) {
 fn what_is_held_does_not_use_up_its_time(shell: Shell) {
     let host = Host::new(shell);
     watch_sleep(&host);
-    let mut request = parts(&[":; ", ":; ", "until [ -e go ]; do :; done"]);
+    let mut request =
+        parts(&[":; ", ":; until [ -e two ]; do sleep 0.02; done", "until [ -e three ]; do sleep 0.02; done"]);
     request.deadline = Duration::from_secs(250);
     let mut running = host.start(&request);
     running.until_held(1);
-    await_clocks(&host, &[250, FOR_EVER]);
-    running.send(Lifeline::Go { barrier: 1, left: Duration::from_secs(77) }).until_held(2);
-    await_clocks(&host, &[250, FOR_EVER, 77, FOR_EVER]);
+    await_clocks(&host, &[250, 250]);
+    running.send(Lifeline::Go { barrier: 1, left: Duration::from_secs(77) });
+    await_clocks(&host, &[250, 250, 77]);
+    fs::write(host.home.path().join("two"), "").unwrap();
+    running.until_held(2);
+    await_clocks(&host, &[250, 250, 77, 250]);
     running.send(Lifeline::Go { barrier: 2, left: Duration::from_secs(66) });
-    await_clocks(&host, &[250, FOR_EVER, 77, FOR_EVER, 66]);
-    fs::write(host.home.path().join("go"), "").unwrap();
+    await_clocks(&host, &[250, 250, 77, 250, 66]);
+    fs::write(host.home.path().join("three"), "").unwrap();
     assert_eq!(running.finish().trailer().status, ScriptStatus::Exited(0));
     host.await_silence();
 }
@@ -147,17 +156,83 @@ fn the_time_that_is_left_comes_with_the_word(shell: Shell) {
     host.await_silence();
 }
 
-/// Nobody may come again who tells it to go on.
-fn what_is_held_for_too_long_when_contact_is_lost_is_ended(shell: Shell) {
+/// Their minute is over when there is a file `over`, once for each.
+fn stop_the_clock(host: &Host) {
+    let sleep = find("sleep");
+    host.forge(
+        "sleep",
+        &format!(
+            "[ \"$1\" = {HOLD} ] || exec {0} \"$1\"\necho \"$1\" >>\"$HOME/slept\"\nuntil rm \"$HOME/over\"; do {0} 0.02; done 2>/dev/null",
+            sleep.display()
+        ),
+    );
+}
+
+fn minute_over(host: &Host) {
+    fs::write(host.home.path().join("over"), "").unwrap();
+}
+
+/// The one who held it may be gone and have said nothing, or the connection be cut and nobody come again.
+fn what_nobody_waits_for_any_more_is_ended(shell: Shell) {
+    for cut in [false, true] {
+        let host = Host::new(shell);
+        stop_the_clock(&host);
+        let (request, running) = held(&host, |request| {
+            request.on_lost = OnLost::Finish;
+            request.deadline = Duration::from_secs(50);
+        });
+        await_clocks(&host, &[HOLD]);
+        minute_over(&host);
+        let trailer = if cut {
+            running.cut().wait().unwrap();
+            host.finish(&request).trailer().clone()
+        } else {
+            running.finish().trailer().clone()
+        };
+        assert_eq!((trailer.cause, trailer.group), (Cause::Timeout, GroupState::Gone), "{cut}");
+        assert!(!host.home.path().join("ran").exists());
+    }
+}
+
+/// Whether they say so who started it, or who took it up again.
+fn what_is_waited_for_is_held_on(shell: Shell) {
+    for cut in [false, true] {
+        let host = Host::new(shell);
+        stop_the_clock(&host);
+        let (request, mut running) = held(&host, |request| {
+            request.on_lost = OnLost::Finish;
+            request.deadline = Duration::from_secs(50);
+        });
+        if cut {
+            let _guard = running.cut();
+            running = host.start(&request.attach(Offsets::default()));
+            running.until_held(1);
+        }
+        for times in 1..4 {
+            await_clocks(&host, &[HOLD].repeat(times));
+            running.send(Lifeline::Wait);
+            await_that("the word is kept", || {
+                let kept = host.state().join("runs/r1-1/waited").exists();
+                if kept { Ok(()) } else { Err("it is not".to_owned()) }
+            });
+            minute_over(&host);
+        }
+        await_clocks(&host, &[HOLD].repeat(4));
+        running.send(go(1));
+        let seen = running.finish();
+        assert_eq!((&seen.trailer().status, seen.trailer().cause), (&ScriptStatus::Exited(4), Cause::None));
+        host.await_silence();
+    }
+}
+
+fn a_word_of_waiting_lengthens_no_part(shell: Shell) {
     let host = Host::new(shell);
-    let (request, running) = held(&host, |request| {
-        request.on_lost = OnLost::Finish;
-        request.deadline = Duration::from_secs(1);
-    });
-    running.cut().wait().unwrap();
-    let seen = host.finish(&request);
-    assert_eq!((seen.trailer().cause, seen.trailer().group), (Cause::Timeout, GroupState::Gone));
-    assert!(!host.home.path().join("ran").exists());
+    let mut running = host.start(&parts(&[":; ", "echo two; until [ -e go ]; do sleep 0.01; done"]));
+    running.until_held(1).send(Lifeline::Wait);
+    running.send(Lifeline::Go { barrier: 1, left: Duration::from_secs(1) }).until_printed("two");
+    running.send(Lifeline::Wait);
+    assert_eq!(running.finish().trailer().cause, Cause::Timeout);
+    host.await_silence();
 }
 
 fn what_is_held_ends_when_contact_is_lost_where_that_is_asked_for(shell: Shell) {
@@ -177,13 +252,13 @@ fn what_was_held_when_contact_was_lost_is_released_by_another_guard(shell: Shell
     let host = Host::new(shell);
     watch_sleep(&host);
     let (request, mut guard) = cut_off(&host);
-    await_clocks(&host, &[300, FOR_EVER, 300]);
+    await_clocks(&host, &[300, 300]);
     let mut attach = request.attach(Offsets { stdout: 4, stderr: 0 });
     attach.deadline = Duration::from_secs(55);
     let mut attached = host.start(&attach);
     attached.until_held(1);
     // It leaves the time to the guard that started the script, however little the client knows to be left.
-    await_clocks(&host, &[300, FOR_EVER, 300, FOR_EVER]);
+    await_clocks(&host, &[300, 300, FOR_EVER]);
     assert!(!host.home.path().join("ran").exists());
     attached.send(go(1));
     let seen = attached.finish();

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{super::RunAs, *};
-use crate::guard::{
-    Attach, Cause, Deploy, EncodedRequest, GuardRequest, Nonce, Offsets, OnLost, Part, Payload, PayloadKind, Query,
-    Work,
-};
+use crate::guard::{Attach, Cause, EncodedRequest, GuardRequest, Nonce, Offsets, OnLost, PayloadKind, Query, Work};
+
+mod held;
 
 /// Hears a script, and remembers that it started.
 #[derive(Default)]
@@ -30,21 +29,6 @@ fn job(idle_timeout: Option<Duration>) -> Job {
         args: Vec::new(),
     };
     Job { request, idle_timeout, run_as: RunAs::Login }
-}
-
-/// With two barriers.
-fn in_parts(idle_timeout: Option<Duration>) -> Job {
-    let part = |barrier| Part { name: "a".to_owned(), run: "true".to_owned(), barrier };
-    let work = Work::Deploy(Deploy {
-        app: "shop".to_owned(),
-        run: "r1".to_owned(),
-        attempt: 1,
-        fence: 1,
-        revision: None,
-        payload: Payload::Parts(vec![part(true), part(true), part(false)]),
-    });
-    let job = job(idle_timeout);
-    Job { request: GuardRequest { work, ..job.request }, ..job }
 }
 
 fn attach() -> Job {
@@ -115,6 +99,13 @@ impl<'a> Scene<'a> {
         self.now = self.talk.alarm();
         self.talk.overdue(self.now);
         passed
+    }
+
+    /// Takes what is to be written.
+    fn written(&mut self) -> String {
+        let taken = String::from_utf8_lossy(self.talk.unwritten()).into_owned();
+        self.talk.wrote(taken.len(), self.now);
+        taken
     }
 
     fn lost(&self) -> Lost {
@@ -287,96 +278,6 @@ fn a_request_that_is_taken_slowly_is_not_given_up() {
     talk.overdue(talk.alarm());
     let lost = talk.end().expect("given up").expect_err("lost").lost;
     assert!(!lost.sent && lost.message.contains("took nothing"), "{lost:?}");
-}
-
-fn held(job: &Job) -> Scene<'_> {
-    let mut scene = Scene::started(job);
-    scene.now += Duration::from_secs(30);
-    for words in ["part 1 begun fetch", "part 1 ended exit 0 0 0", "held 1"] {
-        scene.says(Stream::Stdout, words);
-    }
-    scene
-}
-
-#[test]
-fn what_is_held_is_told_to_go_on_when_its_barrier_opens_and_how_much_time_is_left() {
-    let job = in_parts(None);
-    let mut scene = held(&job);
-    assert!(scene.talk.unwritten().is_empty());
-    scene.now += Duration::from_secs(50);
-    scene.talk.opens(1, scene.now);
-    assert_eq!(scene.talk.unwritten(), b"G 1 70\n");
-    assert_eq!(scene.talk.alarm() - scene.now, Duration::from_secs(70 + 10) + WORD, "it is to go on now");
-    scene.says(Stream::Stdout, "held 1");
-    scene.talk.opens(2, scene.now);
-    assert_eq!(scene.talk.unwritten(), b"G 1 70\n", "once");
-    scene.says(Stream::Stdout, "part 2 begun test");
-    assert_eq!(scene.talk.alarm() - scene.now, Duration::from_secs(70 + 10) + WORD);
-    scene.says(Stream::Stdout, "held 2");
-    assert_eq!(scene.talk.unwritten(), b"G 1 70\nG 2 70\n", "it is open already");
-}
-
-#[test]
-fn what_is_held_has_all_the_time_and_may_be_silent_until_it_is_told_to_go_on() {
-    let idle = Duration::from_secs(5);
-    let job = in_parts(Some(idle));
-    let mut scene = held(&job);
-    assert!(scene.talk.alarm() - scene.now > 1000 * Duration::from_secs(100));
-    scene.talk.opens(1, scene.now);
-    assert_eq!(scene.wait(), Duration::from_secs(70 + 10) + WORD);
-    assert!(scene.lost().message.contains("deadline"));
-
-    let mut scene = held(&job);
-    scene.says(Stream::Stdout, "part 2 begun test");
-    assert_eq!(scene.wait(), idle);
-    assert_eq!(scene.talk.unwritten(), b"I 10\n");
-}
-
-/// The time that is left of the script's own says nothing of that.
-#[test]
-fn what_is_held_when_it_is_taken_up_again_has_all_the_time_too() {
-    let job = attach();
-    let mut scene = Scene::started(&job);
-    scene.says(Stream::Stdout, "held 1");
-    assert!(scene.talk.alarm() - scene.now > 1000 * Duration::from_secs(100));
-    scene.now += Duration::from_secs(200);
-    scene.talk.opens(1, scene.now);
-    assert_eq!(scene.talk.unwritten(), b"G 1 100\n");
-    scene.says(Stream::Stdout, "part 2 begun test");
-    assert_eq!(scene.talk.alarm() - scene.now, Duration::from_secs(100 + 10) + WORD);
-}
-
-/// The host told its story before we were told how many of its barriers are open.
-#[test]
-fn what_is_held_further_on_is_released_whichever_word_came_first() {
-    let job = attach();
-    let mut scene = Scene::started(&job);
-    for words in ["held 1", "part 2 begun test", "held 2"] {
-        scene.says(Stream::Stdout, words);
-    }
-    scene.talk.opens(1, scene.now);
-    assert!(scene.talk.unwritten().is_empty());
-    scene.talk.opens(2, scene.now);
-    assert_eq!(scene.talk.unwritten(), b"G 2 100\n");
-}
-
-/// Nobody would ever tell it to go on.
-#[test]
-fn a_host_that_speaks_of_a_barrier_that_is_not_there_gets_no_time_for_it() {
-    let job = job(None);
-    let mut scene = held(&job);
-    assert!(scene.wait() < Duration::from_secs(100 + 10) + WORD);
-    assert!(scene.lost().message.contains("deadline"));
-}
-
-#[test]
-fn what_is_held_is_ended_as_what_runs_and_not_let_go_then() {
-    let job = in_parts(None);
-    let mut scene = held(&job);
-    scene.talk.wants(Stop::Terminate, scene.now);
-    scene.talk.opens(1, scene.now);
-    assert_eq!(scene.talk.unwritten(), b"T 10\n");
-    assert_eq!(scene.talk.alarm() - scene.now, Duration::from_secs(10) + WORD);
 }
 
 #[test]
