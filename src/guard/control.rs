@@ -248,7 +248,7 @@ mod tests {
     fn what_is_on_record_is_told_line_by_line() {
         assert_eq!(Control::parse("revision -"), Ok(Control::Revision(None)));
         assert_eq!(Control::parse("revision v1\\0040b"), Ok(Control::Revision(Some("v1 b".to_owned()))));
-        assert!(matches!(Control::parse("run r1-1 - v1 running"), Ok(Control::Recorded(_))));
+        assert!(matches!(Control::parse("run r1-1 7 - v1 running"), Ok(Control::Recorded(_))));
         assert_eq!(Control::parse("told"), Ok(Control::Told));
     }
 
@@ -289,7 +289,7 @@ mod tests {
             "revision",
             "revision ",
             "revision a b",
-            "run r1-1 - v1",
+            "run r1-1 7 - v1",
             "told 1",
         ] {
             assert_eq!(Control::parse(line), Err(ProtocolError::malformed(line)), "{line:?}");

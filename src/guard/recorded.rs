@@ -10,7 +10,7 @@ use super::{
 pub struct Recorded {
     /// The app's revision there; none where no deploy that gave one has succeeded.
     pub revision: Option<String>,
-    /// The attempts that it remembers, as their names sort there: of runs that are named by time, the oldest first.
+    /// The attempts that it remembers, as their names sort there.
     pub attempts: Vec<RecordedAttempt>,
 }
 
@@ -21,6 +21,8 @@ pub struct RecordedAttempt {
     pub run: String,
     /// Which start of the script it was in that run.
     pub attempt: u32,
+    /// The fence that it was started with: the higher, the later. None where the host has lost it.
+    pub fence: Option<u64>,
     /// The app's revision before it.
     pub previous: Option<String>,
     /// The revision that its success makes the app's.
@@ -56,13 +58,17 @@ impl AttemptState {
 }
 
 impl RecordedAttempt {
-    /// Reads `RUN-ATTEMPT PREVIOUS REVISION STATE`. A run's name may hold dashes.
+    /// Reads `RUN-ATTEMPT FENCE PREVIOUS REVISION STATE`. A run's name may hold dashes.
     pub(super) fn parse(words: &str) -> Option<Self> {
-        let mut words = words.splitn(4, ' ');
+        let mut words = words.splitn(5, ' ');
         let (run, attempt) = words.next()?.rsplit_once('-').filter(|(run, _)| !run.is_empty())?;
         Some(Self {
             run: run.to_owned(),
             attempt: attempt.parse().ok()?,
+            fence: match words.next()? {
+                "-" => None,
+                fence => Some(fence.parse().ok()?),
+            },
             previous: revision(words.next()?)?,
             revision: revision(words.next()?)?,
             state: match words.next()? {
@@ -82,9 +88,9 @@ mod tests {
     #[test]
     fn the_attempt_stands_behind_the_last_dash() {
         let read = |line| RecordedAttempt::parse(line).map(|it| (it.run, it.attempt));
-        assert_eq!(read("01JRUN-2 - - running"), Some(("01JRUN".to_owned(), 2)));
-        assert_eq!(read("01JRUN-undo-1 v2 v1 died"), Some(("01JRUN-undo".to_owned(), 1)));
-        for odd in ["01JRUN - - running", "01JRUN-x - - running", "-1 - - running"] {
+        assert_eq!(read("01JRUN-2 7 - - running"), Some(("01JRUN".to_owned(), 2)));
+        assert_eq!(read("01JRUN-undo-1 - v2 v1 died"), Some(("01JRUN-undo".to_owned(), 1)));
+        for odd in ["01JRUN 7 - - running", "01JRUN-x 7 - - running", "-1 7 - - running"] {
             assert_eq!(read(odd), None, "{odd}");
         }
     }
@@ -93,18 +99,24 @@ mod tests {
     fn it_has_ended_or_not() {
         let read = |line: &str| RecordedAttempt::parse(line).map(|it| it.state);
         let end = "exit 3 none gone 12 0 unrecorded";
-        assert_eq!(read(&format!("r1-1 - v1 {end}")), Some(AttemptState::Ended(Trailer::parse(end).unwrap())));
-        assert_eq!(read("r1-1 - v1 never-started"), Some(AttemptState::NeverStarted));
-        for odd in
-            ["r1-1 - v1", "r1-1 - v1 ", "r1-1 - v1 gone", "r1-1 - v1 exit 3", "r1-1  v1 running", "r1-1 - \\ died"]
-        {
-            assert_eq!(read(odd), None, "{odd}");
+        assert_eq!(read(&format!("r1-1 7 - v1 {end}")), Some(AttemptState::Ended(Trailer::parse(end).unwrap())));
+        assert_eq!(read("r1-1 7 - v1 never-started"), Some(AttemptState::NeverStarted));
+        for odd in ["- v1", "- v1 ", "- v1 gone", "- v1 exit 3", " v1 running", "- \\ died"] {
+            assert_eq!(read(&format!("r1-1 7 {odd}")), None, "{odd}");
         }
     }
 
     #[test]
+    fn the_fence_may_be_lost_but_is_no_other_word() {
+        let read = |line| RecordedAttempt::parse(line).map(|it| it.fence);
+        assert_eq!(read("r1-1 1764327831000 - - running"), Some(Some(1_764_327_831_000)));
+        assert_eq!(read("r1-1 - - - running"), Some(None));
+        assert_eq!(read("r1-1 soon - - running"), None);
+    }
+
+    #[test]
     fn revisions_are_as_they_were_given() {
-        let read = RecordedAttempt::parse("r1-1 v1\\0040b - running").unwrap();
+        let read = RecordedAttempt::parse("r1-1 7 v1\\0040b - running").unwrap();
         assert_eq!((read.previous.as_deref(), read.revision.as_deref()), (Some("v1 b"), None));
     }
 }

@@ -25,6 +25,13 @@ pub struct Entry<'a> {
     pub attempt: &'a RecordedAttempt,
 }
 
+impl Entry<'_> {
+    /// When the run began that started it, in milliseconds of the epoch: a run is undone by itself, or by a later one.
+    fn began_ms(&self) -> u64 {
+        self.attempt.fence.unwrap_or_else(|| self.run.started_ms())
+    }
+}
+
 /// What an attempt is for in its run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
@@ -53,7 +60,7 @@ impl<'a> History<'a> {
         let entry =
             |attempt: &'a RecordedAttempt| RunId::of_name(&attempt.run).map(|(run, part)| Entry { run, part, attempt });
         let mut entries: Vec<_> = recorded.attempts.iter().filter_map(entry).collect();
-        entries.sort_by_key(|entry| (entry.run, entry.part, entry.attempt.attempt));
+        entries.sort_by_key(|entry| (entry.began_ms(), entry.run, entry.part, entry.attempt.attempt));
         Self { revision: recorded.revision.as_deref(), entries }
     }
 
@@ -65,6 +72,13 @@ impl<'a> History<'a> {
     /// All attempts of one part of a run, those included that were never started.
     pub fn of_run(&self, run: RunId, part: Part) -> impl DoubleEndedIterator<Item = &Entry<'a>> {
         self.entries.iter().filter(move |entry| (entry.run, entry.part) == (run, part))
+    }
+
+    /// Whether the host was taken back to what it had before an older run, after anything that this run did there.
+    pub fn is_behind(&self, run: RunId) -> bool {
+        let of_run = |entry: &&Entry<'_>| entry.run == run;
+        let since = self.started().rev().take_while(|entry| !of_run(entry));
+        since.into_iter().any(|entry| entry.run < run && entry.part == Part::Undo && entry.attempt.state.is_success())
     }
 
     /// The script that runs there now.
@@ -94,8 +108,8 @@ pub(crate) mod testing {
         AttemptState, Cause, GroupState, Record, Recorded, RecordedAttempt, ScriptStatus, Signal, Trailer,
     };
 
-    /// A host at this revision, that has these attempts on record: `RUN-ATTEMPT PREVIOUS REVISION STATE`, where a state
-    /// is an exit status or a word.
+    /// A host at this revision, that has these attempts on record: `RUN-ATTEMPT[@FENCE] PREVIOUS REVISION STATE`, where a
+    /// state is an exit status or a word.
     pub(crate) fn recorded(revision: &str, attempts: &[&str]) -> Recorded {
         Recorded { revision: known(revision), attempts: attempts.iter().map(|line| attempt(line)).collect() }
     }
@@ -106,6 +120,7 @@ pub(crate) mod testing {
 
     fn attempt(line: &str) -> RecordedAttempt {
         let [name, previous, revision, state] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let (name, fence) = name.split_once('@').map_or((name, None), |(name, fence)| (name, fence.parse().ok()));
         let (run, attempt) = name.rsplit_once('-').expect("a name");
         let ended = |status, cause| {
             let (group, record) = (GroupState::Gone, Record::Kept);
@@ -119,7 +134,8 @@ pub(crate) mod testing {
             status => ended(ScriptStatus::Exited(status.parse().expect("a status")), Cause::None),
         };
         let (previous, revision) = (known(previous), known(revision));
-        RecordedAttempt { run: run.to_owned(), attempt: attempt.parse().expect("a number"), previous, revision, state }
+        let attempt = attempt.parse().expect("a number");
+        RecordedAttempt { run: run.to_owned(), attempt, fence, previous, revision, state }
     }
 }
 
@@ -147,6 +163,18 @@ mod tests {
             .map(|(part, n, run)| (part, n, run.to_owned()));
         assert_eq!(order, expected);
         assert!(history.is_well());
+    }
+
+    /// By hand an older run is undone when newer ones are on record.
+    #[test]
+    fn what_a_later_run_did_comes_behind() {
+        let lines = [format!("{A}-1 v0 v1 0"), format!("{A}-undo-1@1795863831000 v2 v0 0"), format!("{B}-1 v1 v2 3")];
+        let recorded = recorded("v0", &lines.each_ref().map(String::as_str));
+        let history = History::of(&recorded);
+        let order: Vec<_> = history.started().map(|entry| (entry.run.to_string(), entry.part)).collect();
+        let expected = [(A, Part::Work), (B, Part::Work), (A, Part::Undo)].map(|(run, part)| (run.to_owned(), part));
+        assert_eq!(order, expected);
+        assert!(history.is_well(), "that the newer one failed is history");
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl Goal {
         let undos = || history.of_run(run, Part::Undo);
         let mut work = history.of_run(run, Part::Work).filter(|entry| entry.was_started());
         let (first, undone) = (work.next(), undos().rfind(|entry| entry.was_started()));
-        let is_back = undone.is_some_and(|entry| entry.attempt.state.is_success());
+        let is_back = undone.is_some_and(|entry| entry.attempt.state.is_success()) || history.is_behind(run);
         if first.is_none() && undone.is_none() || is_back && self.to.is_none() {
             return None;
         }
@@ -192,6 +192,21 @@ mod tests {
             assert_eq!(after(&[&format!("A-undo-1 v2 v1 {state}")]), Some(Way::Start(back(2, "v1"))), "{state}");
         }
         assert_eq!(after(&["A-undo-2 v2 v1 died", "A-undo-10 v2 v1 died"]), Some(Way::Start(back(11, "v1"))));
+    }
+
+    /// That would bring back what somebody has taken back on purpose.
+    #[test]
+    fn a_host_is_not_taken_forward_to_what_was_there_before_a_run() {
+        let older = "@1795863831000 v3 v0 ";
+        let since = |undo: &str| way_of(&undo_b(), RollbackScript::None, "v0", &["A-1 v0 v1 0", "B-1 v1 v2 3", undo]);
+        let start = Some(Way::Start(Back { run: format!("{B}-undo"), ..back(1, "v1") }));
+        assert_eq!(since(&format!("A-undo-1{older}0")), None);
+        assert_eq!(since(&format!("A-undo-1{older}3")), start, "it failed");
+        assert_eq!(since("A-undo-1 v1 v0 0"), start, "the run came later");
+    }
+
+    fn undo_b() -> Goal {
+        Goal { run: Some(B.parse().expect("an id")), to: None }
     }
 
     #[test]

@@ -58,15 +58,16 @@ for d in "$state"/runs/*/; do
   case ${e##*-} in
     '' | *[!0123456789]* | ??????????*) continue ;;
   esac
-  readable "$d" "$d/host" "$d/previous" "$d/revision" "$d/process" "$d/end"
+  readable "$d" "$d/host" "$d/fence" "$d/previous" "$d/revision" "$d/process" "$d/end"
   e=$host
   recall "$d/host" e
   # Hosts may share a home folder.
   [ "$e" = "$host" ] || [ -z "$host" ] || continue
-  previous=- revision=-
+  fence=- previous=- revision=-
+  recall "$d/fence" fence
   revised "$d/previous" previous
   revised "$d/revision" revision
   stands
-  say "run ${d##*/} $previous $revision $e"
+  say "run ${d##*/} $fence $previous $revision $e"
 done
 say told

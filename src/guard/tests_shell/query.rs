@@ -81,6 +81,8 @@ fn every_attempt_is_told_with_its_end(shell: Shell) {
     let revisions: Vec<_> =
         attempts(&seen).into_iter().map(|it| (it.previous.as_deref(), it.revision.as_deref())).collect();
     assert_eq!(revisions, [(None, Some("v1")), (Some("v1"), Some("v2 beta")), (Some("v1"), None)]);
+    let fence = deploy("").deploy_mut().fence;
+    assert!(attempts(&seen).iter().all(|it| it.fence == Some(fence)));
     let AttemptState::Ended(trailer) = &attempts(&seen)[0].state else { panic!("it has ended") };
     assert_eq!(trailer, host.finish(&deploy("").attach(Offsets::default())).trailer());
 }
@@ -202,7 +204,7 @@ fn what_cannot_be_read_is_not_taken_for_nothing(shell: Shell) {
     let folders = [local.clone(), local.join("state"), host.state(), host.state().join("runs")];
     let files = ["format", "fence", "lock"].map(|it| host.state().join(it));
     let run = host.state().join("runs/r1-1");
-    let kept = ["process", "end", "host", "previous", "revision"].map(|it| run.join(it));
+    let kept = ["process", "end", "host", "fence", "previous", "revision"].map(|it| run.join(it));
     let mode = |path: &Path, bits| fs::set_permissions(path, fs::Permissions::from_mode(bits)).unwrap();
     mode(host.home.path(), 0o755);
     mode(&local.join("state/fleetwide"), 0o755);

@@ -284,7 +284,7 @@ fn a_request_that_is_taken_slowly_is_not_given_up() {
 fn a_host_is_asked_once_and_all_that_it_tells_is_one_answer() {
     let query = query();
     let mut scene = Scene::sent(&query);
-    for words in ["revision v1", "run r1-1 - v1 exit 0 none gone 0 0", "run r2-undo-1 v1 v2 running"] {
+    for words in ["revision v1", "run r1-1 7 - v1 exit 0 none gone 0 0", "run r2-undo-1 7 v1 v2 running"] {
         scene.says(Stream::Stdout, words);
         assert!(scene.talk.end().is_none());
     }
@@ -300,13 +300,13 @@ fn a_host_is_asked_once_and_all_that_it_tells_is_one_answer() {
 fn half_an_answer_is_none() {
     let query = query();
     let mut scene = Scene::sent(&query);
-    for words in ["revision v1", "run r1-1 - v1 what", "run r2-1 - v1 running", "told"] {
+    for words in ["revision v1", "run r1-1 7 - v1 what", "run r2-1 7 - v1 running", "told"] {
         scene.says(Stream::Stdout, words);
     }
     hang_up(&mut scene);
     let message = scene.lost().message;
     assert!(message.starts_with("the connection ended before the host said what it has on record"), "{message}");
-    assert!(message.contains("r1-1 - v1 what"), "{message}");
+    assert!(message.contains("r1-1 7 - v1 what"), "{message}");
 
     let mut scene = Scene::sent(&query);
     scene.says(Stream::Stdout, "revision v1");
