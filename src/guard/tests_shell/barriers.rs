@@ -203,8 +203,8 @@ fn what_is_waited_for_is_held_on(shell: Shell) {
             request.on_lost = OnLost::Finish;
             request.deadline = Duration::from_secs(50);
         });
+        let guard = cut.then(|| running.cut());
         if cut {
-            let _guard = running.cut();
             running = host.start(&request.attach(Offsets::default()));
             running.until_held(1);
         }
