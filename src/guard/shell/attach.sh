@@ -1,16 +1,20 @@
 # An attempt that was made before: nothing is started, and its end is told.
 
-# Nothing will be started from the run directory: where the script would be is a folder. Unless it was started before.
-void() {
+# Nothing will be started from the run directory $1: where the script would be is a folder. False if it was started before.
+bury() {
   for n in 1 2 3; do
-    [ -d "$dir/script" ] && break
-    rm -f "$dir/script"
-    e=$(words mkdir "$dir/script" 2>&1)
+    [ -d "$1/script" ] && break
+    rm -f "$1/script"
+    e=$(words mkdir "$1/script" 2>&1)
   done
-  process "$dir"
-  [ "$group" ] && return
-  [ -d "$dir/script" ] || no_write "$e"
+  process "$1"
+  [ -z "$group" ] || return
+  [ -d "$1/script" ] || no_write "$e"
   guard_alive && kill -s KILL "$p_guard"
+  return 0
+}
+void() {
+  bury "$dir" || return
   refuse never-started "no guard of $run-$attempt has started the script on this host, and none will"
 }
 # To be told of an attempt: where it was not made, it never will be.

@@ -1,6 +1,18 @@
 # One run of an app at a time.
 
-busy() { refuse busy "run $1 of $app is still under way"; }
+# Who makes another attempt has given up the one before, and this host may not know it yet: then that one waits for the rest
+# of its script, and in vain.
+busy() {
+  case $1 in
+    "$run-"*[!0123456789]*) ;;
+    "$run-"*)
+      e=$state/runs/$1
+      process "$e"
+      [ "${1##*-}" -lt "$attempt" ] && [ -z "$group" ] && guard_alive && bury "$e" && sleep $tick && return
+      ;;
+  esac
+  refuse busy "run $1 of $app is still under way"
+}
 
 # flock is let go by the kernel whatever happens to us. Without it, or on a file system without locks, a symbolic link is made, which is atomic, and
 # whose target names its owner; one whose owner is dead is taken over.
@@ -20,6 +32,8 @@ lock() {
       '1 '*)
         recall "$state/lock" holder
         busy "${holder:-(unknown)}"
+        lock
+        return
         ;;
     esac
   fi
@@ -32,7 +46,10 @@ lock() {
     them=$(readlink "$state/owner") || continue
     # shellcheck disable=SC2086
     set -- $them
-    [ "$1" = "$boot" ] && alive "$2" "$3" && busy "$4"
+    [ "$1" = "$boot" ] && alive "$2" "$3" && {
+      busy "$4"
+      continue
+    }
     # Two may find it stale; what was moved away decides whether it was.
     mv "$state/owner" "$state/owner.$$" || continue
     [ "$(readlink "$state/owner.$$")" = "$them" ] || { mv "$state/owner.$$" "$state/owner"; busy '(unknown)'; }

@@ -53,7 +53,14 @@ logs() {
 flush() {
   lines=''
   while l='' && read -r l <&8 || [ "$l" ]; do lines=$lines$l$nl; done
-  cat <&6 >&4 && cat <&7 >&5 || return
+  [ -z "$lines" ] || {
+    size "$dir/stdout"
+    size1=$n
+    size "$dir/stderr"
+    all_of "$size1" "$n"
+  }
+  copy || return
+  blocks=256
   while [ "$lines" ]; do
     say "${lines%%"$nl"*}"
     lines=${lines#*"$nl"}

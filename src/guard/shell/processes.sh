@@ -4,7 +4,8 @@
 minus=--
 kill -s 0 -- $$ 2>/dev/null || minus=''
 
-# When process $1 was born, in b; empty when it is gone. A pid alone may have been given to another.
+# When process $1 was born, in b; empty when it is gone, and `-` where nothing on this host tells. A pid alone may have been
+# given to another. What `ps` says becomes one word.
 birth() {
   b=''
   if [ -r /proc/self/stat ]; then
@@ -15,7 +16,9 @@ birth() {
     # Nobody has asked yet how it ended.
     case $1 in [ZX]) b='' ;; esac
   else
-    b=$(ps -o lstart= -p "$1")
+    # shellcheck disable=SC2046
+    b=$(set -- $(ps -o lstart= -p "$1"); IFS=_; echo "$*")
+    [ "$b" ] || { kill -s 0 "$1" && b=-; }
   fi
 }
 alive() { [ "$1" ] && birth "$1" && [ "$b" ] && { [ -z "$2" ] || [ "$b" = "$2" ]; }; }

@@ -25,8 +25,10 @@ place() {
   esac
   state=$state/fleetwide/$app
   dir=$state/runs/$run-$attempt
-  boot=-
-  recall /proc/sys/kernel/random/boot_id boot || boot=$(sysctl -n kern.boottime)
+  # One word. On a Mac the time of the start moves with the clock, but the start has an id.
+  # shellcheck disable=SC2046
+  recall /proc/sys/kernel/random/boot_id boot ||
+    boot=$(set -- $(sysctl -n kern.bootsessionuuid || sysctl -n kern.boottime || echo -); IFS=_; echo "$*")
 }
 # Makes room for it, where what is there can be read by us.
 room() {
@@ -81,11 +83,13 @@ store() {
     } 2>&1
   ) && [ "$(($(wc -c <"$1")))" = "$size" ]
 }
-# Keeps the ten youngest runs: the ids of runs sort by their age.
-prune() {
+# Keeps the ten youngest runs, for the ids of runs sort by their age; and those whose scripts left something running,
+# for it writes to a log that nobody would find any more.
+prune() (
   set -- "$state"/runs/*/
   while [ $# -gt 10 ]; do
-    [ "$1" = "$dir/" ] || rm -rf "$1"
+    process "$1"
+    [ "$1" = "$dir/" ] || script_alive || rm -rf "$1"
     shift
   done
-}
+)

@@ -74,8 +74,6 @@ supervise() {
   ended
 }
 
-# The size of log $1, in n. The script may have removed it.
-size() { n=$(wc -c <"$1") && n=$((n)) || n=-; }
 # Records the end and tells it.
 ended() {
   size1=- size2=- kept=''
@@ -113,6 +111,7 @@ ended() {
       unlock
     fi
     # The pump is stopped between two copies, never within one. Before its trap is set it has copied nothing.
+    all_of "$size1" "$size2"
     kill -s USR1 "$pump"
     wait "$pump"
     [ $? = 9 ] || flush

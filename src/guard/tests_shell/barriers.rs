@@ -203,11 +203,11 @@ fn what_is_waited_for_is_held_on(shell: Shell) {
             request.on_lost = OnLost::Finish;
             request.deadline = Duration::from_secs(50);
         });
-        let guard = cut.then(|| running.cut());
-        if cut {
-            running = host.start(&request.attach(Offsets::default()));
-            running.until_held(1);
-        }
+        let guard = cut.then(|| {
+            let taken_up = host.start(&request.attach(Offsets::default()));
+            std::mem::replace(&mut running, taken_up).cut()
+        });
+        running.until_held(1);
         for times in 1..4 {
             await_clocks(&host, &[HOLD].repeat(times));
             running.send(Lifeline::Wait);
@@ -221,6 +221,9 @@ fn what_is_waited_for_is_held_on(shell: Shell) {
         running.send(go(1));
         let seen = running.finish();
         assert_eq!((&seen.trailer().status, seen.trailer().cause), (&ScriptStatus::Exited(4), Cause::None));
+        if let Some(mut guard) = guard {
+            guard.wait().unwrap();
+        }
         host.await_silence();
     }
 }

@@ -354,8 +354,18 @@ impl Running {
         Self::send_raw(command, &whole(request, &nonce), &nonce)
     }
 
+    /// The same, but nothing of what comes is taken before `meanwhile` is over.
+    pub(super) fn start_deaf(command: Command, request: &GuardRequest, meanwhile: impl FnOnce()) -> Self {
+        let nonce = Nonce::random();
+        Self::begin(command, &whole(request, &nonce), &nonce, meanwhile)
+    }
+
     /// Sends `bytes`, whatever they are.
-    pub(super) fn send_raw(mut command: Command, bytes: &[u8], nonce: &Nonce) -> Self {
+    pub(super) fn send_raw(command: Command, bytes: &[u8], nonce: &Nonce) -> Self {
+        Self::begin(command, bytes, nonce, || {})
+    }
+
+    fn begin(mut command: Command, bytes: &[u8], nonce: &Nonce, meanwhile: impl FnOnce()) -> Self {
         // Socket pairs, as sshd uses them: our end can be closed while a thread reads it.
         let (stdout, far_stdout) = UnixStream::pair().unwrap();
         let (stderr, far_stderr) = UnixStream::pair().unwrap();
@@ -367,6 +377,7 @@ impl Running {
         if let Err(error) = stdin.write_all(bytes) {
             assert_eq!(error.kind(), ErrorKind::BrokenPipe);
         }
+        meanwhile();
         let (sender, events) = channel();
         let streams = [stdout.try_clone().unwrap(), stderr.try_clone().unwrap()];
         watch(stdout, StdoutParser::new(nonce), sender.clone(), Event::Stdout, Event::Control);

@@ -1,113 +1,20 @@
-//! What a deploy keeps on the host: lock, fence, revision, runs.
+//! What a deploy keeps on the host: fence, revision, runs.
 
-use std::{fs, os::unix::fs::symlink};
+use std::fs;
 
 use super::{
-    host::{Host, Shell, deploy, recorded_group},
+    host::{Host, Shell, deploy},
     on_every_shell,
 };
-use crate::guard::{Lifeline, Refusal, ScriptStatus};
+use crate::guard::{Refusal, ScriptStatus};
 
 on_every_shell!(
-    a_second_run_is_refused_while_the_first_lasts,
-    the_lock_works_without_flock,
-    a_lock_does_not_outlive_its_owner,
-    a_script_that_outlived_its_guard_is_not_overtaken,
     a_lower_fence_is_refused,
     the_revision_is_recorded_and_handed_over,
     the_last_ten_runs_are_kept,
     a_script_that_does_not_arrive_whole_is_not_run,
     a_state_of_another_version_is_left_alone,
 );
-
-fn assert_busy(host: &Host, run: &str, holder: &str) {
-    let seen = host.finish_beside(&deploy("touch pwned").of_run(run));
-    let (reason, text) = seen.refusal();
-    assert_eq!(reason, Refusal::Busy);
-    assert!(text.contains(holder), "{text}");
-    assert!(!host.home.path().join("pwned").exists());
-}
-
-impl Host {
-    /// Runs to the end while another script still runs.
-    fn finish_beside(&self, request: &crate::guard::GuardRequest) -> super::host::Seen {
-        self.start(request).finish()
-    }
-}
-
-fn a_second_run_is_refused_while_the_first_lasts(shell: Shell) {
-    let host = Host::new(shell);
-    let mut first = host.start(&deploy("echo ready; sleep 300"));
-    first.until_printed("ready");
-    assert_busy(&host, "r2", "r1-1");
-    first.send(Lifeline::Kill);
-    first.finish();
-    let seen = host.finish(&deploy("echo mine").of_run("r2"));
-    assert_eq!(seen.text(), "mine\n");
-}
-
-fn the_lock_works_without_flock(shell: Shell) {
-    let host = Host::new(shell);
-    host.without("flock");
-    a_second_run_is_refused_while_the_first_lasts_on(&host);
-    assert!(fs::symlink_metadata(host.state().join("owner")).is_err(), "the lock was not let go");
-}
-
-fn a_second_run_is_refused_while_the_first_lasts_on(host: &Host) {
-    let mut first = host.start(&deploy("echo ready; sleep 300"));
-    first.until_printed("ready");
-    assert!(fs::symlink_metadata(host.state().join("owner")).is_ok());
-    assert_busy(host, "r2", "r1-1");
-    first.send(Lifeline::Kill);
-    first.finish();
-    let seen = host.finish(&deploy("echo mine").of_run("r2"));
-    assert_eq!(seen.text(), "mine\n");
-}
-
-fn a_lock_does_not_outlive_its_owner(shell: Shell) {
-    let host = Host::new(shell);
-    host.without("flock");
-    host.finish(&deploy("exit 0"));
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-    let boot = boot.trim();
-    let own = std::process::id();
-    // Another boot; a process that is gone; a process that was given the number of one that is gone.
-    for (at, owner) in [format!("other {own} 1 r0-1"), format!("{boot} 4194305 1 r0-1"), format!("{boot} {own} 1 r0-1")]
-        .iter()
-        .enumerate()
-    {
-        symlink(owner, host.state().join("owner")).unwrap();
-        let seen = host.finish(&deploy("echo mine").of_run(&format!("s{at}")));
-        assert_eq!(seen.text(), "mine\n", "{owner}");
-    }
-}
-
-fn a_script_that_outlived_its_guard_is_not_overtaken(shell: Shell) {
-    let host = Host::new(shell);
-    let mut first = host.start(&deploy("echo ready; until [ -e go ]; do sleep 0.01; done"));
-    first.until_printed("ready");
-    let group = recorded_group(&host.state().join("runs/r1-1")).unwrap();
-    // Everything of the guard is killed, as the kernel does it when memory is short.
-    for process in host.processes() {
-        let pid: u32 = process.split('"').nth(1).unwrap().parse().unwrap();
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let of_script = stat.rsplit(") ").next().unwrap().split(' ').nth(2) == Some(&group);
-        if !of_script {
-            std::process::Command::new("kill").args(["-s", "KILL", &pid.to_string()]).status().unwrap();
-        }
-    }
-    first.cut().wait().unwrap();
-    assert_busy(&host, "r2", "r1-1");
-    fs::write(host.home.path().join("go"), "").unwrap();
-    host.await_silence();
-    let seen = host.finish(&deploy("echo mine").of_run("r2"));
-    assert_eq!(seen.text(), "mine\n");
-    // Nobody saw how the first one ended, and nobody says so.
-    let seen = host.finish(&deploy("touch pwned"));
-    assert_eq!(seen.trailer().status, ScriptStatus::Unknown);
-    assert_eq!(seen.text(), "ready\n");
-    assert!(!host.home.path().join("pwned").exists());
-}
 
 fn a_lower_fence_is_refused(shell: Shell) {
     let host = Host::new(shell);

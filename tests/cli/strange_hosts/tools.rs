@@ -26,6 +26,7 @@ pub(super) fn rows() -> Vec<(&'static str, StrangeHost, Fate)> {
     };
     let mut rows = vec![
         ("only the tools that the guard calls", only(&["setsid", "flock"]), Fate::Works),
+        ("no dd", without("dd"), Fate::Works),
         ("no flock", only(&["setsid"]), Fate::Works),
         ("no setsid, but perl", only(&["flock", "perl"]), Fate::Works),
         ("no setsid, but python3", only(&["flock", "python3=/usr/bin/python3"]), Fate::Works),

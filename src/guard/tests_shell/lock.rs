@@ -1,0 +1,180 @@
+//! One run of an app at a time, whatever tools the host has for that.
+
+use std::{fs, os::unix::fs::symlink, process::Command};
+
+use super::{
+    host::{Host, Running, Seen, Shell, await_that, deploy, find, recorded_group, whole},
+    on_every_shell,
+};
+use crate::guard::{GuardRequest, Lifeline, Nonce, Refusal, ScriptStatus};
+
+on_every_shell!(
+    a_second_run_is_refused_while_the_first_lasts,
+    the_lock_works_without_flock,
+    the_lock_works_on_a_mac,
+    a_lock_does_not_outlive_its_owner,
+    a_script_that_outlived_its_guard_is_not_overtaken,
+    an_attempt_that_never_came_whole_makes_room_for_the_next,
+);
+
+fn assert_busy(host: &Host, run: &str, holder: &str) {
+    assert_told_busy(&host.start(&deploy("touch pwned").of_run(run)).finish(), holder);
+    assert!(!host.home.path().join("pwned").exists());
+}
+
+fn assert_told_busy(seen: &Seen, holder: &str) {
+    let (reason, text) = seen.refusal();
+    assert_eq!(reason, Refusal::Busy);
+    assert!(text.contains(holder), "{text}");
+}
+
+fn a_second_run_is_refused_while_the_first_lasts(shell: Shell) {
+    let host = Host::new(shell);
+    let mut first = host.start(&deploy("echo ready; sleep 300"));
+    first.until_printed("ready");
+    assert_busy(&host, "r2", "r1-1");
+    first.send(Lifeline::Kill);
+    first.finish();
+    let seen = host.finish(&deploy("echo mine").of_run("r2"));
+    assert_eq!(seen.text(), "mine\n");
+}
+
+fn the_lock_works_without_flock(shell: Shell) {
+    let host = Host::new(shell);
+    host.without("flock");
+    a_second_run_is_refused_while_the_first_lasts_on(&host);
+    assert!(fs::symlink_metadata(host.state().join("owner")).is_err(), "the lock was not let go");
+}
+
+fn a_second_run_is_refused_while_the_first_lasts_on(host: &Host) {
+    let mut first = host.start(&deploy("echo ready; sleep 300"));
+    first.until_printed("ready");
+    assert!(fs::symlink_metadata(host.state().join("owner")).is_ok());
+    assert_busy(host, "r2", "r1-1");
+    first.send(Lifeline::Kill);
+    first.finish();
+    let seen = host.finish(&deploy("echo mine").of_run("r2"));
+    assert_eq!(seen.text(), "mine\n");
+}
+
+fn a_lock_does_not_outlive_its_owner(shell: Shell) {
+    let host = Host::new(shell);
+    host.without("flock");
+    host.finish(&deploy("exit 0"));
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let boot = boot.trim();
+    let own = std::process::id();
+    // Another boot; a process that is gone; a process that was given the number of one that is gone.
+    for (at, owner) in [format!("other {own} 1 r0-1"), format!("{boot} 4194305 1 r0-1"), format!("{boot} {own} 1 r0-1")]
+        .iter()
+        .enumerate()
+    {
+        symlink(owner, host.state().join("owner")).unwrap();
+        let seen = host.finish(&deploy("echo mine").of_run(&format!("s{at}")));
+        assert_eq!(seen.text(), "mine\n", "{owner}");
+    }
+}
+
+fn a_script_that_outlived_its_guard_is_not_overtaken(shell: Shell) {
+    let host = Host::new(shell);
+    let mut first = host.start(&deploy("echo ready; until [ -e go ]; do sleep 0.01; done"));
+    first.until_printed("ready");
+    let group = recorded_group(&host.state().join("runs/r1-1")).unwrap();
+    // Everything of the guard is killed, as the kernel does it when memory is short.
+    for process in host.processes() {
+        let pid: u32 = process.split('"').nth(1).unwrap().parse().unwrap();
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let of_script = stat.rsplit(") ").next().unwrap().split(' ').nth(2) == Some(&group);
+        if !of_script {
+            std::process::Command::new("kill").args(["-s", "KILL", &pid.to_string()]).status().unwrap();
+        }
+    }
+    first.cut().wait().unwrap();
+    assert_busy(&host, "r2", "r1-1");
+    fs::write(host.home.path().join("go"), "").unwrap();
+    host.await_silence();
+    let seen = host.finish(&deploy("echo mine").of_run("r2"));
+    assert_eq!(seen.text(), "mine\n");
+    // Nobody saw how the first one ended, and nobody says so.
+    let seen = host.finish(&deploy("touch pwned"));
+    assert_eq!(seen.trailer().status, ScriptStatus::Unknown);
+    assert_eq!(seen.text(), "ready\n");
+    assert!(!host.home.path().join("pwned").exists());
+}
+
+/// A guard that waits for the rest of its script, and has the lock.
+fn uploading(host: &Host, command: Command, request: &GuardRequest) -> Running {
+    let nonce = Nonce::random();
+    let bytes = whole(request, &nonce);
+    let running = Running::send_raw(command, &bytes[..bytes.len() - 1], &nonce);
+    let deploy = request.clone().deploy_mut().clone();
+    let script = host.state().join(format!("runs/{}-{}/script", deploy.run, deploy.attempt));
+    await_that("the script is on its way", || if script.exists() { Ok(()) } else { Err(String::new()) });
+    running
+}
+
+/// The connection is cut, this host does not notice, and the same run comes again.
+fn an_attempt_that_never_came_whole_makes_room_for_the_next(shell: Shell) {
+    for flock in [true, false] {
+        let host = Host::new(shell);
+        if !flock {
+            host.without("flock");
+        }
+        let mut request = deploy("echo mine; touch ran");
+        let first = uploading(&host, host.command(), &request);
+        assert_busy(&host, "r2", "r1-1");
+        assert_busy(&host, "r1-undo", "r1-1");
+        request.deploy_mut().attempt = 2;
+        let seen = host.start(&request).finish();
+        assert_eq!(seen.text(), "mine\n", "{flock}");
+        first.cut().wait().unwrap();
+        host.await_silence();
+        request.deploy_mut().attempt = 1;
+        assert_eq!(host.finish(&request).refusal().0, Refusal::NeverStarted);
+    }
+}
+
+impl Host {
+    /// A host without `/proc`, where `ps` and `sysctl` say what BSD's do, and no flock.
+    fn mac(shell: Shell) -> Self {
+        let host = Self::new(shell);
+        host.without("flock");
+        host.forge(
+            "ps",
+            "[ \"$1 $2 $3\" = '-o lstart= -p' ] && read -r it <\"/srv/$4/stat\" || exit 1\n\
+             set -- ${it##*) }\necho \"Mon Jan  1 ${20} 2024\"",
+        );
+        let boot = "{ sec = 1700000000, usec = 0 } Tue Nov 14 22:13:20 2023";
+        host.forge("sysctl", &format!("[ \"$2\" = kern.boottime ] && echo '{boot}'"));
+        host
+    }
+
+    fn mac_command(&self) -> Command {
+        let guard = self.command();
+        let mut command = Command::new(find("unshare"));
+        let hide = format!("{0} --bind /proc /srv && {0} -t tmpfs none /proc || exit", find("mount").display());
+        command.args(["--mount", "/bin/sh", "-c", &format!("{hide}; s=$1; shift; exec \"$s\" \"$@\""), "sh"]);
+        command.arg(guard.get_program()).args(guard.get_args());
+        self.dress(&mut command);
+        command
+    }
+}
+
+/// There the start of the system and that of a process are told in many words.
+fn the_lock_works_on_a_mac(shell: Shell) {
+    let host = Host::mac(shell);
+    let first = uploading(&host, host.mac_command(), &deploy("touch ran"));
+    let other = |run| Running::start(host.mac_command(), &deploy("echo mine").of_run(run)).finish();
+    assert_told_busy(&other("r2"), "r1-1");
+    first.cut().wait().unwrap();
+    host.await_silence();
+    assert_eq!(other("r2").text(), "mine\n");
+    assert!(!host.home.path().join("ran").exists());
+
+    let mut third = Running::start(host.mac_command(), &deploy("echo ready; sleep 300").of_run("r3"));
+    third.until_printed("ready");
+    assert_told_busy(&other("r4"), "r3-1");
+    third.send(Lifeline::Kill);
+    third.finish();
+    host.await_silence();
+}
