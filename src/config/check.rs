@@ -1,4 +1,4 @@
-//! Checks: what is asked, of whom, how often, and what answer is well.
+//! Checks: the probe, how often it runs, and which answers pass.
 
 use std::{collections::BTreeMap, fmt, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration};
 
@@ -16,25 +16,25 @@ use super::{
     template::Template,
 };
 
-/// A question whose answer lets a rollout go on, or not.
+/// A question whose answer lets a rollout continue or stops it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// What is asked.
+    /// The probe to run.
     pub probe: Probe,
-    /// How often.
+    /// The time between two answers.
     pub interval: Duration,
     /// How long one answer may take.
     pub timeout: Duration,
-    /// How long a check that is no soak may stay undecided, or a soak's at its end.
+    /// How long a check may stay undecided; for a soak, how long it may stay undecided at its end.
     pub deadline: Duration,
-    /// So many good answers in a row pass it.
+    /// This many good answers in a row pass the check.
     pub passes: NonZeroU32,
-    /// So many bad answers in a row fail it.
+    /// This many bad answers in a row fail the check.
     pub failures: NonZeroU32,
 }
 
 impl Check {
-    /// True when every host just deployed to is asked for itself, and its own outcome is decided by that.
+    /// True when the check runs once for every host just deployed to and decides that host's outcome.
     pub fn is_per_host(&self) -> bool {
         match &self.probe {
             Probe::Http(http) => http.url.has_places(),
@@ -45,17 +45,17 @@ impl Check {
     }
 }
 
-/// What is asked.
+/// The kinds of checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probe {
     /// A web server.
     Http(HttpProbe),
-    /// Whether something listens.
+    /// Whether a port accepts connections.
     Tcp {
         /// `host:port`.
         address: Template,
     },
-    /// A command on this machine, for its `sh`.
+    /// A command on this machine, run by its `sh`.
     Command {
         /// The line.
         line: String,
@@ -69,35 +69,35 @@ pub enum Probe {
     Promql(PromqlProbe),
 }
 
-/// A request to a web server. Redirects are not followed: what answers elsewhere is not what was asked.
+/// A request to a web server. Redirects are not followed: another address's answer says nothing about this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpProbe {
-    /// Where.
+    /// The address.
     pub url: Template,
-    /// Which status is well.
+    /// The statuses that pass.
     pub status: StatusSet,
-    /// A regular expression that the body has to match somewhere.
+    /// A regular expression that must match somewhere in the body.
     pub body: Option<String>,
     /// Headers of the request.
     pub headers: BTreeMap<String, EnvValue>,
-    /// Certificate authorities, as PEM, on top of those of the system.
+    /// Certificate authorities, as PEM, in addition to the system's.
     pub ca_file: Option<PathBuf>,
 }
 
-/// A question to a Prometheus server.
+/// A query to a Prometheus server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PromqlProbe {
     /// The query.
     pub query: String,
     /// The server's base address.
     pub server: Url,
-    /// What every value has to be.
+    /// What every value must satisfy.
     pub pass_if: Condition,
     /// What an empty answer means.
     pub no_data: NoData,
     /// Headers of the request.
     pub headers: BTreeMap<String, EnvValue>,
-    /// Certificate authorities, as PEM, on top of those of the system.
+    /// Certificate authorities, as PEM, in addition to the system's.
     pub ca_file: Option<PathBuf>,
 }
 
@@ -150,14 +150,14 @@ impl FromStr for StatusSet {
     }
 }
 
-/// What a value has to be: `< 5`.
+/// A condition on a value: `< 5`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Condition {
     comparison: Comparison,
     bound: f64,
 }
 
-// A bound is a finite number.
+// A bound is always finite, so equality is total.
 impl Eq for Condition {}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,7 +171,7 @@ enum Comparison {
 }
 
 impl Comparison {
-    /// The longer signs first, for the shorter ones begin them.
+    /// Longer signs come first, because some begin with a shorter one.
     const ALL: [(&'static str, Self); 6] = [
         ("<=", Self::LessOrEqual),
         (">=", Self::GreaterOrEqual),
@@ -188,7 +188,7 @@ impl Condition {
         self.bound
     }
 
-    /// Whether the value is so. What is no number is never so.
+    /// Whether the value satisfies the condition. NaN never does.
     pub fn holds(self, value: f64) -> bool {
         #[expect(clippy::float_cmp, reason = "whoever writes == means just that")]
         let holds = match self.comparison {
@@ -277,7 +277,7 @@ fn condition<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Condit
 }
 
 impl CheckTable {
-    /// Checks what the keys say together, and fills in what is not said.
+    /// Checks that the keys fit together, and fills in the defaults.
     ///
     /// # Errors
     /// The first problem, located within this table.
@@ -343,7 +343,7 @@ impl CheckTable {
         })
     }
 
-    /// The case of its letters makes no other header: one of the two would silently be without effect.
+    /// Header names ignore case: of two spellings, one would silently have no effect.
     fn headers_once(&self) -> Result<(), Problem> {
         let mut seen = BTreeMap::new();
         for name in self.headers.keys() {
@@ -355,7 +355,7 @@ impl CheckTable {
         Ok(())
     }
 
-    /// Which one it is.
+    /// The kind of this check.
     fn kind(&self) -> Result<&'static str, Problem> {
         let kinds = [
             ("http", self.http.is_some()),
@@ -376,7 +376,7 @@ impl CheckTable {
         }
     }
 
-    /// A key that another kind understands would be silently without effect here.
+    /// A key of another kind would silently have no effect here.
     fn foreign_keys(&self, kind: &str) -> Result<(), Problem> {
         let owners: [(&str, bool, &[&str]); 7] = [
             ("status", self.status.is_some(), &["http"]),
@@ -402,7 +402,7 @@ fn line(key: &'static str, text: Option<String>) -> Result<String, Problem> {
         .ok_or_else(|| Problem::new(at([key]), format!("`{key}` is empty, or holds a NUL character")))
 }
 
-/// An address with places, tried with a host's for each.
+/// Checks an address with places by filling each with a sample value.
 fn web_address(key: &'static str, text: &str) -> Result<Template, Problem> {
     let problem = |why: String| Problem::new(at([key]), why);
     let template: Template = text.parse().map_err(|error| problem(format!("{error}")))?;
@@ -438,13 +438,13 @@ fn socket_address(text: &str) -> Result<Template, Problem> {
     }
 }
 
-/// A value of a check that makes no sense.
+/// A value of a check that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadCheck {
-    /// No status.
+    /// Not a status.
     #[error("`{0}` is no HTTP status: write 200, 2xx, 200-399, or several with commas")]
     Status(String),
-    /// No condition.
+    /// Not a condition.
     #[error("`{0}` is no condition: write one of < <= > >= == != and a number, such as < 5")]
     Condition(String),
 }

@@ -1,4 +1,4 @@
-//! What holds when nobody says otherwise, and why just that.
+//! The built-in defaults, and the reason for each.
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
@@ -12,15 +12,16 @@ use super::{
     ways::Way,
 };
 
-/// Hosts that must be found. Zero is never success.
+/// Hosts that must be found. Finding none is never a success.
 pub const MIN_HOSTS: NonZeroUsize = NonZeroUsize::MIN;
 
-/// Hosts at once. One `ssh` costs about 11 ms of CPU and a few file descriptors, so that fifty are no load for the
-/// smallest pipeline runner, and a fleet of some hundreds is still done in a handful of rounds.
+/// Hosts at once. One `ssh` costs about 11 ms of CPU and a few file descriptors, so fifty are no load for the smallest
+/// pipeline runner, and a fleet of some hundreds still takes only a few rounds.
 pub const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(50).expect("50 is not 0");
 
-/// Handshakes at once. Key exchange is where the CPU goes (up to 90 ms each), and a bastion's sshd begins to drop
-/// unauthenticated connections at 10 by chance and at 100 for certain (`MaxStartups 10:30:100`): 16 seldom meets it.
+/// Handshakes at once. Key exchange takes most of the CPU (up to 90 ms each), and a bastion's sshd begins to drop
+/// unauthenticated connections at random from 10, and all of them from 100 (`MaxStartups 10:30:100`). 16 seldom meets
+/// that.
 pub const HANDSHAKES: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not 0");
 
 /// A script's time. Deploys pull images and run migrations, which takes minutes; a hang must still end within the
@@ -37,20 +38,20 @@ pub const AUTH_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time between TERM and KILL: what Docker and most init scripts give a process to put things in order.
 pub const KILL_GRACE: Duration = Duration::from_secs(10);
 
-/// Four of these without a word from a host, and it is taken for gone: within a minute.
+/// After four of these without an answer, a host counts as lost: within a minute.
 pub const KEEPALIVE: Duration = Duration::from_secs(15);
 
-/// Tries again where the script never started. Two outlast a reboot of a switch or one dropped handshake, and a
-/// third failed login in a row is where servers begin to ban clients.
+/// Further tries where the script never started. Two outlast a switch's reboot or one dropped handshake; at the third
+/// failed login in a row, servers begin to ban clients.
 pub const RETRIES: u32 = 2;
 
-/// Hosts that may fail. None: a deploy that is not whole must say so.
+/// Hosts that may fail. None: a deploy must report anything less than the whole fleet.
 pub const MAX_FAILURES: FailureLimit = FailureLimit::Hosts(0);
 
 /// When contact is lost in a deploy: half a deploy is worse than a whole one.
 pub const ON_LOST: OnLost = OnLost::Finish;
 
-/// The address: private first, as deploys run from inside the network more often than not and must not leave it then.
+/// The address kinds. Private first: most deploys run inside the network, and must then not leave it.
 pub const ADDRESS: [AddressKind; 2] = [AddressKind::PrivateIpv4, AddressKind::PublicIpv4];
 
 /// A hook's time. Draining connections takes minutes; one that hangs must not hold a host for ever.
@@ -59,22 +60,22 @@ pub const HOOK_TIMEOUT: Duration = Duration::from_mins(5);
 /// How long a person may take to approve.
 pub const APPROVE_TIMEOUT: Duration = Duration::from_hours(1);
 
-/// Between two answers of a check: a service that restarts is well again within a few of these.
+/// Between two answers of a check: a service that restarts is healthy again within a few of these.
 pub const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// An answer that takes longer than this is no good one.
+/// An answer that takes longer is a bad one.
 pub const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A check that is neither passed nor failed by then never will be.
+/// A check that is undecided for this long stays undecided.
 pub const CHECK_DEADLINE: Duration = Duration::from_mins(5);
 
-/// One good answer is a good answer.
+/// One good answer is enough.
 pub const CHECK_PASSES: NonZeroU32 = NonZeroU32::MIN;
 
-/// One bad answer may be bad luck, or a service that is just starting.
+/// One bad answer may be chance, or a service that is still starting.
 pub const CHECK_FAILURES: NonZeroU32 = NonZeroU32::new(3).expect("3 is not 0");
 
-/// Fills in what no layer said.
+/// Fills in what no layer sets.
 pub(super) fn ssh(said: SshTable, unaddressed: Option<Unaddressed>) -> Ssh {
     let SshTable { user, port, address, jump, proxy_command, identity_file, config_file, host_keys, keepalive } = said;
     Ssh {
@@ -82,7 +83,7 @@ pub(super) fn ssh(said: SshTable, unaddressed: Option<Unaddressed>) -> Ssh {
         port,
         address: address.unwrap_or_else(|| ADDRESS.to_vec()),
         unaddressed: unaddressed.unwrap_or_default(),
-        // Never both: `layers` sees to it.
+        // `layers` ensures that at most one is set.
         way: match (jump, proxy_command) {
             (Some(jump), _) => Way::Jump(jump),
             (None, Some(command)) => Way::Command(command),
@@ -95,7 +96,7 @@ pub(super) fn ssh(said: SshTable, unaddressed: Option<Unaddressed>) -> Ssh {
     }
 }
 
-/// Fills in what no layer said.
+/// Fills in what no layer sets.
 pub(super) fn deploy(said: DeployTable) -> Deploy {
     let steps = said.steps.unwrap_or_default();
     let concurrency = said.concurrency.unwrap_or(CONCURRENCY);

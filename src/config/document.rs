@@ -1,7 +1,7 @@
-//! A configuration file's text: parsing it, and finding the place of what is wrong in it.
+//! A configuration file's text: parsing it, and finding the place of an error in it.
 //!
-//! The tables of [`super::file`] carry no positions. A problem names its keys instead, and the place of
-//! those keys is looked up here, in the error's case only.
+//! The tables of [`super::file`] carry no positions. A problem names its keys instead, and this module looks up their
+//! place only when there is an error to print.
 
 use std::{ops::Range, path::Path};
 
@@ -25,15 +25,15 @@ pub(super) enum Key {
     Index(usize),
 }
 
-/// The way to a value that lies in nested tables.
+/// The keys of a value in nested tables.
 pub(super) fn at<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Key> {
     names.into_iter().map(|name| Key::Name(name.to_owned())).collect()
 }
 
-/// Is shown the way to a key or an item, the place of the key, and the place of the value.
+/// Called with the path to a key or an item, the key's range, and the value's range.
 type Visit<'v> = dyn FnMut(&[Key], &Range<usize>, &Range<usize>) + 'v;
 
-/// What is wrong, and where, in keys.
+/// A problem, located by keys.
 #[derive(Debug)]
 pub(super) struct Problem {
     keys: Vec<Key>,
@@ -51,7 +51,7 @@ impl Problem {
         self
     }
 
-    /// The same of a flag or a variable, which have no place in a file.
+    /// The error for a flag or a variable, which has no place in a file.
     pub(super) fn of_flags(self) -> ConfigError {
         ConfigError::Flags { what: self.message, hint: self.hint }
     }
@@ -86,7 +86,7 @@ impl Document {
         ConfigFile::deserialize(Deserializer::from(tree)).map_err(|error| self.misfit(&error))
     }
 
-    /// The text is not TOML.
+    /// The error for text that is not TOML.
     fn malformed(&self, error: &toml::de::Error) -> ConfigError {
         let span = error.span().unwrap_or_default();
         let line = Position::of(&self.text, span.start).bytes;
@@ -101,7 +101,7 @@ impl Document {
         self.located(&span, Explained { message: error.message().to_owned(), hint: Some(hint.to_owned()) }, shown)
     }
 
-    /// It is TOML, but not what the tables hold.
+    /// The error for TOML that does not fit the tables.
     fn misfit(&self, error: &toml::de::Error) -> ConfigError {
         let span = error.span().unwrap_or_default();
         let line = Position::of(&self.text, span.start).bytes;
@@ -113,13 +113,13 @@ impl Document {
             }
             secret |= is_secret(path) && key.start < line.end && value.end > line.start;
         });
-        // What stands where only tables do may be a variable whose header was lost.
+        // A string where only tables belong may be an environment variable whose header was lost.
         let astray =
             matches!(&keys[..], [Key::Name(tables), Key::Name(_)] if matches!(tables.as_str(), "targets" | "checks"));
         secret |= astray && error.message().starts_with("invalid type: string");
         let shown = match &keys[..] {
             _ if secret => Shown::Nothing,
-            // It may be a variable whose header was lost.
+            // This may be an environment variable whose header was lost.
             [Key::Name(tables), Key::Name(_), Key::Name(key)] if tables == "targets" && !schema::is_key(key) => {
                 Shown::UpToMark
             }
@@ -129,12 +129,12 @@ impl Document {
         self.located(&span, explain(error.message(), &keys, secret), shown)
     }
 
-    /// It fits the tables, but makes no sense.
+    /// The error for values that fit the tables but make no sense.
     pub(super) fn problem(&self, problem: Problem) -> ConfigError {
         let Problem { keys, message, hint } = problem;
         let mut span = 0..0;
         let mut depth = 0;
-        // The deepest that exists of the way there: what is wrong may be that a key is missing.
+        // The deepest key that exists: the problem may be that a key is missing.
         self.walk(&mut |path, key, value| {
             if path.len() > depth && keys.starts_with(path) {
                 depth = path.len();
@@ -149,31 +149,31 @@ impl Document {
     fn located(&self, span: &Range<usize>, explained: Explained, shown: Shown) -> ConfigError {
         let position = Position::of(&self.text, span.start);
         let line = &self.text[position.bytes.clone()];
-        // A password in an address.
+        // The address may contain a password.
         let userinfo = line.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
         let shown = if userinfo { Shown::Nothing } else { shown };
         ConfigError::Located(Box::new(Located {
             file: self.name.clone(),
             line: position.line,
             column: position.column,
-            // Bounded, for a message may quote the file.
+            // Bounded, because a message may quote the file.
             message: head(&plain(&explained.message), 400),
             hint: explained.hint,
             excerpt: Excerpt::new(&self.text, &position, span, shown),
         }))
     }
 
-    /// Visits every key and list item with the way to it, its key's place and its value's.
+    /// Visits every key and list item with its path, its key's range and its value's range.
     fn walk(&self, visit: &mut Visit<'_>) {
         if let Ok(tree) = DeTable::parse(&self.text) {
             walk_table(tree.get_ref(), &mut Vec::new(), visit);
         }
     }
 
-    /// True when the line may hold a secret, judged without a parse: it speaks of a script's environment or
-    /// arguments, stands below the header of such, or begins with no key that is known.
+    /// True when the line may hold a secret, judged without a parse: it mentions a script's environment or arguments,
+    /// stands below such a header, or begins with an unknown key.
     fn may_hide(&self, line: &Range<usize>) -> bool {
-        // Up to the last header, for an `env` may have lost its brace, or its header may stand in a comment.
+        // The search goes up to the last header: an `env` may lack its brace, or its header may be commented out.
         let is_header = |line: &&str| line.trim_start().starts_with('[');
         let above = || self.text[..line.start].lines().rev();
         let below_env = above().take_while(|line| !is_header(line)).any(|line| words(line).any(|word| word == "env"));
@@ -213,7 +213,7 @@ fn walk_value(value: &DeValue<'_>, path: &mut Vec<Key>, visit: &mut Visit<'_>) {
 /// A script's environment and arguments hold secrets more often than they should.
 fn is_secret(path: &[Key]) -> bool {
     path.windows(2).any(|pair| match pair {
-        // A tag may be named so, and is not secret.
+        // A tag may have this name; tags are not secret.
         [Key::Name(outer), Key::Name(inner)] => outer != "tags" && matches!(inner.as_str(), "env" | "args"),
         _ => false,
     })

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::shapes;
 
-/// The longest duration that is believed. A host's own deadline runs in `sleep`, and a month of it is a slip of the pen.
+/// The longest duration accepted. A host's own deadline runs in `sleep`, and anything over a month is a typing error.
 const LONGEST: Duration = Duration::from_hours(30 * 24);
 
 /// A duration as a person writes it: more than nothing, at most 30 days.
@@ -15,7 +15,7 @@ const LONGEST: Duration = Duration::from_hours(30 * 24);
 pub struct HumanDuration(Duration);
 
 impl HumanDuration {
-    /// What a value that is no text at all is told.
+    /// The type error for values that are not text.
     pub const EXPECTED: &'static str = "a duration such as \"90s\", \"10m\" or \"1h30m\"";
 
     /// The duration.
@@ -67,7 +67,7 @@ impl<'de> Deserialize<'de> for HumanDuration {
     }
 }
 
-/// A text that is no duration.
+/// A text that is not a duration.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a duration: {why}")]
 pub struct BadDuration {

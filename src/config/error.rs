@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, in words for the person who wrote it.
+//! Errors in a configuration, in words for the person who wrote it.
 
 use std::{
     fmt, io,
@@ -13,7 +13,7 @@ pub enum ConfigError {
     /// Something in a file.
     #[error("{0}")]
     Located(Box<Located>),
-    /// A file that was named, or found, cannot be read.
+    /// A named or found file that cannot be read.
     #[error("cannot read the configuration in {}", path.display())]
     Unreadable {
         /// Which file.
@@ -21,34 +21,34 @@ pub enum ConfigError {
         /// Why.
         source: io::Error,
     },
-    /// A file that holds no configuration at all.
+    /// A file that is not text.
     #[error("{} is no configuration: {why}", path.display())]
     NoText {
         /// Which file.
         path: PathBuf,
-        /// What it is instead.
+        /// What the file is instead.
         why: String,
     },
     /// There is no file with targets, and no flag says where to look.
     #[error("no target: {}, and no flag says where to look", no_targets_in(file.as_deref()))]
     Nothing {
-        /// The project's file, where there is one.
+        /// The project's file, if there is one.
         file: Option<PathBuf>,
     },
-    /// Several targets, and none was named.
+    /// There are several targets, and none was named.
     #[error("which target? the configuration has {}", names.join(", "))]
     WhichTarget {
-        /// All of them.
+        /// All targets.
         names: Vec<String>,
     },
-    /// A target that the configuration does not have.
+    /// A target that does not exist.
     #[error("there is no target `{name}`{}", known(names))]
     UnknownTarget {
-        /// What was asked for.
+        /// The name that was asked for.
         name: String,
         /// The nearest known name.
         nearest: Option<String>,
-        /// All that there are.
+        /// All targets.
         names: Vec<String>,
     },
     /// Flags that cannot be used together, or not with this target.
@@ -70,7 +70,7 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
-    /// What to do about it, where there is something to say.
+    /// What to do about it, if there is something to say.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Located(located) => located.hint.clone(),
@@ -94,7 +94,7 @@ impl ConfigError {
     }
 }
 
-/// What to try without any target.
+/// What to try when there is no target.
 const BEGINNING: &str = "write a file with `fleetwide init`, name one with --config, or say where to look: \
                          --aws-region eu-west-1 --tag role=web";
 
@@ -116,7 +116,7 @@ fn no_targets_in(file: Option<&Path>) -> String {
 /// Something wrong at a place in a file.
 #[derive(Debug)]
 pub struct Located {
-    /// The file, as a person would name it from here.
+    /// The file's path as a person would write it from the working directory.
     pub file: String,
     /// The line, from 1.
     pub line: usize,
@@ -138,9 +138,9 @@ impl fmt::Display for Located {
     }
 }
 
-/// The known word nearest to `word`, if one is near enough to be a slip of the hand.
+/// The known word nearest to `word`, if it is close enough for a typing error.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // A third of the letters wrong is another word; a longer one is not worth measuring.
+    // With more than a third of the letters wrong it is another word. Long words are not worth measuring.
     let length = word.chars().count();
     let reach = (length / 3).max(1);
     if length > 64 {

@@ -19,15 +19,15 @@ pub(super) struct Excerpt {
 /// How much of a line is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
-    /// All of it, but for a comment.
+    /// All of it except a trailing comment.
     Line,
-    /// The mark and what stands before it: behind it may be a secret.
+    /// The line up to the mark: a secret may follow.
     UpToMark,
-    /// Nothing: it may hold a secret.
+    /// Nothing: the line may hold a secret.
     Nothing,
 }
 
-/// Where a byte range begins, and the line that it begins in.
+/// Where a byte range begins, and the line that contains that place.
 pub(super) struct Position {
     /// The line, from 1.
     pub(super) line: usize,
@@ -38,7 +38,7 @@ pub(super) struct Position {
 }
 
 impl Position {
-    /// Finds `offset` in `text`; past the end, it is the end.
+    /// Finds `offset` in `text`. An offset past the end means the end.
     pub(super) fn of(text: &str, offset: usize) -> Self {
         let offset = text.floor_char_boundary(offset.min(text.len()));
         let (before, rest) = text.split_at(offset);
@@ -50,7 +50,7 @@ impl Position {
 }
 
 impl Excerpt {
-    /// Shows the line at `position` and marks the part of `span` that lies in it.
+    /// Shows the line at `position` and marks the part of `span` inside it.
     pub(super) fn new(text: &str, position: &Position, span: &Range<usize>, shown: Shown) -> Option<Self> {
         let Range { start, end } = position.bytes.clone();
         let end = if text[start..end].ends_with('\r') { end - 1 } else { end };
@@ -58,14 +58,14 @@ impl Excerpt {
         let to = text.ceil_char_boundary(span.end.clamp(from, end));
         let (before, marked, after) = (plain(&text[start..from]), plain(&text[from..to]), plain(&text[to..end]));
         let after = match shown {
-            // What was switched off by a `#` may be a setting that holds a secret.
+            // A setting commented out with `#` may hold a secret.
             Shown::Line => after.split_once('#').map_or(after.clone(), |(said, _)| format!("{said}…")),
             Shown::UpToMark if after.is_empty() => after,
             Shown::UpToMark => " …".to_owned(),
             Shown::Nothing => return None,
         };
 
-        // A long line is cut on both sides of what matters, first behind it.
+        // A long line is cut on both sides of the mark, first after it.
         let marked = head(&marked, WIDTH);
         let room = WIDTH.saturating_sub(marked.chars().count());
         let behind = after.chars().count().min(room / 3);
@@ -86,7 +86,7 @@ impl fmt::Display for Excerpt {
     }
 }
 
-/// What a file holds is data: nothing of it may move a terminal's cursor.
+/// A file's content is data: none of it may control the terminal.
 pub(super) fn plain(text: &str) -> String {
     text.chars()
         .map(|c| {
@@ -101,7 +101,7 @@ pub(super) fn plain(text: &str) -> String {
         .collect()
 }
 
-/// The first `room` characters of a text, and a sign where it was cut.
+/// The first `room` characters of a text, with an ellipsis if it was cut.
 pub(super) fn head(text: &str, room: usize) -> String {
     if text.chars().count() <= room {
         return text.to_owned();
@@ -109,7 +109,7 @@ pub(super) fn head(text: &str, room: usize) -> String {
     text.chars().take(room.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// The last `room` characters of a text, and a sign where it was cut.
+/// The last `room` characters of a text, with an ellipsis if it was cut.
 fn tail(text: &str, room: usize) -> String {
     let length = text.chars().count();
     if length <= room {

@@ -1,18 +1,18 @@
 //! Serde's messages in the words of a configuration file.
 //!
-//! The messages of derived code have fixed forms (`serde::de::Error`); whatever has another form is one of ours,
-//! and is passed on as it is.
+//! Derived code writes messages of fixed forms (`serde::de::Error`). A message of any other form is Fleetwide's own and
+//! is passed on unchanged.
 
 use super::{document::Key, error::nearest, schema};
 
-/// A message for a person, and what to do.
+/// A message for a person, and a hint.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Explained {
     pub(super) message: String,
     pub(super) hint: Option<String>,
 }
 
-/// Says `message`, which arose at `keys`, better; without the value, if it is `secret`.
+/// Rewrites `message`, which arose at `keys`; without the value, if it is `secret`.
 pub(super) fn explain(message: &str, keys: &[Key], secret: bool) -> Explained {
     if let Some((key, known)) = message.strip_prefix("unknown field ").and_then(quoted_then_known) {
         return unknown_key(key, &known, keys.split_last().map_or(&[], |(_, outer)| outer));
@@ -60,7 +60,7 @@ fn quoted_then_known(text: &str) -> Option<(&str, Vec<&str>)> {
     Some((word.strip_prefix('`')?, known.split('`').skip(1).step_by(2).collect()))
 }
 
-/// Where that is: " in targets.web.select".
+/// The place of the keys: " in targets.web.select".
 fn place(keys: &[Key]) -> String {
     let names: Vec<_> = keys.iter().filter_map(name).collect();
     if names.is_empty() { " at the top of the file".to_owned() } else { format!(" in {}", names.join(".")) }
@@ -77,7 +77,7 @@ fn last_name(keys: &[Key]) -> Option<&str> {
     keys.iter().rev().find_map(name)
 }
 
-/// Serde names Rust's types; the file's author does not know them.
+/// Serde names Rust's types, which the file's author need not know.
 fn in_plain_words(expected: &str) -> &str {
     match expected {
         "a nonzero u16" => "a number from 1 to 65535",

@@ -1,8 +1,7 @@
 //! The configuration file as it is written: one struct a table, every key optional.
 //!
-//! The doc comments here are what `fleetwide schema` prints, so they speak to the file's author. What a
-//! key means when it is missing is not decided here but in `layers`; what the tables of a
-//! selector may hold together is, in `select`.
+//! The doc comments here are what `fleetwide schema` prints, so they speak to the file's author. What a missing key
+//! means is decided in `layers`; which keys of a selector may be combined is decided in `select`.
 
 use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf};
 

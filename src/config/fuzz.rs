@@ -1,15 +1,15 @@
-//! Whatever may stand in a file. Searched by `tests/fuzz`, replayed by the test here.
+//! Fuzzing of configuration files with arbitrary text. `tests/fuzz` searches; the test here replays.
 
 use std::{error::Error, path::Path};
 
 use super::{Config, ConfigError, Overrides, document::Document, layers::Layer, paths::Anchor};
 
-/// A file is a configuration or an error that is fit to be shown.
+/// Any text is either a configuration or an error that is safe to print.
 ///
 /// # Panics
-/// When that is not so.
+/// When it is neither.
 pub fn config(input: &[u8]) {
-    // What is not text is refused before this, by `load`.
+    // `load` refuses bytes that are not text before this point.
     let Ok(text) = std::str::from_utf8(input) else { return };
     let anchor = Anchor { folder: "/shop".into(), home: Some("/home/ops".into()) };
     let document = Document::new(Path::new("/shop/fleetwide.toml"), Path::new("/shop"), text.to_owned());

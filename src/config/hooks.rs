@@ -1,4 +1,4 @@
-//! Scripts on this machine that run at the turns of a rollout.
+//! Scripts that run on this machine at fixed points of a rollout.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -14,19 +14,19 @@ use super::{
 /// When a hook runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum HookName {
-    /// Before anything is touched; when it fails, nothing is.
+    /// Before anything is touched; if it fails, nothing is touched.
     BeforeRun,
-    /// Before each stage; when it fails, the run stops.
+    /// Before each stage; if it fails, the run stops.
     BeforeStage,
-    /// Before each host; when it fails, that host is not touched.
+    /// Before each host; if it fails, that host is not touched.
     BeforeHost,
-    /// After each host on which something was begun; when it fails, the host has failed.
+    /// After each host on which work began; if it fails, the host has failed.
     AfterHost,
-    /// After each stage; when it fails, the run stops.
+    /// After each stage; if it fails, the run stops.
     AfterStage,
-    /// When the run has failed, before anything is taken back.
+    /// When the run has failed, before any host is rolled back.
     OnFailure,
-    /// Before hosts are taken back.
+    /// Before hosts are rolled back.
     OnRollback,
     /// At the very end.
     AfterRun,
@@ -75,14 +75,14 @@ pub(super) struct HooksTable {
 /// The hooks of a target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hooks {
-    /// The script of each.
+    /// The script of each hook.
     pub scripts: BTreeMap<HookName, PathBuf>,
-    /// How long one may run.
+    /// How long a hook may run.
     pub timeout: Duration,
 }
 
 impl HooksTable {
-    /// This table, and what it does not say from a weaker one.
+    /// This table, completed from a weaker one.
     #[must_use]
     pub(super) fn over(self, weaker: Self) -> Self {
         Self {
@@ -108,7 +108,7 @@ impl HooksTable {
         Ok(self)
     }
 
-    /// Fills in what no layer said.
+    /// Fills in what no layer sets.
     pub(super) fn complete(mut self) -> Hooks {
         let scripts = self.scripts_mut().into_iter().filter_map(|(name, path)| Some((name, path.take()?))).collect();
         Hooks { scripts, timeout: self.timeout.map_or(super::defaults::HOOK_TIMEOUT, Into::into) }

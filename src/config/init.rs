@@ -17,7 +17,7 @@ mod tests {
         Config::load(&places).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Takes the `#` from every setting that is off; prose has a space after it.
+    /// Uncomments every setting that is off. Prose has a space after its `#`.
     fn switch_all_on(text: &str) -> String {
         let setting = |line: &str| {
             line.trim_start().strip_prefix('#').is_some_and(|rest| !rest.is_empty() && !rest.starts_with(' '))

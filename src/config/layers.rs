@@ -1,8 +1,8 @@
-//! One file's say as a layer, and laying one layer over another.
+//! One file's settings as a layer, and merging a stronger layer over a weaker one.
 //!
 //! Strongest first: flag, `FLEETWIDE_*`, `fleetwide.toml`, the user's file, built-in. Within a file a target's own
-//! table is stronger than `[defaults]`. Tables merge key by key; a list is taken whole from the strongest layer that
-//! has it, for half of one list and half of another is what nobody wrote.
+//! table is stronger than `[defaults]`. Tables merge key by key. A list is taken whole from the strongest layer that
+//! has it: a mixture of two lists is something that no author wrote.
 
 use std::{collections::BTreeMap, num::NonZeroUsize};
 
@@ -23,7 +23,7 @@ use super::{
     values::Unaddressed,
 };
 
-/// What one file says, checked, every path resolved.
+/// One file's settings, checked, with every path resolved.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Layer {
     pub(super) document: Document,
@@ -34,7 +34,7 @@ pub(super) struct Layer {
     pub(super) targets: BTreeMap<String, TargetLayer>,
 }
 
-/// What one file says of one target.
+/// One file's settings for one target.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TargetLayer {
     pub(super) app: Option<AppName>,
@@ -48,10 +48,10 @@ pub(super) struct TargetLayer {
 }
 
 impl Layer {
-    /// Reads and checks all that the document says, also of targets that are not asked for today.
+    /// Reads and checks the whole document, including targets that this run does not use.
     ///
     /// # Errors
-    /// The first thing wrong, with its place.
+    /// The first problem, with its place.
     pub(super) fn read(document: Document, anchor: &Anchor) -> Result<Self, ConfigError> {
         let ConfigFile { defaults, targets, checks } = document.parse()?;
         let checked = || {
@@ -79,13 +79,13 @@ impl Layer {
         }
     }
 
-    /// How this file says the target's hosts are reached.
+    /// This file's settings for reaching the target's hosts.
     pub(super) fn ssh_of(&self, target: &str) -> SshTable {
         let own = self.targets.get(target).map(|target| target.ssh.clone()).unwrap_or_default();
         own.over(self.ssh.clone())
     }
 
-    /// What this file says is run on the target's hosts.
+    /// This file's settings for what runs on the target's hosts.
     pub(super) fn deploy_of(&self, target: &str) -> DeployTable {
         let own = self.targets.get(target).map(|target| target.deploy.clone()).unwrap_or_default();
         own.over(self.deploy.clone())
@@ -93,7 +93,7 @@ impl Layer {
 }
 
 impl Layer {
-    /// What this file says is run on this machine when the target is deployed to.
+    /// This file's settings for what runs on this machine during a deploy of the target.
     pub(super) fn hooks_of(&self, target: &str) -> HooksTable {
         let own = self.targets.get(target).map(|target| target.hooks.clone()).unwrap_or_default();
         own.over(self.hooks.clone())
@@ -103,7 +103,7 @@ impl Layer {
 impl TargetLayer {
     fn checked(name: &str, table: TargetTable, anchor: &Anchor) -> Result<Self, Problem> {
         let TargetTable { app, min_hosts, select, exclude, unaddressed, ssh, deploy, hooks } = table;
-        // A target's name is the app's name by default, and is handed to the script.
+        // A target's name is the default for the app's name, and the script sees it.
         if name.parse::<AppName>().is_err() {
             return Err(Problem::new(Vec::new(), format!("`{name}` cannot name a target"))
                 .hint("use 1 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit"));
@@ -124,7 +124,7 @@ fn is_host_id(text: &str) -> bool {
     })
 }
 
-/// The keys of a key of an item of a list of tables.
+/// The keys of one key in an item of a list of tables.
 fn at_item(list: &str, index: usize, key: &str) -> Vec<Key> {
     let mut keys = item(list, index);
     keys.push(Key::Name(key.to_owned()));
@@ -179,10 +179,10 @@ fn exclude_checked(tables: Vec<ExcludeTable>) -> Result<Vec<Exclude>, Problem> {
 }
 
 impl SshTable {
-    /// This table, and what it does not say from a weaker one.
+    /// This table, completed from a weaker one.
     #[must_use]
     pub fn over(self, weaker: Self) -> Self {
-        // The way in is one answer: a stronger layer's jump host takes the place of a weaker one's command.
+        // The way to the hosts is one setting: a stronger layer's jump host replaces a weaker one's command.
         let way = if self.jump.is_some() || self.proxy_command.is_some() {
             (self.jump, self.proxy_command)
         } else {
@@ -201,7 +201,7 @@ impl SshTable {
         }
     }
 
-    /// Checks what the types do not, and resolves the paths.
+    /// Checks what the types cannot, and resolves the paths.
     pub(super) fn checked(mut self, anchor: &Anchor) -> Result<Self, Problem> {
         if self.address.as_ref().is_some_and(Vec::is_empty) {
             return Err(Problem::new(at(["address"]), "`address` is empty: no host could be reached"));
@@ -220,12 +220,12 @@ impl SshTable {
 }
 
 impl DeployTable {
-    /// This table, and what it does not say from a weaker one.
+    /// This table, completed from a weaker one.
     #[must_use]
     pub fn over(self, weaker: Self) -> Self {
         let mut env = weaker.env;
         env.extend(self.env);
-        // What is run is one answer: a stronger layer's script takes the place of a weaker one's parts.
+        // What runs is one setting: a stronger layer's script replaces a weaker one's parts.
         let (script, parts) = if self.script.is_some() || self.parts.is_some() {
             (self.script, self.parts)
         } else {
@@ -261,7 +261,7 @@ impl DeployTable {
         }
     }
 
-    /// Checks what the types do not, and resolves the paths.
+    /// Checks what the types cannot, and resolves the paths.
     pub(super) fn checked(mut self, anchor: &Anchor) -> Result<Self, Problem> {
         for (key, path) in [("script", &mut self.script), ("rollback", &mut self.rollback)] {
             if let Some(path) = path {
@@ -294,7 +294,7 @@ impl DeployTable {
     }
 }
 
-/// Resolves the path of a secret that lies in a file.
+/// Resolves the path of a secret in a file.
 pub(super) fn resolve_secret(value: &mut EnvValue, anchor: &Anchor) -> Result<(), String> {
     if let EnvValue::Secret(SecretRef::File(path)) = value {
         *path = anchor.resolve(path)?;
@@ -302,7 +302,7 @@ pub(super) fn resolve_secret(value: &mut EnvValue, anchor: &Anchor) -> Result<()
     Ok(())
 }
 
-/// A variable of the script: a name that every shell accepts, and not one of Fleetwide's own.
+/// Checks a variable for the script: every shell must accept its name, and it must not be one of Fleetwide's own.
 fn check_variable(name: &str) -> Result<(), String> {
     let letters = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(letters) {
@@ -316,7 +316,7 @@ fn check_variable(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Tags, key by key: a stronger layer replaces what a key may be, and keeps the other keys.
+/// Merges tags key by key: a stronger layer replaces the values of its keys, and keeps the other keys.
 pub(super) fn tags_over(mut strong: TagFilter, weak: &TagFilter) -> TagFilter {
     let missing: Vec<_> = weak.iter().filter(|(key, _)| strong.iter().all(|(known, _)| known != *key)).collect();
     for (key, accepted) in missing {

@@ -1,6 +1,6 @@
 //! Finding and reading the files.
 //!
-//! The environment and the home folder come in from the caller, so that a test needs neither.
+//! The caller passes the environment and the home folder, so that a test needs neither.
 
 use std::{
     fs::{self, File},
@@ -13,16 +13,16 @@ use super::{document::Document, error::ConfigError, layers::Layer, paths::Anchor
 /// The name of a project's file.
 pub const FILE_NAME: &str = "fleetwide.toml";
 
-/// The largest file that is read. A configuration of ten thousand listed hosts is below it; a log or an image
-/// named by mistake is not.
+/// The largest file that is read. A configuration of ten thousand listed hosts is smaller; a log or an image named by
+/// mistake is not.
 const LARGEST: u64 = 4 * 1024 * 1024;
 
-/// Where configuration may be.
+/// Where to look for configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
-    /// The file that the user named; nothing else is then searched for a project's.
+    /// The file that the user named. If set, no project file is searched.
     pub config: Option<PathBuf>,
-    /// The working directory: here and above it, `fleetwide.toml` is searched. Absolute.
+    /// The working directory, absolute. `fleetwide.toml` is searched here and above.
     pub directory: PathBuf,
     /// The home folder.
     pub home: Option<PathBuf>,
@@ -31,7 +31,7 @@ pub struct Places {
 }
 
 impl Places {
-    /// The places that `--config`, the working directory and the environment (`HOME`, `XDG_CONFIG_HOME`) give.
+    /// The places from `--config`, the working directory and the environment (`HOME`, `XDG_CONFIG_HOME`).
     pub fn new(config: Option<PathBuf>, directory: PathBuf, env: &dyn Fn(&str) -> Option<String>) -> Self {
         let folder = |name| env(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let home = folder("HOME");
@@ -39,14 +39,14 @@ impl Places {
         Self { config, directory, home, config_home }
     }
 
-    /// The files that are there.
+    /// The files that exist.
     pub fn find(&self) -> Sources {
         let named = self.config.as_ref().map(|path| self.directory.join(path));
         let user = self.config_home.as_ref().map(|folder| folder.join("fleetwide/config.toml"));
         Sources { project: named.or_else(|| self.search()), user: user.filter(|path| is_there(path)) }
     }
 
-    /// Searches here and above, up to the root of a checkout: what lies outside it is another project's.
+    /// Searches here and above, up to the root of a checkout: a file outside it belongs to another project.
     fn search(&self) -> Option<PathBuf> {
         for folder in self.directory.ancestors() {
             let path = folder.join(FILE_NAME);
@@ -61,7 +61,7 @@ impl Places {
     }
 }
 
-/// True for whatever has the name, a broken link included: that is then an error and not silence.
+/// True for anything with that name. A broken link counts, so that it becomes an error instead of being ignored.
 fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
@@ -75,21 +75,21 @@ pub struct Sources {
     pub user: Option<PathBuf>,
 }
 
-/// All that the files say. [`Config::target`] makes a target of it.
+/// The content of all files. [`Config::target`] makes a target of it.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     pub(super) sources: Sources,
     pub(super) project: Layer,
     pub(super) user: Layer,
-    /// What paths of flags and variables are relative to.
+    /// The folder to which paths of flags and variables are relative.
     pub(super) anchor: Anchor,
 }
 
 impl Config {
-    /// Finds and reads the files. Having none is no error: flags may say everything.
+    /// Finds and reads the files. Finding none is no error: flags may set everything.
     ///
     /// # Errors
-    /// When a file cannot be read, or something in it is wrong.
+    /// When a file cannot be read, or is wrong.
     pub fn load(places: &Places) -> Result<Self, ConfigError> {
         let sources = places.find();
         let anchor = Anchor { folder: places.directory.clone(), home: places.home.clone() };

@@ -1,13 +1,13 @@
-//! What the user wrote, as typed values.
+//! The user's configuration, as typed values.
 //!
-//! Layers, strongest first: flag, `FLEETWIDE_*`, `fleetwide.toml`, the user's file, built-in.
-//! [`target`] is the result; nothing above this floor reads a file or a variable of configuration.
+//! Layers, strongest first: flag, `FLEETWIDE_*`, `fleetwide.toml`, the user's file, built-in. [`target`] is the result;
+//! no module above this one reads a configuration file or variable.
 //!
-//! Reading order: `file`, `select`, `steps` and `step_table`, `part`, `check` and `hooks` (the tables as written, and `shapes`, `ways`,
-//! `template` and `proxy_command` for what has more than one form), [`load`]
-//! (finding files), `document`, `explain` and `excerpt` (what is wrong, and where), `layers` (one over another),
-//! [`overrides`] and [`variables`] (the layers above the files), [`defaults`] (the one below), [`resolve`] (a target
-//! from all of them), `schema` and [`init`] (what the user may write).
+//! Reading order: `file`, `select`, `steps` and `step_table`, `part`, `check` and `hooks` (the tables as written, and
+//! `shapes`, `ways`, `template` and `proxy_command` for values with more than one form), [`load`] (finding files),
+//! `document`, `explain` and `excerpt` (what is wrong, and where), `layers` (merging), [`overrides`] and [`variables`]
+//! (the layers above the files), [`defaults`] (the one below), [`resolve`] (a target from all of them), `schema` and
+//! [`init`] (what the user may write).
 
 mod check;
 pub mod defaults;

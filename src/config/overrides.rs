@@ -1,4 +1,4 @@
-//! What flags and `FLEETWIDE_*` variables say: the layers above the files.
+//! The settings of flags and `FLEETWIDE_*` variables: the layers above the files.
 
 use std::{collections::BTreeSet, num::NonZeroUsize, path::PathBuf};
 
@@ -14,12 +14,12 @@ use super::{
     values::Unaddressed,
 };
 
-/// Everything that flags and variables can set. What is empty or `None` is not said.
+/// Everything that flags and variables can set. Empty or `None` means not set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overrides {
     /// AWS regions to ask, or `all` alone.
     pub aws_regions: Vec<String>,
-    /// The profile to ask AWS with; without any place to look, AWS is asked in the profile's own region.
+    /// The AWS profile. If no place to look is named, AWS is searched in the profile's own region.
     pub aws_profile: Option<String>,
     /// Google Cloud projects to ask.
     pub gcp_projects: Vec<String>,
@@ -37,13 +37,13 @@ pub struct Overrides {
     pub deadline: Option<HumanDuration>,
     /// The application's name.
     pub app: Option<AppName>,
-    /// Fewer hosts than this is an error.
+    /// Finding fewer hosts than this is an error.
     pub min_hosts: Option<NonZeroUsize>,
     /// What happens to an instance without an address.
     pub unaddressed: Option<Unaddressed>,
     /// How hosts are reached; paths relative to the working directory.
     pub ssh: SshTable,
-    /// What is run on them, and how; paths relative to the working directory.
+    /// What runs on the hosts, and how; paths relative to the working directory.
     pub deploy: DeployTable,
 }
 
@@ -59,10 +59,10 @@ pub fn parse_tag(text: &str) -> Result<(String, TagMatch), String> {
 }
 
 impl Overrides {
-    /// These, and what they do not say from weaker ones: `flags.over(Overrides::from_env(…)?)`.
+    /// These, completed from weaker ones: `flags.over(Overrides::from_env(…)?)`.
     #[must_use]
     pub fn over(self, weaker: Self) -> Self {
-        // The places to look are one answer: flags that name some are not joined by those of a variable.
+        // The places to look are one setting: a variable adds none to those that the flags name.
         let places = if self.says_where() { &self } else { &weaker }.clone();
         Self {
             aws_regions: places.aws_regions,
@@ -88,7 +88,7 @@ impl Overrides {
         lists.iter().any(|list| !list.is_empty()) || self.says_static()
     }
 
-    /// A profile says how AWS is asked. Alone it also says that AWS is asked, in the profile's own region.
+    /// A profile says how to query AWS. Alone, it also says to search AWS, in the profile's own region.
     fn says_aws(&self) -> bool {
         !self.aws_regions.is_empty() || (self.aws_profile.is_some() && !self.says_where())
     }
@@ -97,7 +97,7 @@ impl Overrides {
         !self.hosts.is_empty() || self.hosts_file.is_some()
     }
 
-    /// The places to look, one a provider.
+    /// The places to look, one per provider.
     fn sources(&self, anchor: &Anchor) -> Result<Vec<Source>, ConfigError> {
         let bad = |what: String| ConfigError::Flags { what, hint: None };
         let mut sources = Vec::new();
@@ -143,10 +143,10 @@ impl Overrides {
         Ok(sources)
     }
 
-    /// The selectors that these alone make; none when they name no place.
+    /// The selectors made of these settings alone; none if they name no place.
     ///
     /// # Errors
-    /// When a cloud is named without a tag: that would be every machine in it, and a forgotten `--tag` must not be.
+    /// When a cloud is named without a tag: a forgotten `--tag` would select every machine in it.
     pub(super) fn select(&self, anchor: &Anchor) -> Result<Vec<Select>, ConfigError> {
         let select = |source: Source| {
             if self.tags.is_empty() && !matches!(source, Source::Static(_)) {
@@ -163,10 +163,10 @@ impl Overrides {
         self.sources(anchor)?.into_iter().map(select).collect()
     }
 
-    /// Replaces the parts of a target's selectors that these name.
+    /// Replaces the parts of a target's selectors that these settings name.
     ///
     /// # Errors
-    /// When a provider is named of which the target has no selector: the flag would be without effect.
+    /// When the target has no selector of the named provider: the flag would have no effect.
     pub(super) fn apply(&self, target: &str, select: &mut Vec<Select>, anchor: &Anchor) -> Result<(), ConfigError> {
         for place in self.sources(anchor)? {
             let fitting: Vec<_> =
@@ -188,7 +188,7 @@ impl Overrides {
         Ok(())
     }
 
-    /// What does not depend on the provider.
+    /// Applies the settings that do not depend on the provider.
     fn applied(&self, mut select: Select) -> Select {
         if let (Source::Aws(aws), Some(profile)) = (&mut select.source, &self.aws_profile) {
             aws.profile = Some(profile.clone());
@@ -203,7 +203,7 @@ impl Overrides {
     }
 }
 
-/// Takes the scope of `place`, and keeps what says how to ask: profile, role, credentials, endpoint.
+/// Takes the scope of `place`, and keeps how to query it: profile, role, credentials, endpoint.
 fn replace_scope(source: &mut Source, place: &Source) {
     match (source, place) {
         (Source::Aws(aws), Source::Aws(place)) => {
@@ -214,7 +214,7 @@ fn replace_scope(source: &mut Source, place: &Source) {
         (Source::Gcp(gcp), Source::Gcp(place)) => gcp.projects.clone_from(&place.projects),
         (Source::Azure(azure), Source::Azure(place)) => azure.subscriptions.clone_from(&place.subscriptions),
         (Source::Static(hosts), Source::Static(place)) => hosts.clone_from(place),
-        // Another provider's: asked for is only the same one.
+        // The caller passes selectors of the same provider only.
         (Source::Aws(_) | Source::Gcp(_) | Source::Azure(_) | Source::Static(_), _) => {}
     }
 }

@@ -1,4 +1,4 @@
-//! A deploy in named parts, as people do it by hand.
+//! A deploy in named parts.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -18,7 +18,7 @@ pub struct Part {
     pub barrier: bool,
 }
 
-/// What is wrong with a list of parts, if anything is: in which one, under which key, and why.
+/// The first problem in a list of parts: the part's index, the key, and the reason.
 pub(super) fn problem_of(parts: &[Part]) -> Option<(Option<usize>, &'static str, String)> {
     let Some((last, earlier)) = parts.split_last() else {
         return Some((None, "parts", "`parts` is empty: leave it out, or say what is to be run".to_owned()));

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 pub(super) struct Anchor {
     /// The folder of the file that names it, or the working directory for flags and variables.
     pub(super) folder: PathBuf,
-    /// The home folder, where there is one.
+    /// The home folder, if there is one.
     pub(super) home: Option<PathBuf>,
 }
 
@@ -29,7 +29,7 @@ impl Anchor {
             }
             Err(_) => &self.folder,
         };
-        // `./deploy.sh` reads better without its dot once it stands behind a folder.
+        // `./deploy.sh` reads better without its dot once it follows a folder.
         Ok(from.join(path).components().filter(|part| *part != Component::CurDir).collect())
     }
 }

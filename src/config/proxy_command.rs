@@ -1,8 +1,8 @@
-//! The command that carries a host's SSH connection (`proxy_command`), with places for what is known of the host.
+//! The command that carries a host's SSH connection (`proxy_command`), with places for the host's data.
 //!
-//! `ssh` hands the command to the user's shell, and expands `%` in it first. So what fills a place is data that is about
-//! to become program: it is held to a set of characters that neither reads as anything but themselves, and whatever
-//! has another one is refused. Quoting would not do, for a place may stand inside quotes of the user's own.
+//! `ssh` expands `%` in the command and hands it to the user's shell, so the data in a place is about to become part of
+//! a program. It may contain only characters that neither of them interprets; any other value is refused. Quoting would
+//! not be enough, because a place may stand inside the user's own quotes.
 
 use std::{fmt, str::FromStr};
 
@@ -13,10 +13,10 @@ use super::template::{BadTemplate, Place, Template};
 pub struct ProxyCommand(Template);
 
 impl ProxyCommand {
-    /// The command for one host, of which `known` tells what it is asked for.
+    /// The command for one host; `known` gives the host's values.
     ///
     /// # Errors
-    /// When something is asked for that the host does not have, or that would not be safe in a shell.
+    /// When the host lacks a value, or the value would not be safe in a shell.
     pub fn filled(&self, known: impl Fn(Place) -> Option<String>) -> Result<String, Unfillable> {
         self.0.filled(|place| {
             let value = known(place).filter(|value| !value.is_empty()).ok_or(Unfillable::Missing(place))?;
@@ -28,20 +28,20 @@ impl ProxyCommand {
 /// Why a place cannot be filled for a host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfillable {
-    /// The host has no such thing.
+    /// The host has no such value.
     #[error("it has no {}", .0.as_str())]
     Missing(Place),
-    /// A shell, `ssh` or the command would read it as something else.
+    /// A shell, `ssh` or the command would interpret it.
     #[error("its {} `{}` is not safe in a command", place.as_str(), value.escape_debug())]
     Unsafe {
-        /// Which.
+        /// The place.
         place: Place,
         /// The value.
         value: String,
     },
 }
 
-/// Letters, digits and punctuation that mean nothing to a shell, to `ssh`'s `%`, or, in front, to an option parser.
+/// True if a shell, `ssh`'s `%` expansion and an option parser all read the value as plain text.
 fn is_inert(value: &str) -> bool {
     let inert = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':' | '/' | '@' | '+' | ',');
     !value.starts_with('-') && value.chars().all(inert)
@@ -67,16 +67,16 @@ impl fmt::Display for ProxyCommand {
     }
 }
 
-/// A text that is no proxy command.
+/// A text that is not a proxy command.
 #[derive(Debug, thiserror::Error)]
 pub enum BadProxyCommand {
-    /// Nothing.
+    /// The text is empty.
     #[error("the command is empty")]
     Empty,
-    /// `ssh` takes one line.
+    /// `ssh` accepts only one line.
     #[error("the command has a line break or another control character in it")]
     SeveralLines,
-    /// Its braces make no sense.
+    /// Its braces do not match.
     #[error(transparent)]
     Template(#[from] BadTemplate),
 }

@@ -1,4 +1,4 @@
-//! From layers to a [`Target`]: which one is meant, and what holds for it.
+//! From layers to a [`Target`]: choosing it, and merging its settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use super::{
     target::{AppName, Target},
 };
 
-/// The name of the target that flags alone make.
+/// The name of a target made of flags alone.
 pub const ADHOC: &str = "adhoc";
 
 impl Config {
@@ -24,15 +24,15 @@ impl Config {
         names.into_iter().collect()
     }
 
-    /// The target that is meant, with every layer applied.
+    /// The chosen target, with every layer applied.
     ///
-    /// Without a name it is the only one there is. Where there is none at all, or the name is `adhoc`, the flags that
-    /// say where to look make one. Beside a target of a file, flags replace its parts: `--aws-region` the regions
-    /// of its aws selectors, `--tag` what one tag may be (its other tags stay).
+    /// Without a name, the only target is chosen. If there are no targets, or the name is `adhoc`, the flags that say
+    /// where to look make one. For a target from a file, flags replace parts of it: `--aws-region` the regions of its
+    /// aws selectors, `--tag` the value of one tag (other tags stay).
     ///
     /// # Errors
-    /// When it is not clear which target is meant, when it does not exist or says no place to look, and when a flag
-    /// does not fit it.
+    /// When the choice is not clear, when the target does not exist or names no place to look, and when a flag does not
+    /// fit it.
     pub fn target(&self, name: Option<&str>, overrides: &Overrides) -> Result<Target, ConfigError> {
         let names = self.target_names();
         match (name, &names[..]) {
@@ -78,7 +78,7 @@ impl Config {
         self.complete(ADHOC, TargetLayer { select: Some(select), ..TargetLayer::default() }, overrides)
     }
 
-    /// Lays flags and variables over the files, and the files over what is built in.
+    /// Lays flags and variables over the files, and the files over the defaults.
     fn complete(&self, name: &str, said: TargetLayer, overrides: &Overrides) -> Result<Target, ConfigError> {
         let flags = |problem: Problem| problem.of_flags();
         let ssh = overrides.ssh.clone().checked(&self.anchor).map_err(flags)?;
@@ -103,10 +103,10 @@ impl Config {
         })
     }
 
-    /// The checks that the target's steps name; `flags` are the steps that a flag or a variable gives.
+    /// The checks that the target's steps name; `flags` are the steps from a flag or a variable.
     ///
     /// # Errors
-    /// When one is not defined: such a step could never end well.
+    /// When a check is not defined: its step could never pass.
     fn checks_of(&self, name: &str, flags: Option<&Strategy>) -> Result<BTreeMap<Label, Check>, ConfigError> {
         let known = |label: &Label| self.project.checks.get(label).or_else(|| self.user.checks.get(label));
         let unknown = |label: &Label| {

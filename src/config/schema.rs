@@ -1,4 +1,4 @@
-//! The JSON Schema of the configuration file (`fleetwide schema`), made from the very structs that read it.
+//! The JSON Schema of the configuration file (`fleetwide schema`), made from the structs that read it.
 
 use std::{borrow::Cow, collections::BTreeMap, sync::LazyLock};
 
@@ -37,7 +37,7 @@ pub(super) fn is_key(word: &str) -> bool {
     KEYS.values().flatten().any(|key| key == word)
 }
 
-/// The table that has the key, for a key that stands in another one. Only where there is no doubt.
+/// The table that a misplaced key belongs to; the first of several.
 pub(super) fn home_of(key: &str) -> Option<&'static str> {
     let homes = [
         ("SshTable", "the target's `ssh` table"),
@@ -51,7 +51,7 @@ pub(super) fn home_of(key: &str) -> Option<&'static str> {
         .map(|(_, home)| *home)
 }
 
-/// Gives a type that reads itself the schema of what it reads.
+/// Gives a hand-written `Deserialize` the schema of what it accepts.
 macro_rules! schema_of {
     ($($type:ty, $name:literal, |$generator:ident| $schema:expr;)+) => {$(
         impl JsonSchema for $type {
@@ -72,9 +72,9 @@ pub(super) struct Tags;
 pub(super) struct State;
 /// Stands for the address of a cloud's API.
 pub(super) struct EndpointUrl;
-/// Stands for a number of hosts, or a part of all.
+/// Stands for a number or a percentage of hosts.
 pub(super) struct Batch;
-/// Stands for the name of a check, or several.
+/// Stands for the names of one or several checks.
 pub(super) struct Names;
 
 schema_of! {

@@ -1,4 +1,4 @@
-//! Secrets by reference: where one is, never what it is.
+//! Secrets by reference: where a secret is, never its value.
 
 use std::{fmt, fs, io, path::PathBuf};
 
@@ -18,7 +18,7 @@ impl SecretRef {
     /// Reads the secret, asking `env` for variables.
     ///
     /// # Errors
-    /// When it is not there; the error names where it was looked for, and nothing else.
+    /// When it is not there. The error names where it was looked for, and nothing else.
     pub fn read(&self, env: impl Fn(&str) -> Option<String>) -> Result<Secret, SecretError> {
         match self {
             Self::Env(name) => env(name).map(Secret).ok_or_else(|| SecretError::NoVariable(name.clone())),
@@ -30,7 +30,7 @@ impl SecretRef {
     }
 }
 
-/// A secret's value. It prints as `***`, so that it cannot reach a log by accident.
+/// A secret's value. It prints as `***`, so that no log shows it by accident.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 

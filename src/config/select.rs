@@ -1,4 +1,4 @@
-//! One selector as it is written, and what its keys may be together.
+//! One selector as it is written, and which of its keys may be combined.
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -87,7 +87,7 @@ pub(super) struct SelectTable {
 }
 
 impl SelectTable {
-    /// Checks what the keys say together, and fills in what every provider shares.
+    /// Checks that the keys fit together, and fills in the settings common to all providers.
     ///
     /// # Errors
     /// The first problem, located within this table.
@@ -139,7 +139,7 @@ impl SelectTable {
         })
     }
 
-    /// A forgotten `tags` would mean every machine that the credentials can see.
+    /// A forgotten `tags` would select every machine that the credentials can see.
     fn everything(&self) -> Result<(), Problem> {
         let narrowed = self.tags.is_some()
             || [&self.vpcs, &self.networks, &self.resource_groups, &self.scale_sets].into_iter().any(Option::is_some);
@@ -152,7 +152,7 @@ impl SelectTable {
             .hint("add tags = { KEY = \"VALUE\" }; an empty value stands for any, as in tags = { Name = \"\" }"))
     }
 
-    /// A key that another provider understands would be silently without effect here.
+    /// A key of another provider would silently have no effect here.
     fn foreign_keys(&self) -> Result<(), Problem> {
         use ProviderKey::{Aws, Azure, Gcp, Static};
         let owners: [(&str, bool, &[ProviderKey]); 14] = [
@@ -183,7 +183,7 @@ impl SelectTable {
             .hint(format!("keys of {provider} selectors: {ours}, tags, states, deadline, allow_partial")))
     }
 
-    /// An empty list would mean "no limit", which is seldom what a list that came out empty was meant to say.
+    /// An empty list would mean "no limit", which its author seldom intends.
     fn empty_lists(&self) -> Result<(), Problem> {
         fn empty<T>(list: Option<&Vec<T>>) -> bool {
             list.is_some_and(Vec::is_empty)
@@ -208,7 +208,7 @@ impl SelectTable {
     }
 }
 
-/// The regions to keep; none means that all are kept.
+/// The regions to keep; empty means all.
 fn only(regions: Option<Regions>) -> Vec<String> {
     match regions {
         None | Some(Regions::FromChain | Regions::All) => Vec::new(),

@@ -1,6 +1,6 @@
 //! Values that may be written in more than one shape: a text or a number, a text or a table.
 //!
-//! Visitors by hand, because serde's `untagged` answers every mistake with "did not match any variant".
+//! The visitors are written by hand, because serde's `untagged` answers every mistake with "did not match any variant".
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData, num::NonZeroU16, path::PathBuf};
 
@@ -16,7 +16,7 @@ use super::{
     values::{AddressKind, FailureLimit, Word},
 };
 
-/// Reads a value that is always a text, and says what was `expected` of anything else.
+/// Reads a value that must be a text; for anything else, the error says what was `expected`.
 pub(super) fn text<'de, D, T, E>(
     deserializer: D,
     expected: &'static str,
@@ -174,7 +174,7 @@ pub(super) struct SecretTable {
 
 impl Shorthand for EnvValue {
     type Table = SecretTable;
-    // Numbers are not among these: serde would print one in its error, and it may be a secret.
+    // Numbers are excluded: serde would print one in its error, and it may be a secret.
     const EXPECTED: &'static str = "a string, { env = \"NAME\" } or { file = \"PATH\" }";
 
     fn from_text(text: &str) -> Result<Self, String> {
@@ -203,7 +203,7 @@ impl<'de> Deserialize<'de> for EnvValue {
 }
 
 impl Regions {
-    /// `all` alone stands for every region; among others it is a mistake.
+    /// `all` must stand alone; with other regions it is a mistake.
     pub(super) fn listed(regions: Vec<String>) -> Result<Self, String> {
         match &regions[..] {
             [] => Err("the list of regions is empty: name one, or write \"all\"".into()),
@@ -248,7 +248,7 @@ impl<'de> Deserialize<'de> for Regions {
     }
 }
 
-// By hand and not by `try_from`, so that an error in a list has the place of the item.
+// By hand instead of `try_from`, so that an error in a list has the place of the item.
 impl<'de> Deserialize<'de> for AddressKind {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         text(deserializer, "an address kind, as a string", str::parse)

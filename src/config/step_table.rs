@@ -1,5 +1,5 @@
-//! How a strategy is written in the file: a text, or a list of tables; numbers or texts for how many hosts, a name or a
-//! list of names for checks.
+//! How a strategy is written in the file: a text, or a list of tables. A table gives a number or a text for how many
+//! hosts, and a name or a list of names for checks.
 
 use std::{fmt, num::NonZeroUsize};
 
@@ -52,7 +52,7 @@ impl StepTable {
 /// The steps of one item.
 struct Item(Vec<Step>);
 
-// Here and not where items are put together, so that a mistake has the place of the item.
+// Converted here, not in the list, so that an error has the place of the item.
 impl<'de> Deserialize<'de> for Item {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         StepTable::deserialize(deserializer)?.steps().map(Self).map_err(de::Error::custom)

@@ -1,7 +1,7 @@
-//! The strategy: in which steps a fleet is deployed to, as it is written.
+//! The strategy: the steps of a deploy, as they are written.
 //!
-//! In a file a list of tables, `[{ hosts = 1 }, { soak = "5m", check = "errors" }, { hosts = "100%" }]`; there and on the
-//! command line also a text, `1, soak 5m check errors, 100%`, or a preset's name. How many hosts a step means is
+//! In a file it is a list of tables, `[{ hosts = 1 }, { soak = "5m", check = "errors" }, { hosts = "100%" }]`, or, as
+//! on the command line, a text, `1, soak 5m check errors, 100%`, or a preset's name. How many hosts a step means is
 //! decided in `plan`, where the fleet is known.
 
 use std::{fmt, num::NonZeroUsize, str::FromStr, time::Duration};
@@ -11,13 +11,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::duration::HumanDuration;
 
-/// How many hosts have been deployed to when a step is done, those of the steps before it included.
+/// How many hosts have been deployed to at the end of a step, including earlier steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(into = "String")]
 pub enum BatchSize {
-    /// So many.
+    /// A number of hosts.
     Hosts(NonZeroUsize),
-    /// So many of a hundred, 1 to 100, rounded up.
+    /// A percentage of the fleet, 1 to 100, rounded up.
     Percent(u8),
 }
 
@@ -25,7 +25,7 @@ impl BatchSize {
     /// All of them.
     pub const ALL: Self = Self::Percent(100);
 
-    /// How many of `fleet` hosts. Rounded up, at least one where there is one, and never more than there are.
+    /// How many of `fleet` hosts. Rounded up: at least one if the fleet has any, and never more than it has.
     pub fn of(self, fleet: usize) -> usize {
         match self {
             Self::Hosts(hosts) => hosts.get().min(fleet),
@@ -98,21 +98,21 @@ impl<'de> Deserialize<'de> for Label {
     }
 }
 
-/// One line of a strategy, taken apart into what is done one after the other.
+/// One step. A line of a strategy may hold several.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Deploy until so many hosts have been deployed to.
+    /// Deploy until this many hosts have been deployed to.
     Hosts(BatchSize),
-    /// Wait, and hold these checks all the time.
+    /// Wait, while these checks must keep passing.
     Soak {
         /// How long.
         time: Duration,
-        /// What is watched meanwhile.
+        /// The checks to watch meanwhile.
         checks: Vec<Label>,
     },
     /// Go on when these checks pass.
     Check(Vec<Label>),
-    /// Go on when somebody approves.
+    /// Go on when a person approves.
     Approve(Label),
 }
 
@@ -129,16 +129,16 @@ impl fmt::Display for Step {
     }
 }
 
-/// In which steps a fleet is deployed to. The last one of hosts is all of them.
+/// The steps of a deploy. The last one of hosts covers the whole fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Strategy {
-    /// The steps, each with its place in what was written.
+    /// The steps, each with its place in the file or text.
     pub steps: Vec<Written>,
-    /// No more than this many hosts at once, whatever the target says.
+    /// At most this many hosts at once, whatever the target says.
     pub concurrency: Option<NonZeroUsize>,
 }
 
-/// A step, and which item of the list it was written in.
+/// A step, and the item of the list that it was written in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     /// The step.
@@ -147,12 +147,12 @@ pub struct Written {
     pub item: usize,
 }
 
-/// A strategy that has a name.
+/// A strategy with a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preset {
     /// The name.
     pub name: &'static str,
-    /// What it stands for.
+    /// The strategy as text.
     pub steps: &'static str,
     /// How many hosts at once.
     at_once: Option<NonZeroUsize>,
@@ -167,14 +167,14 @@ pub const PRESETS: [Preset; 4] = [
 ];
 
 impl Default for Strategy {
-    /// One stage of all.
+    /// One stage of all hosts.
     fn default() -> Self {
         Self { steps: vec![Written { step: Step::Hosts(BatchSize::ALL), item: 0 }], concurrency: None }
     }
 }
 
 impl Strategy {
-    /// The strategy of these items, each of which may be several steps.
+    /// Makes a strategy of items, each of which may be several steps.
     pub(super) fn of(items: Vec<Vec<Step>>) -> Result<Self, BadStep> {
         let number = |(item, steps): (usize, Vec<Step>)| steps.into_iter().map(move |step| Written { step, item });
         let mut steps: Vec<Written> = items.into_iter().enumerate().flat_map(number).collect();
@@ -186,24 +186,24 @@ impl Strategy {
             Step::Soak { .. } | Step::Check(_) | Step::Approve(_) => None,
         });
         if last != Some(BatchSize::ALL) {
-            // Whoever names a canary only still wants the rest.
+            // A strategy that names only a canary still covers the rest.
             let item = steps.last().map_or(0, |written| written.item + 1);
             steps.push(Written { step: Step::Hosts(BatchSize::ALL), item });
         }
         Ok(Self { steps, concurrency: None })
     }
 
-    /// What makes no sense whatever the fleet, and in which item.
+    /// A step that makes no sense for any fleet, and its item.
     pub(super) fn problem(&self) -> Option<(usize, BadStep)> {
         let (mut hosts, mut percent) = (0, 0);
         for Written { step, item } in &self.steps {
             let Step::Hosts(size) = *step else { continue };
             let before = match size {
-                // Nothing is left behind all of them.
+                // No step can add hosts after all of them.
                 _ if percent == 100 => Some("100%".to_owned()),
                 BatchSize::Hosts(now) if now.get() <= hosts => Some(hosts.to_string()),
                 BatchSize::Percent(now) if now <= percent => Some(format!("{percent}%")),
-                // Whether a number or a percentage is more depends on the fleet.
+                // Whether a number or a percentage is larger depends on the fleet.
                 BatchSize::Hosts(_) | BatchSize::Percent(_) => None,
             };
             if let Some(before) = before {
@@ -217,7 +217,7 @@ impl Strategy {
         None
     }
 
-    /// Every check that is named, with the item that names it.
+    /// Every check that a step names, with the step's item.
     pub fn checks(&self) -> impl Iterator<Item = (&Label, usize)> {
         self.steps.iter().flat_map(|Written { step, item }| {
             let checks = match step {
@@ -244,7 +244,7 @@ impl FromStr for Strategy {
     }
 }
 
-/// One item of the written-out form.
+/// Parses one item of the text form.
 fn item(text: &str) -> Result<Vec<Step>, BadStep> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let labels = |names: &[&str]| names.iter().map(|name| name.parse()).collect::<Result<Vec<Label>, _>>();
@@ -265,30 +265,30 @@ fn duration(text: &str) -> Result<Duration, BadStep> {
     text.parse::<HumanDuration>().map(Into::into).map_err(|error| BadStep::Time(error.to_string()))
 }
 
-/// What is no strategy.
+/// An error in a strategy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadStep {
-    /// No number of hosts.
+    /// Not a number of hosts.
     #[error("`{0}` is not a number of hosts: write 1 or more, or a percentage from 1% to 100%")]
     Size(String),
-    /// No name.
+    /// Not a name.
     #[error("`{0}` is not a name: use 1 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit")]
     Name(String),
-    /// No duration.
+    /// Not a duration.
     #[error("{0}")]
     Time(String),
-    /// No step.
+    /// Not a step.
     #[error(
         "`{0}` is not a step: write a number of hosts (1, 10%), `check NAME`, `soak TIME`, `soak TIME check NAME`, `approve NAME`, or a preset (all-at-once, canary, one-at-a-time, half-at-a-time)"
     )]
     Item(String),
-    /// A table without anything.
+    /// An empty table.
     #[error("a step says what to do: hosts, soak, check or approve")]
     Nothing,
     /// No step at all.
     #[error("there is no step: leave `steps` out for one stage of all hosts")]
     Empty,
-    /// A step that adds nothing, whatever the fleet.
+    /// A step that adds no host, whatever the fleet.
     #[error(
         "the steps shrink: `{1}` after `{0}` adds no host, for each step says how many hosts are done when it ends"
     )]

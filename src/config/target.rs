@@ -1,4 +1,4 @@
-//! What a target says, checked and typed: the end of configuration, the beginning of everything else.
+//! A target, checked and typed: the result of configuration, and the input of everything else.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,27 +27,27 @@ use super::{
 pub struct Target {
     /// The name in the file; `adhoc` when there is no file.
     pub name: String,
-    /// What means this target on a command line: its name, and the flags that make it what it is.
+    /// The words that select this target on a command line: its name, and the flags that complete it.
     pub words: String,
     /// The application: it names the state folder and the lock on every host.
     pub app: AppName,
-    /// Fewer hosts than this is exit 4.
+    /// Finding fewer hosts than this is exit code 4.
     pub min_hosts: NonZeroUsize,
     /// Where to look; never empty.
     pub select: Vec<Select>,
-    /// Instances to leave out, whatever found them.
+    /// Instances to leave out, whichever selector found them.
     pub exclude: Vec<Exclude>,
     /// How hosts are reached.
     pub ssh: Ssh,
-    /// What is run on them, and how.
+    /// What runs on the hosts, and how.
     pub deploy: Deploy,
-    /// The checks that its steps name.
+    /// The checks that the steps name.
     pub checks: BTreeMap<Label, Check>,
-    /// What is run on this machine meanwhile.
+    /// What runs on this machine during a rollout.
     pub hooks: Hooks,
 }
 
-/// The name of an application on its hosts: a folder name, so letters, digits, `.`, `_`, `-` only.
+/// The name of an application on its hosts. It names a folder, so only letters, digits, `.`, `_` and `-` are allowed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AppName(String);
@@ -110,14 +110,14 @@ pub struct Select {
 }
 
 impl Select {
-    /// The part that means the same in every cloud.
+    /// The settings that mean the same in every cloud.
     pub fn selector(&self) -> Selector {
         let Self { tags, states, deadline, .. } = self;
         Selector { states: states.clone(), deadline: *deadline, ..Selector::running(tags.clone()) }
     }
 }
 
-/// Which provider is asked, and where in its world.
+/// A provider, and where in it to look.
 #[derive(Clone, Debug)]
 pub enum Source {
     /// AWS.
@@ -145,7 +145,7 @@ impl Source {
 /// Which AWS regions are asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Regions {
-    /// The region of the credential chain (environment, profile).
+    /// The region from the credential chain (environment, profile).
     FromChain,
     /// Every region that the account has opted into.
     All,
@@ -166,7 +166,7 @@ pub struct AwsSource {
     pub profile: Option<String>,
     /// A role to assume, for another account.
     pub assume_role: Option<AssumeRole>,
-    /// Where the API is, if elsewhere.
+    /// Where the API is, if not at the provider's own address.
     pub endpoint: Option<Endpoint>,
 }
 
@@ -182,7 +182,7 @@ pub struct AssumeRole {
 /// Where in Google Cloud to look.
 #[derive(Clone, Debug)]
 pub struct GcpSource {
-    /// Which projects; empty means that of the credential chain.
+    /// Which projects; empty means the credential chain's own.
     pub projects: Vec<String>,
     /// Only these regions; empty means all.
     pub regions: Vec<String>,
@@ -192,7 +192,7 @@ pub struct GcpSource {
     pub networks: Vec<String>,
     /// A credentials file instead of the ordinary chain.
     pub credentials_file: Option<PathBuf>,
-    /// Where the API is, if elsewhere.
+    /// Where the API is, if not at the provider's own address.
     pub endpoint: Option<Endpoint>,
 }
 
@@ -211,14 +211,14 @@ pub struct AzureSource {
     pub zones: Vec<String>,
     /// Only these virtual networks; empty means all.
     pub networks: Vec<String>,
-    /// Where the API is, if elsewhere.
+    /// Where the API is, if not at the provider's own address.
     pub endpoint: Option<Endpoint>,
 }
 
-/// Instances to leave out: all that is given must match.
+/// Instances to leave out: everything given here must match.
 #[derive(Clone, Debug, Default)]
 pub struct Exclude {
-    /// Tags that it carries.
+    /// Tags that the instance carries.
     pub tags: TagFilter,
     /// Names; globs allowed.
     pub names: Vec<String>,
@@ -229,15 +229,15 @@ pub struct Exclude {
 /// How hosts are reached.
 #[derive(Clone, Debug)]
 pub struct Ssh {
-    /// The login; else what `ssh` itself would use.
+    /// The login; `None` leaves it to `ssh`.
     pub user: Option<UserFrom>,
-    /// The port; else what `ssh` itself would use.
+    /// The port; `None` leaves it to `ssh`.
     pub port: Option<PortFrom>,
-    /// Which address, in order of preference.
+    /// The kinds of address, in order of preference.
     pub address: Vec<AddressKind>,
     /// What to do with an instance that has none of them.
     pub unaddressed: Unaddressed,
-    /// Through what.
+    /// Directly, through jump hosts, or through a command.
     pub way: Way,
     /// The private key.
     pub identity_file: Option<PathBuf>,
@@ -249,61 +249,61 @@ pub struct Ssh {
     pub keepalive: Duration,
 }
 
-/// What is run on the hosts, and how.
+/// What runs on the hosts, and how.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
 pub struct Deploy {
-    /// The script on this machine; needed by `deploy` only, where there are no parts.
+    /// The script on this machine. Only `deploy` needs one, and only without parts.
     pub script: Option<PathBuf>,
-    /// What is run instead of a script.
+    /// The parts that run instead of a script.
     pub parts: Vec<Part>,
-    /// The script that takes a host back; else the deploy itself does, with the host's previous revision.
+    /// The script that rolls a host back. Default: the deploy again, with the host's previous revision.
     pub rollback: Option<PathBuf>,
-    /// In which steps.
+    /// The steps.
     pub steps: Strategy,
-    /// Tags of the hosts that are the first ones.
+    /// Tags of the hosts that go first.
     pub canary: Option<TagFilter>,
-    /// Whether hosts are asked what they have on record before they are put in order.
+    /// Whether to ask hosts for their records before ordering them.
     pub survey: bool,
-    /// Whether a stage begins with one host at once.
+    /// Whether a stage begins with one host at a time.
     pub slow_start: bool,
-    /// What becomes of scripts that run when the run stops by itself.
+    /// What happens to running scripts when the run stops by itself.
     pub on_stop: OnStop,
-    /// What becomes of touched hosts then.
+    /// What happens to touched hosts then.
     pub on_failure: OnFailure,
-    /// What becomes of hosts that appear while the run goes on.
+    /// What happens to hosts that appear during the run.
     pub late_hosts: LateHosts,
-    /// How long an approval is waited for.
+    /// How long to wait for an approval.
     pub approve_timeout: Duration,
     /// Arguments for the script.
     pub args: Vec<String>,
     /// Environment for the script.
     pub env: BTreeMap<String, EnvValue>,
-    /// How long the script may run; kept on the host too.
+    /// How long the script may run; the host enforces it too.
     pub timeout: Duration,
     /// How long the connection may take, up to the end of the key exchange.
     pub connect_timeout: Duration,
     /// How long the login may take after that.
     pub auth_timeout: Duration,
-    /// How long the script may be silent; `None` is for as long as it runs.
+    /// How long the script may print nothing; `None` means no limit.
     pub idle_timeout: Option<Duration>,
-    /// How long a script that is told to end (TERM) may take before it is killed (KILL).
+    /// How long a script may take between TERM and KILL.
     pub kill_grace: Duration,
     /// What the script does when contact is lost.
     pub on_lost: OnLost,
-    /// How many hosts are worked on at once.
+    /// How many hosts are in progress at once.
     pub concurrency: NonZeroUsize,
-    /// How many SSH handshakes are under way at once.
+    /// How many SSH handshakes are in progress at once.
     pub handshakes: NonZeroUsize,
-    /// How many times a host is tried again whose script never started.
+    /// How often a host is tried again if its script never started.
     pub retries: u32,
     /// The script runs as root.
     pub sudo: bool,
     /// The script may be started again after a lost connection.
     pub idempotent: bool,
-    /// How many hosts may fail before nothing new is started.
+    /// How many hosts may fail before no further host is started.
     pub max_failures: FailureLimit,
-    /// `run` and `rollback` ask a person before they touch more hosts than this.
+    /// `run` and `rollback` ask for confirmation before they touch more hosts than this.
     pub confirm_over: Option<usize>,
 }
 
@@ -312,6 +312,6 @@ pub struct Deploy {
 pub enum EnvValue {
     /// Written in the file.
     Plain(String),
-    /// Somewhere else; read when the run starts, and never shown.
+    /// Kept elsewhere; read when the run starts, and never shown.
     Secret(SecretRef),
 }

@@ -1,10 +1,10 @@
-//! A text with places for what is known of a host: `http://{address}:8080/healthz`.
+//! A text with places for a host's values: `http://{address}:8080/healthz`.
 //!
-//! What may fill a place, and how it is made harmless there, is for whoever uses the text to say.
+//! The module does not say which values may fill a place, or how to make them harmless; its callers do.
 
 use std::{fmt, str::FromStr};
 
-/// A text with places in it. A brace itself is written twice.
+/// A text with places in it. A literal brace is written twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     text: String,
@@ -17,7 +17,7 @@ enum Part {
     Place(Place),
 }
 
-/// What is known of a host.
+/// A value of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// The cloud's own id.
@@ -45,7 +45,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// All of them, in the order in which they are told.
+    /// All of them, in the order in which errors list them.
     pub const ALL: [Self; 11] = [
         Self::Id,
         Self::ResourceId,
@@ -79,15 +79,15 @@ impl Place {
 }
 
 impl Template {
-    /// True when it says something else for each host.
+    /// True when the text differs from host to host.
     pub fn has_places(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::Place(_)))
     }
 
-    /// The text with every place filled by what `value` gives.
+    /// The text, with every place filled by `value`.
     ///
     /// # Errors
-    /// Whatever `value` says is wrong with a place.
+    /// The first error that `value` returns.
     pub fn filled<E>(&self, mut value: impl FnMut(Place) -> Result<String, E>) -> Result<String, E> {
         let mut text = String::new();
         for part in &self.parts {
@@ -134,13 +134,13 @@ impl fmt::Display for Template {
     }
 }
 
-/// A text whose braces make no sense.
+/// A text whose braces do not match, or whose place is unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum BadTemplate {
-    /// A brace that opens or closes nothing.
+    /// A brace without its partner.
     #[error("a brace without its other one; a brace itself is written twice, as {{{{ or }}}}")]
     LooseBrace,
-    /// A place that nothing is known for.
+    /// An unknown place.
     #[error("nothing is known as {{{}}} (known: {}; a brace itself is written twice)", .0.escape_debug(), known())]
     Unknown(String),
 }

@@ -1,4 +1,4 @@
-//! The small words of the configuration file, each a type that reads and prints itself.
+//! The small values of the configuration file, each a type that parses and prints itself.
 
 use std::{fmt, str::FromStr};
 
@@ -22,7 +22,7 @@ pub enum AddressKind {
     PrivateDns,
     /// `public_dns`
     PublicDns,
-    /// `name`: the instance's name, for `~/.ssh/config` or a resolver to make sense of.
+    /// `name`: the instance's name, for `~/.ssh/config` or a resolver to look up.
     Name,
     /// `tag:KEY`: the value of a tag.
     Tag(String),
@@ -136,18 +136,18 @@ pub enum LateHosts {
     Ignore,
 }
 
-/// How many hosts may fail: a number, or a part of all hosts.
+/// How many hosts may fail: a number, or a percentage of all hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(into = "String")]
 pub enum FailureLimit {
-    /// So many.
+    /// A number of hosts.
     Hosts(usize),
-    /// So many of a hundred, 0 to 100, rounded down.
+    /// A percentage of the hosts, 0 to 100, rounded down.
     Percent(u8),
 }
 
 impl FailureLimit {
-    /// How many of `hosts` may fail. Rounded down: a budget is never more than was asked for.
+    /// How many of `hosts` may fail. Rounded down: the budget never exceeds the setting.
     pub const fn of(self, hosts: usize) -> usize {
         match self {
             Self::Hosts(limit) => limit,
@@ -185,7 +185,7 @@ impl From<FailureLimit> for String {
     }
 }
 
-/// Reads an enum from its name in the file, so that flags and variables say the same words as the file does.
+/// Parses an enum by its name in the file, so that flags and variables accept the same words.
 macro_rules! from_str_as_in_the_file {
     ($($word:ty),+) => {$(
         impl FromStr for $word {
@@ -200,7 +200,7 @@ macro_rules! from_str_as_in_the_file {
 
 from_str_as_in_the_file!(HostKeys, Unaddressed, OnLost, OnStop, OnFailure, LateHosts);
 
-/// A login, a jump host: a text that `ssh` must take for neither an option nor two words.
+/// A login or a jump host: `ssh` must read the text neither as an option nor as two words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Word(String);
@@ -243,7 +243,7 @@ impl From<Word> for String {
 #[error("{0:?} is not one plain word: no spaces, not empty, and not beginning with `-`")]
 pub struct NoWord(String);
 
-/// A word that is not one of those that are known.
+/// An unknown word.
 #[derive(Debug, thiserror::Error)]
 #[error("`{word}` is not {what} (known: {known})")]
 pub struct BadWord {

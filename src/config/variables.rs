@@ -1,7 +1,7 @@
-//! The `FLEETWIDE_*` variables that set what flags set: one table, for reading them and for documenting them.
+//! The `FLEETWIDE_*` variables that set the same as flags: one table, for reading and for documenting them.
 //!
 //! Not here: the variables of other parts (`FLEETWIDE_CONFIG`, `FLEETWIDE_REVISION`, `FLEETWIDE_GCP_ENDPOINT`, …), and
-//! those that a script is given. A variable that nobody knows is no error: environments are shared.
+//! those that a script sees. An unknown variable is no error: environments are shared.
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
@@ -107,10 +107,10 @@ const fn variable(
 }
 
 impl Overrides {
-    /// What the environment says. A variable that is set to nothing is not set: pipelines leave such behind.
+    /// The settings of the environment. An empty variable counts as not set, because pipelines leave such behind.
     ///
     /// # Errors
-    /// When a variable has a value that cannot be read.
+    /// When a variable's value cannot be parsed.
     pub fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut overrides = Self::default();
         for Variable { name, sets: _, read } in VARIABLES {
@@ -134,7 +134,7 @@ fn many<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<Vec<T>, String> {
 fn read_one<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error| {
         let error = format!("{error}");
-        // The standard library's own messages do not repeat what they could not read.
+        // The standard library's own messages do not quote the text.
         if error.contains(text) { error } else { format!("`{text}`: {error}") }
     })
 }

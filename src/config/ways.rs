@@ -1,4 +1,5 @@
-//! How a host is come at: as whom, at which port, through what. Each may be written out, or taken from the instance.
+//! How a host is reached: the login, the port, and the way through. Login and port may be fixed or come from the
+//! instance.
 
 use std::{collections::BTreeMap, fmt, num::NonZeroU16, str::FromStr};
 
@@ -13,38 +14,38 @@ use super::{
     values::Word,
 };
 
-/// Through what hosts are reached.
+/// The way through which hosts are reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Way {
     /// As the user's own `ssh` would.
     #[default]
     Ssh,
-    /// Through these hosts, in this order; through none, if it is empty, whatever `ssh` would do.
+    /// Through these hosts, in this order. An empty list means directly, whatever `ssh_config` says.
     Jump(Jump),
-    /// Through a command for each.
+    /// Through a command per host.
     Command(ProxyCommand),
 }
 
-/// Hosts to go through, the first one first.
+/// Jump hosts, the first one first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Jump {
     /// The hosts.
     pub hops: Vec<Hop>,
 }
 
-/// One host to go through: `[user@]host[:port]`.
+/// One jump host: `[user@]host[:port]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hop {
-    /// The login; else what `ssh` itself would use.
+    /// The login; `None` leaves it to `ssh`.
     pub user: Option<String>,
     /// An address, or a name that `ssh` or a resolver knows.
     pub host: String,
-    /// The port; else what `ssh` itself would use.
+    /// The port; `None` leaves it to `ssh`.
     pub port: Option<NonZeroU16>,
 }
 
 impl Jump {
-    /// What `ssh -J` calls no jump host at all.
+    /// The word with which `ssh -J` means no jump host.
     const NONE: &'static str = "none";
 
     fn listed(hops: &[String]) -> Result<Self, BadHop> {
@@ -107,10 +108,10 @@ impl fmt::Display for Hop {
     }
 }
 
-/// A text that is no jump host.
+/// A text that is not a jump host.
 #[derive(Debug, thiserror::Error)]
 pub enum BadHop {
-    /// An empty list, which is seldom what a list that came out empty was meant to say.
+    /// An empty list, which its author seldom intends.
     #[error("the list of jump hosts is empty: name one, or write \"none\"")]
     NoHop,
     /// Not a host.
@@ -118,14 +119,14 @@ pub enum BadHop {
     NoHost(String),
 }
 
-/// True for a name, an alias of `ssh_config`, an IPv4 or IPv6 address with or without a zone: what `ssh` may be
-/// given as a host, and may itself give to a shell (`%h`).
+/// True for a name, an alias of `ssh_config`, or an IPv4 or IPv6 address with or without a zone: text that is safe as a
+/// host for `ssh`, which may hand it to a shell (`%h`).
 pub fn is_host(text: &str) -> bool {
     starts_plainly(text) && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%'))
 }
 
-/// True for what `ssh` may be given as a login, and may itself give to a shell (`%r`): none of the characters that
-/// OpenSSH 9.6 and newer refuse there, and no blanks.
+/// True for text that is safe as a login for `ssh`, which may hand it to a shell (`%r`): it has no blanks, and none of
+/// the characters that OpenSSH 9.6 and newer refuse there.
 pub fn is_login(text: &str) -> bool {
     let odd = |c: char| c.is_control() || c.is_whitespace() || "'`\";&<>|(){}$".contains(c);
     starts_plainly(text) && !text.ends_with('\\') && !text.contains(odd)
@@ -144,14 +145,14 @@ pub enum UserFrom {
     Tag {
         /// The tag.
         key: String,
-        /// Where the tag is missing; else what `ssh` itself would use.
+        /// The login if the tag is missing; `None` leaves it to `ssh`.
         default: Option<Word>,
     },
-    /// By the image that the instance was started from.
+    /// Chosen by the image from which the instance was started.
     Image {
-        /// The logins, by globs; of several that match, the longest counts.
+        /// Logins by glob. If several match, the longest glob wins.
         globs: BTreeMap<String, Word>,
-        /// Where none matches; else what `ssh` itself would use.
+        /// The login if no glob matches; `None` leaves it to `ssh`.
         default: Option<Word>,
     },
 }
@@ -165,7 +166,7 @@ pub enum PortFrom {
     Tag {
         /// The tag.
         key: String,
-        /// Where the tag is missing; else what `ssh` itself would use.
+        /// The port if the tag is missing; `None` leaves it to `ssh`.
         default: Option<NonZeroU16>,
     },
 }

@@ -1,4 +1,4 @@
-//! Files that cannot be read, or hold no configuration at all.
+//! Files that cannot be read, or are no configuration at all.
 
 use std::iter;
 

@@ -1,4 +1,4 @@
-//! What is said of bad selectors and unknown keys, hint included.
+//! Errors for bad selectors and unknown keys, with their hints.
 
 use super::complaints;
 

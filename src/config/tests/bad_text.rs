@@ -1,4 +1,4 @@
-//! What is said of text that is no TOML, and of secrets: these are never shown.
+//! Errors for text that is not TOML, and for secrets, which are never shown.
 
 use super::complaints;
 

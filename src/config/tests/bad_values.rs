@@ -1,4 +1,4 @@
-//! What is said of bad tables and values, hint included.
+//! Errors for bad tables and values, with their hints.
 
 use super::complaints;
 

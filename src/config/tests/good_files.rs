@@ -1,4 +1,4 @@
-//! Good files, and files that are anything at all.
+//! Good files, and files with arbitrary text.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::config::{
     Source, Unaddressed, document::Document,
 };
 
-/// What of the design's example belongs to the keys of today.
+/// The design's example, as far as its keys exist today.
 const EXAMPLE: &str = include_str!("../../../fixtures/config/shop.toml");
 
 #[test]
@@ -62,7 +62,7 @@ fn an_empty_file_has_no_targets() {
     assert!(matches!(error, ConfigError::Nothing { file: Some(_) }), "{}", said(&error));
 }
 
-/// Reads a text as a file, and prints what is said of it.
+/// Reads a text as a file, and prints the errors.
 fn read(text: &str) -> Result<(), String> {
     use crate::config::{layers::Layer, paths::Anchor};
     let document = Document::new("/srv/fleetwide.toml".as_ref(), "/srv".as_ref(), text.to_owned());
@@ -83,7 +83,7 @@ proptest! {
         let _ = read(&text);
     }
 
-    /// A good file with a piece of it replaced gets much further than noise.
+    /// A good file with one piece replaced gets much further than noise.
     #[test]
     fn no_slip_of_the_hand_makes_it_panic(
         starter in any::<bool>(), at in 0_usize..3000, length in 0_usize..12, piece in "[\\PC\n\u{1b}\"'=\\[\\]{}#.]{0,6}",
@@ -98,7 +98,7 @@ proptest! {
         }
     }
 
-    /// Wherever the file breaks, what a script's environment and arguments hold is not in the error.
+    /// Wherever the file breaks, the error never shows a script's environment or arguments.
     #[test]
     fn no_slip_of_the_hand_prints_a_secret(at in 0_usize..SECRETS.len(), length in 0_usize..4, piece in "[\"'=\\[\\]{}#.,\n ]{0,2}") {
         let end = (at + length).min(SECRETS.len());

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::{Config, ConfigError, Overrides, Places, Target};
 
-/// A folder with a project in it and a home beside it.
+/// A folder with a project, and a home beside it.
 struct Fixture {
     root: TempDir,
 }
@@ -53,14 +53,14 @@ impl Fixture {
         self.config().target(None, overrides).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// What is said of the project's file, with its hint, as the command line says it.
+    /// The error for the project's file, with its hint, as the command line prints it.
     fn complaint(&self) -> String {
         let error = Config::load(&self.places()).and_then(|config| config.target(None, &Overrides::default()));
         said(&error.expect_err("a bad file"))
     }
 }
 
-/// An error as the command line says it.
+/// An error as the command line prints it.
 fn said(error: &ConfigError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
@@ -71,7 +71,7 @@ fn said(error: &ConfigError) -> String {
     text + &error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default()
 }
 
-/// One test a file, each with what is said of it.
+/// One test per file, with the expected error.
 macro_rules! complaints {
     ($($name:ident: $text:literal => @$said:literal;)+) => {$(
         #[test]

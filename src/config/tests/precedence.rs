@@ -133,7 +133,7 @@ fn every_key_of_ssh_and_deploy_has_a_variable() {
     let schema = schema();
     for (table, name) in [("SshTable", "ssh"), ("DeployTable", "deploy")] {
         for key in schema["$defs"][table]["properties"].as_object().expect(table).keys() {
-            // Lists and tables of free text do not fit one variable.
+            // Lists and tables of free text do not fit into one variable.
             let fits = !matches!(key.as_str(), "args" | "env" | "parts" | "canary");
             let sets =
                 |variable: &&crate::config::variables::Variable| variable.sets.contains(&format!("`{name}.{key}`"));

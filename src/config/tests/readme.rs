@@ -1,4 +1,4 @@
-//! The references, the README's and the book's, name every key and every variable.
+//! The references in the README and in the book name every key and every variable.
 
 use crate::config::{VARIABLES, schema};
 

@@ -1,4 +1,4 @@
-//! Which target is meant, where its file is, and targets of flags alone.
+//! Choosing a target, finding its file, and targets made of flags alone.
 
 use std::{fs, path::PathBuf};
 
