@@ -1,4 +1,4 @@
-//! Choosing by which address a host is reached.
+//! Choosing the address by which a host is reached.
 
 use provider_core::Instance;
 
@@ -8,11 +8,11 @@ use super::{
 };
 use crate::config::{AddressKind, Ssh};
 
-/// The first address of `instance` that the target prefers; what the user wrote by hand for this
-/// host outranks the list. `None` when it has none of them.
+/// The address of `instance` that the target prefers; `None` when the instance has none of the wanted kinds. An address
+/// listed by hand for this host outranks the preference.
 ///
 /// # Errors
-/// When what the instance says of its port or login is none.
+/// When the instance gives a port or a login that is invalid.
 pub(super) fn choose(instance: &Instance, ssh: &Ssh) -> Result<Option<SshAddress>, WayProblem> {
     let direct = instance.addresses.direct.as_ref();
     let host = match direct {
@@ -38,7 +38,7 @@ fn of_kind(instance: &Instance, kind: &AddressKind) -> Option<String> {
     .filter(|address| is_address(address))
 }
 
-/// A tag's or a name's text becomes a word of `ssh`'s command line, so it must look like a host.
+/// The text of a tag or a name becomes a word of `ssh`'s command line, so it must look like a host.
 fn is_address(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
     !text.is_empty() && !text.starts_with('-') && text.chars().all(allowed)

@@ -1,5 +1,5 @@
-//! A short memory of discovery, for `hosts` alone and only on request: a script or a completion that asks
-//! ten times in a minute need not ask three clouds ten times. Nothing that touches a host ever reads it.
+//! A short-lived cache of discovery, only for `hosts` and only on request: a script or a completion that asks ten times
+//! a minute need not query three clouds ten times. Nothing that touches a host ever reads it.
 
 use std::{
     fs::{self, DirBuilder},
@@ -17,10 +17,10 @@ use sha2::{Digest, Sha256};
 use super::{Host, Inventory};
 use crate::config::Target;
 
-/// The version of what is kept.
+/// The version of the file's format.
 const SCHEMA: u32 = 1;
 
-/// What of the environment decides whom the clouds take us for, and where they are. Names of things, no secrets.
+/// The environment variables that decide which identity and endpoint the clouds see. Names of things, no secrets.
 const ASKED_AS: [&str; 17] = [
     "AWS_PROFILE",
     "AWS_REGION",
@@ -41,13 +41,13 @@ const ASKED_AS: [&str; 17] = [
     "HOME",
 ];
 
-/// What was found for one target, asked in one way.
+/// The cache file for one target and one way of asking.
 #[derive(Clone, Debug)]
 pub struct Cache {
     file: PathBuf,
 }
 
-/// What is kept.
+/// The content of the file.
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
     schema: u32,
@@ -56,7 +56,7 @@ struct Kept {
     unaddressed: Vec<Instance>,
 }
 
-/// The memory is there and cannot be used.
+/// A cache file that exists and cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("what was remembered in {} cannot be used: {why}", file.display())]
 pub struct BadCache {
@@ -65,7 +65,7 @@ pub struct BadCache {
 }
 
 impl Cache {
-    /// The memory of `target` in `folder`: another for every setting, flag, endpoint and login.
+    /// The cache of `target` in `folder`. Every setting, flag, endpoint and login has its own.
     pub fn new(folder: &Path, target: &Target, env: &dyn Fn(&str) -> Option<String>) -> Self {
         let mut digest = Sha256::new();
         digest.update(format!("{} {target:?}", env!("CARGO_PKG_VERSION")));
@@ -76,10 +76,10 @@ impl Cache {
         Self { file: folder.join(format!("hosts-{name}.json")) }
     }
 
-    /// What was found at most `age` before `now`, and how long ago.
+    /// The hosts found at most `age` before `now`, and their age.
     ///
     /// # Errors
-    /// When there is something that cannot be read.
+    /// When the file exists and cannot be read.
     pub fn read(&self, age: Duration, now: Timestamp) -> Result<Option<(Inventory, Duration)>, BadCache> {
         let bad = |why: String| BadCache { file: self.file.clone(), why };
         let bytes = match fs::read(&self.file) {
@@ -91,13 +91,13 @@ impl Cache {
         if kept.schema != SCHEMA {
             return Err(bad(format!("it has schema {}, not {SCHEMA}", kept.schema)));
         }
-        // A clock that was set back makes it come from the future: nobody knows how old it is.
+        // After a clock was set back, the file may seem to come from the future; its age is then unknown.
         let old = Duration::try_from(now.duration_since(kept.asked)).ok().filter(|old| *old <= age);
         let inventory = Inventory { hosts: kept.hosts, missing: Vec::new(), unaddressed: kept.unaddressed };
         Ok(old.map(|old| (inventory, old)))
     }
 
-    /// Remembers `found`, for this user's eyes only. An answer that lacks something is not worth remembering.
+    /// Stores `found`, readable by this user only. An incomplete answer is not stored.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -109,7 +109,7 @@ impl Cache {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let kept =
             Kept { schema: SCHEMA, asked: now, hosts: found.hosts.clone(), unaddressed: found.unaddressed.clone() };
-        // Readable by its owner alone, and whole or not there at all.
+        // Replaced atomically, so that a reader never sees half of it.
         let mut file = tempfile::Builder::new().prefix(".hosts-").tempfile_in(folder)?;
         file.write_all(&serde_json::to_vec(&kept)?)?;
         file.persist(&self.file)?;

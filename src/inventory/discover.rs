@@ -1,4 +1,4 @@
-//! Asking every selector's provider side by side, and making one list of hosts of the answers.
+//! Discovery: queries every selector's provider concurrently and merges the answers into one list of hosts.
 
 use std::{
     cmp::Ordering,
@@ -20,31 +20,31 @@ use super::{
 };
 use crate::config::{Exclude, Select, Ssh, Target, Unaddressed, UserFrom};
 
-/// The hosts that a target's selectors gave, at a moment.
+/// The hosts that a target's selectors found at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Inventory {
-    /// The hosts, sorted by provider, region, zone, name and id, names as [`natural`] has it.
+    /// The hosts, sorted by provider, region, zone, name and id; names in [`natural`] order.
     pub hosts: Vec<Host>,
-    /// Scopes that failed and that the user allowed to: the list may lack hosts.
+    /// Scopes that failed, as the user allowed: the list may lack hosts.
     pub missing: Vec<ScopeError>,
-    /// Instances left out because they have none of the wanted addresses, as the user allowed.
+    /// Instances left out, as the user allowed, because they have none of the wanted addresses.
     pub unaddressed: Vec<Instance>,
 }
 
-/// Asks every selector of `target`, side by side, and merges the answers.
+/// Queries every selector of `target` concurrently and merges the answers.
 ///
 /// # Errors
-/// When a scope fails that may not, when an instance has no address, when two hosts would be
-/// reached by one way, when too few hosts are left. Nothing is decided by a partial answer.
+/// When a scope fails without permission, when an instance has no address, when two hosts would be reached in the same
+/// way, or when too few hosts are left. A partial answer decides nothing.
 pub async fn discover(target: &Target, progress: &dyn Progress) -> Result<Inventory, InventoryError> {
     let answers = join_all(target.select.iter().map(|select| ask(select, &target.ssh, progress))).await;
     merge(target, answers.into_iter().collect::<Result<_, _>>()?)
 }
 
-/// Asks one selector's provider, for what `ssh` makes of the answer.
+/// Queries one selector's provider; `ssh` says which data it must fetch.
 ///
 /// # Errors
-/// When this build lacks the provider; what the provider itself says is the answer.
+/// When this build lacks the provider. An error of the provider itself is part of the answer.
 pub async fn ask(
     select: &Select,
     ssh: &Ssh,
@@ -55,7 +55,7 @@ pub async fn ask(
     Ok(provider(select)?.instances(&selector, progress).await)
 }
 
-/// Makes one inventory of the selectors' answers, which stand in the order of `target.select`.
+/// Merges the selectors' answers, given in the order of `target.select`, into one inventory.
 ///
 /// # Errors
 /// As [`discover`].
@@ -130,8 +130,8 @@ fn place(host: &Host) -> (&str, &str, &str) {
     (provider.as_str(), region, zone)
 }
 
-/// One id with two addresses is two machines that share a name, or a machine that has just moved:
-/// either way, one of them would be lost.
+/// One id with two addresses is either two machines with the same name, or a machine that has just moved. In both cases
+/// one of the two would be lost.
 fn same_machine(id: &HostId, known: &Instance, again: &Instance) -> Result<(), InventoryError> {
     if known.addresses == again.addresses {
         return Ok(());
@@ -139,7 +139,7 @@ fn same_machine(id: &HostId, known: &Instance, again: &Instance) -> Result<(), I
     Err(InventoryError::TwoAddresses { id: id.clone() })
 }
 
-/// What may be used of one selector's answer. Failures go where the selector's policy says.
+/// The usable instances of one selector's answer. The selector's policy decides where failures go.
 fn accept(
     select: &Select,
     answer: Result<Vec<Instance>, ProviderError>,
@@ -167,8 +167,8 @@ fn excludes(exclude: &Exclude, id: &HostId, instance: &Instance) -> bool {
         && (ids.is_empty() || ids.iter().any(|excluded| excluded == id.as_str()))
 }
 
-/// Two instances at one doorstep are one machine or a mistake: networks that overlap, or a host
-/// that is both listed and discovered. Running a script there "on both" would run it twice.
+/// Two instances at one doorstep are one machine or a mistake: networks that overlap, or a host both listed and
+/// discovered. A script "on both" would run there twice.
 fn refuse_shared(doorsteps: Vec<(Doorstep, &Host)>) -> Result<(), InventoryError> {
     let mut taken = BTreeMap::new();
     for (doorstep, host) in doorsteps {

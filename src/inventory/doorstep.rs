@@ -1,4 +1,4 @@
-//! What is knocked at to reach a host. Two hosts at one doorstep are one machine, or a mistake.
+//! The place that a connection to a host leads to. Two hosts at one doorstep are one machine, or a mistake.
 
 use std::{fmt, net::IpAddr};
 
@@ -8,20 +8,20 @@ use super::{
 };
 use crate::config::{Unfillable, Way};
 
-/// What tells the way to one host from that to another.
+/// What distinguishes the way to one host from the way to another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Doorstep {
-    /// An address and a port, seen from here or from the last jump host.
+    /// An address and a port, seen from this machine or from the last jump host.
     Address(String, u16),
-    /// Whatever this command connects with: hosts may share an address behind it, or have none that means anything.
+    /// The command that makes the connection: hosts may share an address behind it, or have none that is meaningful.
     Command(String),
 }
 
 impl Doorstep {
-    /// Where `host` is knocked at by this way. The login is no part of it: it tells no machines apart.
+    /// The doorstep of `host` for this way. The login is not part of it, because it does not tell machines apart.
     ///
     /// # Errors
-    /// When the way's command cannot be made for the host.
+    /// When the way's command cannot be filled for the host.
     pub fn of(host: &Host, way: &Way) -> Result<Self, Unfillable> {
         let mut host = host.clone();
         host.address.host = spelled_alike(&host.address.host);
@@ -41,7 +41,7 @@ impl fmt::Display for Doorstep {
     }
 }
 
-/// One spelling for all that mean one address.
+/// One spelling for every form of the same address.
 fn spelled_alike(address: &str) -> String {
     match address.parse::<IpAddr>() {
         Ok(ip) => ip.to_canonical().to_string(),
@@ -49,7 +49,7 @@ fn spelled_alike(address: &str) -> String {
     }
 }
 
-/// The command as `ssh` hands it to a shell: these are all the tokens that a `ProxyCommand` may hold (`ssh_config(5)`).
+/// The command as `ssh` hands it to a shell, with every token that a `ProxyCommand` may hold (`ssh_config(5)`).
 fn expanded(command: &str, address: &SshAddress) -> String {
     let mut text = String::new();
     let mut rest = command.chars();

@@ -1,4 +1,4 @@
-//! Why there is no list of hosts that could be trusted, in words for people.
+//! Why discovery gave no list of hosts that can be trusted, in words for people.
 
 use std::num::NonZeroUsize;
 
@@ -7,7 +7,7 @@ use provider_core::{Instance, ScopeError};
 use super::{doorstep::Doorstep, host::HostId, login::BadWay, providers::NotBuiltIn};
 use crate::config::{Regions, Select, Source, Target};
 
-/// No list of hosts that could be trusted.
+/// No list of hosts that can be trusted.
 #[derive(Debug, thiserror::Error)]
 pub enum InventoryError {
     /// Scopes failed.
@@ -15,7 +15,7 @@ pub enum InventoryError {
     Discovery {
         /// Each of them.
         failures: Vec<ScopeError>,
-        /// How many instances the others gave.
+        /// How many instances the other scopes gave.
         found: usize,
     },
     /// Instances have none of the wanted addresses.
@@ -37,10 +37,10 @@ pub enum InventoryError {
         /// The id.
         id: HostId,
     },
-    /// Nothing tells two hosts apart.
+    /// Two hosts would be reached in the same way.
     #[error("{first} and {second} would both be reached {doorstep}")]
     Shared {
-        /// Where both would be knocked at.
+        /// The doorstep of both.
         doorstep: Doorstep,
         /// One host.
         first: HostId,
@@ -54,7 +54,7 @@ pub enum InventoryError {
         found: usize,
         /// How many are needed.
         wanted: NonZeroUsize,
-        /// Each selector, and how many instances it gave before anything was left out.
+        /// Each selector, and how many instances it gave before any were left out.
         asked: Vec<String>,
     },
     /// A cloud that this build lacks.
@@ -101,7 +101,7 @@ fn ways(bad: &[BadWay]) -> String {
     }
 }
 
-/// What was asked and what it gave, for a person who wonders why it was so little.
+/// A selector and the number of its instances, for a person who expected more.
 pub(super) fn asked(select: &Select, found: usize) -> String {
     let within = match &select.source {
         Source::Aws(aws) => match &aws.regions {

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 pub struct Host {
     /// Unique across clouds.
     pub id: HostId,
-    /// Where and as whom to log in.
+    /// Where to log in, and as which user.
     pub address: SshAddress,
     /// The instance as its cloud describes it.
     pub instance: Instance,
-    /// Which of the target's selectors found it: the first of them, counted from 0.
+    /// The first selector of the target that found it, counted from 0.
     pub selector: usize,
 }
 
@@ -41,13 +41,13 @@ impl fmt::Display for HostId {
     }
 }
 
-/// Where and as whom to log in.
+/// Where to log in, and as which user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SshAddress {
     /// An IP address or a host name.
     pub host: String,
-    /// The port; else what `ssh` itself would use.
+    /// The port; `None` leaves it to `ssh`.
     pub port: Option<u16>,
-    /// The login; else what `ssh` itself would use.
+    /// The login; `None` leaves it to `ssh`.
     pub user: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What the clouds know of the host keys of hosts: each host's own selector is asked, side by side.
+//! The host keys that the clouds publish: each host's own selector is queried, all concurrently.
 
 use std::collections::BTreeMap;
 
@@ -12,28 +12,28 @@ use super::{
 };
 use crate::config::Target;
 
-/// What the clouds said.
+/// The answers of the clouds.
 #[derive(Debug, Default)]
 pub struct HostKeyAnswers {
-    /// What each host publishes that could be asked for.
+    /// The keys that each host publishes, for hosts whose cloud answered.
     pub published: BTreeMap<HostId, Published>,
-    /// The others: one for each reason in a scope.
+    /// The other hosts: one entry per reason and scope.
     pub unasked: Vec<Unasked>,
 }
 
-/// Hosts whose keys could not be asked for, all for one reason.
+/// Hosts whose cloud could not be asked for their keys, all for the same reason.
 #[derive(Debug)]
 pub struct Unasked {
     /// Which.
     pub hosts: Vec<HostId>,
-    /// Why; of the first of them, where others failed alike.
+    /// Why. If several hosts failed alike, the failure of the first.
     pub failure: ScopeError,
 }
 
 /// Asks the clouds for the host keys of `hosts`, which `target` found.
 ///
 /// # Errors
-/// When one of the hosts is of a provider that knows no host keys.
+/// When a provider of one of the hosts publishes no host keys.
 pub async fn host_keys(
     target: &Target,
     hosts: &[&Host],
@@ -79,20 +79,20 @@ impl HostKeyAnswers {
     }
 }
 
-/// Host keys could not be had from the clouds, for a reason that concerns the whole run.
+/// The clouds gave no host keys, for a reason that concerns the whole run.
 #[derive(Debug, thiserror::Error)]
 pub enum HostKeysError {
-    /// Nobody publishes the keys of these hosts.
+    /// The provider of these hosts publishes no keys.
     #[error("`host_keys = \"cloud\"` cannot be had for {count} of the hosts, for {providers} publishes none: {names}")]
     Unpublished {
         /// How many.
         count: usize,
-        /// Whose they are.
+        /// Their providers.
         providers: String,
         /// The first few.
         names: String,
     },
-    /// A cloud could not be asked for some.
+    /// A cloud could not be asked for the keys of some hosts.
     #[error("{}", lines(.0))]
     Clouds(Vec<Unasked>),
 }

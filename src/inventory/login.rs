@@ -1,5 +1,5 @@
-//! As whom and at which port a host is logged in on, and the command that carries its connection: what the target
-//! says, filled in from the instance. Tags are data, so what does not fit is an error before any host is touched.
+//! The login, the port and the proxy command of a host: the target's settings, filled in from the instance. Tags are
+//! data, so an invalid value is an error before any host is touched.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use wildmatch::WildMatch;
 use super::host::{Host, HostId};
 use crate::config::{Place, PortFrom, ProxyCommand, Ssh, Unfillable, UserFrom, is_login};
 
-/// The port that a host without one is most likely reached by.
+/// The default port of SSH.
 pub(super) const SSH_PORT: u16 = 22;
 
-/// A host that cannot be reached as its target says.
+/// A host that cannot be reached as its target demands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadWay {
     /// Which host.
@@ -23,10 +23,10 @@ pub struct BadWay {
     pub problem: WayProblem,
 }
 
-/// What is wrong with a host's way.
+/// What is wrong with the way to a host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WayProblem {
-    /// A tag's value is no port.
+    /// A tag's value is not a port.
     #[error("its tag `{key}` is `{}`, which is not a port (1 to 65535)", value.escape_debug())]
     Port {
         /// Which tag.
@@ -34,7 +34,7 @@ pub enum WayProblem {
         /// Its value.
         value: String,
     },
-    /// A tag's value is no login.
+    /// A tag's value is not a login.
     #[error("its tag `{key}` is `{}`, which is not a login", value.escape_debug())]
     User {
         /// Which tag.
@@ -42,10 +42,10 @@ pub enum WayProblem {
         /// Its value.
         value: String,
     },
-    /// What was written down is no login.
+    /// A login from the list of hosts is invalid.
     #[error("`{}` is not a login", .0.escape_debug())]
     Login(String),
-    /// The command that is to carry the connection cannot be made.
+    /// The proxy command cannot be filled.
     #[error("{0}, which `proxy_command` asks for")]
     Command(Unfillable),
 }
@@ -57,7 +57,7 @@ impl fmt::Display for BadWay {
     }
 }
 
-/// The login on an instance; none where `ssh` is to choose. What was written down for this host outranks the target.
+/// The login on an instance; `None` leaves it to `ssh`. A login listed by hand for this host outranks the target's.
 pub(super) fn user(
     instance: &Instance,
     direct: Option<&DirectAddress>,
@@ -85,7 +85,7 @@ pub(super) fn user(
     written.map(|user| fixed(user.as_str())).transpose()
 }
 
-/// The port of an instance; none where `ssh` is to choose.
+/// The port of an instance; `None` leaves it to `ssh`.
 pub(super) fn port(instance: &Instance, direct: Option<&DirectAddress>, ssh: &Ssh) -> Result<Option<u16>, WayProblem> {
     if let Some(port) = direct.and_then(|direct| direct.port) {
         return Ok(Some(port));
@@ -106,12 +106,12 @@ pub(super) fn port(instance: &Instance, direct: Option<&DirectAddress>, ssh: &Ss
 /// The command that carries the connection to `host`.
 ///
 /// # Errors
-/// When it asks for what the host does not have, or what no shell may be given.
+/// When it needs a value that the host lacks, or that is not safe in a shell.
 pub fn proxy_command(command: &ProxyCommand, host: &Host) -> Result<String, Unfillable> {
     command.filled(|place| known_of(host, place))
 }
 
-/// What is known of a host.
+/// The value of a place for a host.
 pub fn known_of(host: &Host, place: Place) -> Option<String> {
     let Host { address, instance, .. } = host;
     let account_of = |provider: &str| (instance.provider.as_str() == provider).then(|| instance.account.clone());
@@ -130,7 +130,7 @@ pub fn known_of(host: &Host, place: Place) -> Option<String> {
     }
 }
 
-/// The group in `/subscriptions/…/resourceGroups/GROUP/…`, of which Azure writes the words in any case.
+/// The group in `/subscriptions/…/resourceGroups/GROUP/…`. Azure varies the case of these words.
 fn resource_group(id: &str) -> Option<&str> {
     let mut words = id.split('/');
     words.find(|word| word.eq_ignore_ascii_case("resourceGroups"))?;
@@ -197,7 +197,7 @@ mod tests {
             let mut machine = instance("i-1", "web1");
             machine.image = image.map(ToOwned::to_owned);
             assert_eq!(user(&machine, None, &ssh), Ok(Some(login.to_owned())), "{image:?}");
-            // A cloud that lists ids has the name beside.
+            // A cloud that lists image ids gives the image's name separately.
             machine.image_name = machine.image.replace("ami-1".to_owned());
             assert_eq!(user(&machine, None, &ssh), Ok(Some(login.to_owned())), "{image:?} of ami-1");
         }

@@ -1,11 +1,11 @@
-//! Selectors to hosts: ask the providers side by side, merge, refuse doubt.
+//! Selectors to hosts: queries the providers concurrently, merges the answers, and refuses doubtful ones.
 //!
-//! `providers` makes a provider of each selector, [`discover`] asks them all and merges their
-//! answers, `address` and `login` choose how each host is reached, a [`Doorstep`] tells them apart, [`host`] is the
-//! result; `host_keys` asks what the clouds know of their keys. A [`Narrowing`] chooses some of them; [`natural()`] is
-//! the order of their names; a [`Cache`] remembers a discovery for `hosts`.
+//! `providers` makes a provider of each selector, [`discover`] queries them and merges the answers, `address` and
+//! `login` choose how each host is reached, a [`Doorstep`] tells two hosts apart, and [`host`] is the result.
+//! `host_keys` asks the clouds for host keys. A [`Narrowing`] chooses some of the hosts, [`natural()`] is the order of
+//! their names, and a [`Cache`] keeps a discovery for `hosts`.
 //!
-//! Not in here: how a cloud is asked (that is the provider crates'), and what is done with hosts.
+//! Not in here: how a cloud is queried (see the provider crates), and what is done with the hosts.
 
 mod address;
 mod cache;

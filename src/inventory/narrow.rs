@@ -1,8 +1,8 @@
-//! Fewer of the discovered hosts, as a person names them: `--hosts`, `--failed-of`, `--limit`. Pure.
+//! Choosing some of the discovered hosts, as a person names them: `--hosts`, `--failed-of`, `--limit`. Pure.
 //!
-//! Discovery is never narrowed: every cloud is asked for everything, and `min_hosts` is held against
-//! all that it gave. Only then are hosts chosen, and a name that means none of them is an error: a
-//! typing mistake must not turn into "nothing to do".
+//! Discovery itself is never narrowed: every cloud is asked for everything, and `min_hosts` applies to the whole
+//! answer. Hosts are chosen only then. A name that matches no host is an error, so that a typing error does not turn
+//! into "nothing to do".
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,25 +17,25 @@ use super::{
     ranges::unfold,
 };
 
-/// Which of the discovered hosts are meant; all of them, unless something is set.
+/// The choice of hosts; all of them, unless something is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Narrowing {
     /// Names, ids or addresses; `*` and `?` are wildcards, and `web-[01-03,7]` is four names.
     pub names: Vec<String>,
-    /// Hosts that an earlier run left undone.
+    /// Hosts that an earlier run did not finish.
     pub unfinished: Option<BTreeSet<HostId>>,
-    /// So many at most, spread over providers and zones.
+    /// At most this many hosts, spread over providers and zones.
     pub limit: Option<NonZeroUsize>,
 }
 
-/// The hosts that are meant.
+/// The chosen hosts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Narrowed {
     /// In the order of the inventory.
     pub hosts: Vec<Host>,
-    /// How many there were.
+    /// How many hosts there were to choose from.
     pub of: usize,
-    /// Hosts of the earlier run that are there no more.
+    /// Hosts of the earlier run that no longer exist.
     pub vanished: Vec<HostId>,
 }
 
@@ -43,10 +43,10 @@ impl Narrowing {
     /// Chooses from all of `hosts`.
     ///
     /// # Errors
-    /// When a name means no host, or when none is left.
+    /// When a name matches no host, or when no host is left.
     pub fn choose(&self, mut hosts: Vec<Host>) -> Result<Narrowed, NarrowError> {
         let of = hosts.len();
-        // A name must mean a host of all that there are, whatever else is asked for.
+        // A name must match one of all hosts, whatever the other options leave.
         let named = (!self.names.is_empty()).then(|| named(&self.names, &hosts)).transpose()?;
         let mut vanished = Vec::new();
         if let Some(unfinished) = &self.unfinished {
@@ -70,7 +70,7 @@ impl Narrowing {
     }
 }
 
-/// The hosts that `patterns` mean. Each must mean one at least.
+/// The hosts that `patterns` match. Each pattern must match at least one.
 fn named(patterns: &[String], hosts: &[Host]) -> Result<BTreeSet<HostId>, NarrowError> {
     let mut found = BTreeSet::new();
     for pattern in patterns {
@@ -87,7 +87,7 @@ fn named(patterns: &[String], hosts: &[Host]) -> Result<BTreeSet<HostId>, Narrow
     Ok(found)
 }
 
-/// The hosts that one pattern means, if it means any.
+/// The hosts that one pattern matches, if any.
 fn meant(pattern: &str, hosts: &[Host]) -> Option<Vec<HostId>> {
     let glob = WildMatch::new(pattern);
     let is_meant = |host: &&Host| names_of(host).iter().any(|name| glob.matches(name));
@@ -99,7 +99,7 @@ fn no_such_host(name: &str, hosts: &[Host]) -> NarrowError {
     NarrowError::NoSuchHost { name: name.to_owned(), near: near(name, hosts), known: sample(hosts), of: hosts.len() }
 }
 
-/// All by which a person may call a host.
+/// All names by which a person may call a host.
 fn names_of(host: &Host) -> Vec<String> {
     let Addresses { private_ipv4, public_ipv4, public_ipv6, private_dns, public_dns, direct: _ } =
         &host.instance.addresses;
@@ -111,10 +111,10 @@ fn names_of(host: &Host) -> Vec<String> {
     names
 }
 
-/// Names that `word` may have been meant for, the nearest first.
+/// Names that `word` may have meant, the nearest first.
 fn near(word: &str, hosts: &[Host]) -> Vec<String> {
     const SHOWN: usize = 3;
-    // Half of the letters wrong is another word; a longer one is not worth measuring.
+    // With more than half of the letters wrong it is another word. Long words are not worth measuring.
     let length = word.chars().count();
     if length > 64 {
         return Vec::new();
@@ -142,8 +142,8 @@ fn sample(hosts: &[Host]) -> Vec<String> {
     names.into_iter().take(SHOWN).collect()
 }
 
-/// Keeps `limit` hosts, and their order: the first of every zone before the second of any, and
-/// providers in turn. So a few stand for all, and they are the same ones each time.
+/// Keeps `limit` hosts in their order: the first of every zone before the second of any, with providers in turn. So a
+/// few hosts represent the fleet, and they are the same ones each time.
 fn spread(hosts: &mut Vec<Host>, limit: usize) {
     let mut zones: BTreeMap<(String, String, String), usize> = BTreeMap::new();
     let mut ranks: Vec<(usize, usize, usize)> = Vec::new();
@@ -168,30 +168,30 @@ fn spread(hosts: &mut Vec<Host>, limit: usize) {
     hosts.retain(|_| place.next().is_some_and(|place| kept.contains(&place)));
 }
 
-/// The hosts that were asked for are not there.
+/// The wanted hosts do not exist.
 #[derive(Debug, thiserror::Error)]
 pub enum NarrowError {
     /// A name that no discovered host has.
     #[error("`{name}` is none of the {of} hosts that were found{}", so_near(near))]
     NoSuchHost {
-        /// As it was written.
+        /// The name as it was written.
         name: String,
-        /// What may have been meant.
+        /// Similar names.
         near: Vec<String>,
-        /// Some that there are.
+        /// Some existing names.
         known: Vec<String>,
-        /// How many there are.
+        /// How many hosts there are.
         of: usize,
     },
-    /// Nothing that an earlier run left undone is there.
+    /// No host that an earlier run left unfinished exists any more.
     #[error("{}", none_left(*unfinished, *of))]
     NoneLeft {
-        /// How many hosts that run left undone.
+        /// How many hosts that run left unfinished.
         unfinished: usize,
         /// How many hosts were found.
         of: usize,
     },
-    /// The named hosts are not among those that an earlier run left undone.
+    /// The named hosts are not among those that an earlier run left unfinished.
     #[error("none of the named hosts is one that did not succeed in that run")]
     NoneNamed,
 }
@@ -276,7 +276,7 @@ mod tests {
         assert_eq!(ids(&by_name(&["10.0.0.[1,4-5]"]).expect("three")), ["aws:i-1", "gcp:i-4", "gcp:i-5"]);
         let error = by_name(&["web-[2-9999999999999]"]).expect_err("each must mean a host");
         assert!(matches!(error, NarrowError::NoSuchHost { name, .. } if name == "web-4"));
-        // Whoever is called so is meant.
+        // A host with exactly this name is meant.
         let mut odd = fleet();
         odd[3].instance.name = "web-[2-3]".to_owned();
         let narrowing = Narrowing { names: vec!["web-[2-3]".to_owned()], ..Narrowing::default() };

@@ -2,9 +2,8 @@
 
 use std::{cmp::Ordering, iter::Peekable, str::CharIndices};
 
-/// Compares two names part by part: runs of digits by their value, everything else letter by letter.
-/// Names that are equal so far (`web-1`, `web-01`) are told apart letter by letter, so that the order
-/// is total.
+/// Compares two names part by part: runs of digits by value, everything else letter by letter. Names that are equal so
+/// far (`web-1`, `web-01`) are then compared letter by letter, so that the order is total.
 pub fn natural(a: &str, b: &str) -> Ordering {
     let (mut left, mut right) = (a.char_indices().peekable(), b.char_indices().peekable());
     loop {
@@ -27,7 +26,7 @@ pub fn natural(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// The run of digits at which `rest` stands; `rest` stands behind it then.
+/// The run of digits at the start of `rest`, which is advanced past it.
 fn digits<'t>(text: &'t str, rest: &mut Peekable<CharIndices<'_>>) -> &'t str {
     let start = rest.peek().map_or(text.len(), |(at, _)| *at);
     while rest.next_if(|(_, c)| c.is_ascii_digit()).is_some() {}

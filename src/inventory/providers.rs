@@ -1,10 +1,10 @@
-//! A provider for each selector: the one place that knows which clouds this build has.
+//! The provider for each selector: the only place that knows which clouds this build has.
 
 use provider_core::{HostKeySource, Provider, ProviderName};
 
 use crate::config::{Select, Source};
 
-/// The provider that answers `select`.
+/// The provider of `select`.
 ///
 /// # Errors
 /// When this build was made without that cloud.
@@ -22,8 +22,8 @@ pub fn provider(select: &Select) -> Result<Box<dyn Provider>, NotBuiltIn> {
     }
 }
 
-/// Who knows the host keys of the instances that `select` finds; nobody, where they are published nowhere. (A cloud
-/// that this build lacks has found none.)
+/// The source of host keys for the instances of `select`; `None` if their provider publishes none, or if this build
+/// lacks the cloud (which then has no instances either).
 pub(super) fn host_key_source(select: &Select) -> Option<Box<dyn HostKeySource>> {
     match &select.source {
         Source::Static(_) | Source::Azure(_) => None,
@@ -85,7 +85,7 @@ fn azure(source: &crate::config::AzureSource) -> provider_azure::Azure {
     })
 }
 
-/// This build was made without a cloud that the configuration asks for.
+/// The configuration names a cloud that this build lacks.
 #[derive(Debug, thiserror::Error)]
 #[error("this build of fleetwide has no `{provider}` provider")]
 pub struct NotBuiltIn {

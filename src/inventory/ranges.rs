@@ -1,9 +1,9 @@
-//! Many names in one word, as the screens write them and a person copies them: `web-[01-48,50]`. Pure.
+//! Many names in one word, as the screens print them and a person copies them: `web-[01-48,50]`. Pure.
 
-/// The names that `folded` stands for: of its first brackets, each number in turn. A range counts as its first number is
-/// written, so `08-10` has a `09` and `8-10` a `9`. None where there are no ranges in brackets.
+/// The names that `folded` stands for: one per number in its first brackets. A range's numbers are as wide as its first
+/// one, so `08-10` contains `09` and `8-10` contains `9`. `None` if there are no ranges in brackets.
 ///
-/// They are counted one by one, for a mistyped range has more than a machine can hold.
+/// The iterator is lazy, because a mistyped range may have more numbers than memory can hold.
 pub fn unfold(folded: &str) -> Option<impl Iterator<Item = String> + '_> {
     let (before, rest) = folded.split_once('[')?;
     let (inside, after) = rest.split_once(']')?;
@@ -14,7 +14,7 @@ pub fn unfold(folded: &str) -> Option<impl Iterator<Item = String> + '_> {
     Some(names)
 }
 
-/// How wide the numbers of a range are at least, its first and its last.
+/// The minimum width of a range's numbers, its first number and its last.
 fn range(text: &str) -> Option<(usize, u64, u64)> {
     let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?;
     let (first, last) = text.split_once('-').unwrap_or((text, text));

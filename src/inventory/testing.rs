@@ -1,4 +1,4 @@
-//! Hosts for the tests of this and the higher floors.
+//! Hosts for the tests of this module and of those above it.
 
 use std::{collections::BTreeMap, num::NonZeroUsize, time::Duration};
 
@@ -56,7 +56,7 @@ pub(crate) fn ssh() -> Ssh {
     }
 }
 
-/// A target of these selectors, otherwise plain.
+/// A target with these selectors, otherwise plain.
 pub(crate) fn target(select: Vec<Select>) -> Target {
     let one = NonZeroUsize::MIN;
     Target {

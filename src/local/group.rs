@@ -1,10 +1,10 @@
-//! A shell that holds a process and all that it starts on a leash, so that they never outlive this program.
+//! A shell that holds a process and its descendants on a leash, so that they never outlive this program.
 //!
-//! Asking the kernel for a signal at the parent's death needs code between fork and exec, which is unsafe, and only
-//! Linux has it. So a few lines of shell lead a process group of their own, start the process in it, and wait on a pipe
-//! whose other end this program alone holds (Rust opens it close-on-exec, so no other child has it). When the pipe
-//! closes, for whatever reason, `SIGKILL` of this program included, the whole group ends. A line means an orderly end,
-//! whose time is kept here.
+//! A signal at the parent's death (from the kernel) needs code between fork and exec, which is unsafe, and only Linux
+//! has it. Instead, a few lines of shell lead a process group, start the process in it, and wait on a pipe whose other
+//! end only this program holds (Rust opens it close-on-exec, so no other child inherits it). When the pipe closes for
+//! whatever reason, even `SIGKILL` of this program, the whole group ends. A line on the pipe asks for an orderly end;
+//! this program keeps the time for it.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -20,22 +20,22 @@ use tokio::{
     time::Instant,
 };
 
-/// From TERM to KILL.
+/// The time between TERM and KILL.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A process and its descendants, on a leash. Dropped, they are killed.
+/// A process and its descendants, on a leash. Dropping it kills them.
 #[derive(Debug)]
 pub struct Group {
-    /// The shell that leads them. Its output and errors are what its text makes of the process's own.
+    /// The shell that leads the group. Its text decides what its output and errors are.
     pub shell: Child,
     leash: Option<ChildStdin>,
 }
 
 impl Group {
-    /// Starts a shell with this text, whose `"$@"` is the process's command line: nothing is spliced into it.
+    /// Starts a shell with this text. Its `"$@"` is the process's command line; nothing is spliced into the text.
     ///
     /// # Errors
-    /// When this machine starts no shell.
+    /// When this machine cannot start a shell.
     pub fn spawn(
         text: &str,
         words: &[OsString],
@@ -55,22 +55,22 @@ impl Group {
         Ok(Self { shell, leash })
     }
 
-    /// Asks the process to end; gives when it has to be over.
+    /// Asks the process to end, and returns the time by which it must have ended.
     pub async fn ask_to_end(&mut self) -> Instant {
         if let Some(leash) = &mut self.leash {
-            // If the shell is gone already there is nobody to tell.
+            // Writing fails if the shell has ended already.
             let _ = leash.write_all(b"end\n").await;
         }
         Instant::now() + GRACE
     }
 
-    /// KILL to all of them.
+    /// Kills the whole group.
     pub fn kill(&self) {
-        // The shell leads the group, and as long as it is not reaped (then it has no id here) its
-        // number cannot belong to anybody else.
+        // The shell leads the group. Until it is reaped (after which it has no id here), no other process can have its
+        // number.
         let group = self.shell.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         if let Some(group) = group {
-            // The only failure is that nothing of it is left.
+            // Fails only if nothing of the group is left.
             let _ = kill_process_group(group, Signal::KILL);
         }
     }

@@ -1,7 +1,7 @@
 //! Programs on this machine: a hook, the command of a check, an `ssh`.
 //!
-//! None outlives this program: each is held on a leash by a [`Group`]. What a [`Program`] is told, it finds in its
-//! environment: nothing is spliced into a command line.
+//! A [`Group`] holds each on a leash, so that none outlives this program. A [`Program`] gets its input through the
+//! environment; nothing is spliced into a command line.
 
 mod group;
 mod program;

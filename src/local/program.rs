@@ -1,4 +1,4 @@
-//! A program that is run to its end: it keeps to its time, and its last lines are kept.
+//! Runs a program to its end within a time limit, and keeps its last lines.
 
 use std::{collections::VecDeque, ffi::OsString, io, time::Duration};
 
@@ -10,14 +10,14 @@ use tokio::{
 
 use super::group::Group;
 
-/// So much of its output is kept.
+/// How many bytes of its output are kept.
 const KEPT: usize = 4 * 1024;
 
-/// The leash, with which the end of the program is awaited, and told.
+/// The leash: waits for the end of the program and reports its status.
 ///
 /// The program's output and errors go to this shell's standard error, its status to standard output. A line on standard
-/// input asks for an orderly end, whose time is kept outside; the end of the input without one means that whoever started
-/// this is gone.
+/// input asks for an orderly end, for which the parent keeps the time. End of input without a line means that the
+/// parent is gone.
 const LEASH: &str = r#"
 exec 3<&0 4>&1 </dev/null >&2
 "$@" 3<&- 4>&- &
@@ -33,12 +33,12 @@ echo "$?" >&4
 kill -s KILL 0
 "#;
 
-/// What is to be run.
+/// A program to run.
 #[derive(Clone, Debug)]
 pub struct Program {
     /// The program and its arguments.
     pub words: Vec<OsString>,
-    /// Its environment, on top of our own.
+    /// Its environment, in addition to this program's own.
     pub env: Vec<(String, String)>,
     /// How long it may run.
     pub timeout: Duration,
@@ -51,25 +51,25 @@ impl Program {
     }
 }
 
-/// How a program came to its end.
+/// How a program ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// How.
+    /// The kind of end.
     pub end: End,
     /// Its last lines, of both streams.
     pub output: String,
 }
 
-/// How a program came to its end.
+/// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// With this status, as a shell tells it: 128 and the signal's number for one that was killed.
+    /// With this status, as a shell reports it: 128 plus the signal's number for a program that was killed.
     Exited(u8),
     /// It took too long, and was ended.
     TimedOut,
-    /// It was to stop, and was ended.
+    /// It was stopped on request.
     Stopped,
-    /// It was killed with all that it had started.
+    /// It was killed with everything that it started, and reported no status.
     Untold,
 }
 
@@ -90,10 +90,10 @@ impl End {
 /// Becomes true when a program is to end.
 pub type StopSignal = watch::Receiver<bool>;
 
-/// Runs a program to its end, or until it is to stop. Dropped, it is killed with all that it started.
+/// Runs a program until it ends or is asked to stop. Dropping the future kills it with everything that it started.
 ///
 /// # Errors
-/// When this machine starts no program.
+/// When this machine cannot start a program.
 pub async fn run(program: &Program, mut stop: StopSignal) -> io::Result<Ended> {
     let mut group = Group::spawn(LEASH, &program.words, program.env.iter().map(|(name, value)| (name, value)))?;
     let deadline = Instant::now() + program.timeout;
@@ -119,14 +119,14 @@ pub async fn run(program: &Program, mut stop: StopSignal) -> io::Result<Ended> {
             }
         }
     }
-    // What is on its way is read; who keeps the pipe open is not waited for.
+    // Reads what is in the pipe, without waiting for a process that keeps it open.
     let _ = timeout(Duration::from_millis(200), output.read_to_end(&mut group.shell.stderr)).await;
     let told = String::from_utf8_lossy(&status).trim().parse().ok();
     let end = why.unwrap_or_else(|| told.map_or(End::Untold, End::Exited));
     Ok(Ended { end, output: output.text() })
 }
 
-/// The last of what was printed.
+/// The last bytes of the output.
 #[derive(Default)]
 struct Output {
     kept: VecDeque<u8>,
@@ -134,7 +134,7 @@ struct Output {
 }
 
 impl Output {
-    /// Reads some; for ever, when there is no more to come.
+    /// Reads some bytes; pends forever at the end of the stream.
     async fn read(&mut self, stream: &mut Option<impl AsyncRead + Unpin>) {
         if self.over {
             std::future::pending::<()>().await;
@@ -156,7 +156,7 @@ impl Output {
     }
 }
 
-/// Waits until it is to stop; for ever, if nobody can say so any more.
+/// Waits for the stop signal; pends forever if the sender is gone.
 async fn raised(stop: &mut StopSignal) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;

@@ -1,4 +1,4 @@
-//! From a target and its hosts to a plan. Pure: what it needs was read before.
+//! From a target and its hosts to a plan. Pure: all input is read beforehand.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,32 +12,33 @@ use crate::{
     inventory::Host,
 };
 
-/// What is to be run, read and resolved: the part of a plan that does not come from the target.
+/// The work, read and resolved: the part of a plan that does not come from the target.
 #[derive(Clone, Debug)]
 pub struct Assignment {
     /// The script and its revision, or a command.
     pub work: Work,
     /// Arguments for it.
     pub args: Vec<String>,
-    /// What it is to read, when it is a command.
+    /// The input of a command.
     pub input: Option<Input>,
     /// Its environment.
     pub env: BTreeMap<String, String>,
     /// The part of its environment that must never be shown.
     pub secrets: BTreeMap<String, Secret>,
-    /// The script that takes a host back.
+    /// The script that rolls a host back.
     pub rollback: Option<Script>,
 }
 
 impl Assignment {
-    /// This work, and nothing besides.
+    /// This work, without arguments, input or environment.
     pub fn of(work: Work) -> Self {
         Self { work, args: Vec::new(), input: None, env: BTreeMap::new(), secrets: BTreeMap::new(), rollback: None }
     }
 }
 
 impl Plan {
-    /// Divides `hosts`, in their order, into stages under the target's policy. A command or a rollback has one stage of all.
+    /// Divides `hosts`, in their order, into stages under the target's policy. A command or a rollback has one stage of
+    /// all hosts.
     pub fn new(run: RunId, target: &Target, assignment: Assignment, hosts: Vec<Host>) -> Self {
         let Assignment { work, args, input, env, secrets, rollback } = assignment;
         let deploy = &target.deploy;
@@ -81,7 +82,7 @@ impl Plan {
         }
     }
 
-    /// Says of how many hosts these are a choice. Who chose some wants no others that come later, even if all were chosen.
+    /// Marks the hosts as a choice from `of` hosts. A choice excludes hosts that appear later, even if all were chosen.
     #[must_use]
     pub fn chosen_from(mut self, of: usize) -> Self {
         self.policy.late_hosts = LateHosts::Ignore;
@@ -89,7 +90,7 @@ impl Plan {
         self
     }
 
-    /// Says what the hosts told of themselves before.
+    /// Adds the hosts' own records.
     #[must_use]
     pub fn surveyed(self, survey: &Survey) -> Self {
         Self { found: Some(survey.tally()), ..self }
@@ -100,8 +101,8 @@ impl Plan {
         self.policy.max_failures.of(self.hosts().count())
     }
 
-    /// The most hosts of a stage that may turn out to have failed at once: those in flight together, or, where each is
-    /// checked for itself behind the stage or all wait for each other at a barrier, all of it.
+    /// The most hosts of a stage that may fail at once: those in flight together; or the whole stage, if a check after
+    /// it decides for each host, or if all hosts wait for each other at a barrier.
     pub fn at_once(&self) -> usize {
         let per_host = |label: &Label| self.checks.get(label).is_some_and(Check::is_per_host);
         let together = if self.barriers() > 0 { usize::MAX } else { self.policy.concurrency.get() };
@@ -119,19 +120,19 @@ impl Plan {
         most
     }
 
-    /// The most hosts that are connected at once: at a barrier, all of a stage that may be in flight.
+    /// The most hosts that are connected at once: with a barrier, all hosts of a stage that may be in flight.
     pub fn connected_at_once(&self) -> usize {
         let largest = self.stages.iter().map(|stage| stage.hosts.len()).max().unwrap_or_default();
         largest.min(if self.barriers() > 0 { self.worst_case() } else { self.policy.concurrency.get() })
     }
 
-    /// The most hosts that can have met a broken script when the run stops: those that may fail, and those in flight
-    /// when one more does.
+    /// The most hosts that can have run a broken script when the run stops: those that may fail, plus those in flight
+    /// when one more fails.
     pub fn worst_case(&self) -> usize {
         self.hosts().count().min(self.budget().saturating_add(self.at_once()))
     }
 
-    /// How many hosts meet a script that fails everywhere.
+    /// How many hosts run a script that fails everywhere.
     pub fn broken_script_meets(&self) -> usize {
         let first = self.stages.iter().map(|stage| stage.hosts.len()).find(|hosts| *hosts > 0).unwrap_or_default();
         let policy = &self.policy;
@@ -141,8 +142,8 @@ impl Plan {
     }
 }
 
-/// The steps of a strategy over these hosts. A step that adds none, as in a small fleet, adds a stage without hosts: what
-/// was written behind it still holds.
+/// The steps of a strategy for these hosts. A step that adds none, as in a small fleet, becomes a stage without hosts,
+/// because the steps after it still apply.
 fn divided(strategy: &Strategy, hosts: Vec<Arc<Host>>) -> (Vec<PlanStep>, Vec<Stage>) {
     let fleet = hosts.len();
     let mut rest = hosts.into_iter();
@@ -289,8 +290,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the fleet and the steps: every host is in one stage, in order, and no stage is larger than its part,
-        /// rounded up, says.
+        /// For any fleet and steps, every host is in one stage, in order, and no stage is larger than its part, rounded
+        /// up.
         #[test]
         fn every_host_is_in_one_stage(hosts in 0_usize..300, percents in prop::collection::btree_set(1_u8..=100, 0..5)) {
             let steps: Vec<String> = percents.iter().map(|percent| format!("{percent}%")).chain(["100%".into()]).collect();

@@ -1,12 +1,12 @@
-//! What one host has on record of earlier runs, in the order in which they were.
+//! One host's record of earlier runs, in the order of those runs.
 
 use super::model::RunId;
 use crate::guard::{AttemptState, Recorded, RecordedAttempt};
 
-/// What follows a run's id in the name of its undo.
+/// Follows the run's id in the name of its undo.
 const UNDO: &str = "-undo";
 
-/// The attempts that a host has on record, the oldest first. Those of no run of ours are left out.
+/// The attempts in a host's record, oldest first. Attempts that no Fleetwide run made are left out.
 #[derive(Clone, Debug)]
 pub struct History<'a> {
     /// The app's revision there.
@@ -19,35 +19,35 @@ pub struct History<'a> {
 pub struct Entry<'a> {
     /// The run that it belongs to.
     pub run: RunId,
-    /// What it was for in that run.
+    /// Its purpose in that run.
     pub part: Part,
-    /// As it was told.
+    /// The attempt, as the host recorded it.
     pub attempt: &'a RecordedAttempt,
 }
 
 impl Entry<'_> {
-    /// When the run began that started it, in milliseconds of the epoch: a run is undone by itself, or by a later one.
+    /// The start of the run that made this attempt, in milliseconds since 1970. An undo may belong to a later run.
     fn began_ms(&self) -> u64 {
         self.attempt.fence.unwrap_or_else(|| self.run.started_ms())
     }
 }
 
-/// What an attempt is for in its run.
+/// The purpose of an attempt in its run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// The run's own work.
     Work,
-    /// To take the host back.
+    /// Rolling the host back.
     Undo,
 }
 
 impl RunId {
-    /// The name under which hosts have the undo of this run on record.
+    /// The name under which hosts record the undo of this run.
     pub fn undo(self) -> String {
         format!("{self}{UNDO}")
     }
 
-    /// The run that a name on a host belongs to.
+    /// The run and purpose that a recorded name stands for.
     fn of_name(name: &str) -> Option<(Self, Part)> {
         let (run, part) = name.strip_suffix(UNDO).map_or((name, Part::Work), |run| (run, Part::Undo));
         Some((run.parse().ok()?, part))
@@ -55,7 +55,7 @@ impl RunId {
 }
 
 impl<'a> History<'a> {
-    /// What `recorded` says.
+    /// The history in `recorded`.
     pub fn of(recorded: &'a Recorded) -> Self {
         let entry =
             |attempt: &'a RecordedAttempt| RunId::of_name(&attempt.run).map(|(run, part)| Entry { run, part, attempt });
@@ -69,24 +69,24 @@ impl<'a> History<'a> {
         self.entries.iter().filter(|entry| entry.was_started())
     }
 
-    /// All attempts of one part of a run, those included that were never started.
+    /// All attempts of one part of a run, including those that never started.
     pub fn of_run(&self, run: RunId, part: Part) -> impl DoubleEndedIterator<Item = &Entry<'a>> {
         self.entries.iter().filter(move |entry| (entry.run, entry.part) == (run, part))
     }
 
-    /// Whether the host was taken back to what it had before an older run, after anything that this run did there.
+    /// Whether an older run was undone on the host since this run last did anything there.
     pub fn is_behind(&self, run: RunId) -> bool {
         let of_run = |entry: &&Entry<'_>| entry.run == run;
         let since = self.started().rev().take_while(|entry| !of_run(entry));
         since.into_iter().any(|entry| entry.run < run && entry.part == Part::Undo && entry.attempt.state.is_success())
     }
 
-    /// The script that runs there now.
+    /// The script that is running there now.
     pub fn running(&self) -> Option<&Entry<'a>> {
         self.entries.iter().rev().find(|entry| entry.attempt.state == AttemptState::Running)
     }
 
-    /// False when what was run there last did not end well, or has not ended.
+    /// False when the last script failed, or has not ended.
     pub fn is_well(&self) -> bool {
         self.started().next_back().is_none_or(|last| last.attempt.state.is_success())
     }
@@ -108,8 +108,8 @@ pub(crate) mod testing {
         AttemptState, Cause, GroupState, Record, Recorded, RecordedAttempt, ScriptStatus, Signal, Trailer,
     };
 
-    /// A host at this revision, that has these attempts on record: `RUN-ATTEMPT[@FENCE] PREVIOUS REVISION STATE`, where a
-    /// state is an exit status or a word.
+    /// The record of a host at this revision with these attempts: `RUN-ATTEMPT[@FENCE] PREVIOUS REVISION STATE`, where
+    /// the state is an exit status or a word.
     pub(crate) fn recorded(revision: &str, attempts: &[&str]) -> Recorded {
         Recorded { revision: known(revision), attempts: attempts.iter().map(|line| attempt(line)).collect() }
     }
@@ -165,7 +165,7 @@ mod tests {
         assert!(history.is_well());
     }
 
-    /// By hand an older run is undone when newer ones are on record.
+    /// A manual undo of an older run may come after newer runs in the record.
     #[test]
     fn what_a_later_run_did_comes_behind() {
         let lines = [format!("{A}-1 v0 v1 0"), format!("{A}-undo-1@1795863831000 v2 v0 0"), format!("{B}-1 v1 v2 3")];

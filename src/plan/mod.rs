@@ -1,7 +1,8 @@
 //! Hosts plus policy to a plan: pure data, no I/O. `plan` prints exactly what `deploy` runs.
 //!
-//! [`model`] is the plan itself, [`history`] reads what a host has on record, [`survey`] is what all of them told,
-//! [`order`] says who goes first, [`build`] divides hosts into stages, [`rollback`] says how each gets back.
+//! [`model`] is the plan itself, [`history`] reads one host's record, [`survey`] collects those of all hosts, [`order`]
+//! decides which hosts go first, [`build`] divides hosts into stages, [`rollback`] decides how each host is rolled
+//! back.
 
 pub mod build;
 pub mod history;

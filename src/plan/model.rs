@@ -1,4 +1,4 @@
-//! The plan: what will be run, where, in which order and under which policy.
+//! The plan: what runs, where, in which order and under which policy.
 
 use std::{collections::BTreeMap, fmt, num::NonZeroUsize, str::FromStr, sync::Arc, time::Duration};
 
@@ -25,7 +25,7 @@ pub struct Plan {
     pub work: Work,
     /// Arguments for the script or command.
     pub args: Vec<String>,
-    /// What a command is to read, the same on every host.
+    /// The input of a command, the same on every host.
     pub input: Option<Input>,
     /// Environment for it, the same on every host.
     pub env: BTreeMap<String, String>,
@@ -37,11 +37,11 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     /// The checks that the steps name.
     pub checks: BTreeMap<Label, Check>,
-    /// The script that takes a host back; else the deploy itself does, with the host's previous revision.
+    /// The script that rolls a host back. Default: the deploy again, with the host's previous revision.
     pub rollback: Option<Script>,
     /// How many hosts the target has, when only some of them were chosen.
     pub narrowed_from: Option<usize>,
-    /// How many hosts have which revision on record, where they were asked.
+    /// How many hosts have which revision on record, if they were asked.
     pub found: Option<Tally>,
     /// The policy.
     pub policy: Policy,
@@ -53,21 +53,21 @@ impl Plan {
         self.stages.iter().flat_map(|stage| &stage.hosts)
     }
 
-    /// The parts of what is run, where it has some.
+    /// The parts of a deploy; empty if it has none.
     pub fn parts(&self) -> &[Part] {
         match &self.work {
             Work::Deploy { payload: Payload::Parts(parts), .. } => parts,
-            // Who is taken back waits for nobody.
+            // A rollback of a host waits for no other host.
             Work::Deploy { payload: Payload::Script(_), .. } | Work::Rollback(_) | Work::Command(_) => &[],
         }
     }
 
-    /// How many barriers a host meets.
+    /// How many barriers each host waits at.
     pub fn barriers(&self) -> usize {
         self.parts().iter().filter(|part| part.barrier).count()
     }
 
-    /// The command as a person would type it, when this is one.
+    /// The command as a person would type it; `None` for a deploy or a rollback.
     pub fn command(&self) -> Option<String> {
         match &self.work {
             Work::Deploy { .. } | Work::Rollback(_) => None,
@@ -78,7 +78,7 @@ impl Plan {
         }
     }
 
-    /// The revision that all hosts are to have, when there is one.
+    /// The revision that all hosts are to have, if there is one.
     pub const fn revision(&self) -> Option<&Revision> {
         match &self.work {
             Work::Deploy { revision, .. } => Some(revision),
@@ -87,7 +87,7 @@ impl Plan {
         }
     }
 
-    /// The rollback, when this is one.
+    /// The manual rollback, if this is one.
     pub const fn rollback_by_hand(&self) -> Option<&Rollback> {
         match &self.work {
             Work::Rollback(rollback) => Some(rollback),
@@ -96,28 +96,28 @@ impl Plan {
     }
 }
 
-/// What is run on every host.
+/// What runs on every host.
 #[derive(Clone, Debug)]
 pub enum Work {
     /// A deploy script, under the host's lock and with a record there.
     Deploy {
         /// What is being deployed.
         revision: Revision,
-        /// What is run for it.
+        /// What runs to deploy it.
         payload: Payload,
     },
-    /// Hosts are taken back by hand: each by a script that has a record there.
+    /// A manual rollback: each host runs a script that is recorded there.
     Rollback(Rollback),
-    /// An ad hoc command for the host's `sh`, without a record.
+    /// An ad hoc command for the host's `sh`, not recorded.
     Command(String),
 }
 
-/// What is run on a host for a deploy.
+/// What runs on a host for a deploy.
 #[derive(Clone, Debug)]
 pub enum Payload {
     /// A script.
     Script(Script),
-    /// Named parts for the host's `sh`, one behind the other.
+    /// Named parts for the host's `sh`, one after the other.
     Parts(Arc<[Part]>),
 }
 
@@ -158,23 +158,23 @@ impl fmt::Debug for Script {
 pub enum PlanStep {
     /// Deploy to the hosts of this stage, counted from 0.
     Stage(usize),
-    /// Wait, check or ask, and go on when that went well.
+    /// Wait, check or ask; go on if it succeeds.
     Pause(Pause),
 }
 
-/// What stands between stages.
+/// What happens between stages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pause {
-    /// Time, in which these checks have to hold.
+    /// A wait during which these checks must keep passing.
     Soak {
         /// How long.
         time: Duration,
-        /// What is watched.
+        /// The checks to watch.
         checks: Vec<Label>,
     },
-    /// Checks that have to pass.
+    /// Checks that must pass.
     Check(Vec<Label>),
-    /// A person's word; the name says whose.
+    /// A person's approval, and the name of the approver.
     Approve(Label),
 }
 
@@ -191,35 +191,35 @@ impl Pause {
 /// The hosts that one step adds.
 #[derive(Clone, Debug)]
 pub struct Stage {
-    /// What it is called in the report: the size that its step has (`1`, `10%`), or `all`.
+    /// Its name in the report: the size of its step (`1`, `10%`), or `all`.
     pub name: String,
     /// Its hosts.
     pub hosts: Vec<Arc<Host>>,
 }
 
-/// How the work is done.
+/// How the work is carried out.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Policy {
-    /// How many hosts are worked on at once.
+    /// How many hosts are in progress at once.
     pub concurrency: NonZeroUsize,
-    /// How many SSH handshakes are under way at once.
+    /// How many SSH handshakes are in progress at once.
     pub handshakes: NonZeroUsize,
-    /// Whether a stage begins with one host at once, and doubles.
+    /// Whether a stage begins with one host at a time, and doubles.
     pub slow_start: bool,
     /// How many hosts may fail; one more, and nothing new starts.
     pub max_failures: FailureLimit,
-    /// Whether a stage of which every host failed stops the run, whatever the budget.
+    /// Whether a stage in which every host failed stops the run, whatever the budget.
     pub stage_must_succeed: bool,
-    /// What becomes of scripts that run when the run stops by itself.
+    /// What happens to running scripts when the run stops by itself.
     pub on_stop: OnStop,
-    /// What becomes of touched hosts then.
+    /// What happens to touched hosts then.
     pub on_failure: OnFailure,
-    /// What becomes of hosts that appear while the run goes on.
+    /// What happens to hosts that appear during the run.
     pub late_hosts: LateHosts,
-    /// How long an approval is waited for.
+    /// How long to wait for an approval.
     pub approve_timeout: Duration,
-    /// How many times a host is tried again whose script never started.
+    /// How often a host is tried again if its script never started.
     pub retries: u32,
     /// Whether the script runs as root.
     pub sudo: bool,
@@ -234,9 +234,9 @@ pub struct Policy {
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The script, kept on the host too.
+    /// The script's time; the host enforces it too.
     pub script: Duration,
-    /// The script's silence.
+    /// How long the script may print nothing.
     pub idle: Option<Duration>,
     /// From TERM to KILL.
     pub kill_grace: Duration,
@@ -279,8 +279,8 @@ impl FromStr for RunId {
     }
 }
 
-/// What is being deployed: a commit id, a version. Opaque to us, but a word: it is shown in tables
-/// and stands in one line of the host's record.
+/// What is being deployed: a commit id, a version. Opaque, but one word: it is shown in tables and is part of one line
+/// in the host's record.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Revision(String);
@@ -321,7 +321,7 @@ impl fmt::Display for Revision {
     }
 }
 
-/// A text that is no revision.
+/// A text that is not a revision.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not a revision: it must be one word of at most 200 characters")]
 pub struct BadRevision(String);

@@ -1,6 +1,7 @@
-//! Who goes first: canaries, then hosts that are not well or behind, the rest spread over clouds, regions and zones.
+//! Which hosts go first: canaries, then hosts that failed or are behind, then the rest, spread over clouds, regions and
+//! zones.
 //!
-//! The order is the same from run to run, whatever order the clouds answer in; another seed gives another one.
+//! The order is the same from run to run, in whatever order the clouds answer; another seed gives another order.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,27 +10,27 @@ use sha2::{Digest, Sha256};
 
 use crate::inventory::{Host, HostId};
 
-/// How a host stands before a deploy. In the order in which hosts are taken.
+/// The state of a host before a deploy. Hosts are taken in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
-    /// What was run there last did not end well.
+    /// The last script there failed.
     Unwell,
-    /// It is behind: it has neither the revision that is to come nor the one that most others have.
+    /// It has neither the new revision nor the one that most hosts have.
     Behind,
-    /// It has what most others have, or was not asked.
+    /// It has the revision that most hosts have, or was not asked.
     Usual,
-    /// It has the revision that is to come.
+    /// It has the new revision already.
     Current,
-    /// It did not answer, or a script is running there. A deploy would learn nothing from it but that.
+    /// It did not answer, or a script is running there: a deploy would learn nothing else from it.
     Unready,
 }
 
-/// How hosts are put in order.
+/// The order of the hosts.
 #[derive(Clone, Debug, Default)]
 pub struct Ordering {
-    /// Tags of the hosts that are the first ones, whatever else holds.
+    /// Tags of the hosts that go first in any case.
     pub canary: Option<TagFilter>,
-    /// How hosts stand.
+    /// The standing of each host.
     pub standings: HashMap<HostId, Standing>,
     /// Another number gives another order among equals.
     pub seed: u64,
@@ -46,7 +47,7 @@ impl Ordering {
         classes.into_values().flat_map(|class| self.spread(class)).collect()
     }
 
-    /// Whether the host is one of those that were chosen to go first.
+    /// Whether the host is tagged to go first.
     pub fn is_canary(&self, host: &Host) -> bool {
         self.canary.as_ref().is_some_and(|tags| tags.matches(&host.instance.tags))
     }
@@ -55,8 +56,8 @@ impl Ordering {
         self.standings.get(&host.id).copied().unwrap_or(Standing::Usual)
     }
 
-    /// Takes from every zone in proportion, from large ones first: so the last host of a zone comes behind all hosts that
-    /// leave another one in theirs.
+    /// Takes hosts from every zone in proportion, from large zones first. So the last host of a zone comes after all
+    /// hosts that leave another one in their zone.
     fn spread(&self, hosts: Vec<Host>) -> Vec<Host> {
         let mut zones: BTreeMap<(String, String, String), Vec<Host>> = BTreeMap::new();
         for host in hosts {
@@ -80,14 +81,14 @@ impl Ordering {
         places.into_iter().map(|place| place.host).collect()
     }
 
-    /// A number that is drawn once and for all.
+    /// A random number that is fixed for `of` and the seed.
     fn lot(&self, of: &str) -> u64 {
         let digest = Sha256::new().chain_update(self.seed.to_be_bytes()).chain_update(of).finalize();
         digest.iter().take(8).fold(0, |lot, byte| lot << 8 | u64::from(*byte))
     }
 }
 
-/// A host, and which of its zone's it is.
+/// A host, and its position in its zone.
 struct Place {
     taken: usize,
     size: usize,
@@ -96,7 +97,7 @@ struct Place {
 }
 
 impl Place {
-    /// By the part of the zone that is taken with this host.
+    /// By the part of the zone that is used up with this host.
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (self.taken * other.size).cmp(&(other.taken * self.size)).then(self.lot.cmp(&other.lot))
     }
@@ -143,8 +144,8 @@ mod tests {
     }
 
     proptest! {
-        /// Canaries come before all others, among both those that stand lower before those that stand higher; nobody is
-        /// lost, the clouds' order does not matter, and another seed changes nothing of all that.
+        /// Canaries come before all others, and within both groups hosts come in order of standing. No host is lost,
+        /// and neither the clouds' order nor the seed changes any of this.
         #[test]
         fn hosts_come_as_they_stand(fleet in prop::collection::vec((standing(), any::<bool>(), 0_usize..3), 0..40), seed: u64) {
             let mut ordering = Ordering { seed, ..Ordering::default() };
@@ -170,8 +171,8 @@ mod tests {
             prop_assert_eq!(ids(&ordering.apply(hosts)), ids(&order));
         }
 
-        /// However many hosts a zone has, a stage takes its part of it, and the last host of a zone only when each of
-        /// the others has at most one left.
+        /// However many hosts a zone has, a stage takes its part of it, and takes the last host of a zone only when
+        /// each of the others has at most one left.
         #[test]
         fn no_stage_empties_a_zone_before_it_must(sizes in prop::collection::vec(1_usize..9, 1..6), seed: u64) {
             let mut hosts = Vec::new();

@@ -1,4 +1,4 @@
-//! How each host gets back to what it had before, from what it has on record itself.
+//! How each host gets back to its previous revision, according to its own record.
 
 use std::collections::BTreeMap;
 
@@ -9,56 +9,56 @@ use super::{
 };
 use crate::{guard::Recorded, inventory::HostId};
 
-/// Hosts that are taken back by hand.
+/// A manual rollback.
 #[derive(Clone, Debug)]
 pub struct Rollback {
-    /// What it is for.
+    /// Its goal.
     pub goal: Goal,
-    /// What deploys. It takes hosts back where the plan has no script for that.
+    /// The deploy's work. It rolls hosts back if the plan has no script for that.
     pub payload: Payload,
-    /// How each host gets there. Those that are left alone are not in here.
+    /// The way of each host. Hosts that are left alone are not listed.
     pub ways: BTreeMap<HostId, Way>,
 }
 
-/// What a rollback is for.
+/// The goal of a rollback.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Goal {
-    /// The run that is undone; without one, hosts are taken to a revision whatever run they have theirs of.
+    /// The run to undo. Without one, hosts are taken to a revision, whichever run gave them theirs.
     pub run: Option<RunId>,
-    /// The revision that they are to have; without one, each gets back the one that it had before the run.
+    /// The revision to go to. Without one, each host gets the revision that it had before the run.
     pub to: Option<Revision>,
 }
 
-/// How a host gets back.
+/// How a host is rolled back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Way {
     /// A script is started.
     Start(Back),
-    /// A script is at it already: it is followed to its end.
+    /// A script is rolling it back already, and is followed to its end.
     Follow(Back),
-    /// Not at all: it had no revision before, and only the deploy script could take it back.
+    /// Not at all: it had no revision before, and there is only the deploy script to roll it back.
     Nowhere,
     /// Not now: a script of this run or undo is running there.
     Busy(String),
-    /// Nobody knows: it could not be asked. Why; data from elsewhere.
+    /// Unknown, because the host could not be asked. The reason is untrusted data.
     Silent(String),
 }
 
-/// A script that takes a host back.
+/// A script that rolls a host back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Back {
-    /// The name that it has as a run on the host.
+    /// Its run name on the host.
     pub run: String,
-    /// Which start of it this is there: no number is used twice.
+    /// Its attempt number there; no number is used twice.
     pub attempt: u32,
-    /// The revision that the host is to have; none where a rollback script alone knows.
+    /// The revision that the host is to have; `None` if only the rollback script knows.
     pub revision: Option<String>,
-    /// The revision that is taken back, where there is one.
+    /// The revision that is rolled back, if there is one.
     pub failed: Option<String>,
 }
 
 impl Goal {
-    /// The ways of all hosts that were asked, but of those that are left alone.
+    /// The ways of all hosts that were asked, except those that are left alone.
     pub fn ways(&self, survey: &Survey, means: Means) -> BTreeMap<HostId, Way> {
         let way = |(host, answer): (&HostId, &Answer)| {
             let way = match answer {
@@ -70,7 +70,7 @@ impl Goal {
         survey.answers().filter_map(way).collect()
     }
 
-    /// The way of a host that has this on record; none if it is left alone.
+    /// The way of a host with this record; `None` if it is left alone.
     fn way(&self, recorded: &Recorded, means: Means) -> Option<Way> {
         let history = History::of(recorded);
         let back = match (self.run, &self.to) {
@@ -91,7 +91,7 @@ impl Goal {
         })
     }
 
-    /// What undoes a run on a host; none where it was not touched by the run, or is back already.
+    /// The undo of a run on a host; `None` if the run did not touch it, or if it is back already.
     fn undo_of(&self, run: RunId, history: &History<'_>) -> Option<Back> {
         let undos = || history.of_run(run, Part::Undo);
         let mut work = history.of_run(run, Part::Work).filter(|entry| entry.was_started());
@@ -100,7 +100,7 @@ impl Goal {
         if first.is_none() && undone.is_none() || is_back && self.to.is_none() {
             return None;
         }
-        // A host forgets its eldest attempts; then the undo, of which there was one, knows where it was to go.
+        // A host forgets its oldest attempts. An earlier undo then tells the revision to go to.
         let before =
             first.map_or_else(|| undone.and_then(|it| it.attempt.revision.clone()), |it| it.attempt.previous.clone());
         Some(Back {
@@ -112,7 +112,7 @@ impl Goal {
     }
 }
 
-/// With what hosts are taken back.
+/// The means of a rollback.
 #[derive(Clone, Copy, Debug)]
 pub struct Means {
     /// The rollback's own run.
@@ -121,21 +121,21 @@ pub struct Means {
     pub script: RollbackScript,
 }
 
-/// Whether there is a script that takes hosts back, also those of which nobody knows to what.
+/// Whether there is a rollback script. It can also roll back hosts whose previous revision is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RollbackScript {
     /// There is.
     Given,
-    /// The deploy script does it, with the revision.
+    /// The deploy script rolls back, given the revision.
     None,
 }
 
-/// A host has a revision when its record says so, and what was run last did not leave it half way to another one.
+/// A host has a revision when its record says so, and the last script did not leave it halfway to another one.
 fn is_at(history: &History<'_>, revision: &Revision) -> bool {
     history.revision == Some(revision.as_str()) && history.is_well()
 }
 
-/// Whether what runs is just what would be started.
+/// Whether the running script is the one that would be started.
 fn is_of(entry: &Entry<'_>, back: &Back) -> bool {
     entry.attempt.run == back.run && entry.attempt.revision == back.revision
 }
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(after(&["A-undo-2 v2 v1 died", "A-undo-10 v2 v1 died"]), Some(Way::Start(back(11, "v1"))));
     }
 
-    /// That would bring back what somebody has taken back on purpose.
+    /// It would bring back a revision that was rolled back on purpose.
     #[test]
     fn a_host_is_not_taken_forward_to_what_was_there_before_a_run() {
         let older = "@1795863831000 v3 v0 ";

@@ -1,4 +1,4 @@
-//! What the hosts of a fleet told of themselves before a run, and what that makes of each. Asking them is `rollout`'s work.
+//! The hosts' own records before a run, and what they mean for each host. `rollout` does the asking.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -15,19 +15,19 @@ pub struct Survey {
     answers: BTreeMap<HostId, Answer>,
 }
 
-/// What came of asking one host.
+/// The result of asking one host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// What it has on record.
+    /// The host's record.
     Told(Recorded),
-    /// Nothing; why, in a line. Data from elsewhere: neutralise before showing.
+    /// No answer, and the reason in one line. Untrusted data: neutralise before showing.
     Silent(String),
 }
 
 /// How many hosts have which revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
-    /// Those that most have come first; none is the one of hosts that have none on record.
+    /// The most common first; `None` counts the hosts without a revision on record.
     pub revisions: Vec<(Option<String>, usize)>,
     /// How many did not answer.
     pub silent: usize,
@@ -40,7 +40,7 @@ impl FromIterator<(HostId, Answer)> for Survey {
 }
 
 impl Survey {
-    /// What came of asking each.
+    /// The result of asking each host.
     pub fn answers(&self) -> impl Iterator<Item = (&HostId, &Answer)> {
         self.answers.iter()
     }
@@ -60,7 +60,7 @@ impl Survey {
         })
     }
 
-    /// The runs of which a script was started somewhere.
+    /// The runs that started a script on any host.
     pub fn runs(&self) -> BTreeSet<RunId> {
         let started =
             |(_, history): (&HostId, History<'_>)| history.started().map(|entry| entry.run).collect::<Vec<_>>();
@@ -78,7 +78,7 @@ impl Survey {
         Tally { revisions, silent: self.silent().count() }
     }
 
-    /// How every host that was asked stands before a deploy of `revision`.
+    /// The standing of every host that was asked, before a deploy of `revision`.
     pub fn standings(&self, revision: &Revision) -> HashMap<HostId, Standing> {
         let target = Some(revision.as_str());
         let mut counts = BTreeMap::<Option<&str>, usize>::new();
@@ -90,7 +90,7 @@ impl Survey {
                 Answer::Told(_) | Answer::Silent(_) => {}
             }
         }
-        // Of two that as many hosts have, one is taken, the same each time.
+        // Of two revisions that are equally common, always the same one is taken.
         let usual = counts.into_iter().max_by_key(|(_, hosts)| *hosts).map(|(revision, _)| revision);
         let standing = |answer: &Answer| match answer {
             Answer::Silent(_) => Standing::Unready,
