@@ -1,4 +1,4 @@
-//! The guard's own words: what its lines mean, once they are known to be its own.
+//! The guard's control lines: what each means, once it is known to be the guard's own.
 
 use super::{
     escape::unescape,
@@ -10,56 +10,56 @@ use super::{
 /// A line of the guard on stdout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Control {
-    /// It has read the first part of the request, and waits for the second one.
+    /// The guard has read the first part of the request, and waits for the second one.
     Ready,
-    /// The script was not started by this request, and will not be.
+    /// This request has not started the script, and will not.
     Refused {
-        /// Why, in one word.
+        /// The reason, in one word.
         reason: Refusal,
-        /// Why, for people.
+        /// The reason, for people.
         text: String,
     },
-    /// The script runs, or ran already when the request came a second time.
+    /// The script runs, or was running already when the request came a second time.
     Started {
         /// Its process group.
         group: u32,
-        /// The app's revision on this host before it.
+        /// The app's previous revision on this host.
         previous: Option<String>,
     },
-    /// A part of the script has begun, from 1 on.
+    /// A part of the script has begun, counted from 1.
     PartBegun(u32),
-    /// A part has ended, and not with the whole script by our doing.
+    /// A part has ended, and was not ended with the whole script on request.
     PartEnded(PartEnd),
-    /// Nothing of the script runs, and nothing will until [`Lifeline::Go`](super::Lifeline::Go) says so: it has come
-    /// to this barrier, from 1 on.
+    /// The script has come to this barrier, counted from 1. Nothing of it runs until
+    /// [`Lifeline::Go`](super::Lifeline::Go).
     Held(u32),
     /// The script's end.
     Ended(Trailer),
-    /// The app's revision on this host. What was asked of a [`Query`](super::Query) begins with it.
+    /// The app's revision on this host: the first line of the answer to a [`Query`](super::Query).
     Revision(Option<String>),
-    /// An attempt that is on record.
+    /// An attempt in the host's record.
     Recorded(RecordedAttempt),
-    /// That was all that is on record.
+    /// The end of the record.
     Told,
 }
 
-/// How a part came to its end.
+/// How a part ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartEnd {
-    /// Which one, from 1 on.
+    /// The part, counted from 1.
     pub part: u32,
-    /// Its own status.
+    /// The part's own status.
     pub status: ScriptStatus,
-    /// How many bytes of the whole script's stdout there were by then, where that could be told.
+    /// How many bytes of stdout the whole script had written by then, if known.
     pub stdout: Option<u64>,
-    /// Likewise of its stderr.
+    /// The same for stderr.
     pub stderr: Option<u64>,
 }
 
-/// A line of the guard on stderr, so that what belongs to the script there is known too.
+/// A line of the guard on stderr, which marks the script's part of that stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// What follows is the script's.
+    /// The script's output follows.
     Started,
     /// Nothing follows.
     Ended,
@@ -70,7 +70,7 @@ pub enum Mark {
 pub enum Refusal {
     /// Another run of the app holds the lock, or a script of it is still alive.
     Busy,
-    /// The host has seen a higher fence: a later run was here.
+    /// The host has seen a higher fence, so a later run was here.
     Fence,
     /// There is nowhere to keep state: neither `HOME` nor `XDG_STATE_HOME` is set.
     NoHome,
@@ -80,23 +80,23 @@ pub enum Refusal {
     Full,
     /// The host lacks a tool that the guard needs.
     NoTool,
-    /// This attempt has not started the script, and will not: its guard died before it could, or the request never came.
+    /// This attempt has not started the script, and will not: its guard died first, or the request never came.
     NeverStarted,
-    /// A file of the host's record holds what no guard writes; the text is its path.
+    /// A file of the host's record holds something that no guard writes; the text is its path.
     Damaged,
     /// The request does not follow the protocol.
     BadRequest,
-    /// The guard was to run as root, and `sudo` did not let it. No guard says this, for none came to run.
+    /// `sudo` did not let the guard run as root. Inferred, because no guard ran that could say it.
     NoSudo,
 }
 
 impl Refusal {
-    /// True when a host that took a request before may have another answer to the same question later: it boots, its
-    /// home folder is not mounted yet, or a disk is full for a moment.
+    /// True when a host that has taken a request before may answer differently later: it is booting, its home folder is
+    /// not mounted yet, or a disk is full for a moment.
     pub const fn may_pass(self) -> bool {
         match self {
             Self::Busy | Self::ReadOnly | Self::Full | Self::NoTool | Self::NeverStarted | Self::NoSudo => true,
-            // The record is another host's, another version's, or such as no guard writes.
+            // The record belongs to another host or version, or no guard wrote it.
             Self::Fence | Self::NoHome | Self::Damaged | Self::BadRequest => false,
         }
     }
@@ -176,7 +176,7 @@ fn refusal(word: &str) -> Option<Refusal> {
     })
 }
 
-/// An escaped revision, or `-` for none; the outer `None` is neither.
+/// An escaped revision, or `-` for none; the outer `None` means neither.
 #[expect(clippy::option_option, reason = "unreadable and none are two answers")]
 pub(super) fn revision(word: &str) -> Option<Option<String>> {
     match word {
@@ -186,7 +186,7 @@ pub(super) fn revision(word: &str) -> Option<Option<String>> {
     }
 }
 
-/// `1 begun fetch` or `1 ended exit 0 120 0`. The name is for those who read the record on the host.
+/// `1 begun fetch` or `1 ended exit 0 120 0`. The name is for people who read the record on the host.
 fn part(words: &str) -> Option<Control> {
     let words: Vec<&str> = words.split(' ').collect();
     match words[..] {

@@ -1,4 +1,4 @@
-//! Values as single words: every byte that is not plainly harmless is written `\0ooo`, as `printf %b` reads it.
+//! Values as single words: every byte that may not be harmless is written `\0ooo`, as `printf %b` reads it.
 //!
 //! An escaped value holds no blank, quote, newline or NUL, so the guard can read it with `read -r` and put it
 //! between single quotes without looking inside. Not in here: which values may be sent (see `request`).
@@ -39,7 +39,7 @@ pub(super) fn unescape(word: &[u8]) -> Option<Vec<u8>> {
     Some(value)
 }
 
-/// The same bytes that the guard's `value` function lets through, but for the backslash.
+/// The bytes that the guard's `value` function accepts, except the backslash.
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_./:=@%+,-".contains(&byte)
 }

@@ -1,13 +1,14 @@
-//! Whatever a host may send in the guard's place. Searched by `tests/fuzz`, replayed by the tests here.
+//! Fuzzing of the parsers with anything that a host may send in the guard's place. `tests/fuzz` searches; the tests
+//! here replay.
 
 use super::{Control, ControlLine, Nonce, Parsed, Parser, ProtocolError, StderrParser, StdoutParser};
 
-/// What a parser makes of a stream, where its pieces were put together again.
+/// The result of parsing a stream, with adjacent pieces joined.
 #[derive(Debug, PartialEq)]
 struct Read<L> {
     noise: Vec<u8>,
     output: Vec<u8>,
-    /// Each word of the guard, and how much of the script's output came before it.
+    /// Each control line, and how much of the script's output came before it.
     words: Vec<(usize, Result<L, ProtocolError>)>,
 }
 
@@ -38,10 +39,10 @@ fn cut(input: &[u8]) -> Option<(usize, &[u8])> {
     Some((usize::from(chunk) + 1, stream))
 }
 
-/// A stdout is read the same however it is cut, nothing is made up, and nothing is forged without the nonce.
+/// A stdout parses the same however it is cut, nothing is invented, and nothing can be forged without the nonce.
 ///
 /// # Panics
-/// When that is not so.
+/// When one of these does not hold.
 pub fn stdout_protocol(input: &[u8]) {
     let Some((chunk, stream)) = cut(input) else { return };
     let known = Nonce::known();
@@ -60,10 +61,10 @@ pub fn stdout_protocol(input: &[u8]) {
     assert_eq!(forged.noise, stream, "and nothing is lost");
 }
 
-/// The same of a stderr.
+/// The same for a stderr.
 ///
 /// # Panics
-/// When that is not so.
+/// When one of these does not hold.
 pub fn stderr_protocol(input: &[u8]) {
     let Some((chunk, stream)) = cut(input) else { return };
     let known = Nonce::known();

@@ -1,4 +1,4 @@
-//! The header of a request: one fact a line, and what cannot be said to a host.
+//! The header of a request: one fact a line, and checks that a host can take it.
 
 use std::{borrow::Cow, fmt::Write as _};
 
@@ -14,7 +14,7 @@ use super::{
 /// Why a request cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
-    /// The guard uses it as a file name.
+    /// The guard uses the name as a file name.
     #[error(
         "{what} {name:?} cannot name a file on the host: use up to 100 of a-z A-Z 0-9 _ . -, and begin with a letter, digit or _"
     )]
@@ -24,13 +24,13 @@ pub enum RequestError {
         /// The name.
         name: String,
     },
-    /// No shell could set it.
+    /// No shell could set the variable.
     #[error("{name:?} cannot name an environment variable: use letters, digits and _, and do not begin with a digit")]
     VariableName {
         /// The name.
         name: String,
     },
-    /// A shell or the guard itself keeps it.
+    /// The shell or the guard itself uses the variable.
     #[error(
         "the environment variable {name} belongs to the shell or to Fleetwide and cannot be set: choose another name"
     )]
@@ -38,19 +38,19 @@ pub enum RequestError {
         /// The name.
         name: String,
     },
-    /// No process can be given it.
+    /// No process can receive the value.
     #[error("{what} holds a NUL byte, which no argument and no environment variable can hold")]
     Nul {
         /// Where it is.
         what: String,
     },
-    /// It would be taken for no revision.
+    /// An empty revision would mean none.
     #[error("the revision is empty")]
     EmptyRevision,
     /// A deploy in parts would do nothing.
     #[error("there is not one part to run")]
     NoParts,
-    /// Shell arithmetic on the host ends before.
+    /// The host's shell arithmetic cannot represent it.
     #[error("the fence {0} is too big: a host takes at most 15 digits")]
     Fence(u64),
 }
@@ -59,7 +59,7 @@ pub enum RequestError {
 pub(super) struct Header(String);
 
 impl Header {
-    /// The first line: in which version the rest is said, and by which secret the guard is known.
+    /// Begins with the version of what follows, and the secret that identifies the guard.
     pub(super) fn new(nonce: &Nonce) -> Self {
         Self(format!("fleetwide {VERSION} {}\n", nonce.as_str()))
     }
@@ -97,7 +97,7 @@ impl Header {
         Ok(())
     }
 
-    /// The arguments that the user gave.
+    /// Adds the user's arguments.
     pub(super) fn arguments(&mut self, args: &[String]) -> Result<(), RequestError> {
         for (at, arg) in args.iter().enumerate() {
             self.argument(&argument_name(at), arg.as_bytes())?;
@@ -105,7 +105,7 @@ impl Header {
         Ok(())
     }
 
-    /// Says which app is meant.
+    /// Adds the app.
     pub(super) fn app(&mut self, mode: &str, app: &str) -> Result<(), RequestError> {
         check_name("the app", app)?;
         self.line("mode", mode);
@@ -113,7 +113,7 @@ impl Header {
         Ok(())
     }
 
-    /// Says which attempt is meant.
+    /// Adds the attempt.
     pub(super) fn attempt(&mut self, mode: &str, app: &str, run: &str, attempt: u32) -> Result<(), RequestError> {
         check_name("the run", run)?;
         self.app(mode, app)?;
@@ -122,8 +122,8 @@ impl Header {
         Ok(())
     }
 
-    /// Says what a deploy needs, the script's arguments last; gives the bytes of the script.
-    /// Where programs are to be found by `env` is not known on the host if the script is given a `PATH`.
+    /// Adds what a deploy needs, the script's arguments last, and returns the script's bytes. If the script has its own
+    /// `PATH`, the host cannot know where `env` will look for a program, so that is not checked.
     pub(super) fn deploy<'a>(
         &mut self,
         deploy: &'a Deploy,
@@ -154,7 +154,7 @@ impl Header {
         self.0.push_str("self\n");
         match &deploy.payload {
             Payload::Script(_) => self.arguments(args)?,
-            // Theirs are in the script already; what leads them is told what to start.
+            // The parts' arguments are in the script already; their leader gets the list of parts.
             Payload::Parts(parts) => {
                 for word in parts::agenda(parts) {
                     self.argument("a part's name", word.as_bytes())?;
@@ -165,7 +165,7 @@ impl Header {
     }
 }
 
-/// What bash or dash refuses to set, and what the guard sets itself.
+/// Variables that bash or dash refuses to set, or that the guard sets itself.
 const RESERVED: [&str; 11] = [
     "UID",
     "EUID",
@@ -180,7 +180,7 @@ const RESERVED: [&str; 11] = [
     "fw_self",
 ];
 
-/// What an argument is called, in the user's counting.
+/// An argument's name in errors, counted from 1.
 pub(super) fn argument_name(at: usize) -> String {
     format!("argument {}", at + 1)
 }

@@ -1,9 +1,9 @@
-//! What a command is to read on every host: bytes in a file on this machine.
+//! The input of a command on every host: bytes in a file on this machine.
 
 use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc};
 
-/// Bytes that every host is sent from the first to the last, each at its own pace. They are read when they
-/// are sent, so that many hosts and much input take no more memory than one host and little.
+/// Bytes for every host, sent to each at its own pace. They are read when they are sent, so that many hosts and much
+/// input take no more memory than one host and little input.
 #[derive(Clone, Debug)]
 pub struct Input {
     file: Arc<File>,
@@ -11,10 +11,10 @@ pub struct Input {
 }
 
 impl Input {
-    /// All of `file`, which nobody else may change.
+    /// All of `file`, which must not change.
     ///
     /// # Errors
-    /// When its length cannot be told.
+    /// When its length cannot be read.
     pub fn new(file: File) -> io::Result<Self> {
         Ok(Self { length: file.metadata()?.len(), file: Arc::new(file) })
     }
@@ -24,7 +24,7 @@ impl Input {
         self.length
     }
 
-    /// Fills some of `buffer` with what stands at `offset`.
+    /// Fills at least part of `buffer` with the bytes at `offset`.
     ///
     /// # Errors
     /// When the file cannot be read, or is shorter than it was.

@@ -1,29 +1,29 @@
-//! What may be sent to the guard while the script runs.
+//! The lines that may be sent to the guard while the script runs.
 
 use std::time::Duration;
 
-/// A line on the guard's stdin, which must not be sent before the guard has said that the script runs.
-/// Closing stdin says that we are gone: see [`OnLost`](super::OnLost).
+/// A line on the guard's stdin. It must not be sent before the guard has said that the script runs. Closing stdin says
+/// that the client is gone: see [`OnLost`](super::OnLost).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifeline {
-    /// TERM to the script's group, and KILL to what is left of it after the grace (whole seconds, rounded up).
+    /// Sends TERM to the script's group, and KILL to what is left of it after the grace (whole seconds, rounded up).
     Terminate {
         /// How long the script may tidy up.
         grace: Duration,
     },
-    /// The same, because the script was silent for too long: the guard records that as the cause.
+    /// The same, because the script printed nothing for too long: the guard records that as the cause.
     Idle {
         /// How long the script may tidy up.
         grace: Duration,
     },
-    /// KILL to the script's group, now.
+    /// Sends KILL to the script's group at once.
     Kill,
-    /// What waits behind a barrier is still waited for. Where that is not said for as long as the script may run, and
-    /// for a minute, the guard takes us for gone and ends it.
+    /// Says that a client still waits for a script at a barrier. Without it for as long as the script may run, but at
+    /// least a minute, the guard takes the client for gone and ends the script.
     Wait,
-    /// What waits behind a barrier may go on: see [`Control::Held`](super::Control::Held).
+    /// Lets a script at a barrier go on: see [`Control::Held`](super::Control::Held).
     Go {
-        /// Which one, from 1 on.
+        /// The barrier, counted from 1.
         barrier: u32,
         /// How much of the script's time is left (whole seconds, rounded up, at least one).
         left: Duration,
@@ -43,7 +43,7 @@ impl Lifeline {
     }
 }
 
-/// Seconds, rounded up, and no more than every host's `sleep` and shell arithmetic can take.
+/// Seconds, rounded up, and no more than any host's `sleep` and shell arithmetic can take.
 pub(super) fn whole_seconds(duration: Duration) -> u64 {
     const TEN_YEARS: u64 = 10 * 365 * 24 * 3600;
     let rounded = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));

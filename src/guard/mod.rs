@@ -1,13 +1,13 @@
 //! The guard: a small shell program that runs a script on a host at most once, under a lock, to a known end.
 //!
-//! Nothing is installed. [`COMMAND`] is the remote command line; its stdin gets what [`GuardRequest::encode`] gives.
-//! A guard that was not heard is not told to start anything: so a login shell that swallows, hangs or talks instead
-//! has started nothing, and we know it. Once the script runs, stdin is the lifeline: [`Lifeline`] lines may be sent,
-//! and its end tells the guard that we are gone. What comes back goes through a
-//! [`StdoutParser`] and a [`StderrParser`], which take the guard's own lines out of the script's output.
+//! Nothing is installed. [`COMMAND`] is the remote command line, and its stdin gets the output of
+//! [`GuardRequest::encode`]. The guard starts nothing until the client has heard from it and answered. So a login shell
+//! that swallows, hangs or talks instead has started nothing, and the client knows it. Once the script runs, stdin is
+//! the lifeline: [`Lifeline`] lines may be sent, and its end tells the guard that the client is gone. The answer goes
+//! through a [`StdoutParser`] and a [`StderrParser`], which separate the guard's lines from the script's output.
 //!
 //! ```text
-//! us                                            host
+//! client                                        host
 //! guard · header                    --stdin-->  checks
 //!                                  <--stdout--  ready
 //! go · script, or command's input   --stdin-->  lock, fence, run directory
@@ -18,12 +18,12 @@
 //!                                  <--both---   end
 //! ```
 //!
-//! A script in parts says more on stdout: `part 1 begun`, `part 1 ended`, and `held 1` where it waits for a `G 1 300`,
-//! with the seconds that are left for the rest of it, and for `W` again and again until then. A host that is only asked what it has on record says that, line
-//! by line, and then `told`.
+//! A script in parts sends more on stdout: `part 1 begun`, `part 1 ended`, and `held 1` where it waits for a `G 1 300`,
+//! with the seconds that are left for the rest of it, and for `W` again and again until then. A query gets the record,
+//! line by line, and then `told`.
 //!
-//! A refusal may come while the request is still being written: read both streams even if writing fails.
-//! No I/O is done here, and nothing is known of SSH: bytes in, bytes out.
+//! A refusal may come while the request is still being written: read both streams even if writing fails. This module
+//! does no I/O and knows nothing of SSH: bytes in, bytes out.
 
 mod control;
 mod escape;
@@ -57,5 +57,5 @@ pub use self::{
     trailer::{Cause, GroupState, Record, ScriptStatus, Signal, Trailer},
 };
 
-/// The version of what is sent, of what comes back, and of the state kept on the host.
+/// The version of the request, of the answer, and of the state kept on the host.
 pub const VERSION: u32 = 1;

@@ -1,4 +1,4 @@
-//! The secret word that makes a line among a script's output a word of the guard.
+//! The secret word that distinguishes the guard's lines from a script's output.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ impl Nonce {
         Self(format!("{:032x}", rand::random::<u128>()))
     }
 
-    /// One that a stored input can hold.
+    /// A fixed nonce, for stored inputs.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn known() -> Self {
         Self("0123456789abcdef0123456789abcdef".to_owned())

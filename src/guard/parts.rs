@@ -1,4 +1,4 @@
-//! A script that is given in parts, as people deploy by hand: what is made of them for the host.
+//! A script in parts: how they are combined for the host.
 
 use std::fmt::Write as _;
 
@@ -9,15 +9,15 @@ use super::header::{RequestError, argument_name, check_name};
 pub struct Part {
     /// A plain word, for people who read the record on the host.
     pub name: String,
-    /// The text for the host's `sh -c`, which has the script's arguments as its own.
+    /// The text for the host's `sh -c`, which gets the script's arguments.
     pub run: String,
-    /// Whether what comes behind it waits until it is told to go on: see
-    /// [`Lifeline::Go`](super::Lifeline::Go). Behind the last part there is nothing that could wait.
+    /// Whether a barrier follows the part: see [`Lifeline::Go`](super::Lifeline::Go). After the last part it has no
+    /// effect.
     pub barrier: bool,
 }
 
-/// The script that is each of the parts, as its first argument says: it becomes `sh -c -- TEXT sh ARGS…`. A text may
-/// begin like an option.
+/// A script that runs the part named by its first argument: it becomes `sh -c -- TEXT sh ARGS…`. The `--` is needed
+/// because a text may begin like an option.
 pub(super) fn script(parts: &[Part], args: &[String]) -> Result<String, RequestError> {
     if parts.is_empty() {
         return Err(RequestError::NoParts);
@@ -35,7 +35,7 @@ pub(super) fn script(parts: &[Part], args: &[String]) -> Result<String, RequestE
     Ok(script)
 }
 
-/// What is to be started, in order: each part's name, with a colon behind it where there is a barrier.
+/// What is to be started, in order: each part's name, followed by a colon if a barrier follows.
 pub(super) fn agenda(parts: &[Part]) -> impl Iterator<Item = String> {
     parts.iter().enumerate().map(|(at, Part { name, barrier, .. })| {
         let waits = *barrier && at + 1 < parts.len();
@@ -43,7 +43,7 @@ pub(super) fn agenda(parts: &[Part]) -> impl Iterator<Item = String> {
     })
 }
 
-/// `word` for a POSIX shell, with a blank before it.
+/// `word` quoted for a POSIX shell, after a blank.
 fn quoted(what: &str, word: &str) -> Result<String, RequestError> {
     if word.contains('\0') {
         return Err(RequestError::Nul { what: what.to_owned() });

@@ -4,7 +4,7 @@
 //! mounted `noexec`. The first line is read as Linux reads it (`fs/binfmt_script.c`): an interpreter and at most
 //! one argument, which may hold blanks.
 
-/// What stands in front of the script's own arguments.
+/// The words before the script's own arguments.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Program<'a> {
     /// The interpreter and its argument; empty when the file is started directly.
@@ -12,7 +12,8 @@ pub(super) struct Program<'a> {
 }
 
 impl<'a> Program<'a> {
-    /// Reads the first bytes of `script`. A file that is neither `#!` nor ELF is a shell script, as a shell would take it.
+    /// Reads the first bytes of `script`. A file that begins with neither `#!` nor ELF is a shell script, as for a
+    /// shell.
     pub(super) fn of(script: &'a [u8]) -> Self {
         const SHELL: &[u8] = b"sh";
         let interpreter = match script {
@@ -31,14 +32,14 @@ impl<'a> Program<'a> {
         Self { interpreter }
     }
 
-    /// The programs that the host must have for the first line to do anything: the interpreter, and what `env` is to find.
+    /// The programs that the first line needs on the host: the interpreter, and the program that `env` looks for.
     pub(super) fn needs(&self) -> Vec<&'a [u8]> {
         let [interpreter, argument @ ..] = &self.interpreter[..] else { return Vec::new() };
         let mut needs = vec![*interpreter];
         if interpreter.rsplit(|&byte| byte == b'/').next() == Some(b"env")
             && let [argument] = argument
         {
-            // With -S, `env` takes its only argument apart; without, it is one word.
+            // With -S, `env` splits its only argument; without, it is one word.
             let words: Vec<&[u8]> = match argument.strip_prefix(b"-S") {
                 Some(rest) => rest.split(|&byte| is_blank(byte)).filter(|word| !word.is_empty()).collect(),
                 None => vec![argument],

@@ -1,8 +1,8 @@
-//! Takes the guard's lines out of the script's output, as the bytes come.
+//! Separates the guard's lines from the script's output, as the bytes come.
 //!
-//! A control line is `\x1e<nonce> <words>\n` and may begin anywhere, for a script need not end its last line. All else
-//! is the script's and is handed on untouched, in pieces that borrow from what was pushed. What must be kept between
-//! two pushes is at most the beginning of such a line, so memory is bounded whatever a host sends.
+//! A control line is `\x1e<nonce> <words>\n`. It may begin anywhere, because a script need not end its last line.
+//! Everything else is the script's and is handed on untouched, in pieces that borrow from what was pushed. Between two
+//! pushes at most the beginning of a control line is kept, so memory is bounded whatever a host sends.
 
 use super::{
     control::{Control, Mark},
@@ -18,23 +18,23 @@ pub type StderrParser = Parser<Mark>;
 /// Longer than any line of the guard: a refusal's text names one path, and Linux's `PATH_MAX` is 4096.
 const LONGEST_LINE: usize = 8192;
 
-/// A stretch of one of the guard's streams.
+/// A piece of one of the guard's streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parsed<'a, L> {
-    /// Not the script's: it came before the script's start. A login shell's greeting, most often.
+    /// Bytes from before the script's start; usually a login shell's greeting.
     Noise(&'a [u8]),
-    /// The script's.
+    /// The script's output.
     Output(&'a [u8]),
-    /// The guard's.
+    /// A line of the guard.
     Control(L),
 }
 
-/// What the guard can say on one of its streams.
+/// The lines that the guard can send on one of its streams.
 pub trait ControlLine: Sized {
-    /// Reads the words after the nonce.
+    /// Parses the words after the nonce.
     ///
     /// # Errors
-    /// If they say nothing that a guard of this version says.
+    /// If no guard of this version says them.
     fn parse(line: &str) -> Result<Self, ProtocolError>;
 
     /// What the line means for the bytes after it.
@@ -44,27 +44,27 @@ pub trait ControlLine: Sized {
 /// What a line means for the bytes after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// They are what they would have been without it.
+    /// None: the stream goes on as before.
     None,
-    /// They are the script's.
+    /// The script's output begins.
     Begins,
-    /// There are none that matter.
+    /// The script's output ends.
     Ends,
 }
 
-/// What a guard would never send.
+/// Something that no guard would send.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {
-    /// A line with our nonce whose words we do not know.
+    /// A line with the right nonce and unknown words.
     #[error("the guard on the host said {line:?}, which version {version} of its protocol does not know", version = super::VERSION)]
     Malformed {
-        /// Its beginning.
+        /// The line's beginning.
         line: String,
     },
-    /// A line with our nonce that does not end.
+    /// A line with the right nonce that does not end.
     #[error("the guard on the host sent a control line of more than {LONGEST_LINE} bytes")]
     TooLong,
-    /// More of them than any guard has to say.
+    /// More attempts than any guard has to report.
     #[error("the guard on the host told of too many attempts")]
     TooMany,
 }
@@ -75,10 +75,10 @@ impl ProtocolError {
     }
 }
 
-/// Reads one of the guard's streams: see [`StdoutParser`] and [`StderrParser`].
+/// Parses one of the guard's streams: see [`StdoutParser`] and [`StderrParser`].
 #[derive(Debug)]
 pub struct Parser<L> {
-    /// `\x1e<nonce> `. Its first byte comes but once in it, so a false start never hides a true one.
+    /// `\x1e<nonce> `. Its first byte occurs only once in it, so a false start never hides a true one.
     marker: Vec<u8>,
     state: State,
     phase: Phase,
@@ -88,7 +88,7 @@ pub struct Parser<L> {
 
 #[derive(Debug)]
 enum State {
-    /// In output, of which the last bytes were this many of the marker, and are held back.
+    /// In output. The last bytes matched this many of the marker, and are held back.
     Output { matched: usize },
     /// In a control line, after its marker.
     Line(Vec<u8>),
@@ -102,7 +102,7 @@ enum Phase {
 }
 
 impl<L: ControlLine> Parser<L> {
-    /// A parser for the stream of the start that `nonce` was made for.
+    /// A parser for one stream of the guard that was started with `nonce`.
     pub fn new(nonce: &Nonce) -> Self {
         Self {
             marker: format!("\x1e{} ", nonce.as_str()).into_bytes(),
@@ -114,10 +114,10 @@ impl<L: ControlLine> Parser<L> {
     }
 
     /// Takes the next bytes of the stream; read the iterator to its end. Bytes after the guard's last line are dropped:
-    /// they can only come from what a script left running.
+    /// they can only come from a process that the script left running.
     ///
     /// # Errors
-    /// An item is an error where the guard sent what it never sends. What follows is still read.
+    /// An item is an error if no guard would send it. The rest of the stream is still parsed.
     pub fn push<'a>(&'a mut self, bytes: &'a [u8]) -> impl Iterator<Item = Result<Parsed<'a, L>, ProtocolError>> {
         let Self { marker, state, phase, output, .. } = self;
         let marker: &'a [u8] = marker;
@@ -144,7 +144,7 @@ impl<L: ControlLine> Parser<L> {
         })
     }
 
-    /// At the end of the stream: bytes that were held back because they could have begun a control line.
+    /// At the end of the stream: bytes that were held back because they might have begun a control line.
     pub fn finish(&mut self) -> Option<Parsed<'_, L>> {
         let State::Output { matched } = std::mem::replace(&mut self.state, State::Output { matched: 0 }) else {
             return None;
@@ -161,13 +161,13 @@ impl<L: ControlLine> Parser<L> {
         }
     }
 
-    /// Whether the guard's last line was read: no more needs to be.
+    /// Whether the guard's last line was read; nothing after it matters.
     pub fn is_ended(&self) -> bool {
         self.phase == Phase::After
     }
 
     /// How many bytes of the script's output were handed on, to compare with the [`Trailer`](super::Trailer)'s count
-    /// and to resume from after a lost connection.
+    /// and to resume after a lost connection.
     pub fn output_bytes(&self) -> u64 {
         self.output
     }
@@ -178,7 +178,7 @@ enum Piece<'a> {
     Line(Result<Vec<u8>, ProtocolError>),
 }
 
-/// The next piece of `rest`; `None` when all of it is used up.
+/// The next piece of `rest`; `None` when all of it is consumed.
 fn scan<'a>(marker: &'a [u8], state: &mut State, rest: &mut &'a [u8]) -> Option<Piece<'a>> {
     loop {
         let &first = rest.first()?;
@@ -210,7 +210,7 @@ fn scan<'a>(marker: &'a [u8], state: &mut State, rest: &mut &'a [u8]) -> Option<
                 let end = rest.iter().position(|&byte| byte == b'\n');
                 line.extend_from_slice(&rest[..end.unwrap_or(rest.len()).min(LONGEST_LINE + 1)]);
                 if line.len() > LONGEST_LINE {
-                    // The end of the line may be far: what comes of it now counts as output, but the error is told.
+                    // The line may go on for long. The rest of it counts as output, but the error is reported.
                     *rest = &rest[end.unwrap_or(rest.len())..];
                     *state = State::Output { matched: 0 };
                     return Some(Piece::Line(Err(ProtocolError::TooLong)));
@@ -234,7 +234,7 @@ mod tests {
 
     use super::{super::trailer::Trailer, *};
 
-    /// What a reader has at the end, however the bytes were cut.
+    /// The result of a stream, however the bytes were cut.
     #[derive(Debug, Default, PartialEq, Eq)]
     struct Read {
         noise: Vec<u8>,
@@ -265,7 +265,7 @@ mod tests {
         format!("\x1e{} {words}\n", nonce.as_str()).into_bytes()
     }
 
-    /// Output that is rich in beginnings of control lines, our own nonce cut short among them.
+    /// Output with many beginnings of control lines, some of them with this nonce cut short.
     fn output(nonce: &Nonce) -> impl Strategy<Value = Vec<u8>> + use<> {
         let marker = format!("\x1e{} ", nonce.as_str());
         let lookalike = (0..marker.len() - 3).prop_map(move |end| marker.as_bytes()[..end].to_vec());

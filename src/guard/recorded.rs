@@ -1,51 +1,51 @@
-//! What a host has on record of an app, as it tells it when it is asked.
+//! A host's record of an app, as it answers a query.
 
 use super::{
     control::revision,
     trailer::{Cause, Record, ScriptStatus, Trailer},
 };
 
-/// All that a host has on record of an app.
+/// Everything that a host has on record of an app.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recorded {
-    /// The app's revision there; none where no deploy that gave one has succeeded.
+    /// The app's revision there; `None` if no deploy with a revision has succeeded.
     pub revision: Option<String>,
-    /// The attempts that it remembers, as their names sort there.
+    /// The attempts that it remembers, in the order of their names.
     pub attempts: Vec<RecordedAttempt>,
 }
 
-/// One start of a script, as a host has it on record.
+/// One start of a script, in a host's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedAttempt {
-    /// The run that it was part of.
+    /// The run that it belonged to.
     pub run: String,
-    /// Which start of the script it was in that run.
+    /// The number of the start in that run.
     pub attempt: u32,
-    /// The fence that it was started with: the higher, the later. None where the host has lost it.
+    /// The fence that it was started with: a higher one is later. `None` if the host has lost it.
     pub fence: Option<u64>,
-    /// The app's revision before it.
+    /// The app's previous revision.
     pub previous: Option<String>,
     /// The revision that its success makes the app's.
     pub revision: Option<String>,
-    /// How it stands.
+    /// Its state.
     pub state: AttemptState,
 }
 
-/// How an attempt stands.
+/// The state of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttemptState {
     /// It has ended.
     Ended(Trailer),
-    /// Its guard or something of its script is alive.
+    /// Its guard or some process of its script is alive.
     Running,
-    /// Neither is, and no end is on record: the host went down, or the guard was killed.
+    /// Neither is alive, and no end is on record: the host went down, or the guard was killed.
     Died,
-    /// Its guard died before the start, or was kept from it.
+    /// Its guard died before the start, or was prevented from it.
     NeverStarted,
 }
 
 impl AttemptState {
-    /// True when the script exited 0 by itself, and the host has that on record.
+    /// True when the script exited 0 by itself, and the host recorded that.
     pub fn is_success(&self) -> bool {
         match self {
             Self::Ended(trailer) => {

@@ -1,6 +1,6 @@
 //! What is sent to the guard: its own text, a [`Header`] of one fact a line, and the script.
 //!
-//! Not in here: what a script is told in its environment. That is the caller's to say.
+//! Not in here: the content of the script's environment, which the caller decides.
 
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
@@ -16,53 +16,53 @@ use super::{
 /// One start of a script on one host.
 #[derive(Clone, Debug)]
 pub struct GuardRequest {
-    /// What is to be run.
+    /// What to run.
     pub work: Work,
-    /// How long it may run; kept on the host too. Whole seconds, rounded up, at least one.
+    /// How long it may run; the host enforces it too. Whole seconds, rounded up, at least one.
     pub deadline: Duration,
-    /// How long after TERM a KILL follows, when the deadline passes or contact is lost.
+    /// The time from TERM to KILL, when the deadline passes or contact is lost.
     pub grace: Duration,
-    /// What becomes of it when contact is lost.
+    /// What happens to the script when contact is lost.
     pub on_lost: OnLost,
-    /// Set for the script on top of what the login gives it. Values are data: any bytes but NUL.
+    /// Variables for the script, in addition to those of the login. Values are data: any bytes but NUL.
     pub env: BTreeMap<String, String>,
-    /// Handed to the script. On the host they stand in its process list, so no secret belongs here.
+    /// Arguments for the script. They appear in the host's process list, so no secret belongs here.
     pub args: Vec<String>,
 }
 
-/// What is to be run.
+/// What to run.
 #[derive(Clone, Debug)]
 pub enum Work {
     /// A script, at most once per attempt, under the app's lock, and recorded on the host.
     Deploy(Deploy),
-    /// To be told how a deploy that was sent before goes on. Nothing is started, now or, should the first request still
-    /// be on its way, later: a host that has not started it then never will.
+    /// Follows a deploy that was sent before. Nothing is started, even if the first request is still on its way: a host
+    /// that has not started it by now never will.
     Attach(Attach),
-    /// To be told what the host has on record of an app. Nothing is started, locked or written.
+    /// Asks for the host's record of an app. Nothing is started, locked or written.
     Query(Query),
     /// A line for the host's `sh`: no lock, no fence, no file.
     Run {
         /// The text for `sh -c`.
         command: String,
-        /// What it is to read, sent after the order; nothing, unless there is some.
+        /// The command's input, sent after the order.
         input: Option<Input>,
     },
 }
 
-/// A script that is to be run at most once.
+/// A script that runs at most once.
 #[derive(Clone, Debug)]
 pub struct Deploy {
-    /// Whose lock, fence and revision these are.
+    /// The owner of the lock, the fence and the revision.
     pub app: String,
-    /// The run that it is part of. Ids of later runs sort after it, as ULIDs do: a host keeps the last ten.
+    /// The run that it belongs to. Ids of later runs sort after it, as ULIDs do: a host keeps the last ten.
     pub run: String,
-    /// Which start of the script on this host. The same attempt sent again attaches to what the first one started.
+    /// The number of the start on this host. The same attempt sent again attaches to what the first request started.
     pub attempt: u32,
-    /// A host refuses a lower one than it has seen.
+    /// A host refuses a fence lower than one it has seen.
     pub fence: u64,
     /// Recorded as the app's revision on this host when the script exits 0.
     pub revision: Option<String>,
-    /// What is run.
+    /// What to run.
     pub payload: Payload,
 }
 
@@ -71,7 +71,7 @@ pub struct Deploy {
 pub enum Payload {
     /// A file: a script with or without `#!`, or an ELF program.
     Script(Vec<u8>),
-    /// Parts, in order, as one script: the first that does not exit 0 is the last, and its status is the script's.
+    /// Parts, in order, as one script. It ends with the first part that does not exit 0, with that part's status.
     Parts(Vec<Part>),
 }
 
@@ -84,15 +84,15 @@ pub struct Attach {
     pub run: String,
     /// Its attempt.
     pub attempt: u32,
-    /// The output that we have already.
+    /// The output that the client has already.
     pub resume: Offsets,
-    /// What was sent, as far as it matters for what can be heard of it.
+    /// The kind of payload, which decides what the guard reports.
     pub payload: PayloadKind,
-    /// How many barriers it has.
+    /// How many barriers the script has.
     pub barriers: u32,
 }
 
-/// Of which kind a [`Payload`] is.
+/// The kind of a [`Payload`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PayloadKind {
     /// A script.
@@ -104,12 +104,12 @@ pub enum PayloadKind {
 /// A question.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// About which app.
+    /// The app to ask about.
     pub app: String,
 }
 
 impl Payload {
-    /// Which kind of payload it is.
+    /// The kind of this payload.
     pub const fn kind(&self) -> PayloadKind {
         match self {
             Self::Script(_) => PayloadKind::Script,
@@ -127,7 +127,7 @@ pub struct Offsets {
     pub stderr: u64,
 }
 
-/// What becomes of a running script when contact is lost.
+/// What happens to a running script when contact is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OnLost {
     /// It goes on to its end or its deadline.
@@ -136,19 +136,19 @@ pub enum OnLost {
     Kill,
 }
 
-/// A request as it goes to the guard's stdin: the second part only when the guard has answered the first one with
-/// [`Control::Ready`](super::Control::Ready), for whoever reads the first part need not be the guard. A script of
-/// which the second part was not sent to its end is not started.
+/// A request as it goes to the guard's stdin. The second part is sent only after the guard has answered the first one
+/// with [`Control::Ready`](super::Control::Ready), because another program may have read the first part. A script whose
+/// second part did not arrive whole is not started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodedRequest {
-    /// The guard itself, and what it is to do.
+    /// The guard itself, and the request.
     pub opening: Vec<u8>,
-    /// The word to do it, and the script; what a command is to read follows it.
+    /// The order to begin, and the script. A command's input follows it.
     pub order: Vec<u8>,
 }
 
 impl GuardRequest {
-    /// What is to be sent after the order.
+    /// The input to send after the order.
     pub const fn input(&self) -> Option<&Input> {
         match &self.work {
             Work::Run { input, .. } => input.as_ref(),
@@ -156,7 +156,7 @@ impl GuardRequest {
         }
     }
 
-    /// The parts of which its script consists, if it does.
+    /// The parts of the script, if it has any.
     pub fn parts(&self) -> &[Part] {
         match &self.work {
             Work::Deploy(Deploy { payload: Payload::Parts(parts), .. }) => parts,
@@ -164,7 +164,7 @@ impl GuardRequest {
         }
     }
 
-    /// How many barriers its script can be held at: behind the last part there is none.
+    /// How many barriers can hold the script. One after the last part does not count.
     pub fn barriers(&self) -> u32 {
         match &self.work {
             Work::Attach(attach) => attach.barriers,
@@ -184,7 +184,7 @@ impl GuardRequest {
         }
     }
 
-    /// Whether a script may run of which it takes up the thread, so that a wish to end that has to reach the host.
+    /// Whether it follows a script that may be running, so that a request to end that script must reach the host.
     pub const fn follows(&self) -> bool {
         match self.work {
             Work::Attach(_) => true,
@@ -192,7 +192,7 @@ impl GuardRequest {
         }
     }
 
-    /// From where on output is asked for.
+    /// The offsets from which output is wanted.
     pub fn resume(&self) -> Offsets {
         match &self.work {
             Work::Attach(attach) => attach.resume,
@@ -200,7 +200,7 @@ impl GuardRequest {
         }
     }
 
-    /// Whether the host keeps a record of it, its output included, so that it can be found again.
+    /// Whether the host records it, including its output, so that a later request can find it again.
     pub const fn is_recorded(&self) -> bool {
         match self.work {
             Work::Deploy(_) | Work::Attach(_) => true,
@@ -211,7 +211,7 @@ impl GuardRequest {
     /// The bytes for the guard's stdin. `nonce` must be new for each start, and given to both parsers.
     ///
     /// # Errors
-    /// If something cannot be said to a host: a name, a variable, a NUL byte.
+    /// If a host cannot take something: a name, a variable, a NUL byte.
     pub fn encode(&self, nonce: &Nonce) -> Result<EncodedRequest, RequestError> {
         let mut header = Header::new(nonce);
         header.line("deadline", whole_seconds(self.deadline).max(1));
@@ -240,7 +240,7 @@ impl GuardRequest {
             }
             Work::Run { command, .. } => {
                 header.line("mode", "run");
-                // It may begin like an option.
+                // The command may begin like an option.
                 for word in ["sh", "-c", "--", command, "sh"] {
                     header.argument("the command", word.as_bytes())?;
                 }

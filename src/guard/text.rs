@@ -1,16 +1,16 @@
-//! The guard's own text, as it is sent: the shell files of one folder, one behind the other, as many as it takes.
+//! The guard's text, as it is sent: the shell files that a request needs, one after the other.
 
 /// The remote command line: reads the guard from stdin, byte by byte, up to a line `#.`, and becomes it.
 ///
-/// One simple line without newline and `!`, and with nothing but single quotes at its surface, so that every login
-/// shell takes it for the same: POSIX shells, zsh, fish, csh and tcsh.
+/// It is one simple line without newline and `!`, and with only single quotes at its surface, so that every login shell
+/// understands the same: POSIX shells, zsh, fish, csh and tcsh.
 pub const COMMAND: &str =
     r##"exec sh -c 'eval "$(while IFS= read -r l; do [ "$l" = "#." ] && break; printf "%s\n" "$l"; done)"'"##;
 
-/// The same as root. Asked for a password, `sudo` gives up; `-H` because the state is kept in root's own home.
+/// The same as root. `sudo` fails instead of asking for a password; `-H` because the state is kept in root's own home.
 pub const COMMAND_AS_ROOT: &str = r##"exec sudo -n -H sh -c 'eval "$(while IFS= read -r l; do [ "$l" = "#." ] && break; printf "%s\n" "$l"; done)"'"##;
 
-/// Functions, along the way of a request.
+/// Functions, in the order of their use.
 const FUNCTIONS: &str = concat!(
     include_str!("shell/words.sh"),
     include_str!("shell/request.sh"),
@@ -26,14 +26,14 @@ const FUNCTIONS: &str = concat!(
     include_str!("shell/supervise.sh"),
 );
 
-/// What calls them.
+/// The main program.
 const GUARD: &str = include_str!("shell/guard.sh");
 
-/// What is sent first. A login shell may read lines in our place: of the first ones it gets these, and the guard, which
-/// then lacks the mark, does nothing.
+/// Sent first. A login shell may read lines in the guard's place. It then reads some of these; the guard lacks the mark
+/// and does nothing.
 const FIRST: &str = "fw=1\n:\n:\n:\n";
 
-/// All that it takes to tell what is on record.
+/// Everything that a query needs.
 const QUERY: &str = concat!(
     include_str!("shell/words.sh"),
     include_str!("shell/request.sh"),
@@ -42,21 +42,21 @@ const QUERY: &str = concat!(
     include_str!("shell/query.sh"),
 );
 
-/// What the guard is sent to do: nothing is sent that it has no use for.
+/// What a request does. Only the text that it needs is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// To run something, or follow it.
+    /// Runs something, or follows it.
     Plain,
-    /// The same with something to read for it.
+    /// The same, with input.
     Input,
-    /// The same with a script in parts.
+    /// The same, for a script in parts.
     Parts,
-    /// To tell what is on record.
+    /// Reports the record.
     Query,
 }
 
 impl Purpose {
-    /// The files that it takes, in order.
+    /// The source of the needed files, in order.
     pub(super) fn source(self) -> String {
         match self {
             Self::Plain => [FUNCTIONS, GUARD].concat(),
@@ -92,7 +92,8 @@ mod tests {
         assert_eq!(COMMAND_AS_ROOT.strip_prefix("exec sudo -n -H "), COMMAND.strip_prefix("exec "));
     }
 
-    /// It goes over the wire with every attempt, and takes little more than the first flight of a TCP connection (ten segments).
+    /// The guard goes over the wire with every attempt, and needs little more than the first flight of a TCP connection
+    /// (ten segments).
     #[test]
     fn the_guard_is_small_and_plain() {
         for (purpose, most) in

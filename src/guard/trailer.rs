@@ -1,51 +1,52 @@
-//! How a script came to its end, in the guard's words.
+//! How a script ended, in the guard's words.
 
 use std::fmt;
 
-/// How a script came to its end.
+/// How a script ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trailer {
     /// The script's own status.
     pub status: ScriptStatus,
-    /// What brought the end about.
+    /// What caused the end.
     pub cause: Cause,
-    /// What is left of its process group. After a natural end that may be a server which the script started.
+    /// What is left of its process group. After a natural end it may be a server that the script started.
     pub group: GroupState,
-    /// How many bytes it had written to stdout by then, from its start; only a deploy is counted.
+    /// How many bytes it had written to stdout in total; only deploys are counted.
     pub stdout: Option<u64>,
-    /// Likewise for stderr.
+    /// The same for stderr.
     pub stderr: Option<u64>,
-    /// What the host has on record of it.
+    /// Whether the host recorded the end.
     pub record: Record,
 }
 
-/// What a host has on record of a script's end, and of the revision that a success makes the app's.
+/// Whether the host recorded a script's end, and the revision that a success gives the app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Record {
-    /// All that there was to record; of a run that is nothing.
+    /// Everything was recorded; an ad hoc command has nothing to record.
     Kept,
-    /// Not all, because it could not be written: the disk is full, or the script removed the folder.
+    /// Something could not be written: the disk is full, or the script removed the folder.
     Lost,
 }
 
 /// A script's own status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScriptStatus {
-    /// It exited with this status, be it 127, 143 or 255.
+    /// It exited with this status, which may be 127, 143 or 255.
     Exited(u8),
     /// A signal killed it.
     Signaled(Signal),
-    /// Nobody saw its end: its guard was killed. Or it could not be killed.
+    /// Unknown, because the guard was killed, or because the script could not be killed.
     Unknown,
-    /// Nobody saw its end, for the host went down before it.
+    /// Unknown, because the host went down before the end.
     Rebooted,
 }
 
-/// A signal's name on that host, without `SIG`: numbers differ between systems. A number where the host had no name.
+/// A signal's name on that host, without `SIG`, because numbers differ between systems; a number if the host had no
+/// name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Signal(String);
 
-/// What brought the end about.
+/// What caused the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// The script itself, or something else on the host.
@@ -56,7 +57,7 @@ pub enum Cause {
     Kill,
     /// The deadline.
     Timeout,
-    /// Contact was lost, and the request asked for a kill then.
+    /// Contact was lost, and the request asked for a kill in that case.
     Lost,
     /// [`Lifeline::Idle`](super::Lifeline::Idle).
     Idle,
@@ -74,7 +75,7 @@ pub enum GroupState {
 }
 
 impl Trailer {
-    /// `exit 0 none gone 120 0`, with one word more where the host could not record it: `unrecorded`.
+    /// `exit 0 none gone 120 0`, followed by `unrecorded` if the host could not record it.
     pub(super) fn parse(words: &str) -> Option<Self> {
         let words: Vec<&str> = words.split(' ').collect();
         let (words, record) = match &words[..] {
@@ -139,7 +140,7 @@ pub(super) fn status(kind: &str, value: &str) -> Option<ScriptStatus> {
     }
 }
 
-/// A number, or `-` for "not counted"; the outer `None` is neither.
+/// A number, or `-` for "not counted"; the outer `None` means neither.
 #[expect(clippy::option_option, reason = "unreadable and not counted are two answers")]
 pub(super) fn count(word: &str) -> Option<Option<u64>> {
     if word == "-" { Some(None) } else { word.parse().ok().map(Some) }

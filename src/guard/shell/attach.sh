@@ -1,6 +1,7 @@
-# An attempt that was made before: nothing is started, and its end is told.
+# Attaches to an earlier attempt: starts nothing, and reports its end.
 
-# Nothing will be started from the run directory $1: where the script would be is a folder. False if it was started before.
+# Ensures that nothing will start from the run directory $1, by a folder in the script's place. False if it started
+# before.
 bury() {
   for n in 1 2 3; do
     [ -d "$1/script" ] && break
@@ -17,14 +18,14 @@ void() {
   bury "$dir" || return
   refuse never-started "no guard of $run-$attempt has started the script on this host, and none will"
 }
-# To be told of an attempt: where it was not made, it never will be.
+# Looks for the attempt. If it was never made, a void run directory ensures that it never will be.
 seek() {
   [ -d "$dir" ] && attach
   e=$(words mkdir "$dir" 2>&1) && void
   [ -d "$dir" ] && attach
   no_write "$e"
 }
-# The run directory is there: this attempt was started before, and is not started again.
+# The run directory exists: the attempt was made before, and is not started again.
 attach() {
   attached=1
   unlock
@@ -34,7 +35,7 @@ attach() {
     refuse no-home "$dir is ${e}'s, which shares this home folder"
   n=$((10 * ticks))
   until process "$dir"; [ "$group" ]; do
-    # Whoever made it is about to start the script, or died before it could, or waits in vain for the rest of it.
+    # The guard that made it is about to start the script, died before it could, or waits in vain for the rest of it.
     guard_alive || n=$((n - 4))
     n=$((n - 1))
     if [ $n -le 0 ] || [ -d "$dir/script" ]; then void; fi
@@ -60,23 +61,23 @@ attach() {
   exit
 }
 
-# How a script that another guard started comes to its end.
+# Follows a script that another guard started, to its end.
 follow() {
   echo "pid $group"
   a=-
   [ "$p_boot" = "$boot" ] || a=reboot
   until [ -e "$dir/end" ]; do
     if ! guard_alive && ! script_alive; then
-      # Parts of that guard may have outlived the one we know of, and be writing the end just now.
+      # Parts of that guard may have outlived its recorded process, and be writing the end just now.
       sleep 1
       [ -e "$dir/end" ] || break
     fi
-    # Who attaches later has given up the connection that we hold, though this host may not know it yet.
+    # A later attach means that the client gave up this connection, even if this host does not know it yet.
     e=$own
     recall "$dir/attached" e
     [ "$e" = "$own" ] || echo gone
     sleep $tick
-    # It stops reading when there is nobody to follow it for.
+    # `supervise` stops reading when it no longer has a client.
     echo tick || break
   done
   echo "end unknown $a"

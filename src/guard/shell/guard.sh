@@ -1,16 +1,16 @@
-# The guard: runs one script on this host, at most once, and tells its true end.
+# The guard: runs one script on this host, at most once, and reports its true end.
 #
-# It arrives on stdin, as text, in front of a request (see request.rs); nothing is installed. It must
-# work in dash, bash and busybox ash, so it uses POSIX shell only, and what differs from host to host
-# (setsid, flock, awk's idea of an exit status, fractions of a second) is tried before it is relied on.
-# The other files of this folder are its functions; they are sent in front of this, along the way of a request:
-#   words · request · tools                  what is asked, and whether this host can do it
-#   input                                    what a command is to read; sent only where there is some
+# It arrives on stdin, as text, in front of a request (see request.rs); nothing is installed. It must work in dash, bash
+# and busybox ash, so it uses POSIX shell only, and tries what differs between hosts (setsid, flock, awk's idea of an
+# exit status, fractions of a second) before relying on it.
+# The other files of this folder hold its functions. They are sent before this one, in the order of their use:
+#   words · request · tools                  the request, and whether this host can carry it out
+#   input                                    the input of a command; sent only if there is any
 #   parts                                    a script in parts; sent only for one
-#   record · lock · attach                   what is kept of a deploy, by one run at a time, and taken up again
-#   processes · strike                       what runs, and how it is ended
-#   launch · lifeline · output · supervise   the script, all that happens meanwhile, and its end
-# What is only asked what it has on record is sent few of them, with query in the place of this.
+#   record · lock · attach                   a deploy's state on the host, one run at a time, and attaching to it
+#   processes · strike                       which processes run, and ending them
+#   launch · lifeline · output · supervise   the script, everything that happens meanwhile, and its end
+# A query needs few of them, and query in place of this file.
 # Whole-line comments and indentation are dropped when it is sent: no here-documents, no `#` lines in strings.
 #
 # File descriptors, the same everywhere:
@@ -20,17 +20,17 @@
 #
 # Processes, in one pipeline, so that mode `run` needs no file:
 #   { lifeline & deadline & awk -> launcher, later the script } | supervise, with the pump as its child
-# Everything that happens is a line in that pipe, and `supervise` is the only one that acts on it.
+# Every event is a line in that pipe, and only `supervise` acts on it.
 
-# What was sent first (see text.rs): without it, somebody has read in our place, and nobody knows how much.
+# Sent first (see text.rs). If it is missing, a login shell has read an unknown number of lines in the guard's place.
 # shellcheck disable=SC2154
 [ "$fw" ] || exit 1
-# Our own tools' complaints are no output of the script; where they matter they are caught and told.
+# Messages of the guard's own tools are no output of the script; where they matter, they are caught and reported.
 exec 4>&1 5>&2 >/dev/null 2>&1
 input='</dev/null' locked='' attached='' strays='' dir='' previous=- pidfile=/dev/null umask=$(umask)
 request
 tools
-# A login shell that keeps our words to itself, or never came to us, must not start what nobody hears of.
+# If a login shell keeps this from the client, no `go` comes back, and nothing starts unheard.
 say ready
 read -r word && [ "$word" = go ] || exit 1
 case $mode in
@@ -64,12 +64,12 @@ mark=$$.$b
 text="$text${nl}FLEETWIDE_GUARD='$mark.'; export FLEETWIDE_GUARD"
 launcher
 exec 3<&0 </dev/null
-# Caught, not ignored: the script would inherit that. A cut connection or a stray TERM must not end us before our duty is done.
+# Caught, not ignored: the script would inherit that. A cut connection or a stray TERM must not end the guard early.
 trap : HUP INT TERM PIPE
 {
   keepers
   if [ "$mode" = deploy ]; then spawn 6>>"$dir/stdout" 7>>"$dir/stderr"; else spawn 6>&4 7>&5; fi
-  # The keepers are ended by `supervise`; only then are we done.
+  # `supervise` ends the keepers; the guard is done only then.
   exec >/dev/null 3<&- 4>&- 5>&- 9>&-
   wait
 } | supervise

@@ -1,7 +1,7 @@
-# What a command is to read, where it is to read anything. Sent only then.
+# The input of a command. Sent only if there is any.
 
-# Takes it in whole, into a file that has no name any more when the command starts: so one that reads slowly or not at
-# all holds up neither our lifeline nor whoever sends it, and nothing is left behind.
+# Stores the whole input in a file that has no name any more when the command starts. So a command that reads slowly or
+# not at all delays neither the lifeline nor the sender, and nothing is left behind.
 receive() {
   d='' e=''
   for t in "${TMPDIR:-/tmp}" /dev/shm "${HOME:-/tmp}"; do

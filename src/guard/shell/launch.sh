@@ -1,7 +1,7 @@
-# How the script is started, and how it is learnt how it ended.
+# Starts the script, and learns how it ended.
 
-# A shell cannot tell `exit 143` from a death by TERM; awk can, but not all in one way: 256 + signal from system(), or
-# the raw wait status, or that divided by 256.
+# A shell cannot tell `exit 143` from a death by TERM. awk can, but awks differ: system() returns 256 + signal, the raw
+# wait status, or that divided by 256.
 # shellcheck disable=SC2016
 exact='
   function piped(c) { printf "" | c; return close(c) }
@@ -18,10 +18,10 @@ exact='
     if (r > 256) return "signal " r % 256
     return "exit " r
   }'
-# What the launcher becomes.
+# What the launcher executes in the end.
 # shellcheck disable=SC2016
 becomes='exec "$@" >&6 2>&7 6>&- 7>&-'
-# Runs the launcher and says how it ended.
+# Runs the launcher and reports how it ended.
 spawn() {
   printf '%s\n' "$text" | {
     exec 8<&0 </dev/null
@@ -30,13 +30,13 @@ spawn() {
         r = told("exec " leader " <&8 8<&-")
         print (r == "untold" ? r : "end " r)
       }' || {
-      # Nobody awaits the script any more; `supervise` looks whether it still runs, for as long as it wants to.
+      # Nothing waits for the script any more. The ticks let `supervise` check whether it still runs.
       echo 'end unknown -'
       while sleep $tick; do echo tick || break; done
     }
   } 3>>"$pidfile"
 }
-# What the launcher does, in the new session: it says who it is, first to the record, then to us, and becomes the script.
+# The launcher, in the new session: it records its pid, reports it, and becomes the script.
 launcher() {
   text="{
 umask $umask$text

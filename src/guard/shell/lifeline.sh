@@ -1,12 +1,12 @@
-# What happens while the script runs. Each says so in a line on stdout, the pipe to `supervise`.
+# Events while the script runs. Each is a line on stdout, the pipe to `supervise`.
 
-# Says $2 when $1 seconds are over, and looks in between.
+# Sends $2 after $1 seconds, and ticks until then.
 after() {
   n=$(($1 * ticks))
   while [ $n -gt 0 ]; do sleep $tick; echo tick; n=$((n - 1)); done
   echo "$2"
 }
-# After a first signal: KILL when the grace of $1 seconds is over; at last, give up.
+# After a first signal: asks for KILL after the grace of $1 seconds, and finally gives up.
 patience() {
   after "$1" grace
   after 5 giveup
@@ -37,17 +37,17 @@ lifeline() {
     finish1) echo gone ;;
   esac
 }
-# `wait` is left at once when a trap fires, so that no long sleep stays behind.
+# A trap interrupts `wait` at once, so that no long sleep stays behind.
 time_up() {
   sleep "$deadline" &
   wait $!
 }
 watch_clock() {
   trap '' PIPE
-  # KILL, because a child that is not yet `sleep` would take a TERM with our own handler.
+  # KILL, because a child that is not yet `sleep` would run this shell's own TERM handler.
   trap 'kill -s KILL $!; exit' TERM
   time_up
-  # Should there be no `supervise` any more.
+  # If `supervise` is gone, this process strikes by itself.
   echo timeout || {
     process "$dir"
     script_alive && strike KILL
@@ -56,7 +56,7 @@ watch_clock() {
   patience "$grace"
 }
 keepers() {
-  # They must not keep the connection open, nor the lock.
+  # The keepers must hold neither the connection nor the lock open.
   lifeline 4>&- 5>&- 9>&- &
   echo "keeper $!"
   watch_clock 3<&- 4>&- 5>&- 9>&- &

@@ -1,7 +1,7 @@
 # One run of an app at a time.
 
-# Who makes another attempt has given up the one before, and this host may not know it yet: then that one waits for the rest
-# of its script, and in vain.
+# A later attempt of the same run means that the client has given up the earlier one, which this host may not know yet.
+# The earlier guard then waits in vain for the rest of its script, and is ended.
 busy() {
   case $1 in
     "$run-"*[!0123456789]*) ;;
@@ -14,8 +14,8 @@ busy() {
   refuse busy "run $1 of $app is still under way"
 }
 
-# flock is let go by the kernel whatever happens to us. Without it, or on a file system without locks, a symbolic link is made, which is atomic, and
-# whose target names its owner; one whose owner is dead is taken over.
+# The kernel releases flock however the guard ends. Without flock, or on a file system without locks, the lock is a
+# symbolic link: making one is atomic, and its target names the owner. A link whose owner is dead is taken over.
 lock() {
   holder=''
   if command -v flock >/dev/null; then
@@ -27,7 +27,7 @@ lock() {
         echo "$run-$attempt" >"$state/lock"
         return
         ;;
-      # The file system has no locks (NFS): here the tool says so, and util-linux has another status for it.
+      # The file system has no locks (NFS). Some tools say so with status 1; util-linux uses another status.
       '1 '*'No locks'* | '1 '*'ot supported'* | '1 '*'ot implemented'*) ;;
       '1 '*)
         recall "$state/lock" holder
@@ -50,7 +50,7 @@ lock() {
       busy "$4"
       continue
     }
-    # Two may find it stale; what was moved away decides whether it was.
+    # Two guards may find the link stale. The target of the link that was moved away decides whether it was.
     mv "$state/owner" "$state/owner.$$" || continue
     [ "$(readlink "$state/owner.$$")" = "$them" ] || { mv "$state/owner.$$" "$state/owner"; busy '(unknown)'; }
     rm -f "$state/owner.$$"
@@ -64,7 +64,7 @@ unlock() {
   esac
   locked=''
 }
-# An earlier attempt that has no end, or outlived its killing: its guard is dead, but it may not be.
+# Refuses if an earlier attempt has no end, or outlived its killing: its guard is dead, but its script may not be.
 unfinished() {
   for d in "$state"/runs/*/; do
     process "$d"

@@ -1,10 +1,11 @@
-# The script's output, on its way from the record to us.
+# Copies the script's output from the record to the connection.
 
-# Opened before the script starts, for it may remove them.
+# Opened before the script starts, because it may remove them.
 logs() { exec 6<"$dir/stdout" 7<"$dir/stderr"; }
-# Copies what is new in the logs, up to so many blocks; says in `more` whether that may not be all. What the script left
-# running may write for ever, and faster than the line carries. `dd` takes no byte more than it hands on; toybox may have
-# none. Who reads from 6 and 7 shares their offsets: the next one goes on where this one was.
+# Copies what is new in the logs, at most so many blocks of each, and sets `more` if there may be more. A process that
+# the script left running may write for ever, faster than the connection carries. `dd` reads no byte that it does not
+# write; toybox may lack it. Whatever reads descriptors 6 and 7 shares their offsets, so each read continues where the
+# last one ended.
 blocks=256
 if command -v dd >/dev/null; then
   take() { dd bs=65536 count=$blocks; }
@@ -19,9 +20,9 @@ copy() {
   done
 }
 flush() { copy; }
-# The size of log $1, in n. The script may have removed it.
+# The size of log $1, in n; `-` if the script has removed it.
 size() { n=$(wc -c <"$1") && n=$((n)) || n=-; }
-# So many blocks that nothing is left of logs of the sizes $1 and $2.
+# Allows enough blocks to copy all of logs of the sizes $1 and $2.
 all_of() {
   case $1$2 in
     *-*) blocks=999999999 ;;
@@ -29,11 +30,12 @@ all_of() {
   esac
 }
 pump() {
-  # Two guards may pump the same logs, each with a mark of its own.
+  # Two guards may pump the same logs, each with its own mark.
   over='' n=0 seen=$dir/seen.$$
   trap 'over=1; kill -s KILL $!' USR1
   until [ "$over" ] || ! kill -s 0 $$; do
-    # Not newer than both logs: it may have missed something. Now and then it looks anyway, for clocks do step back.
+    # A mark that is not newer than both logs may have missed something. Clocks may step back, so it sometimes looks
+    # anyway.
     # shellcheck disable=SC3013
     if [ "$n" -lt 20 ] && [ "$seen" -nt "$dir/stdout" ] && [ "$seen" -nt "$dir/stderr" ]; then
       n=$((n + 1))

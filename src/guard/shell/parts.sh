@@ -1,13 +1,13 @@
-# A script in parts, one behind the other. Sent only then, behind the functions of which it replaces some.
+# A script in parts, one after the other. Sent only for such a script, after the functions of which it replaces some.
 #
-# The leader of the script's session is an awk, which starts each part and learns how it ended. What it says goes to
-# `supervise`, which writes it to the file `parts` of the run directory. From there every guard, be it the one that
-# started the script or not, takes what it tells.
+# The leader of the script's session is an awk, which starts each part and learns how it ended. `supervise` writes its
+# messages to the file `parts` of the run directory. Every guard, whether it started the script or attached to it,
+# reports from that file.
 
-# A part knows nothing of the pipe. Who ends the group ends the leader with it, so that nothing is started any more.
-# Where a part removed the folder, what is behind it is not found any more; that is no part's status. A barrier is open
-# when there is a file `go-N`. Without the guard nobody would keep the time, so nobody waits then. A part that could not
-# be started, for the host has too many processes, has no status of its own.
+# A part does not see the pipe. Ending the group also ends the leader, so that no further part starts. If a part removed
+# the folder, the next part is not found; that gives no part a status. A barrier is open when the file `go-N` exists. If
+# the guard dies, nothing keeps the time at a barrier, so the leader gives up. A part that could not be started, because
+# the host has too many processes, has no status.
 # shellcheck disable=SC2016
 lead='
   BEGIN {
@@ -30,15 +30,16 @@ lead='
   }'
 becomes="fw_self=\$2; export fw_self
 exec awk '$exact$lead' \"\$@\""
-# The guard that started the script keeps the time for which it is held: that starts again whenever somebody, here or at
-# another guard, says that it is waited for. So it is not held for ever for somebody who is gone and never said so.
+# The guard that started the script limits how long it is held. The time starts again whenever a client, of this or of
+# another guard, says that it still waits. So a script is not held for ever for a client that vanished silently.
 held='' clock='' now='' hold=315360000
 
 logs() {
   exec 6<"$dir/stdout" 7<"$dir/stderr"
   : >>"$dir/parts"
   exec 8<"$dir/parts"
-  # What another guard writes is read twice: to be told, and to be known here, first of all before a clock runs.
+  # An attached guard reads the file twice: to report it, and first to learn whether the script is held, before a clock
+  # runs.
   [ -z "$attached" ] || {
     exec 9<"$dir/parts"
     catch_up
@@ -49,7 +50,7 @@ logs() {
   hold=$deadline
   [ "$hold" -ge 60 ] || hold=60
 }
-# A line is told when all output that was there before it is.
+# A line is reported after all output that came before it.
 flush() {
   lines=''
   while l='' && read -r l <&8 || [ "$l" ]; do lines=$lines$l$nl; done
@@ -66,12 +67,12 @@ flush() {
     lines=${lines#*"$nl"}
   done
 }
-# While the script is held its own time does not run.
+# While the script is held, its own time does not run.
 time_up() {
   nap='' again=1
   # shellcheck disable=SC2154
   trap 'again=1; kill -s KILL $nap' USR1
-  # Only now may it be sent.
+  # The signal may be sent only from here on.
   sh -c 'echo clock "$PPID"'
   while [ "$again" ]; do
     again='' limit=$deadline
@@ -96,17 +97,18 @@ other() {
           ;;
       esac
       b=$a${b:+ $b}
-      # On a full disk it is told at once: nobody would open the barrier otherwise.
+      # On a full disk the line is reported at once: nobody would open the barrier otherwise.
       echo "$word $b" >>"$dir/parts" || say "$word $b"
       heard
       ;;
     tick) [ -z "$attached" ] || catch_up ;;
-    # How the script ended, once its leader has, too.
+    # How the script ended. It counts only when the leader has ended, too.
     how) how="$a $b" ;;
     go)
       case $a$b in
         '' | *[!0123456789]*) ;;
-        # Whole, for its other readers do not wait; empty on a full disk, which is all of the time.
+        # Written atomically, because other readers do not wait. On a full disk it stays empty, which grants the whole
+        # deadline.
         *)
           rm -f "$dir/waited"
           record "$dir/go-$a" "$b" || : >"$dir/go-$a"
@@ -119,7 +121,7 @@ other() {
       [ -e "$dir/limit.$$" ] && kill -s USR1 "$clock"
       ;;
   esac
-  # The pump is to look for it now.
+  # Makes the pump look for the line at once.
   [ -z "$news" ] || rm -f "$dir/seen.$$"
   [ "$now" = "$held" ] && return
   limit=$hold
@@ -131,7 +133,7 @@ set_clock() {
   echo "$1" >"$dir/limit.$$"
   [ -z "$clock" ] || kill -s USR1 "$clock"
 }
-# A line of `parts`: the last one says whether the script is held.
+# Takes a line of `parts`: the last one says whether the script is held.
 heard() {
   news=1 now=''
   [ "$word" = part ] || now=$a

@@ -1,11 +1,11 @@
-# Which processes there are, and whose: a guard's, and those of its script.
+# Which processes exist: those of a guard, and those of its script.
 
-# dash needs it before a group's number; busybox takes it for a number.
+# dash needs `--` before a group's number; busybox would take it for a number.
 minus=--
 kill -s 0 -- $$ 2>/dev/null || minus=''
 
-# When process $1 was born, in b; empty when it is gone, and `-` where nothing on this host tells. A pid alone may have been
-# given to another. What `ps` says becomes one word.
+# The birth of process $1, in b: empty when it is gone, and `-` when this host cannot tell. A pid alone may have been
+# reused. The words of `ps` become one.
 birth() {
   b=''
   if [ -r /proc/self/stat ]; then
@@ -13,7 +13,7 @@ birth() {
     # shellcheck disable=SC2086
     set -- ${b##*) }
     b=${20-}
-    # Nobody has asked yet how it ended.
+    # A zombie has ended, though its parent has not reaped it.
     case $1 in [ZX]) b='' ;; esac
   else
     # shellcheck disable=SC2046
@@ -23,7 +23,7 @@ birth() {
 }
 alive() { [ "$1" ] && birth "$1" && [ "$b" ] && { [ -z "$2" ] || [ "$b" = "$2" ]; }; }
 
-# Who runs what is in $1: the boot, the guard and its birth, the script's group and its leader's birth.
+# Reads the processes of folder $1: the boot, the guard and its birth, the script's group and its leader's birth.
 process() {
   p_boot='' p_guard='' p_gbirth='' group='' p_birth=''
   [ -f "$1/process" ] || return
@@ -35,7 +35,7 @@ process() {
   } <"$1/process"
   case $group in *[!0123456789]*) group='' ;; esac
 }
-# Is any process of group $1 left? A zombie that its parent has not reaped is not; one that we may not signal is.
+# Is any process of group $1 left? A zombie does not count; a process that the guard may not signal does.
 group_alive() {
   # shellcheck disable=SC2086
   e=$(LC_ALL=C kill -s 0 $minus "-$1" 2>&1) || case $e in
@@ -48,12 +48,12 @@ group_alive() {
     $3 == group && $1 !~ /[ZX]/ { found = 1 }
     END { exit !found }'
 }
-# Is the group that `process` read still that group? Its number is not given away while one member lives.
+# Is the group that `process` read still that group? Its number is not reused while one member lives.
 script_alive() {
   [ "$group" ] && [ "$p_boot" = "$boot" ] && group_alive "$group" || return 1
   birth "$group"
   [ -z "$b" ] || [ -z "$p_birth" ] || [ "$b" = "$p_birth" ]
 }
 guard_alive() { [ "$p_boot" = "$boot" ] && alive "$p_guard" "$p_gbirth"; }
-# The group of an earlier boot may be another's by now.
+# The number of a group of an earlier boot may have been reused.
 script_left() { if [ "$attached" ]; then script_alive; else group_alive "$group"; fi; }

@@ -1,24 +1,24 @@
-# What is on record here: read and told, and nothing else done. Sent only when it is asked for, with the functions that it needs.
+# Reports what is on record here, and does nothing else. Sent only for a query, with the functions that it needs.
 
-# How the attempt in folder $d stands. Its end is looked for again: it may have come in between.
+# The state of the attempt in folder $d. Its end is read again, because it may have come in between.
 stands() {
   e=''
   recall "$d/end" e && return
   process "$d"
-  # Whoever made it a moment ago is about to say who it is.
+  # A guard that has just made the folder is about to record its own process.
   [ "$p_guard" ] || [ -d "$d/script" ] || {
     sleep 1
     process "$d"
   }
   if guard_alive || script_alive; then e=running
   elif recall "$d/end" e; then :
-  # What went down with the host may have been started, and not have got as far as the disk.
+  # After a reboot, a script without a recorded group may still have started: the record may not have reached the disk.
   elif [ -z "$group" ] && { [ -d "$d/script" ] || [ "$p_boot" = "$boot" ]; }; then e=never-started
   else e=died
   fi
 }
 
-# What cannot be read does not say that there is nothing.
+# An unreadable record must not pass for an empty one.
 readable() {
   for f; do
     if [ -d "$f" ]; then [ -r "$f" ] && [ -x "$f" ]
@@ -27,7 +27,7 @@ readable() {
   done
 }
 
-# There is no lock to let go.
+# A query holds no lock.
 unlock() { :; }
 
 exec 4>&1 5>&2 >/dev/null 2>&1
@@ -35,7 +35,7 @@ request
 say ready
 read -r word && [ "$word" = go ] || exit 1
 place
-# Behind a folder that is closed to us nothing can be seen.
+# Nothing can be seen below a folder that is closed to this user.
 d=$state
 until [ -e "$d/" ]; do d=${d%/*}; done
 [ -x "$d/" ] || refuse read-only "cannot read $d"
@@ -49,7 +49,7 @@ say "revision $previous"
 for d in "$state"/runs/*/; do
   d=${d%/}
   e=${d##*/}
-  # What is no attempt is somebody else's.
+  # Anything that is not an attempt is not Fleetwide's.
   case $e in
     [.-]* | *[!$letters.-]*) continue ;;
     *-*) ;;

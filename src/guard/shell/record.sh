@@ -1,20 +1,20 @@
-# What a deploy keeps on the host: the app's fence and revision, and a folder for each attempt. Format 1.
+# The state of a deploy on the host: the app's fence and revision, and a folder for each attempt. Format 1.
 
-# Replaces file $1 by text $2, whole or not at all. Blanks make all texts as long as what `reserve` wrote, and it is
-# written over that in place: so there is room for it when the disk is full by then.
+# Replaces file $1 by text $2, atomically. Blanks make every text as long as what `reserve` wrote, and it overwrites
+# that in place. So a disk that is full by then still has room for it.
 record() { printf '%-99s\n' "$2" 1<>"$1.new" && mv -f "$1.new" "$1"; }
 reserve() { printf '%-99s\n' '' >"$1.new"; }
-# A power cut may leave an empty file behind: it says as little as none.
+# Reads file $1 into variable $2. A power cut may leave an empty file behind, which counts as none.
 recall() {
   line=''
   [ -f "$1" ] && read -r line <"$1"
   [ "$line" ] && eval "$2=\$line"
 }
 
-# The same of a file that holds a revision.
+# The same for a file that holds a revision.
 revised() { recall "$@" && { escaped "$line" || refuse damaged "$1"; }; }
 
-# Where the app's state is on this host, and in it the attempt's.
+# The folders of the app's state on this host and of the attempt.
 place() {
   case $XDG_STATE_HOME in
     /*) state=$XDG_STATE_HOME ;;
@@ -25,12 +25,12 @@ place() {
   esac
   state=$state/fleetwide/$app
   dir=$state/runs/$run-$attempt
-  # One word. On a Mac the time of the start moves with the clock, but the start has an id.
+  # One word. On a Mac the boot's time moves with the clock, but the boot has an id.
   # shellcheck disable=SC2046
   recall /proc/sys/kernel/random/boot_id boot ||
     boot=$(set -- $(sysctl -n kern.bootsessionuuid || sysctl -n kern.boottime || echo -); IFS=_; echo "$*")
 }
-# Makes room for it, where what is there can be read by us.
+# Makes the state folder, and checks that this guard knows its format.
 room() {
   umask 077
   e=$( (words mkdir -p "$state/runs" && : >>"$state/lock") 2>&1) || no_write "$e"
@@ -45,7 +45,7 @@ understood() {
     *) bad "$state has format $format; this guard knows 1" ;;
   esac
 }
-# What later runs go by: the highest fence that was here, and the revision.
+# The state that later runs go by: the highest fence seen here, and the revision.
 known() {
   seen=0
   recall "$state/fence" seen
@@ -56,7 +56,7 @@ known() {
   previous=-
   revised "$state/revision" previous
 }
-# The attempt's own folder, with all that it takes to start the script: whoever makes it is the one to start it.
+# Makes the attempt's folder, with everything that starting the script takes: the guard that makes it starts the script.
 prepare() {
   known
   e=$(words mkdir "$dir" 2>&1) || { [ -d "$dir" ] && attach; no_write "$e"; }
@@ -70,10 +70,10 @@ prepare() {
     refuse read-only "no program can be started in $dir: it is mounted noexec"
   }
 }
-# The run directory and the fence; what the tools say goes to e.
+# Fills the run directory, and records the fence; the tools' messages go to e.
 store() {
   e=$(
-    # It may wait in vain for the rest of the script, and must not keep the lock when we are gone.
+    # This process may wait in vain for the rest of the script, and must not keep the lock when the guard is gone.
     exec 9>&-
     {
       words :
@@ -83,8 +83,8 @@ store() {
     } 2>&1
   ) && [ "$(($(wc -c <"$1")))" = "$size" ]
 }
-# Keeps the ten youngest runs, for the ids of runs sort by their age; and those whose scripts left something running,
-# for it writes to a log that nobody would find any more.
+# Keeps the ten youngest runs (run ids sort by age), and those whose scripts left something running: it writes to a log
+# that would otherwise fill the disk unseen.
 prune() (
   set -- "$state"/runs/*/
   while [ $# -gt 10 ]; do

@@ -1,6 +1,6 @@
-# What is asked of us: one fact a line, each of them checked, and of it the text that becomes the script.
+# Reads the request, one fact a line, checks each, and makes the text that becomes the script.
 
-# What the request says is checked again here: the far end may be older, newer, or not us.
+# Everything is checked again here: the client may be older, newer, or not Fleetwide.
 name() {
   case $2 in
     '' | [.-]* | *[!$letters.-]*) bad "$1 is not a name: $2" ;;
@@ -13,11 +13,11 @@ number() {
   esac
   [ ${#2} -le 15 ] || bad "$1 is too big: $2"
 }
-# A value is printable ASCII with every other byte as \0ooo: it can stand between single quotes.
+# A value is printable ASCII with every other byte as \0ooo, so that it can stand between single quotes.
 escaped() { case $1 in *[!$letters\\./:=@%+,-]*) return 1 ;; esac; }
 value() { escaped "$2" || bad "$1 is not escaped"; }
 
-# Appends to the launch text what gives the escaped value $2 back; $1 is how it is used, with `@` for the value.
+# Appends to the launch text the code that decodes value $2; $1 is how it is used, with `@` for the value.
 launch() {
   case $2 in
     *\\*) text="$text${nl}fw=\$(printf %b. '$2')$nl${1%@*}\"\${fw%.}\"${1##*@}" ;;
@@ -54,8 +54,8 @@ request() {
         word=''
         launch 'set -- "$@" @' "$a"
         ;;
-      # Where the script's own path belongs, which only this host knows.
-      # With no word in front of it, it is a program by itself.
+      # The place of the script's own path, which only this host knows. With no word before it, the file is itself a
+      # program.
       self)
         direct=$word
         text="$text${nl}set -- \"\$@\" \"\$fw_self\""

@@ -1,14 +1,14 @@
-# How a script is ended: its group, and where there is a /proc what has left that.
+# Ends a script: signals its group and, where there is a /proc, the processes that left the group.
 
-# Which processes may be the script's, by their environment, where there is a /proc. A `grep` that reads past a NUL looks
-# at all of them in no time; where it does not, all of them are to be looked at here, byte by byte.
+# Prints the processes that may be the script's, by their environment, where there is a /proc. A `grep` that reads past
+# a NUL searches all of them quickly. Otherwise all are listed, and `marked` reads each byte by byte.
 suspects() {
   if printf 'a\0b' | grep -q b; then grep -ls "FLEETWIDE_GUARD=$mark" /proc/[0-9]*/environ
   else echo /proc/[0-9]*
   fi
 }
-# Which of the folders $@ of /proc belong to processes that left the group, in p. `read` drops the NULs. Those that
-# overwrote their environment, or are not ours to look at, are not found.
+# Sets p to those of the /proc folders $@ whose processes left the group. `read` drops the NULs. Processes that
+# overwrote their environment, or that this user may not read, are not found.
 marked() {
   p=''
   for d; do
@@ -31,7 +31,7 @@ strike() {
   last=$1 strays=''
   # shellcheck disable=SC2046
   marked $(suspects)
-  # The second one because a stopped process would sleep through its TERM.
+  # CONT, because a stopped process would not act on its TERM.
   # shellcheck disable=SC2086
   for t in "$1" CONT; do
     script_left && kill -s "$t" $minus "-$group"
@@ -39,7 +39,7 @@ strike() {
   done
   strays=$p
 }
-# Is anything left of a script that was struck? All of /proc is looked at only when no other is known.
+# Is anything left of a script that was struck? All of /proc is searched only when no other process is known.
 struck_left() {
   # shellcheck disable=SC2046,SC2086
   script_left || marked $strays || { marked $(suspects) && strike "$last"; }

@@ -1,12 +1,12 @@
-# The only one that acts on what happens, up to the script's end, which it records and tells.
+# The only process that acts on events, up to the script's end, which it records and reports.
 
-# Before anything is struck: another guard may record the end, and must know by then who brought it about.
+# Called before anything is struck: another guard may record the end, and must know its cause by then.
 blame() {
   cause=$1
   [ "$attached" ] && record "$dir/cause" "$1"
 }
 
-# A word that only a script in parts has a use for.
+# Only a script in parts has further words.
 other() { :; }
 
 supervise() {
@@ -25,11 +25,11 @@ supervise() {
             birth "$group"
             echo "$b" >>"$dir/process"
           fi
-          # It must not keep the pipe open: that nobody reads it any more has to be seen.
+          # The pump must not keep the pipe open: its writers must notice when nobody reads it any more.
           pump </dev/null 3<&- 9>&- &
           pump=$!
         fi
-        # We may have been cut off while it was starting.
+        # The script may have been stopped while it was starting.
         [ "$cause" = none ] || strike TERM
         ;;
       stop | idle | lost | timeout)
@@ -46,10 +46,10 @@ supervise() {
       giveup | full | untold) break ;;
       *) other ;;
     esac
-    # Nobody hears us, and nobody told us to end the script: the guard that started it sees to the rest.
+    # The client is gone without asking for an end: the guard that started the script sees to the rest.
     [ "$gone$cause" = 1none ] && [ "$group" ] && break
-    # The end of one that was killed is the end of its whole group; what a script leaves behind by itself is its own affair.
-    # So is the end of one whose end nobody saw, but for what its leader leaves behind.
+    # A killed script has ended only when its whole group has; processes that a script leaves behind by itself do not
+    # count. If nothing saw the end, the leader must be gone.
     case $status/$cause/$attached in
       /*) ;;
       'unknown -/none/') { group_alive "$group" && alive "$group" ''; } || break ;;
@@ -74,13 +74,13 @@ supervise() {
   ended
 }
 
-# Records the end and tells it.
+# Records the end and reports it.
 ended() {
   size1=- size2=- kept=''
   left=gone
   if [ "$cause" = none ]; then script_left; else struck_left; fi && {
     left=alive
-    # It is root's, say.
+    # Root's processes, for example.
     case $e in *ermitted*) left=denied ;; esac
   }
   case $status in
@@ -102,7 +102,7 @@ ended() {
         status="$1 $2" cause=$3 size1=$5 size2=$6 kept=${7+" $7"}
       }
     elif [ "$status" != 'unknown -' ]; then
-      # The revision first: who reads of a success may rely on it.
+      # The revision comes first, because a reader of a recorded success may rely on it.
       if [ "$status $cause" = 'exit 0 none' ] && [ "$revision" != - ]; then
         mv -f "$state/revision.new" "$state/revision" || kept=' unrecorded'
       fi
@@ -110,7 +110,7 @@ ended() {
       prune
       unlock
     fi
-    # The pump is stopped between two copies, never within one. Before its trap is set it has copied nothing.
+    # The pump stops between two copies, never within one. Before its trap is set it has copied nothing.
     all_of "$size1" "$size2"
     kill -s USR1 "$pump"
     wait "$pump"

@@ -1,7 +1,7 @@
-# The tools of this host: what differs from one to the next is tried before it is relied on.
+# Checks this host's tools: what differs between hosts is tried before it is relied on.
 
 tools() {
-  # Each keeps its descriptors from what it starts, or does not hand on every byte.
+  # Each of these shells withholds descriptors from its children, or does not pass on every byte.
   t=${ZSH_VERSION:+zsh}${KSH_VERSION:+ksh}${YASH_VERSION:+yash}
   [ -z "$t" ] || refuse no-tool "this host's sh is $t; the guard knows dash, bash and busybox ash"
   e=''
@@ -9,7 +9,7 @@ tools() {
   for t in awk cat chmod head mkdir mv rm sleep wc $e; do
     command -v "$t" >/dev/null || refuse no-tool "this host has no $t"
   done
-  # awk forks the launcher, so it is no group leader, and each of these becomes one without a fork of its own.
+  # awk forks the launcher, so it is no group leader, and each of these makes it one without another fork.
   if command -v setsid >/dev/null; then leader='setsid sh'
   elif command -v perl >/dev/null; then leader="perl -MPOSIX -e 'setsid;exec @ARGV' sh"
   elif command -v python3 >/dev/null; then

@@ -1,14 +1,14 @@
-# The guard's own words, and what it makes of others'.
+# The guard's own messages, and how it reads those of tools.
 
-# bash takes these from SHELLOPTS.
+# bash inherits these from SHELLOPTS.
 set +aCefuvx
 nl='
 '
 letters=ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_
 
-# A control line, in a single write, so that no output of the script can land inside it.
+# Sends a control line, in a single write, so that no output of the script can land inside it.
 say() { printf '\036%s %s\n' "$nonce" "$*" >&4; }
-# Only the first line of what a tool had to say goes into the text.
+# Only the first line of a tool's message goes into the text.
 refuse() {
   unlock
   e=$*
@@ -16,17 +16,17 @@ refuse() {
   exit 1
 }
 bad() { refuse bad-request "$*"; }
-# What a tool says is read here, so it must not be in another language.
+# Runs a tool whose message is read here, so it must not be in another language.
 words() {
   LC_ALL=C
   export LC_ALL
   "$@"
 }
 
-# What a failed write means, from the tool's own words.
+# Refuses after a failed write, for the reason in the tool's message.
 no_write() {
   case $1 in
-    # When an open file takes no more, dash says just that, and busybox's printf nothing.
+    # When an open file takes no more, dash says only `I/O error`, and busybox's printf nothing.
     *'o space'* | *uota* | *': I/O error'*) refuse full "$1" ;;
     *': ') refuse full "${1}no space left" ;;
     *) refuse read-only "$1" ;;

@@ -1,4 +1,4 @@
-//! The same attempt sent again: nothing is run twice, and the true end is told.
+//! The same attempt sent again: nothing runs twice, and the true end is reported.
 
 use std::{fs, process::Child, time::Duration};
 
@@ -37,7 +37,7 @@ fn a_finished_attempt_is_told_again(shell: Shell) {
     assert_eq!(rest.trailer(), first.trailer());
     assert_eq!(fs::read_to_string(host.home.path().join("count")).unwrap(), "once\n");
 
-    // Another attempt is another start.
+    // Another attempt starts the script again.
     request.deploy_mut().attempt = 2;
     host.finish(&request);
     assert_eq!(fs::read_to_string(host.home.path().join("count")).unwrap(), "once\nonce\n");
@@ -78,7 +78,7 @@ fn an_attached_client_can_stop_the_script(shell: Shell) {
     }
 }
 
-/// A script that goes on though contact was lost, its request, and the guard that started it.
+/// A script that continues after contact was lost, its request, and the guard that started it.
 fn cut_off(host: &Host, script: &str) -> (GuardRequest, Child) {
     let mut request = deploy(script);
     request.on_lost = OnLost::Finish;
@@ -114,7 +114,7 @@ fn attached_guards_that_are_cut_off_leave_nothing_behind(shell: Shell) {
     assert_eq!(host.status(&request), ScriptStatus::Exited(3));
 }
 
-/// The earlier one's connection is dead, and its host does not know.
+/// The earlier attach's connection is dead, and the host does not know it.
 fn a_later_attach_ends_the_earlier_one(shell: Shell) {
     let host = Host::new(shell);
     let (request, mut guard) = cut_off(&host, UNTIL_GO);
@@ -166,14 +166,14 @@ fn an_attempt_that_never_started_says_so(shell: Shell) {
     assert_eq!(seen.refusal().0, Refusal::NeverStarted);
     assert!(!host.home.path().join("ran").exists());
 
-    // A record is there as soon as the script is.
+    // The record exists as soon as the script runs.
     host.finish(&deploy("exit 0").of_run("r2"));
     await_that("the group is on record", || {
         recorded_group(&host.state().join("runs/r2-1")).map(drop).ok_or_else(String::new)
     });
 }
 
-/// The first request may still be on its way when we ask.
+/// The first request may still be on its way when the client asks.
 fn what_was_never_started_cannot_start_later(shell: Shell) {
     let host = Host::new(shell);
     let request = deploy("touch ran");
@@ -189,7 +189,7 @@ fn what_was_never_started_cannot_start_later(shell: Shell) {
     assert!(host.home.path().join("ran").exists());
 }
 
-/// Its connection is dead, and it does not know.
+/// Its connection is dead, and it does not know it.
 fn a_guard_that_waits_for_the_rest_of_its_script_is_ended(shell: Shell) {
     let host = Host::new(shell);
     let request = deploy("touch ran; exit 0");
@@ -203,7 +203,7 @@ fn a_guard_that_waits_for_the_rest_of_its_script_is_ended(shell: Shell) {
     let seen = host.start(&request.attach(Offsets::default())).finish();
     assert_eq!(seen.refusal().0, Refusal::NeverStarted);
 
-    // It has let go of the lock.
+    // It has released the lock.
     let mut next = request;
     next.deploy_mut().attempt = 2;
     assert_eq!(host.start(&next).finish().trailer().status, ScriptStatus::Exited(0));
@@ -211,7 +211,7 @@ fn a_guard_that_waits_for_the_rest_of_its_script_is_ended(shell: Shell) {
     host.await_silence();
 }
 
-/// A script whose guard was killed, as it is by a reboot, too.
+/// A script whose guard was killed, as a reboot would kill it too.
 fn orphan(host: &Host, script: &str) -> GuardRequest {
     let (request, mut guard) = cut_off(host, script);
     for process in host.processes() {
@@ -260,7 +260,7 @@ fn a_guard_that_was_killed_is_told_as_such(shell: Shell) {
     assert_eq!((&seen.trailer().status, seen.trailer().cause), (&ScriptStatus::Unknown, Cause::None));
     host.await_silence();
 
-    // Nobody but us keeps its deadline now.
+    // Only the attached guard keeps its deadline now.
     let host = Host::new(shell);
     let request = orphan(&host, "echo ready; exec sleep 300");
     let mut attach = request.attach(Offsets::default());
@@ -269,7 +269,7 @@ fn a_guard_that_was_killed_is_told_as_such(shell: Shell) {
     assert_eq!((seen.trailer().cause, seen.trailer().group), (Cause::Timeout, GroupState::Gone));
 }
 
-/// Its number may be another's by now.
+/// The group's number may have been reused.
 fn an_attached_guard_never_strikes_a_group_of_an_earlier_boot(shell: Shell) {
     let host = Host::new(shell);
     let request = orphan(&host, "echo ready; exec sleep 300");

@@ -1,4 +1,5 @@
-//! Barriers between parts: nothing behind one runs before it is opened, and what waits can be ended like what runs.
+//! Barriers between parts: nothing after a barrier runs before it is opened, and a held script can be ended like a
+//! running one.
 
 use std::{fs, process::Child, time::Duration};
 
@@ -30,10 +31,11 @@ on_every_shell!(
 
 const LONG: Duration = Duration::from_mins(5);
 
-/// For how long a guard holds what nobody says to wait for: a minute, if the script may not run longer.
+/// How long a guard holds a script without a client that says it waits: a minute, if the script's own time is not
+/// longer.
 const HOLD: u32 = 60;
 
-/// The seconds of a clock that never ends anything.
+/// The seconds of a clock that is never to end anything.
 const FOR_EVER: u32 = 315_360_000;
 
 fn go(barrier: u32) -> Lifeline {
@@ -62,7 +64,7 @@ fn what_is_held_goes_on_when_it_is_told(shell: Shell) {
     host.await_silence();
 }
 
-/// They are counted by themselves, not by the parts.
+/// Barriers are numbered on their own, not by the parts.
 fn each_barrier_is_opened_by_itself(shell: Shell) {
     let host = Host::new(shell);
     let mut running = host.start(&parts(&["", ":; ", ":; ", "echo done"]));
@@ -109,23 +111,23 @@ fn what_is_held_can_be_ended(shell: Shell) {
     }
 }
 
-/// Writes down how long anything sleeps.
+/// Logs every duration that something sleeps.
 fn watch_sleep(host: &Host) {
     host.forge("sleep", &format!("echo \"$1\" >>\"$HOME/slept\"\nexec {} \"$1\"", find("sleep").display()));
 }
 
-/// Waits until the clocks of the guards were set to these seconds, one after the other.
+/// Waits until the guards' clocks were set to these seconds, in this order.
 fn await_clocks(host: &Host, seconds: &[u32]) {
     let wanted: Vec<_> = seconds.iter().map(u32::to_string).collect();
     await_that("the clock is set", || {
         let slept = fs::read_to_string(host.home.path().join("slept")).unwrap_or_default();
-        // What is shorter only waits for the next look.
+        // Shorter sleeps only wait for the next look.
         let set: Vec<_> = slept.lines().filter(|it| it.len() > 1 && !it.contains('.')).collect();
         if set == wanted { Ok(()) } else { Err(format!("{set:?}, not {wanted:?}")) }
     });
 }
 
-/// How long it is held is for those to say who open the barrier.
+/// The client that opens the barrier decides how long the script is held.
 fn what_is_held_does_not_use_up_its_time(shell: Shell) {
     let host = Host::new(shell);
     watch_sleep(&host);
@@ -156,7 +158,7 @@ fn the_time_that_is_left_comes_with_the_word(shell: Shell) {
     host.await_silence();
 }
 
-/// Their minute is over when there is a file `over`, once for each.
+/// A script's minute is over when there is a file `over`, once for each file.
 fn stop_the_clock(host: &Host) {
     let sleep = find("sleep");
     host.forge(
@@ -172,7 +174,7 @@ fn minute_over(host: &Host) {
     fs::write(host.home.path().join("over"), "").unwrap();
 }
 
-/// The one who held it may be gone and have said nothing, or the connection be cut and nobody come again.
+/// The client that held it may have vanished silently, or the connection may be cut for good.
 fn what_nobody_waits_for_any_more_is_ended(shell: Shell) {
     for cut in [false, true] {
         let host = Host::new(shell);
@@ -194,7 +196,7 @@ fn what_nobody_waits_for_any_more_is_ended(shell: Shell) {
     }
 }
 
-/// Whether they say so who started it, or who took it up again.
+/// Either the client that started it or one that attached later may say so.
 fn what_is_waited_for_is_held_on(shell: Shell) {
     for cut in [false, true] {
         let host = Host::new(shell);
@@ -245,7 +247,7 @@ fn what_is_held_ends_when_contact_is_lost_where_that_is_asked_for(shell: Shell) 
     assert_ended(&host, running, Cause::Lost);
 }
 
-/// Contact is lost while it is held, and it is not ended by that.
+/// Contact is lost while the script is held, which does not end it.
 fn cut_off(host: &Host) -> (GuardRequest, Child) {
     let (request, running) = held(host, |request| request.on_lost = OnLost::Finish);
     (request, running.cut())
@@ -260,7 +262,8 @@ fn what_was_held_when_contact_was_lost_is_released_by_another_guard(shell: Shell
     attach.deadline = Duration::from_secs(55);
     let mut attached = host.start(&attach);
     attached.until_held(1);
-    // It leaves the time to the guard that started the script, however little the client knows to be left.
+    // The attached guard leaves the time to the guard that started the script, however little the client thinks is
+    // left.
     await_clocks(&host, &[300, 300, FOR_EVER]);
     assert!(!host.home.path().join("ran").exists());
     attached.send(go(1));
@@ -272,7 +275,7 @@ fn what_was_held_when_contact_was_lost_is_released_by_another_guard(shell: Shell
     host.await_silence();
 }
 
-/// The word came through, and the connection broke then.
+/// The word arrived before the connection broke.
 fn what_was_released_before_is_not_held_again(shell: Shell) {
     let host = Host::new(shell);
     let (request, mut running) = held(&host, |request| {
@@ -300,7 +303,7 @@ fn an_attached_client_can_end_what_is_held(shell: Shell) {
     assert_eq!(host.finish(&request).trailer().cause, Cause::Stop, "the guard that started it knows, too");
 }
 
-/// Nobody would ever end it.
+/// Nothing would ever end it.
 fn what_is_held_on_a_host_whose_guard_died_is_held_no_longer(shell: Shell) {
     let host = Host::new(shell);
     let (request, mut guard) = cut_off(&host);
@@ -327,7 +330,7 @@ fn an_order_that_makes_no_sense_opens_nothing(shell: Shell) {
     assert_eq!(running.finish().trailer().status, ScriptStatus::Exited(4));
 }
 
-/// The disk is full by now; it would be held for ever.
+/// The disk is full by now; without this the script would be held for ever.
 fn a_word_that_cannot_be_kept_opens_its_barrier(shell: Shell) {
     let host = Host::new(shell);
     let (_, mut running) = held(&host, |_| {});

@@ -1,4 +1,4 @@
-//! Values, scripts and output are data: what goes in comes out, byte for byte.
+//! Values, scripts and output are data: they arrive unchanged, byte for byte.
 
 use std::{
     fs,
@@ -40,7 +40,7 @@ const NASTY: [&str; 10] = [
     "*",
 ];
 
-/// Prints each argument and the variable `V` between marks that no value holds.
+/// Prints each argument and the variable `V` between marks that no value contains.
 const TELL: &str = r#"for it in "$@" "$V"; do printf '<%s>|' "$it"; done"#;
 
 fn nasty_values_are_data(shell: Shell) {
@@ -151,7 +151,7 @@ fn the_last_line_needs_no_newline(shell: Shell) {
     }
 }
 
-/// Descriptors, ignored signals, umask, variables and stdin are those that the script would have had without us.
+/// Descriptors, ignored signals, umask, variables and stdin are the same as without the guard.
 fn nothing_of_ours_reaches_the_script(shell: Shell) {
     let host = Host::new(shell);
     let file = host.home.path().join("tell");
@@ -163,7 +163,7 @@ fn nothing_of_ours_reaches_the_script(shell: Shell) {
         host.dress(command.stdin(Stdio::null()));
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     };
-    // What runs the tests may have left a descriptor open, under a number that the guard uses.
+    // The test runner may have left a descriptor open, with a number that the guard uses.
     let tidy = "umask 027; exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec \"$0\"";
     let expected = alone(Command::new(&shell).args(["-c", &format!("{tidy} tell")]).arg(&shell));
     assert!(expected.starts_with("0027\n"), "{expected}");
@@ -188,7 +188,7 @@ fn nothing_of_ours_reaches_the_script(shell: Shell) {
     }
 }
 
-/// The nonce and the values of the environment are in no argument list, and the nonce in no environment or file either.
+/// The nonce and the values of the environment are in no argument list; the nonce is in no environment or file either.
 fn nothing_goes_to_a_log_or_list(shell: Shell) {
     let host = Host::new(shell);
     let mut request = deploy("echo ready; sleep 300");

@@ -1,4 +1,4 @@
-//! Hosts that lack something, and what they are told.
+//! Hosts that lack something, and how they refuse.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
@@ -53,7 +53,7 @@ fn a_missing_home_is_refused(shell: Shell) {
         let seen = Running::start(command, &deploy("touch ran")).finish();
         assert_eq!(seen.refusal().0, Refusal::NoHome);
     }
-    // A run needs none.
+    // A run needs no home.
     let mut command = host.command();
     command.env_remove("HOME");
     assert_eq!(Running::start(command, &run("echo hello")).finish().text(), "hello\n");
@@ -184,9 +184,9 @@ fn the_guard_is_clean_shell() {
     };
     for purpose in [Purpose::Plain, Purpose::Input, Purpose::Parts, Purpose::Query] {
         fs::write(folder.path().join("guard.sh"), purpose.source()).unwrap();
-        // Where functions are replaced, the first ones are never reached.
+        // Where functions are replaced, the original ones are never reached.
         check(&["-e", if purpose == Purpose::Parts { "SC2317" } else { "SC1000" }, "guard.sh"]);
-        // What is sent has lost its directives with its comments.
+        // The text as sent has lost its directives with its comments.
         fs::write(folder.path().join("sent.sh"), purpose.text()).unwrap();
         check(&["-S", "error", "sent.sh"]);
     }

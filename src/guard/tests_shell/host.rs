@@ -1,4 +1,4 @@
-//! A host to test on: a home folder of its own, a shell under the name of `sh`, and the tools that we choose.
+//! A host to test on: its own home folder, a shell named `sh`, and a choice of tools.
 
 use std::{
     collections::BTreeMap,
@@ -97,7 +97,7 @@ impl Host {
         command
     }
 
-    /// The same for somebody who is not root: modes do not bind root.
+    /// The same for a user who is not root, because modes do not bind root.
     pub(super) fn command_of_nobody(&self) -> Command {
         let guard = self.command();
         let mut command = Command::new(find("setpriv"));
@@ -110,7 +110,7 @@ impl Host {
         command
     }
 
-    /// Gives `command` the environment and folder of a login on this host.
+    /// Gives `command` the environment and the folder of a login on this host.
     pub(super) fn dress(&self, command: &mut Command) {
         command.env_clear().env("HOME", self.home.path()).env("PATH", self.bin.path()).current_dir(self.home.path());
     }
@@ -119,14 +119,14 @@ impl Host {
         Running::start(self.command(), request)
     }
 
-    /// Runs to the end, and sees to it that nothing of ours is left behind.
+    /// Runs to the end, and checks that no process is left behind.
     pub(super) fn finish(&self, request: &GuardRequest) -> Seen {
         let seen = self.start(request).finish();
         self.await_silence();
         seen
     }
 
-    /// The script's status by itself.
+    /// Only the script's status.
     pub(super) fn status(&self, request: &GuardRequest) -> ScriptStatus {
         self.finish(request).trailer().status.clone()
     }
@@ -145,7 +145,7 @@ impl Host {
         found
     }
 
-    /// Kills all processes of this host at once, as far as that can be done.
+    /// Kills all processes of this host at once, as far as possible.
     pub(super) fn kill_all(&self) {
         for _ in 0..100 {
             let left = self.processes();
@@ -159,7 +159,8 @@ impl Host {
         }
     }
 
-    /// Waits until no process of this host is left. There is no event to wait for: they are not our children.
+    /// Waits until no process of this host is left. There is no event to wait for, because they are not the test's
+    /// children.
     pub(super) fn await_silence(&self) {
         await_that("no process is left on the host", || {
             let left = self.processes();
@@ -168,14 +169,14 @@ impl Host {
     }
 }
 
-/// However a test ends, nothing that it started runs on: what traps its signals would for ever.
+/// However a test ends, nothing that it started runs on. A process that traps its signals would run for ever.
 impl Drop for Host {
     fn drop(&mut self) {
         self.kill_all();
     }
 }
 
-/// Polls `check` until it gives no reason why not.
+/// Polls `check` until it returns no reason.
 pub(super) fn await_that(what: &str, mut check: impl FnMut() -> Result<(), String>) {
     let start = Instant::now();
     while let Err(reason) = check() {
@@ -211,7 +212,7 @@ pub(super) fn deploy(script: impl AsRef<[u8]>) -> GuardRequest {
     }))
 }
 
-/// The same in parts, each of which is named by its number, with a barrier behind those that begin with `:; `.
+/// The same in parts, each named by its number, with a barrier after those that begin with `:; `.
 pub(super) fn parts(parts: &[&str]) -> GuardRequest {
     let mut request = deploy("");
     let part = |(at, run): (usize, &&str)| Part {
@@ -223,7 +224,7 @@ pub(super) fn parts(parts: &[&str]) -> GuardRequest {
     request
 }
 
-/// A question.
+/// A query for the record.
 pub(super) fn query() -> GuardRequest {
     request(Work::Query(Query { app: "shop".to_owned() }))
 }
@@ -239,7 +240,7 @@ fn request(work: Work) -> GuardRequest {
     }
 }
 
-/// Both parts of a request: a guard that finds the second one there already does not wait for it.
+/// Both parts of a request. A guard that finds the second one there already does not wait for it.
 pub(super) fn whole(request: &GuardRequest, nonce: &Nonce) -> Vec<u8> {
     let EncodedRequest { opening, order } = request.encode(nonce).unwrap();
     let mut input = vec![0; request.input().map_or(0, |input| usize::try_from(input.length()).unwrap())];
@@ -250,7 +251,7 @@ pub(super) fn whole(request: &GuardRequest, nonce: &Nonce) -> Vec<u8> {
     [opening, order, input].concat()
 }
 
-/// A command that is to read these bytes.
+/// A command with these bytes as its input.
 pub(super) fn reading(command: &str, bytes: &[u8]) -> GuardRequest {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
@@ -265,7 +266,7 @@ impl GuardRequest {
         }
     }
 
-    /// To be told how it goes on, of output from `resume` on.
+    /// A request to follow this one, with output from `resume` on.
     pub(super) fn attach(&self, resume: Offsets) -> Self {
         let Work::Deploy(Deploy { app, run, attempt, payload, .. }) = &self.work else {
             panic!("this request is no deploy")
@@ -276,14 +277,14 @@ impl GuardRequest {
         Self { work: Work::Attach(attach), ..self.clone() }
     }
 
-    /// The same as another run.
+    /// The same for another run.
     pub(super) fn of_run(mut self, run: &str) -> Self {
         self.deploy_mut().run = run.to_owned();
         self
     }
 }
 
-/// All that came back.
+/// Everything that came back.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) stdout: Vec<u8>,
@@ -310,7 +311,7 @@ impl Seen {
         }
     }
 
-    /// The same of a guard that had said something before.
+    /// The same for a guard that had sent something before.
     pub(super) fn last_refusal(&self) -> (Refusal, String) {
         match self.controls.last() {
             Some(Control::Refused { reason, text }) => (*reason, text.clone()),
@@ -339,7 +340,7 @@ enum Event {
     Closed,
 }
 
-/// A guard at work, and our end of its connection.
+/// A running guard, and the client's end of its connection.
 pub(super) struct Running {
     child: Child,
     stdin: Option<ChildStdin>,
@@ -354,19 +355,19 @@ impl Running {
         Self::send_raw(command, &whole(request, &nonce), &nonce)
     }
 
-    /// The same, but nothing of what comes is taken before `meanwhile` is over.
+    /// The same, but reads nothing before `meanwhile` is over.
     pub(super) fn start_deaf(command: Command, request: &GuardRequest, meanwhile: impl FnOnce()) -> Self {
         let nonce = Nonce::random();
         Self::begin(command, &whole(request, &nonce), &nonce, meanwhile)
     }
 
-    /// Sends `bytes`, whatever they are.
+    /// Sends `bytes` as they are.
     pub(super) fn send_raw(command: Command, bytes: &[u8], nonce: &Nonce) -> Self {
         Self::begin(command, bytes, nonce, || {})
     }
 
     fn begin(mut command: Command, bytes: &[u8], nonce: &Nonce, meanwhile: impl FnOnce()) -> Self {
-        // Socket pairs, as sshd uses them: our end can be closed while a thread reads it.
+        // Socket pairs, as sshd uses them: the client's end can be closed while a thread reads it.
         let (stdout, far_stdout) = UnixStream::pair().unwrap();
         let (stderr, far_stderr) = UnixStream::pair().unwrap();
         command.stdin(Stdio::piped()).stdout(OwnedFd::from(far_stdout)).stderr(OwnedFd::from(far_stderr));
@@ -385,7 +386,7 @@ impl Running {
         Self { child, stdin: Some(stdin), streams, events, seen: Seen::default() }
     }
 
-    /// Takes in what comes until `enough`.
+    /// Reads until `enough`.
     pub(super) fn until(&mut self, enough: impl Fn(&Seen) -> bool) -> &mut Self {
         while !enough(&self.seen) {
             match self.events.recv_timeout(PATIENCE) {
@@ -411,19 +412,19 @@ impl Running {
         self.send_bytes(&line.encode())
     }
 
-    /// Says to the guard what no client says.
+    /// Sends a line that no client sends.
     pub(super) fn send_bytes(&mut self, line: &[u8]) -> &mut Self {
         self.stdin.as_mut().expect("the lifeline is held").write_all(line).unwrap();
         self
     }
 
-    /// Closes the lifeline only, as a client does that goes on reading.
+    /// Closes only the lifeline, as a client does that goes on reading.
     pub(super) fn let_go(&mut self) -> &mut Self {
         self.stdin = None;
         self
     }
 
-    /// Breaks the connection: nothing can be read or written any more at the far end.
+    /// Breaks the connection: the guard can neither read nor write any more.
     pub(super) fn cut(mut self) -> Child {
         self.stdin = None;
         for stream in &self.streams {
@@ -432,7 +433,7 @@ impl Running {
         self.child
     }
 
-    /// Reads to the guard's last word, and waits until it has ended by itself.
+    /// Reads to the guard's last line, and waits until the guard has ended by itself.
     pub(super) fn finish(mut self) -> Seen {
         self.until(|seen| {
             let refused = matches!(seen.controls.last(), Some(Control::Refused { .. }));
@@ -446,7 +447,7 @@ impl Running {
     }
 }
 
-/// Passes on what a stream says.
+/// Passes on everything from a stream.
 fn watch<L: ControlLine + Send + 'static>(
     mut stream: UnixStream,
     mut parser: Parser<L>,
@@ -461,7 +462,7 @@ fn watch<L: ControlLine + Send + 'static>(
             Parsed::Output(bytes) => output(bytes.to_vec()),
             Parsed::Control(line) => control(line),
         };
-        // Nobody listens any more once the test is over.
+        // There is no receiver any more once the test is over.
         let send = |event| drop(sender.send(event));
         while let Ok(length @ 1..) = stream.read(&mut buffer) {
             parser.push(&buffer[..length]).for_each(|parsed| send(event(parsed.unwrap())));

@@ -1,4 +1,4 @@
-//! What a command is to read arrives whole, holds nothing up, and leaves nothing behind.
+//! A command's input arrives whole, delays nothing, and leaves nothing behind.
 
 use std::{fs, time::Duration};
 
@@ -17,7 +17,7 @@ on_every_shell!(
     a_host_without_room_says_so,
 );
 
-/// Runs it on a host whose place for such things is a folder of its own, in which nothing may be left.
+/// Runs it on a host whose temporary folder is its own, and must be empty afterwards.
 fn finish(host: &Host, request: &GuardRequest) -> Seen {
     let folder = host.home.path().join("tmp");
     fs::create_dir_all(&folder).unwrap();

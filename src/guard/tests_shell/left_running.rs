@@ -1,4 +1,4 @@
-//! What a script leaves running when it ends by itself, as a server does that is started by `&`.
+//! Processes that a script leaves running when it ends by itself, such as a server started with `&`.
 
 use std::fs;
 
@@ -13,12 +13,12 @@ on_every_shell!(
     a_log_that_is_still_written_to_is_kept,
 );
 
-/// It writes faster than the line carries: not a byte is taken before it has reached its limit.
+/// It writes faster than the connection carries: nothing is read before it has reached its limit.
 fn what_is_left_running_and_writes_on_and_on_does_not_hold_the_end_back(shell: Shell) {
     const BLOCK: usize = 64 * 1024;
     let host = Host::new(shell);
     host.link("yes", "yes");
-    // More than a connection holds, so that a copy is under way when the end is recorded.
+    // More than a connection holds, so that a copy is in progress when the end is recorded.
     let request = deploy(
         "seq 200000\n(until [ -e go ]; do sleep 0.02; done; ulimit -f 100000; exec yes) &\n\
          until [ -s \"${0%/*}/../r1-1/stdout\" ]; do sleep 0.02; done; exit 3",
@@ -44,7 +44,7 @@ fn what_is_left_running_and_writes_on_and_on_does_not_hold_the_end_back(shell: S
     host.await_silence();
 }
 
-/// Nobody would see any more what fills the disk.
+/// Otherwise an invisible file would fill the disk.
 fn a_log_that_is_still_written_to_is_kept(shell: Shell) {
     let host = Host::new(shell);
     let seen = host.start(&deploy("echo $$ >server; sleep 300 & exit 0").of_run("r00")).finish();

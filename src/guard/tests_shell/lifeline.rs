@@ -1,4 +1,4 @@
-//! Stopping a script: by word, by deadline, by losing contact; and that nothing of it is left.
+//! Stopping a script, by a line, by its deadline or by losing contact, so that nothing of it is left.
 
 use std::{fs, time::Duration};
 
@@ -143,7 +143,7 @@ fn contact_lost_finishes(shell: Shell) {
     assert_eq!(fs::read_to_string(dir.join("end")).unwrap().trim_end(), "exit 9 none gone 11 0");
     assert_eq!(fs::read_to_string(dir.join("stdout")).unwrap(), "ready\ndone\n");
 
-    // A run too, as long as it has nothing to say.
+    // So does a run, as long as it prints nothing.
     let mut request = run("echo ready; until [ -e went ]; do sleep 0.01; done; touch finished");
     request.on_lost = OnLost::Finish;
     let mut running = host.start(&request);
@@ -184,7 +184,7 @@ fn a_script_may_leave_a_server_behind(shell: Shell) {
     }
 }
 
-/// The script's parent is killed, as the kernel does it when memory is short.
+/// The script's parent is killed, as the kernel does when memory is short.
 fn a_script_that_nobody_awaits_is_watched_to_its_end(shell: Shell) {
     let host = Host::new(shell);
     let script = "kill -s KILL $PPID; echo ready; until [ -e go ]; do sleep 0.01; done; echo done";
@@ -211,7 +211,7 @@ fn a_script_that_nobody_awaits_keeps_its_deadline(shell: Shell) {
     }
 }
 
-/// A double fork and a session of its own, as daemons do it.
+/// A double fork and its own session, as daemons use them.
 const DAEMON: &str = "(setsid sh -c 'echo $$ >daemon; exec sleep 300' &) & until [ -s daemon ]; do sleep 0.01; done";
 
 fn a_child_that_left_the_group_ends_with_it(shell: Shell) {
@@ -247,7 +247,7 @@ fn a_daemon_outlives_a_natural_end(shell: Shell) {
     host.await_silence();
 }
 
-/// The daemon of an earlier run, and all of another host on the same machine.
+/// The daemon of an earlier run, and everything on another host on the same machine.
 fn nothing_of_another_start_is_struck(shell: Shell) {
     let (host, other) = (Host::new(shell), Host::new(shell));
     host.start(&deploy(DAEMON)).finish();
@@ -266,14 +266,14 @@ fn nothing_of_another_start_is_struck(shell: Shell) {
     }
 }
 
-/// The part of it that acts is killed: the one that keeps the clock then acts.
+/// The guard's supervisor is killed, so its clock acts.
 fn a_guard_in_pieces_keeps_the_deadline(shell: Shell) {
     let host = Host::new(shell);
     let mut request = deploy("echo ready; exec sleep 300");
     (request.deadline, request.on_lost) = (Duration::from_secs(10), OnLost::Finish);
     let mut running = host.start(&request);
     running.until_printed("ready");
-    // The only one that reads the pipe and has a child that copies.
+    // The supervisor: the only process that reads the pipe and has a child that copies.
     let pump = fs::read_dir(host.state().join("runs/r1-1"))
         .unwrap()
         .find_map(|file| file.unwrap().file_name().to_str()?.strip_prefix("seen.").map(str::to_owned));

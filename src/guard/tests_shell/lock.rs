@@ -1,4 +1,4 @@
-//! One run of an app at a time, whatever tools the host has for that.
+//! One run of an app at a time, whatever locking tools the host has.
 
 use std::{fs, os::unix::fs::symlink, process::Command};
 
@@ -64,7 +64,7 @@ fn a_lock_does_not_outlive_its_owner(shell: Shell) {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
     let boot = boot.trim();
     let own = std::process::id();
-    // Another boot; a process that is gone; a process that was given the number of one that is gone.
+    // Another boot; a process that is gone; a process that reuses the number of one that is gone.
     for (at, owner) in [format!("other {own} 1 r0-1"), format!("{boot} 4194305 1 r0-1"), format!("{boot} {own} 1 r0-1")]
         .iter()
         .enumerate()
@@ -80,7 +80,7 @@ fn a_script_that_outlived_its_guard_is_not_overtaken(shell: Shell) {
     let mut first = host.start(&deploy("echo ready; until [ -e go ]; do sleep 0.01; done"));
     first.until_printed("ready");
     let group = recorded_group(&host.state().join("runs/r1-1")).unwrap();
-    // Everything of the guard is killed, as the kernel does it when memory is short.
+    // All processes of the guard are killed, as the kernel does when memory is short.
     for process in host.processes() {
         let pid: u32 = process.split('"').nth(1).unwrap().parse().unwrap();
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -95,14 +95,14 @@ fn a_script_that_outlived_its_guard_is_not_overtaken(shell: Shell) {
     host.await_silence();
     let seen = host.finish(&deploy("echo mine").of_run("r2"));
     assert_eq!(seen.text(), "mine\n");
-    // Nobody saw how the first one ended, and nobody says so.
+    // Nothing saw how the first one ended, and no end is invented.
     let seen = host.finish(&deploy("touch pwned"));
     assert_eq!(seen.trailer().status, ScriptStatus::Unknown);
     assert_eq!(seen.text(), "ready\n");
     assert!(!host.home.path().join("pwned").exists());
 }
 
-/// A guard that waits for the rest of its script, and has the lock.
+/// A guard that waits for the rest of its script, and holds the lock.
 fn uploading(host: &Host, command: Command, request: &GuardRequest) -> Running {
     let nonce = Nonce::random();
     let bytes = whole(request, &nonce);
@@ -113,7 +113,7 @@ fn uploading(host: &Host, command: Command, request: &GuardRequest) -> Running {
     running
 }
 
-/// The connection is cut, this host does not notice, and the same run comes again.
+/// The connection is cut, the host does not notice, and the same run comes again.
 fn an_attempt_that_never_came_whole_makes_room_for_the_next(shell: Shell) {
     for flock in [true, false] {
         let host = Host::new(shell);
@@ -135,7 +135,7 @@ fn an_attempt_that_never_came_whole_makes_room_for_the_next(shell: Shell) {
 }
 
 impl Host {
-    /// A host without `/proc`, where `ps` and `sysctl` say what BSD's do, and no flock.
+    /// A host without `/proc` and flock, whose `ps` and `sysctl` print what BSD's do.
     fn mac(shell: Shell) -> Self {
         let host = Self::new(shell);
         host.without("flock");
@@ -160,7 +160,7 @@ impl Host {
     }
 }
 
-/// There the start of the system and that of a process are told in many words.
+/// There, the boot time and the start of a process have several words.
 fn the_lock_works_on_a_mac(shell: Shell) {
     let host = Host::mac(shell);
     let first = uploading(&host, host.mac_command(), &deploy("touch ran"));

@@ -1,4 +1,4 @@
-//! The guard on real shells: what its text and the protocol do together, without SSH.
+//! The guard on real shells: its text and the protocol together, without SSH.
 //!
 //! Every test runs on dash, bash and busybox ash, the last one with busybox's own tools only.
 
@@ -18,7 +18,7 @@ mod record;
 mod state;
 mod status;
 
-/// Makes of each function a module with one test per shell.
+/// Makes a module of each function, with one test per shell.
 macro_rules! on_every_shell {
     ($($name:ident),+ $(,)?) => {$(
         mod $name {

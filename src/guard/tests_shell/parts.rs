@@ -29,7 +29,7 @@ on_every_shell!(
     however_many_parts_there_were_they_are_told_again,
 );
 
-/// What was said of the parts, in order.
+/// What was reported of the parts, in order.
 pub(super) fn told(seen: &Seen) -> Vec<String> {
     let word = |control: &Control| match control {
         Control::PartBegun(part) => Some(format!("{part} begun")),
@@ -109,7 +109,7 @@ fn each_part_is_a_shell_of_its_own(shell: Shell) {
     assert_eq!(seen.text(), " *\n0022\nhome\nnone\n".replace("0022", &umask()));
 }
 
-/// Of this process, as every test's host has it.
+/// The umask of this process, which every test's host inherits.
 fn umask() -> String {
     let output = std::process::Command::new("sh").args(["-c", "umask"]).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
@@ -239,7 +239,7 @@ fn parts_that_run_are_followed_from_their_beginning(shell: Shell) {
     host.await_silence();
 }
 
-/// What comes behind it is not found any more, and nothing is made up about it.
+/// The next part is not found any more, and nothing is invented about it.
 fn a_part_may_remove_the_record(shell: Shell) {
     let host = Host::new(shell);
     let seen = host.finish(&parts(&["echo one; rm -rf .local; echo two", "touch ran"]));
@@ -249,7 +249,7 @@ fn a_part_may_remove_the_record(shell: Shell) {
     await_that("nothing is left", || if host.processes().is_empty() { Ok(()) } else { Err(String::new()) });
 }
 
-/// As when the host has no process left to find it out with.
+/// For example, because the host has too many processes.
 fn a_part_that_could_not_be_started_has_no_status(shell: Shell) {
     let host = Host::new(shell);
     let awk = find(if shell == Shell::Busybox { "busybox" } else { "awk" });
@@ -268,7 +268,7 @@ fn a_part_that_could_not_be_started_has_no_status(shell: Shell) {
     assert!(!host.home.path().join("ran").exists());
 }
 
-/// More than a shell's functions may call themselves.
+/// More than the recursion depth of a shell's functions.
 fn however_many_parts_there_were_they_are_told_again(shell: Shell) {
     let host = Host::new(shell);
     let request = parts(&["echo one", "exit 3"]);

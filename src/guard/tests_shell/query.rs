@@ -1,4 +1,4 @@
-//! What a host has on record is told to whoever asks, and nothing else is done there.
+//! A query reports the host's record, and changes nothing there.
 
 use std::{
     fs,
@@ -92,7 +92,7 @@ fn what_runs_and_what_is_held_is_told_as_running(shell: Shell) {
     for request in [deploy("echo ready; sleep 300"), parts(&[":; echo ready", "touch ran"]).of_run("r2")] {
         let mut running = host.start(&request);
         running.until_printed("ready");
-        // Its lock is no hindrance.
+        // Its lock does not matter.
         let seen = host.start(&query()).finish();
         assert_eq!(states(&seen).last().unwrap().split(' ').next_back(), Some("running"));
         drop(running);
@@ -110,7 +110,7 @@ fn what_died_without_an_end_is_told_as_such(shell: Shell) {
     running.until_printed("ready");
     let run = host.state().join("runs/r1-1");
     await_that("the group is on record", || recorded_group(&run).map(drop).ok_or_else(String::new));
-    // As a reboot does it.
+    // As a reboot would.
     host.kill_all();
     drop(running);
     assert_eq!(states(&host.finish(&query())), ["r1-1: died"]);
@@ -191,7 +191,7 @@ fn what_is_no_attempt_is_not_told(shell: Shell) {
         fs::create_dir(runs.join(name)).unwrap();
     }
     fs::write(runs.join("r3-1"), "").unwrap();
-    // What could not be read to its end is not read.
+    // A record that could not be read to its end is not read.
     fs::create_dir(runs.join("r2-1")).unwrap();
     assert!(Command::new(find("mkfifo")).arg(runs.join("r2-1/end")).status().unwrap().success());
     assert_eq!(states(&host.finish(&query())), ["r1-1: exit status 5", "r2-1: died"]);
@@ -236,7 +236,7 @@ fn who_is_about_to_start_a_script_is_waited_for(shell: Shell) {
     assert_eq!(states(&host.finish(&query())), ["r1-1: running"]);
 }
 
-/// What was written just before a power cut need not be there after it.
+/// Writes just before a power cut may be lost.
 fn what_an_earlier_boot_knew_of_the_start_may_be_lost(shell: Shell) {
     let host = Host::new(shell);
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();

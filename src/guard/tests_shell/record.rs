@@ -1,4 +1,4 @@
-//! What is on record after a script's end, on hosts where recording it is not easy.
+//! The record after a script's end, on hosts where recording is not easy.
 
 use std::{
     fs,
@@ -33,7 +33,7 @@ fn only_a_natural_success_changes_the_revision(shell: Shell) {
     assert_eq!(host.finish(&deploy("exit 0").of_run("r3")).previous(), Some("v1"));
 }
 
-/// Otherwise it would be lost on a full disk: what is recorded at the end are the very files that were there before.
+/// On a full disk the end would otherwise be lost: recording it reuses files that existed before.
 fn the_end_needs_no_new_space(shell: Shell) {
     let host = Host::new(shell);
     let mut running = host.start(&deploy("echo ready; until [ -e go ]; do sleep 0.01; done"));

@@ -1,4 +1,4 @@
-//! What a deploy keeps on the host: fence, revision, runs.
+//! The state of a deploy on the host: fence, revision, runs.
 
 use std::fs;
 
@@ -87,7 +87,7 @@ fn a_script_that_does_not_arrive_whole_is_not_run(shell: Shell) {
         assert!(!host.home.path().join("ran").exists(), "ran after {cut} bytes of {}: {seen:#?}", whole.len());
         host.await_silence();
     }
-    // And the same attempt may be started when all of it comes.
+    // The same attempt may start when all of it arrives.
     assert_eq!(host.status(&deploy("touch ran")), ScriptStatus::Exited(0));
     assert!(host.home.path().join("ran").exists());
 }

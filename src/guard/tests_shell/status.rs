@@ -1,4 +1,4 @@
-//! The script's own status, exactly, whatever shell and awk the host has.
+//! The script's exact status, whatever shell and awk the host has.
 
 use super::{
     host::{Host, Shell, deploy, run},
@@ -16,7 +16,7 @@ on_every_shell!(
 );
 
 const STATUSES: [u8; 14] = [0, 1, 2, 126, 127, 128, 129, 130, 137, 143, 194, 200, 254, 255];
-/// Without QUIT, which bash and busybox ash ignore in themselves, with us and without.
+/// Without QUIT, which bash and busybox ash ignore in themselves, with or without the guard.
 const SIGNALS: [&str; 8] = ["TERM", "KILL", "INT", "ABRT", "HUP", "PIPE", "SEGV", "USR1"];
 
 /// Otherwise all these tests would prove nothing.
@@ -67,7 +67,7 @@ fn every_awk_tells_the_same(shell: Shell) {
             assert_eq!(host.status(&run(&format!("exit {status}"))), ScriptStatus::Exited(status), "{awk}");
         }
         for signal in ["TERM", "KILL", "SEGV"] {
-            // With a core dump too, which awks tell in different ways.
+            // With a core dump too, which awks report in different ways.
             let killed = host.status(&run(&format!("ulimit -c unlimited 2>/dev/null; kill -s {signal} $$")));
             assert_eq!(killed.to_string(), format!("killed by {signal}"), "{awk}");
         }
@@ -81,7 +81,7 @@ fn a_missing_command_is_127(shell: Shell) {
     assert_eq!(host.status(&deploy("no-such-command")), ScriptStatus::Exited(127));
 }
 
-/// Which is not the script's own 127.
+/// It must not look like the script's own 127.
 fn a_missing_interpreter_is_told_before_the_start(shell: Shell) {
     let host = Host::new(shell);
     for line in ["#!/no/such/interpreter", "#!/usr/bin/env no-such-interpreter"] {
