@@ -1,9 +1,8 @@
-//! Hears every HTTP attempt of one region's client: for the person who waits, for the error when the
-//! deadline passes, and to give up early on what waiting does not mend.
+//! Observes every HTTP attempt of one region's client: to report progress, to explain an error at the deadline, and to
+//! give up early on failures that waiting does not cure.
 //!
-//! The SDK retries out of sight. This listens at two of its doors: an interceptor before each attempt
-//! is sent, and a retry classifier after each has ended (the only one that hears of every end,
-//! timeouts included).
+//! The SDK retries internally. This module hooks into it in two places: an interceptor before each attempt is sent, and
+//! a retry classifier after each has ended (the only hook that sees every end, timeouts included).
 
 use std::{
     error::Error,
@@ -37,11 +36,11 @@ use crate::{
     wire,
 };
 
-/// Attempts in a row that fail for a reason which waiting hardly ever mends, before the request is given
-/// up. For what waiting does mend, only the deadline ends it.
+/// The number of attempts in a row that may fail for a reason that waiting hardly ever cures, before the request is
+/// given up. Failures that waiting does cure end only at the deadline.
 const PATIENCE: u32 = 5;
 
-/// What was heard.
+/// An event of an attempt.
 #[derive(Debug)]
 pub(crate) enum Heard {
     /// An attempt is about to be sent.
@@ -55,7 +54,7 @@ pub(crate) trait OperationError: Error + ProvideErrorMetadata + RequestId + Send
 
 impl<E: Error + ProvideErrorMetadata + RequestId + Send + Sync + 'static> OperationError for E {}
 
-/// Listens to the attempts of requests whose errors are `E`. Clones share what they heard.
+/// Observes the attempts of requests whose errors are `E`. Clones share what they observed.
 #[derive(Debug)]
 pub(crate) struct Listener<E>(Arc<Shared<E>>);
 
@@ -70,11 +69,11 @@ struct Shared<E> {
 #[derive(Debug, Default)]
 struct State {
     calls: u32,
-    /// The last attempt's failure and when it was; `None` once an attempt succeeded.
+    /// The last attempt's failure and its time; `None` once an attempt succeeded.
     failed: Option<(Failure, Instant)>,
-    /// Failures in a row that waiting does not mend.
+    /// Failures in a row that waiting does not cure.
     unmended: u32,
-    /// How many calls there were when the last attempt was judged: the SDK asks twice for one.
+    /// How many calls there had been when the last attempt was judged: the SDK asks twice about each.
     judged: u32,
 }
 
@@ -85,14 +84,14 @@ impl<E> Clone for Listener<E> {
 }
 
 impl<E> Listener<E> {
-    /// A listener for `request`, and where it tells what it hears.
+    /// A listener for `request`, and the receiver of its events.
     pub(crate) fn new(request: Request) -> (Self, UnboundedReceiver<Heard>) {
         let (tell, heard) = mpsc::unbounded_channel();
         let shared = Shared { request, tell, state: Mutex::default(), errors: PhantomData };
         (Self(Arc::new(shared)), heard)
     }
 
-    /// Which request it listens to.
+    /// The request that it observes.
     pub(crate) fn request(&self) -> &Request {
         &self.0.request
     }
@@ -112,7 +111,7 @@ impl<E> Listener<E> {
     }
 
     fn tell(&self, heard: Heard) {
-        // Nobody listens any more when the deadline has passed.
+        // The receiver is gone when the deadline has passed.
         let _ = self.0.tell.send(heard);
     }
 }
@@ -202,7 +201,7 @@ impl<E: OperationError> Intercept for Listener<E> {
     }
 }
 
-/// Parses the answer once more, without the times that cannot be read; `None` when that is no better.
+/// Parses the answer again without its unreadable times; `None` when that does not help.
 fn read_again(attempt: &mut FinalizerInterceptorContextMut<'_>, bag: &ConfigBag) -> Option<OutputOrError> {
     let deserializer = bag.load::<SharedResponseDeserializer>()?;
     let response = attempt.response_mut()?;
@@ -232,16 +231,16 @@ impl<E: OperationError> ClassifyRetry for Listener<E> {
         if bad || state.unmended >= PATIENCE {
             RetryAction::RetryForbidden
         } else if throttled {
-            // The SDK goes by the code alone, and a proxy's HTTP 429 has none.
+            // The SDK judges only by the code, and a proxy's HTTP 429 has none.
             RetryAction::throttling_error()
         } else {
-            // What else is retried is the SDK's to say.
+            // The SDK decides which other failures to retry.
             RetryAction::NoActionIndicated
         }
     }
 }
 
-/// Whether the same request may well succeed later.
+/// Whether the same request is likely to succeed later.
 fn waiting_mends(kind: FailureKind, attempt: &InterceptorContext) -> bool {
     match kind {
         FailureKind::Throttled | FailureKind::Service | FailureKind::TimedOut => true,
@@ -258,12 +257,12 @@ fn waiting_mends(kind: FailureKind, attempt: &InterceptorContext) -> bool {
     }
 }
 
-/// True when the other side cannot be had at all: no such name, nobody listens, or no TLS that is trusted.
+/// True when the other side cannot be reached at all: no such name, no listener, or no trusted TLS.
 fn is_settled(error: &(dyn Error + 'static)) -> bool {
     let mut causes = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
     causes.any(|cause| match cause.downcast_ref::<io::Error>() {
         Some(error) => matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidData),
-        // The HTTP client has no type for it.
+        // The HTTP client has no error type for it.
         None => cause.to_string().starts_with("dns error"),
     })
 }

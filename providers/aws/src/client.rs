@@ -1,4 +1,4 @@
-//! Asks one region, page by page, within the deadline.
+//! Queries one region, page by page, within the deadline.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -28,10 +28,10 @@ use crate::{
     session::Session,
 };
 
-/// EC2's largest page. Without a size it does not page at all, and fails on very large accounts.
+/// EC2's largest page. Without a size it does not page at all, and fails for very large accounts.
 const PAGE_SIZE: i32 = 1000;
 
-/// One region as one question sees it.
+/// One region, in the context of one query.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) session: &'a Session,
@@ -41,12 +41,12 @@ pub(crate) struct Place<'a> {
     pub(crate) progress: &'a dyn Progress,
 }
 
-/// Of when a console is asked for.
+/// The moment whose console output is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moment {
-    /// As it was kept some minutes after the last boot: every instance has that, for an hour at least.
+    /// The output kept some minutes after the last boot. Every instance has it, for an hour at least.
     LastBoot,
-    /// As it is now. Only instances on Nitro have that; for others it is empty.
+    /// The current output. Only instances on Nitro have it; for others it is empty.
     Now,
 }
 
@@ -60,7 +60,7 @@ pub(crate) enum Console {
 }
 
 impl Place<'_> {
-    /// The instances of this region that `selector` takes.
+    /// The instances of this region that `selector` matches.
     pub(crate) async fn instances(&self, selector: &Selector, config: &AwsConfig) -> Result<Vec<Instance>, ScopeError> {
         let (listener, heard) = self.listen::<DescribeInstancesError>("DescribeInstances");
         let mut pages = self
@@ -70,7 +70,7 @@ impl Place<'_> {
             .set_filters(Some(filter::filters(selector, config)).filter(|filters| !filters.is_empty()))
             .into_paginator()
             .page_size(PAGE_SIZE)
-            // The paginator would take a repeated token for the end, in silence.
+            // By default the paginator silently takes a repeated token for the end.
             .stop_on_duplicate_token(false)
             .send();
         let work = async {
@@ -104,8 +104,8 @@ impl Place<'_> {
         response::instances(page.reservations(), self.region, config, selector)
     }
 
-    /// Says of `instances` of this region what their images are called. One that was deregistered, or that the account
-    /// may not see any more, has its id alone.
+    /// Adds the names of their images to `instances` of this region. An image that was deregistered, or that the
+    /// account may not see any more, stays without a name.
     pub(crate) async fn name_images(&self, instances: &mut [Instance]) -> Result<(), ScopeError> {
         let (listener, heard) = self.listen::<DescribeImagesError>("DescribeImages");
         let client = self.session.client(self.region, &listener);
@@ -114,7 +114,7 @@ impl Place<'_> {
         let work = async {
             let mut names = HashMap::new();
             for some in ids.chunks(filter::MOST_VALUES) {
-                // Asked for by a filter, one that is not there is no error.
+                // In a filter, an id that does not exist is no error.
                 let filter = Filter::builder().name("image-id").set_values(Some(some.to_vec())).build();
                 let request = client.describe_images().filters(filter).include_deprecated(true).include_disabled(true);
                 let listed = request.send().await.map_err(|error| explain(&listener, &error))?;
@@ -132,7 +132,7 @@ impl Place<'_> {
         Ok(())
     }
 
-    /// The regions that the account can use. One that it has not opted into is none of them.
+    /// The regions that the account can use. A region that it has not opted into is not included.
     pub(crate) async fn regions(&self) -> Result<Vec<String>, ScopeError> {
         let (listener, heard) = self.listen::<DescribeRegionsError>("DescribeRegions");
         let request = self.session.client(self.region, &listener).describe_regions();
@@ -143,7 +143,7 @@ impl Place<'_> {
         self.within_deadline(&listener, heard, work).await
     }
 
-    /// What an instance wrote to its console.
+    /// The instance's console output.
     pub(crate) async fn console(&self, instance: &str, moment: Moment) -> Result<Console, ScopeError> {
         let (listener, heard) = self.listen::<GetConsoleOutputError>("GetConsoleOutput");
         let latest = match moment {
@@ -161,7 +161,7 @@ impl Place<'_> {
                 Err(error) => {
                     let failure = explain(&listener, &error);
                     return match (moment, failure.kind) {
-                        // EC2 says by an error of its own that the instance is not on Nitro.
+                        // EC2 answers with an error when the instance is not on Nitro.
                         (Moment::Now, FailureKind::Configuration) => Ok(Console::Text(String::new())),
                         (Moment::Now | Moment::LastBoot, _) => Err(failure),
                     };
@@ -170,7 +170,7 @@ impl Place<'_> {
             if answer.instance_id() != Some(instance) {
                 return Err(listener.request().bad_answer("the console of another instance was answered"));
             }
-            // EC2 breaks the lines of long base64.
+            // EC2 wraps long base64.
             let mut text = answer.output.unwrap_or_default();
             text.retain(|c| !c.is_ascii_whitespace());
             let bytes = base64::decode(text)
@@ -184,10 +184,10 @@ impl Place<'_> {
         Listener::new(Request { operation, region: self.region.to_owned() })
     }
 
-    /// Does `work` within the deadline, and passes on what is heard meanwhile.
+    /// Does `work` within the deadline, and forwards the events meanwhile.
     ///
-    /// The deadline is kept here, where it is known why the last attempt failed: throttled until the
-    /// deadline is throttled, not slow.
+    /// The deadline is enforced here, where the last attempt's failure is known: a request that was throttled until the
+    /// deadline is reported as throttled, not as slow.
     async fn within_deadline<T, E>(
         &self,
         listener: &Listener<E>,
@@ -232,7 +232,7 @@ impl Place<'_> {
     }
 }
 
-/// Why a request failed in the end: why its last attempt did, or why there was none.
+/// Why a request finally failed: the failure of its last attempt, or the reason why it made none.
 fn explain<E>(listener: &Listener<E>, error: &(dyn std::error::Error + 'static)) -> Failure {
     listener.last_failure().unwrap_or_else(|| listener.request().unmade(error))
 }

@@ -1,4 +1,4 @@
-//! Where to look in AWS, and as whom.
+//! Where to look in AWS, and with which identity.
 
 use provider_core::Endpoint;
 use wildmatch::WildMatch;
@@ -12,8 +12,8 @@ pub struct AwsConfig {
     pub zones: Vec<String>,
     /// VPC ids, globs allowed; empty is all.
     pub vpcs: Vec<String>,
-    /// A profile of the shared config files. It outranks keys in the environment, as `--profile` does
-    /// in AWS's own tools: a selector that names an account must not end up in another.
+    /// A profile of the shared config files. It outranks keys in the environment, as `--profile` does in AWS's own
+    /// tools: a selector that names an account must not query another.
     pub profile: Option<String>,
     /// A role to assume with the credentials found, for machines in another account.
     pub assume_role: Option<AssumeRole>,
@@ -43,13 +43,13 @@ pub struct AssumeRole {
     pub arn: String,
     /// The external id that the role's trust policy asks for.
     pub external_id: Option<String>,
-    /// How the session is named in AWS's audit log; `fleetwide` unless given.
+    /// The session's name in AWS's audit log; `fleetwide` unless given.
     pub session_name: Option<String>,
 }
 
 impl AwsConfig {
-    /// True when a machine in `zone` and `vpc` is asked for. The server is asked to filter too, but
-    /// servers filter loosely and fakes not at all.
+    /// True when a machine in `zone` and `vpc` is in scope. The server filters too, but servers filter loosely and
+    /// fakes not at all.
     pub(crate) fn covers(&self, zone: &str, vpc: &str) -> bool {
         let any = |patterns: &[String], value: &str| {
             patterns.is_empty() || patterns.iter().any(|pattern| WildMatch::new(pattern).matches(value))
@@ -57,7 +57,7 @@ impl AwsConfig {
         any(&self.zones, zone) && any(&self.vpcs, vpc)
     }
 
-    /// Whose credentials are used, for people; `None` for the chain's own.
+    /// The identity in use, for people; `None` for the chain's own.
     pub(crate) fn identity(&self) -> Option<String> {
         match (&self.assume_role, &self.profile) {
             (Some(role), _) => Some(format!("role {}", role.arn)),

@@ -1,39 +1,38 @@
-//! The host keys in what an instance wrote to its console. Pure.
+//! The host keys in an instance's console output. Pure.
 //!
-//! At an instance's first boot, cloud-init prints its public host keys between two marks. The console
-//! holds whatever else the instance prints, also words that strangers chose (a login that `sshd` refused,
-//! say): so a mark or a key counts only where it is the whole of its line, but for what cloud-init and
-//! the kernel put before it.
+//! At an instance's first boot, cloud-init prints its public host keys between two marks. The console holds everything
+//! else that the instance prints, including text chosen by strangers (a login that `sshd` refused, for example). So a
+//! mark or a key counts only if it is the whole line, apart from what cloud-init and the kernel put before it.
 
 use provider_core::HostKey;
 
 const BEGIN: &str = "-----BEGIN SSH HOST KEY KEYS-----";
 const END: &str = "-----END SSH HOST KEY KEYS-----";
 
-/// As whom cloud-init's words reach the console, besides directly.
+/// The names under which cloud-init's text reaches the console, besides directly.
 const WRITERS: [&str; 3] = ["cloud-init", "ci-info", "ec2"];
 
-/// What a console shows of host keys.
+/// The host keys that a console shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Shown {
-    /// These; never empty, and no two of one type.
+    /// These keys; never empty, and no two of one type.
     Keys(Vec<HostKey>),
-    /// No mark of theirs.
+    /// There is no mark.
     NoMark,
-    /// The last mark that begins them is followed by none that ends them.
+    /// The last opening mark has no closing mark after it.
     Cut,
-    /// No whole key stands between the last marks.
+    /// There is no whole key between the last marks.
     NoKey,
-    /// Two keys of one type stand there: one of them is somebody else's.
+    /// There are two keys of one type: one of them is forged or stale.
     Doubtful,
 }
 
-/// The keys that the console showed last.
+/// The last keys that the console shows.
 pub(crate) fn host_keys(console: &str) -> Shown {
     let lines: Vec<&str> = console.split(['\n', '\r']).map(content).collect();
     let Some(begin) = lines.iter().rposition(|line| *line == BEGIN) else { return Shown::NoMark };
     let shown = &lines[begin + 1..];
-    // The same words may come by several ways at once, each with an end of its own.
+    // The same text may arrive in several ways at once, each with its own closing mark.
     let Some(end) = shown.iter().rposition(|line| *line == END) else { return Shown::Cut };
 
     let mut keys: Vec<HostKey> = shown[..end].iter().filter_map(|line| line.parse().ok()).collect();
@@ -48,8 +47,8 @@ pub(crate) fn host_keys(console: &str) -> Shown {
     }
 }
 
-/// The line without what stands before cloud-init's own words: `[  179.878410] cloud-init[608]: `,
-/// `<14>Sep  4 15:43:30 cloud-init: `, `ci-info: `.
+/// The line without the prefix before cloud-init's own text: `[  179.878410] cloud-init[608]: `, `<14>Sep  4 15:43:30
+/// cloud-init: `, `ci-info: `.
 fn content(line: &str) -> &str {
     let line = line.trim();
     let rest = line.strip_prefix('<').and_then(|rest| number(rest)?.strip_prefix('>')).unwrap_or(line);
@@ -58,7 +57,7 @@ fn content(line: &str) -> &str {
         let rest = rest.strip_prefix(writer)?;
         rest.strip_prefix('[').and_then(|rest| number(rest)?.strip_prefix(']')).unwrap_or(rest).strip_prefix(':')
     });
-    // A bare time is the kernel's; a bare date is nobody's.
+    // A time alone is the kernel's prefix; a date alone is not a prefix.
     writer.or_else(|| uptime(line)).unwrap_or(line).trim()
 }
 

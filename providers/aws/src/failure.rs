@@ -1,15 +1,15 @@
-//! What went wrong, in the words that all clouds share. Pure: from codes and causes to kinds and hints.
+//! Failures, in the vocabulary that all clouds share. Pure: from codes and causes to kinds and hints.
 //!
-//! No message carries a secret: of AWS's own words only the first line is kept, for the rest of a
-//! signature error is the canonical request, session token included. Nor is the SDK's text of an
-//! error answer used, which is Rust's debug form of all of it.
+//! No message carries a secret. Of AWS's own text only the first line is kept, because the rest of a signature error is
+//! the canonical request, session token included. The SDK's text for an error answer is Rust's debug form of all of it,
+//! and is not used.
 
 use std::error::Error;
 
 use aws_sdk_ec2::error::ErrorMetadata;
 use provider_core::{FailureKind, Scope, ScopeError};
 
-/// What went wrong, before it is said where.
+/// A failure, before its scope is added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) kind: FailureKind,
@@ -22,23 +22,23 @@ impl Failure {
         Self { kind, message: message.into(), hint: Some(hint.into()) }
     }
 
-    /// Says where.
+    /// Adds the scope.
     pub(crate) fn at(self, scope: &Scope) -> ScopeError {
         ScopeError { scope: scope.clone(), kind: self.kind, message: self.message, hint: self.hint }
     }
 }
 
-/// Which request failed.
+/// The request that failed.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     /// The API's own name of the operation.
     pub(crate) operation: &'static str,
-    /// Where it was asked.
+    /// The region that was asked.
     pub(crate) region: String,
 }
 
 impl Request {
-    /// The service answered with an error, or with something that is no answer.
+    /// The service answered with an error, or with something unreadable.
     pub(crate) fn refused(
         &self,
         status: Option<u16>,
@@ -52,7 +52,7 @@ impl Request {
             (Some(code), None) => format!("{}: {code}", self.operation),
             (None, _) => match status {
                 Some(status) if status != 200 => format!("{}: HTTP {status}", self.operation),
-                // The SDK's own word for it is "unhandled error"; what it wraps says more.
+                // The SDK calls it "unhandled error"; the error that it wraps says more.
                 _ => format!(
                     "{}: the answer cannot be read: {}",
                     self.operation,
@@ -66,7 +66,7 @@ impl Request {
         Failure { kind, message, hint: Some(self.hint(kind)) }
     }
 
-    /// The request did not arrive, or its answer did not.
+    /// The request or its answer did not arrive.
     pub(crate) fn undelivered(&self, cause: &(dyn Error + 'static)) -> Failure {
         let kind = FailureKind::Unreachable;
         Failure { kind, message: format!("{}: {}", self.operation, causes(cause)), hint: Some(self.hint(kind)) }
@@ -85,7 +85,7 @@ impl Request {
         Failure { kind, message: format!("{}: {}", self.operation, causes(cause)), hint: Some(self.hint(kind)) }
     }
 
-    /// The answer was read, and is not what the API promises.
+    /// The answer was read, but is not what the API promises.
     pub(crate) fn bad_answer(&self, what: &str) -> Failure {
         let kind = FailureKind::BadAnswer;
         Failure { kind, message: format!("{}: {what}", self.operation), hint: Some(self.hint(kind)) }
@@ -139,7 +139,7 @@ fn kind_of(code: Option<&str>, status: Option<u16>) -> FailureKind {
             FailureKind::Throttled
         }
         _ => match status {
-            // Without a code it is a proxy's or a load balancer's own.
+            // An answer without a code comes from a proxy or a load balancer.
             Some(401 | 407) if code.is_none() => FailureKind::Credentials,
             Some(403) if code.is_none() => FailureKind::Denied,
             Some(429) => FailureKind::Throttled,
@@ -153,7 +153,7 @@ fn kind_of(code: Option<&str>, status: Option<u16>) -> FailureKind {
 /// Longer than any first line worth reading.
 const MOST_WORDS: usize = 300;
 
-/// An error and its causes in one line, each said once; of a service's refusal, the refusal alone.
+/// An error and its causes in one line, without repetition; for a service's refusal, only the refusal.
 pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
     let mut said: Vec<String> = Vec::new();
     let mut next = Some(error);
@@ -174,7 +174,7 @@ pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
     said.join(": ")
 }
 
-/// The first line, bounded. A canonical request that is put into the same line is cut off too.
+/// The first line, bounded. A canonical request in the same line is cut off too.
 fn first_line(words: &str) -> &str {
     let mut line = words.split(char::is_control).next().unwrap_or_default();
     for secret in ["The Canonical String", "x-amz-security-token", "X-Amz-Security-Token"] {

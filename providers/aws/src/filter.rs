@@ -1,7 +1,7 @@
-//! A selector in the words of EC2's server-side filters.
+//! A selector as EC2's server-side filters.
 //!
-//! A filter only ever narrows what is sent over the wire. The selector itself is applied again to
-//! whatever comes back, so each filter may let too much through, but never too little.
+//! A filter only reduces what is sent over the wire. The selector itself is applied again to the answer, so each filter
+//! may let too much through, but never too little.
 
 use aws_sdk_ec2::types::Filter;
 use provider_core::{InstanceState, Selector};
@@ -26,7 +26,7 @@ pub(crate) fn filters(selector: &Selector, config: &AwsConfig) -> Vec<Filter> {
             asked.push((format!("tag:{key}"), patterns(accepted.patterns())));
         }
     }
-    // Any of the keys is enough for the server here: all of them is decided when the answer is here.
+    // The server needs only one of the keys; the selector demands all of them later.
     asked.push(("tag-key".to_owned(), keys));
 
     let mut room = MOST_VALUES;
@@ -41,7 +41,7 @@ pub(crate) fn filters(selector: &Selector, config: &AwsConfig) -> Vec<Filter> {
         .collect()
 }
 
-/// EC2's names of the states asked for; none when one of them has no name there.
+/// EC2's names of the wanted states; empty when one of them has no name there.
 fn states(selector: &Selector) -> Vec<String> {
     let mut names = Vec::new();
     for state in &selector.states {
@@ -57,7 +57,7 @@ fn states(selector: &Selector) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }
 
-/// `*` and `?` mean the same there; a backslash would escape them, and ours is an ordinary character.
+/// `*` and `?` mean the same there. A backslash escapes them there, but is an ordinary character here.
 fn patterns(globs: &[String]) -> Vec<String> {
     globs.iter().map(|glob| glob.replace('\\', r"\\")).collect()
 }

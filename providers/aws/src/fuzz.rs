@@ -1,4 +1,4 @@
-//! Whatever EC2, or something in its place, may answer. Searched by `tests/fuzz`, replayed by the test here.
+//! Fuzzing with arbitrary answers of EC2, or of something in its place. `tests/fuzz` searches; the test here replays.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -48,10 +48,10 @@ fn http_status(code: u16) -> StatusCode {
     StatusCode::try_from(code).expect("a status of HTTP")
 }
 
-/// An answer is a list of whole instances, or an error that is fit to be shown.
+/// Any answer is either a list of whole instances, or an error that is safe to print.
 ///
 /// # Panics
-/// When that is not so.
+/// When it is neither.
 pub fn describe_instances(input: &[u8]) {
     let region = Region::from_static("eu-west-1");
     let sdk = SdkConfig::builder()

@@ -1,4 +1,4 @@
-//! The host keys of instances, from what each printed to its console.
+//! The host keys of instances, from their console output.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ impl HostKeySource for Aws {
     }
 }
 
-/// What one instance shows, on the console of its last boot, else on that of now.
+/// The keys that one instance shows, on the console of its last boot, else on its current one.
 async fn shown(place: &Place<'_>, id: &str) -> Result<Published, ScopeError> {
     let mut length = 0;
     let mut found = Shown::NoMark;
@@ -53,7 +53,7 @@ async fn shown(place: &Place<'_>, id: &str) -> Result<Published, ScopeError> {
     Ok(explained(&found, length))
 }
 
-/// Why there is nothing to be used in consoles of at most `length` bytes.
+/// Why consoles of at most `length` bytes show no usable keys.
 fn explained(found: &Shown, length: usize) -> Published {
     const PRINTED: &str = "cloud-init prints them at the first boot (not with `ssh: {emit_keys_to_console: false}`), and \
                            EC2 keeps 64 KiB: have them printed at every boot, by \

@@ -1,16 +1,15 @@
 //! Finds EC2 instances.
 //!
-//! One question is: settle who asks (`session`), list the regions if all are meant, ask the regions
-//! side by side, a thousand instances a call (`client`), and translate (`response`). No call is
-//! made per instance to find it; the names of images, if they are wanted, are one more call a region.
+//! A query resolves the credentials (`session`), lists the regions if all are wanted, queries the regions concurrently,
+//! a thousand instances a call (`client`), and translates the answers (`response`). Finding instances makes no call per
+//! instance. The names of images, if wanted, take one more call per region.
 //!
-//! Reading order: `config`, `session` (with `loopback`, for stand-ins), `client`, `attempts` (retries, made audible), `wire` (what an
-//! answer must have before it is believed), `filter` and `response` (there and back, both pure),
-//! `failure` (errors into words); then `host_keys` on `console`, what the instances print of their SSH keys:
-//! the one thing that EC2 can only be asked instance by instance.
+//! Reading order: `config`, `session` (with `loopback`, for stand-ins), `client`, `attempts` (observing retries),
+//! `wire` (checks of an answer before it is believed), `filter` and `response` (the request and the answer, both pure),
+//! `failure` (errors into words); then `host_keys` on `console`: the SSH host keys that instances print, which EC2
+//! gives out only instance by instance.
 //!
-//! Not in here: which address of an instance is used, whether an empty answer is an error, anything
-//! of another cloud.
+//! Not in here: which address of an instance is used, whether an empty answer is an error, anything of another cloud.
 
 mod attempts;
 mod client;
@@ -43,7 +42,7 @@ use session::Session;
 /// This provider's name.
 pub const NAME: ProviderName = ProviderName::new("aws");
 
-/// Each region keeps the deadline itself and says why it was missed; `gather` is only there if it does not.
+/// Each region enforces the deadline itself and says why it was missed. `gather` steps in only if that fails.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The regions of one AWS account.
@@ -53,15 +52,14 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Takes the scope. Nothing is read or asked before the first question.
+    /// Takes the scope. Nothing is read or queried before the first call.
     pub fn new(config: AwsConfig) -> Self {
         Self { config }
     }
 
     async fn open(&self, deadline: Duration) -> Result<Session, ScopeError> {
         let scope = Scope::new(&NAME, self.config.identity().unwrap_or_else(|| "default credentials".to_owned()));
-        // The SDK logs a refusal of STS in full, and its text may hold the session token. What matters
-        // of it is in the error.
+        // The SDK logs a refusal of STS in full, and its text may hold the session token. The error says what matters.
         let opening = Session::open(&self.config).with_subscriber(NoSubscriber::default());
         match timeout(deadline, opening).await {
             Ok(opened) => opened.map_err(|failure| failure.at(&scope)),

@@ -1,4 +1,4 @@
-//! HTTP for a stand-in on this machine: nothing that is meant for it leaves the machine.
+//! HTTP for a stand-in on this machine: no request meant for it leaves the machine.
 
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::{
@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::{
 };
 use provider_core::Endpoint;
 
-/// A client that no `HTTP_PROXY` diverts.
+/// A client that ignores `HTTP_PROXY`.
 pub(crate) fn client(endpoint: &Endpoint) -> SharedHttpClient {
     let builder = aws_smithy_http_client::Builder::new();
     if endpoint.url().scheme() == "http" {
@@ -21,9 +21,9 @@ pub(crate) fn client(endpoint: &Endpoint) -> SharedHttpClient {
     }
 }
 
-/// A client that asks the stand-in, whatever address it is given.
+/// A client that sends every request to the stand-in, whatever its address.
 ///
-/// The SDK's profile provider takes no endpoint, and would ask the real STS for the profile's role.
+/// The SDK's profile provider accepts no endpoint, and would ask the real STS for the profile's role.
 #[derive(Debug)]
 pub(crate) struct Diverted {
     inner: SharedHttpClient,
@@ -59,7 +59,7 @@ impl HttpConnector for DivertedConnector {
     }
 }
 
-/// What follows the host.
+/// The part of the URI after the host.
 fn path(uri: &str) -> &str {
     let after_scheme = uri.split_once("://").map_or(uri, |(_, rest)| rest);
     after_scheme.find('/').map_or("/", |start| &after_scheme[start..])

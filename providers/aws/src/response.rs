@@ -1,4 +1,4 @@
-//! EC2's answers in the words that all clouds share. Pure: no client, no clock.
+//! EC2's answers in the vocabulary that all clouds share. Pure: no client, no clock.
 
 use std::{collections::BTreeMap, net::IpAddr, str::FromStr};
 
@@ -14,29 +14,29 @@ use provider_core::{Addresses, Instance, InstanceId, InstanceState, Selector};
 
 use crate::{NAME, config::AwsConfig};
 
-/// An instance or a region that lacks what every one has.
+/// An instance or a region without a part that every one must have.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unreadable {
-    /// Nothing to call it by.
+    /// The instance has no id.
     #[error("an instance of reservation `{reservation}` has no id")]
     NoId { reservation: String },
-    /// Nobody can say whether it is one of the machines asked for.
+    /// Without its state, the instance may or may not be wanted.
     #[error("instance `{id}` is described without its state")]
     NoState { id: String },
-    /// An address that is none.
+    /// An address that is not one.
     #[error("instance `{id}` has the {what} `{text}`, which is not one")]
     Address { id: String, what: &'static str, text: String },
-    /// A region that could not be asked, and would be missing in silence.
+    /// A region that could not be queried, and would silently be missing.
     #[error("a region is listed without a name")]
     NamelessRegion,
-    /// No place to ask is no answer.
+    /// An account always has a region, so none is not an answer.
     #[error("not one region is listed that the account can use")]
     NoRegions,
 }
 
-/// The instances of one page that `selector` takes and that lie in `config`'s zones and VPCs.
+/// The instances of one page that `selector` matches and that lie in `config`'s zones and VPCs.
 ///
-/// What is not asked for need not be readable: a machine long terminated must not fail all others.
+/// Other instances need not be readable: a machine long terminated must not fail the rest.
 pub(crate) fn instances(
     reservations: &[Reservation],
     region: &str,
@@ -120,7 +120,7 @@ fn addresses(described: &Ec2Instance, id: &str) -> Result<Addresses, Unreadable>
     })
 }
 
-/// EC2 writes an address that is not there as an empty element, or not at all.
+/// EC2 writes an absent address as an empty element, or not at all.
 fn address<T: FromStr + Into<IpAddr>>(
     id: &str,
     what: &'static str,
@@ -135,7 +135,7 @@ fn named(name: Option<&str>) -> Option<String> {
     name.filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
-/// `None` when the description does not say.
+/// `None` when the description gives none.
 fn state(described: &Ec2Instance) -> Option<InstanceState> {
     let name = described.state().and_then(Ec2State::name).filter(|name| !name.as_str().is_empty())?;
     Some(match name {
@@ -144,7 +144,7 @@ fn state(described: &Ec2Instance) -> Option<InstanceState> {
         InstanceStateName::Stopping | InstanceStateName::ShuttingDown => InstanceState::Stopping,
         InstanceStateName::Stopped => InstanceState::Stopped,
         InstanceStateName::Terminated => InstanceState::Terminated,
-        // The SDK's enum is open: a state that it does not know yet lands here.
+        // The SDK's enum is open: states that it does not know yet end here.
         _ => InstanceState::Unknown,
     })
 }
@@ -158,7 +158,7 @@ pub(crate) fn image_names(listed: &[Image]) -> impl Iterator<Item = (String, Str
     listed.iter().filter_map(|image| Some((named(image.image_id())?, named(image.name())?)))
 }
 
-/// The names of the regions that the account can use: every account can use some.
+/// The names of the regions that the account can use. Every account can use some.
 pub(crate) fn regions(listed: &[Region]) -> Result<Vec<String>, Unreadable> {
     let usable = listed.iter().filter(|region| region.opt_in_status() != Some("not-opted-in"));
     let name = |region: &Region| named(region.region_name()).ok_or(Unreadable::NamelessRegion);

@@ -1,9 +1,7 @@
-//! Who asks, from where and whom: credentials, default region and endpoint, settled once for all
-//! regions of one question.
+//! Credentials, default region and endpoint, resolved once for all regions of one query.
 //!
-//! Credentials are resolved here and not by the first request, so that their absence is one clear
-//! error and not one per region, and a role is assumed once. They live for at least some minutes and
-//! a question for less, so nothing is kept from one question to the next.
+//! Credentials are resolved here and not by the first request, so that their absence is one clear error instead of one
+//! per region, and a role is assumed only once. They outlive a query, so nothing is kept between queries.
 
 use std::time::Duration;
 
@@ -38,23 +36,23 @@ use crate::{
     loopback,
 };
 
-/// Where `All` regions are listed, and a stand-in is asked, when nothing says otherwise: every account
-/// of AWS's own partition has it.
+/// Where `All` regions are listed and a stand-in is queried, if nothing else is set. Every account of AWS's own
+/// partition has this region.
 const HOME_REGION: &str = "us-east-1";
 
 /// How long one attempt may take. A page of a thousand instances takes some seconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// More than any deadline has room for: what ends the retries is the deadline, or the listener.
+/// More than any deadline has room for: the deadline or the listener ends the retries.
 const MOST_ATTEMPTS: u32 = 1000;
 
-/// The wait after the first failure is at most this; it doubles from there, and each is cut at random.
+/// The longest wait after the first failure. It doubles from there, and each wait is shortened at random.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
 /// The longest wait between two attempts.
 const MOST_BACKOFF: Duration = Duration::from_secs(10);
 
-/// What all regions of one question share.
+/// The data that all regions of one query share.
 #[derive(Debug)]
 pub(crate) struct Session {
     sdk: SdkConfig,
@@ -63,7 +61,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Settles endpoint, region and credentials.
+    /// Resolves endpoint, region and credentials.
     pub(crate) async fn open(config: &AwsConfig) -> Result<Self, Failure> {
         let sdk = loader(config).load().await;
         let endpoint = match &config.endpoint {
@@ -72,15 +70,16 @@ impl Session {
         };
         let loopback = endpoint.as_ref().filter(|endpoint| endpoint.is_loopback());
         if loopback.is_none() {
-            // The SDK finds STS's by itself, and would sign a request with a session token into the clear.
+            // The SDK finds STS's endpoint by itself, and would send a signed request with a session token in the
+            // clear.
             endpoint_from_surroundings("STS", &sdk)?;
         }
         let region = default_region(config, &sdk, loopback).await?;
 
         let mut builder = sdk.into_builder().region(region.clone());
         if let Some(endpoint) = loopback {
-            // A loopback override stands for the whole cloud: STS must not go to the real one. Nor may
-            // an HTTP_PROXY see what is meant for this machine.
+            // A loopback override stands for the whole cloud: STS requests must not go to the real one, and no
+            // HTTP_PROXY may see requests meant for this machine.
             builder = builder.endpoint_url(endpoint.as_str());
             builder.insert_origin("endpoint_url", Origin::shared_config());
             builder = builder.http_client(loopback::client(endpoint));
@@ -97,21 +96,21 @@ impl Session {
         Ok(Self { sdk, endpoint, region })
     }
 
-    /// One that asks as `sdk` says.
+    /// A session with this SDK configuration.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn of(sdk: SdkConfig, region: Region) -> Self {
         Self { sdk, endpoint: None, region }
     }
 
-    /// The region that is asked when none is named.
+    /// The default region.
     pub(crate) fn region(&self) -> &str {
         self.region.as_ref()
     }
 
-    /// A client for one region, whose attempts `listener` hears.
+    /// A client for one region, whose attempts `listener` observes.
     pub(crate) fn client<E: OperationError>(&self, region: &str, listener: &Listener<E>) -> Client {
-        // The SDK's quota of retries is shared by the whole process and never refilled by time; a
-        // long-lived process would end up without retries.
+        // The SDK's retry quota is shared by the whole process and never refilled over time, so a long-lived process
+        // would end up without retries.
         let retries = RetryPartition::custom("fleetwide").token_bucket(TokenBucket::unlimited()).build();
         let mut builder = aws_sdk_ec2::config::Builder::from(&self.sdk)
             .region(Region::new(region.to_owned()))
@@ -125,7 +124,7 @@ impl Session {
     }
 }
 
-/// Loads all that needs no network: the environment and the shared config files.
+/// Loads everything that needs no network: the environment and the shared config files.
 fn loader(config: &AwsConfig) -> ConfigLoader {
     let mut profile = ProfileFileRegionProvider::builder();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
@@ -146,8 +145,8 @@ fn loader(config: &AwsConfig) -> ConfigLoader {
 
 /// `AWS_ENDPOINT_URL_<service>`, `AWS_ENDPOINT_URL`, or the same from the profile, in the SDK's own order.
 ///
-/// The SDK would find it by itself, but whether EC2's is on loopback decides how credentials are
-/// sought, and neither EC2 nor STS may be asked over plain http elsewhere.
+/// The SDK would find it by itself. But whether EC2's endpoint is on loopback decides how credentials are resolved, and
+/// neither EC2 nor STS may be queried over plain http elsewhere.
 fn endpoint_from_surroundings(service: &str, sdk: &SdkConfig) -> Result<Option<Endpoint>, Failure> {
     let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
     let own = key.ok().and_then(|key| sdk.service_config()?.load_config(key));
@@ -159,10 +158,10 @@ fn endpoint_from_surroundings(service: &str, sdk: &SdkConfig) -> Result<Option<E
     url.parse().map(Some).map_err(refused)
 }
 
-/// The region of the environment or the profile; else the first one asked for; else this machine's.
+/// The region of the environment or the profile; else the first configured one; else this machine's.
 async fn default_region(config: &AwsConfig, sdk: &SdkConfig, loopback: Option<&Endpoint>) -> Result<Region, Failure> {
     let surroundings = match (&config.profile, loopback) {
-        // A stand-in is nobody's account: what AWS_PROFILE names has nothing to do with it.
+        // A stand-in belongs to no account, so AWS_PROFILE does not apply to it.
         (None, Some(_)) => EnvironmentVariableRegionProvider::new().region().await,
         (Some(_), _) | (None, None) => sdk.region().cloned(),
     };
@@ -174,8 +173,7 @@ async fn default_region(config: &AwsConfig, sdk: &SdkConfig, loopback: Option<&E
     {
         return Ok(Region::new(first.clone()));
     }
-    // With a stand-in on loopback, this machine is not asked whether it is an EC2 instance: off EC2
-    // the question hangs until it times out.
+    // For a stand-in on loopback, this machine's EC2 metadata is not queried: off EC2 that hangs until it times out.
     if loopback.is_some() {
         return Ok(Region::from_static(HOME_REGION));
     }
@@ -192,8 +190,8 @@ async fn default_region(config: &AwsConfig, sdk: &SdkConfig, loopback: Option<&E
     }
 }
 
-/// Asks the credential chain. For a stand-in on loopback there is none but the environment's keys, and
-/// all that a named profile needs (STS for its role, say) is asked of the stand-in too.
+/// Queries the credential chain. For a stand-in on loopback the chain is only the environment's keys, and everything
+/// that a named profile needs (STS for its role, for example) goes to the stand-in too.
 async fn credentials(config: &AwsConfig, region: &Region, loopback: Option<&Endpoint>) -> Result<Credentials, Failure> {
     let provider = match (&config.profile, loopback) {
         (Some(profile), loopback) => {
@@ -230,7 +228,7 @@ fn no_credentials(profile: Option<&str>, why: &str) -> Failure {
                 .to_owned(),
         ),
     };
-    // The SDK's own words for "none" name its types and not the places.
+    // The SDK's message for "none" names its types instead of the places it tried.
     let why = if why.contains("no credentials found in chain") { "none found" } else { why };
     Failure::new(FailureKind::Credentials, format!("{why}; tried: {tried}"), hint)
 }
@@ -238,7 +236,7 @@ fn no_credentials(profile: Option<&str>, why: &str) -> Failure {
 async fn assume(role: &AssumeRole, sdk: &SdkConfig) -> Result<Credentials, Failure> {
     let mut provider = AssumeRoleProvider::builder(&role.arn)
         .session_name(role.session_name.as_deref().unwrap_or("fleetwide"))
-        // STS is asked a few times at most: a refusal is final, and there is a deadline.
+        // STS gets only a few attempts: a refusal is final, and there is a deadline.
         .configure(&sdk.to_builder().retry_config(RetryConfig::standard()).build());
     if let Some(id) = &role.external_id {
         provider = provider.external_id(id);

@@ -1,8 +1,8 @@
-//! An answer as it came over the wire, before it is believed.
+//! Checks of an answer as it came over the wire, before it is believed.
 //!
-//! The SDK's parser takes the end of the text for the end of every element that is still open, so a
-//! page cut short would be a page with fewer instances, and an empty document an account without any.
-//! And one time that it cannot read fails the whole page, of a thousand instances.
+//! The SDK's parser takes the end of the text for the end of every open element. So a truncated page would be a page
+//! with fewer instances, and an empty document an account without any. And one unreadable time fails a whole page of a
+//! thousand instances.
 
 use std::error::Error;
 
@@ -13,34 +13,34 @@ use aws_sdk_ec2::{
 use aws_smithy_types::body::SdkBody;
 use http_body_util::{LengthLimitError, Limited};
 
-/// An answer may be this long, in bytes. A page of a thousand instances is about 5 MiB.
+/// The longest answer accepted, in bytes. A page of a thousand instances is about 5 MiB.
 const MOST_BYTES: usize = 64 << 20;
 
-/// Caps the body of an answer that has yet to arrive.
+/// Limits the body of an answer that has not arrived yet.
 pub(crate) fn cap(response: &mut HttpResponse) {
     let body = std::mem::replace(response.body_mut(), SdkBody::taken());
     *response.body_mut() = SdkBody::from_body_1_x(Limited::new(body, MOST_BYTES));
 }
 
-/// Whether an answer could not be had because it is longer than [`cap`] allows.
+/// Whether an answer was refused because it is longer than [`cap`] allows.
 pub(crate) fn is_too_long(error: &(dyn Error + 'static)) -> bool {
     let mut causes = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
     causes.any(|cause| cause.downcast_ref::<LengthLimitError>().is_some())
 }
 
-/// An answer that is not the whole of what the API promises.
+/// An answer that is not complete.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Cut {
-    /// The closing tag of all of it is not there.
+    /// The closing tag of the root element is missing.
     #[error("the answer is cut short: it does not end in `</{operation}Response>`")]
     NoEnd { operation: &'static str },
-    /// Every answer of EC2's has one.
+    /// Every answer of EC2 has one.
     #[error("the answer has no `requestId`")]
     NoRequestId,
 }
 
-/// Whether a successful answer is all there; `None` for errors and for what did not arrive at all,
-/// which are judged by what went wrong.
+/// Whether a successful answer is complete. `None` for errors and for answers that did not arrive, which are judged by
+/// their own failure.
 pub(crate) fn whole(response: &HttpResponse, operation: &'static str) -> Option<Result<(), Cut>> {
     let body = response.body().bytes().filter(|_| response.status().is_success())?;
     Some(is_whole(&String::from_utf8_lossy(body), operation))
@@ -57,8 +57,7 @@ fn is_whole(body: &str, operation: &'static str) -> Result<(), Cut> {
     }
 }
 
-/// The page without the times that the SDK cannot read, of which nothing depends on any; `None` when
-/// there are none such.
+/// The page without the times that the SDK cannot read. Nothing depends on them. `None` when there are none.
 pub(crate) fn without_unreadable_times(page: &str) -> Option<String> {
     let mut kept = String::with_capacity(page.len());
     let mut rest = page;
@@ -72,8 +71,7 @@ pub(crate) fn without_unreadable_times(page: &str) -> Option<String> {
     (kept.len() < page.len()).then_some(kept)
 }
 
-/// How long the element is that `text` begins with, if it is a time (`launchTime`, `attachTime`) that
-/// cannot be read.
+/// The length of the element at the start of `text`, if it is an unreadable time (`launchTime`, `attachTime`).
 fn unreadable_time(text: &str) -> Option<usize> {
     let name = &text[1..text.find('>')?];
     if name.strip_suffix('/').is_some_and(|name| name.trim_end().ends_with("Time")) {
@@ -90,7 +88,7 @@ fn unreadable_time(text: &str) -> Option<usize> {
     (closing && !readable).then_some(2 * name.len() + length + 5)
 }
 
-/// The instance whose description the SDK could not parse, found by hand so that an error can name it.
+/// The instance that the SDK could not parse, found by hand so that an error can name it.
 pub(crate) fn culprit(page: &str) -> Option<&str> {
     page.split("<instanceId>").skip(1).find_map(|described| {
         let (id, described) = described.split_once("</instanceId>")?;

@@ -1,5 +1,5 @@
-//! Answers that the simulator never gives: refusals with a secret in them, pages cut short, pages of
-//! something else. Each is served as it stands, on loopback.
+//! Answers that the simulator never gives: refusals with a secret in them, truncated pages, pages of something else.
+//! Each is served verbatim, on loopback.
 
 use std::{
     io::{self, Write},
@@ -13,7 +13,7 @@ use provider_aws::{AssumeRole, Aws, AwsConfig, Regions};
 use provider_core::{FailureKind, Instance, Provider, ProviderError, ScopeError, Selector, Silent};
 use tokio::net::TcpListener;
 
-/// What one operation is answered.
+/// The answer to one operation.
 type Answer = (&'static str, u16, String);
 
 /// Serves `answers`, by operation, until the test's runtime ends.
@@ -46,7 +46,7 @@ async fn only_failure(config: AwsConfig) -> ScopeError {
     error.failures.into_iter().next().expect("one")
 }
 
-/// What is logged while a test runs.
+/// The log of a test.
 #[derive(Clone, Debug, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -173,7 +173,7 @@ async fn an_answer_without_a_code_goes_by_its_status() {
         let failure = only_failure(serve(answers).await).await;
         assert_eq!(failure.kind, kind, "{failure}");
         assert!(failure.message.contains(&format!("HTTP {status}")), "{failure}");
-        // Given up after the deadline, and not at once.
+        // Throttling is given up at the deadline; the other failure is given up at once.
         assert_eq!(failure.message.contains("given up"), status == 429, "{failure}");
     }
 }

@@ -18,7 +18,7 @@ fn machine(id: &str, published: PublishedKeys) -> Machine {
     Machine { published, ..Machine::new(Cloud::Aws, id, "111122223333", REGION, "eu-west-1a") }
 }
 
-/// A cloud of these machines, and all of them found.
+/// A cloud with these machines, and all of them found.
 async fn found(machines: Vec<Machine>) -> (CloudServer, Aws, Vec<Instance>) {
     let server = CloudServer::start(Cloud::Aws, Fleet::new(machines)).await.expect("a port");
     let provider = Aws::new(AwsConfig {

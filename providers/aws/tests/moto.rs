@@ -27,10 +27,10 @@ const OTHERS: [(&str, usize, &str, bool); 4] = [
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEzJyQyn3Lvhs6L3SaqPRtNUdJHJR7EpxQAAPaEU69bL";
 
-/// What moto calls the image of `moto_fleet.py`.
+/// Moto's name for the image of `moto_fleet.py`.
 const IMAGE_NAME: &str = "Windows_Server-2008-R2_SP1-English-64Bit-Base-2017.10.13";
 
-/// What every instance prints at its start, as JSON holds it.
+/// The console output of every instance at its start, in JSON.
 const CONSOLE: &str = concat!(
     r"[    0.000000] Linux version 6.1\r\n-----BEGIN SSH HOST KEY KEYS-----\r\n",
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEzJyQyn3Lvhs6L3SaqPRtNUdJHJR7EpxQAAPaEU69bL",
@@ -64,7 +64,7 @@ impl Moto {
                 format!(r#"{{"region": "{region}", "count": {count}, "tags": {tags}, "stopped": {stopped}}}"#)
             })
             .collect();
-        // Its standard input stays open in `process`: it ends when that closes, even if this test is killed.
+        // The emulator ends when its standard input closes, even if this test is killed; `process` keeps it open.
         let input = process.stdin.as_mut().expect("piped");
         writeln!(input, r#"{{"console": "{CONSOLE}", "instances": [{}]}}"#, groups.join(", ")).expect("it listens");
         let mut line = String::new();
@@ -84,13 +84,13 @@ impl Moto {
 
 impl Drop for Moto {
     fn drop(&mut self) {
-        // Already ended, if these fail.
+        // These fail only if it has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// One emulator for all questions: filling it is the slow part.
+/// One emulator for all queries, because filling it is slow.
 #[tokio::test]
 async fn finds_just_the_tagged_ones_in_pages_of_a_thousand() {
     let moto = Moto::start();
@@ -117,7 +117,7 @@ async fn finds_just_the_tagged_ones_in_pages_of_a_thousand() {
     let found = Aws::new(moto.config()).instances(&stopped, &Silent).await.expect("instances");
     assert_eq!(found.len(), 100);
 
-    // The other forms of a filter, as another hand than ours reads them; and regions listed by the cloud.
+    // The other forms of a filter, as independent code reads them; and regions listed by the cloud.
     let one = |region: &str| AwsConfig { regions: Regions::Named(vec![region.to_owned()]), ..moto.config() };
     let zone = AwsConfig { zones: vec!["no-such-zone-*".to_owned()], ..one("eu-west-1") };
     let everywhere = AwsConfig { regions: Regions::All, ..moto.config() };
@@ -129,14 +129,14 @@ async fn finds_just_the_tagged_ones_in_pages_of_a_thousand() {
         assert_eq!(found.len(), expected, "{value} in {config:?}");
     }
 
-    // What every instance there prints to its console.
+    // The console output of every instance there.
     let wanted: Vec<_> = found.iter().take(20).collect();
     let answers = Aws::new(moto.config()).host_keys(&wanted, Selector::DEFAULT_DEADLINE, &Silent).await;
     let key = Published::Keys(vec![KEY.parse().expect("a key")]);
     let good = |answer: &Result<Published, _>| answer.as_ref().is_ok_and(|answer| *answer == key);
     assert!(answers.len() == 20 && answers.iter().all(good), "{answers:?}");
 
-    // The names of their images, as another hand than ours keeps them.
+    // The names of their images, as independent code keeps them.
     assert!(found.iter().all(|instance| instance.image_name.is_none()), "nobody asked for them");
     let named = Selector { image_names: true, ..Selector::running([("role", "db")].into_iter().collect()) };
     let found = Aws::new(one("eu-west-1")).instances(&named, &Silent).await.expect("instances");

@@ -43,7 +43,7 @@ async fn a_recorded_answer_is_read_whole() {
     assert_eq!(second.launched.map(|at| at.to_string()).as_deref(), Some("2013-12-02T15:58:29Z"));
     assert_eq!(second.tags.get("Group").map(String::as_str), Some("VPC Test"));
 
-    // This server filters nothing: the selector is applied to what came back.
+    // This server filters nothing: the selector is applied to the answer.
     let running = Aws::new(config).instances(&Selector::running(TagFilter::default()), &Silent).await;
     assert_eq!(running.map(|found| found.len()).ok(), Some(0));
 }

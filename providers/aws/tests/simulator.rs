@@ -37,7 +37,7 @@ fn selector() -> Selector {
     Selector::running([("role", "web")].into_iter().collect())
 }
 
-/// One that gives up soon, for what never ends by itself.
+/// A selector with a short deadline, for faults that never end.
 fn hasty() -> Selector {
     Selector { deadline: Duration::from_secs(1), ..selector() }
 }
@@ -325,7 +325,7 @@ async fn an_endpoint_that_is_not_there_is_given_up_soon() {
     assert_eq!(heard.count(Kind::Calling), 5);
 }
 
-/// Machines of so many images; every third image is deregistered.
+/// Machines with `count` images; every third image is deregistered.
 fn of_images(count: usize) -> Vec<Machine> {
     let image = |number: usize| Image {
         id: format!("ami-{number}"),

@@ -1,7 +1,7 @@
-//! What the provider takes from the environment and the shared config files.
+//! The settings that the provider takes from the environment and the shared config files.
 //!
-//! A process cannot change its own environment safely, so the test starts itself again, as a child
-//! with the environment of each case, and reads what the child printed.
+//! A process cannot change its own environment safely. So the test starts itself again, as a child with the environment
+//! of each case, and reads what the child printed.
 
 use std::{env, process::Command};
 
@@ -9,12 +9,12 @@ use fleetwide_simulator::{Cloud, CloudServer, Fleet, Machine};
 use provider_aws::{Aws, AwsConfig};
 use provider_core::{Provider, Selector, Silent, TagFilter};
 
-/// Set for the child: the profile to ask with; empty for none.
+/// Set for the child: the profile to use; empty for none.
 const PROFILE: &str = "FLEETWIDE_TEST_PROFILE";
 
 const EU: &str = "eu-west-1";
 
-/// Asks once with the surroundings alone, and prints what came of it.
+/// Queries once with the environment alone, and prints the result.
 async fn child(profile: String) {
     let profile = Some(profile).filter(|profile| !profile.is_empty());
     let provider = Aws::new(AwsConfig { profile, ..AwsConfig::default() });

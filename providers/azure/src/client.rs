@@ -1,7 +1,7 @@
-//! The calls to one subscription, and the only file that names the compute SDK.
+//! The calls for one subscription, and the only file that names the compute SDK.
 //!
-//! `azure_mgmt_compute` is the last of its line. It makes the compute calls and its strict models
-//! read the answers; what is needed of a model becomes a type of [`crate::machine`] right here.
+//! `azure_mgmt_compute` is the last release of its line. It makes the compute calls, and its strict models read the
+//! answers. The needed part of a model becomes a type of [`crate::machine`] right here.
 
 use std::{collections::BTreeMap, future::ready, sync::Arc};
 
@@ -30,12 +30,12 @@ use crate::{
     wire::Wire,
 };
 
-/// The version of `Microsoft.Network` whose lists of interfaces and addresses are read.
+/// The version of `Microsoft.Network` for the lists of interfaces and addresses.
 const NETWORK_VERSION: &str = "2024-05-01";
-/// The only version that lists what belongs to a scale set's instances; every SDK sends this one.
+/// The only version that lists interfaces and addresses of a scale set's instances; every SDK sends this one.
 const SET_NETWORK_VERSION: &str = "2018-10-01";
 
-/// One subscription. Each call is one list, read whole.
+/// One subscription. Each call reads one whole list.
 #[derive(Debug)]
 pub(crate) struct Client {
     wire: Arc<Wire>,
@@ -44,7 +44,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Calls over `wire`, as whoever `credentials` are.
+    /// Calls over `wire`, with `credentials`.
     pub(crate) fn new(wire: Arc<Wire>, credentials: Arc<Credentials>, subscription: String) -> Self {
         Self { wire, credentials, subscription }
     }
@@ -54,14 +54,14 @@ impl Client {
         &self.subscription
     }
 
-    /// All machines but the instances of Uniform scale sets. Their power state is not in this list.
+    /// All machines except the instances of Uniform scale sets. Their power state is not in this list.
     pub(crate) async fn machines(&self) -> Result<Vec<Machine>, Failure> {
         let listing = self.listing::<models::VirtualMachine>("virtualMachines");
         let list = self.sdk(&listing).virtual_machines_client().list_all(&self.subscription);
         drive(&listing, list.into_stream()).await
     }
 
-    /// The power state of the same machines, in a list of its own.
+    /// The power states of the same machines, in a separate list.
     pub(crate) async fn power_states(&self) -> Result<Vec<PowerState>, Failure> {
         let listing = self.listing::<StatusOnly>("virtualMachines statusOnly");
         let list = self.sdk(&listing).virtual_machines_client().list_all(&self.subscription).status_only("true");
@@ -88,13 +88,13 @@ impl Client {
         Ok(instances)
     }
 
-    /// All network interfaces but those of Uniform scale sets.
+    /// All network interfaces except those of Uniform scale sets.
     pub(crate) async fn nics(&self) -> Result<Vec<Nic>, Failure> {
         let path = format!("/subscriptions/{}/providers/Microsoft.Network/networkInterfaces", self.subscription);
         self.network::<Nic>("networkInterfaces", &path, NETWORK_VERSION).await
     }
 
-    /// All public addresses but those of Uniform scale sets.
+    /// All public addresses except those of Uniform scale sets.
     pub(crate) async fn public_ips(&self) -> Result<Vec<PublicIp>, Failure> {
         let path = format!("/subscriptions/{}/providers/Microsoft.Network/publicIPAddresses", self.subscription);
         self.network::<PublicIp>("publicIPAddresses", &path, NETWORK_VERSION).await
@@ -136,7 +136,7 @@ impl Client {
         Arc::new(Listing::new(Arc::clone(&self.wire), operation))
     }
 
-    /// A client whose every page passes through `listing`. The wire retries, so the pipeline must not.
+    /// A client whose every page passes through `listing`. The wire retries, so the SDK's pipeline must not.
     fn sdk<M: Model>(&self, listing: &Arc<Listing<M>>) -> compute::Client {
         let transport = TransportOptions::new(Arc::clone(listing) as Arc<dyn HttpClient>);
         let options = ClientOptions::new(transport).retry(RetryOptions::none());
@@ -145,12 +145,12 @@ impl Client {
     }
 }
 
-/// The scale set's group and name, which become part of an address that a token is sent to.
+/// The scale set's group and name, which become part of an address that receives a token.
 fn path_of(set: &ResourceId) -> Result<(&str, &str), Failure> {
     set.group_and_name().ok_or_else(|| Failure::OddId(set.clone()))
 }
 
-/// Lets the SDK walk to the end of the list; what it walked over is in `listing`.
+/// Lets the SDK page to the end of the list; `listing` collects the entries.
 async fn drive<M: Model, P>(listing: &Listing<M>, pages: Pageable<P, Error>) -> Result<Vec<M::Needed>, Failure> {
     pages.try_for_each(|_| ready(Ok(()))).await.map_err(into_failure)?;
     Ok(listing.take())
@@ -217,7 +217,7 @@ impl Model for models::VirtualMachineScaleSetVm {
     }
 }
 
-/// The same model, read for its power state alone: the `statusOnly` list need not hold the rest.
+/// The same model, read only for its power state: the `statusOnly` list need not hold the rest.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 struct StatusOnly(models::VirtualMachine);
@@ -253,7 +253,7 @@ fn id(id: Option<String>) -> Option<ResourceId> {
     id.map(|id| ResourceId::new(&id))
 }
 
-/// The models keep tags as any JSON.
+/// The models hold tags as arbitrary JSON.
 fn tags(tags: Option<Value>) -> serde_json::Result<Option<BTreeMap<String, String>>> {
     serde_json::from_value(tags.unwrap_or_default())
 }
@@ -262,7 +262,7 @@ fn instance_view(statuses: Vec<models::InstanceViewStatus>) -> InstanceView {
     InstanceView { statuses: Some(statuses.into_iter().map(|status| Status { code: status.code }).collect()) }
 }
 
-/// `None` is for an interface without an id.
+/// `None` if an interface has no id.
 fn network_profile(profile: models::NetworkProfile) -> Option<NetworkProfile> {
     let reference = |interface: models::NetworkInterfaceReference| {
         let properties = interface.properties.map(|properties| Primary { primary: properties.primary });

@@ -1,4 +1,4 @@
-//! Where to look in Azure: plain data, and what of it a machine must fit.
+//! Where to look in Azure, and which machines are in scope. Plain data.
 
 use provider_core::{Endpoint, FailureKind, Scope, ScopeError};
 use wildmatch::WildMatch;
@@ -9,30 +9,30 @@ use crate::{
     machine::{Machine, ScaleSet},
 };
 
-/// Where to look. An empty list does not narrow.
+/// Where to look. An empty list does not restrict.
 ///
-/// Names are patterns (`*` and `?`) and compare without case, as Azure itself does.
+/// Names are patterns (`*` and `?`) and ignore case, as Azure itself does.
 #[derive(Clone, Debug, Default)]
 pub struct AzureConfig {
-    /// Subscription ids; without any, `AZURE_SUBSCRIPTION_ID` is the one.
+    /// Subscription ids. Default: `AZURE_SUBSCRIPTION_ID`.
     pub subscriptions: Vec<String>,
     /// Resource groups.
     pub resource_groups: Vec<String>,
-    /// Scale sets, Uniform or Flexible; with any, only their members are given.
+    /// Scale sets, Uniform or Flexible. If any are named, only their members are found.
     pub scale_sets: Vec<String>,
     /// Locations, as `westeurope` or `West Europe`.
     pub regions: Vec<String>,
     /// Availability zones: `1`, `2`, `3`.
     pub zones: Vec<String>,
-    /// Virtual networks that one of the machine's interfaces is in.
+    /// Virtual networks. One of a machine's interfaces must be in one of them.
     pub networks: Vec<String>,
-    /// Another address of the Resource Manager: a sovereign cloud, or a stand-in on loopback, which
-    /// is asked without credentials. Without it `FLEETWIDE_AZURE_ENDPOINT`, then the public cloud.
+    /// Another address of the Resource Manager: a sovereign cloud, or a stand-in on loopback, which is queried without
+    /// credentials. Default: `FLEETWIDE_AZURE_ENDPOINT`, then the public cloud.
     pub endpoint: Option<Endpoint>,
 }
 
 impl AzureConfig {
-    /// The subscriptions to ask, each once.
+    /// The subscriptions to query, each once.
     pub(crate) fn subscriptions(&self, environment: &Environment) -> Result<Vec<String>, ScopeError> {
         let mut ids: Vec<String> = self.subscriptions.iter().map(|id| id.trim().to_lowercase()).collect();
         if ids.is_empty() {
@@ -45,7 +45,7 @@ impl AzureConfig {
                 "set `subscriptions` in the selector or {SUBSCRIPTION}; `az account list --output table` shows yours"
             )));
         }
-        // The id becomes part of a path that a bearer token is sent to.
+        // The id becomes part of a path that receives a bearer token.
         let odd = |id: &&String| id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         match ids.iter().find(odd) {
             Some(id) => Err(configuration(format!("`{id}` is no subscription id"))
@@ -63,14 +63,14 @@ impl AzureConfig {
         from_environment.map_err(|error| configuration(format!("{ENDPOINT}: {error}")))
     }
 
-    /// True when `set` may have members that are asked for.
+    /// True when `set` may have members in scope.
     pub(crate) fn wants_set(&self, set: &ScaleSet) -> bool {
         any(&self.scale_sets, set.id.name())
             && any(&self.resource_groups, set.id.group())
             && any_location(&self.regions, &set.location)
     }
 
-    /// True when `machine` is where we were told to look, its networks aside.
+    /// True when `machine` is in scope, not counting its networks.
     pub(crate) fn wants(&self, machine: &Machine) -> bool {
         let set = machine.scale_set().map_or("", |set| set.name());
         any(&self.scale_sets, set)
@@ -79,24 +79,24 @@ impl AzureConfig {
             && any(&self.zones, machine.zone())
     }
 
-    /// True when a machine whose interfaces are in `networks` is where we were told to look.
+    /// True when a machine with interfaces in `networks` is in scope.
     pub(crate) fn wants_networks(&self, networks: &[&str]) -> bool {
         self.networks.is_empty() || networks.iter().any(|network| any(&self.networks, network))
     }
 }
 
-/// True when `patterns` is empty or one of them fits `name`.
+/// True when `patterns` is empty or one of them matches `name`.
 fn any(patterns: &[String], name: &str) -> bool {
     patterns.is_empty() || patterns.iter().any(|pattern| WildMatch::new_case_insensitive(pattern).matches(name))
 }
 
-/// Like [`any`]; Azure takes a location's display name (`West Europe`) wherever it takes `westeurope`.
+/// Like [`any`]. Azure accepts a location's display name (`West Europe`) wherever it accepts `westeurope`.
 fn any_location(patterns: &[String], location: &str) -> bool {
     let plain = |text: &str| text.replace(' ', "");
     patterns.is_empty() || patterns.iter().any(|p| WildMatch::new_case_insensitive(&plain(p)).matches(&plain(location)))
 }
 
-/// A failure before any subscription is asked.
+/// A failure before any subscription is queried.
 pub(crate) fn configuration(message: impl Into<String>) -> ScopeError {
     ScopeError::new(Scope::new(&NAME, "selector"), FailureKind::Configuration, message)
 }

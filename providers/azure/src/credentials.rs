@@ -1,6 +1,6 @@
-//! Who asks: the chain of credentials, behind the token trait that the compute SDK knows.
+//! The chain of credentials, behind the token trait of the compute SDK.
 //!
-//! Tokens come from `azure_identity` 1.x, the compute SDK is of the 0.21 line; [`Credentials`] is the bridge.
+//! Tokens come from `azure_identity` 1.x, but the compute SDK belongs to the 0.21 line; [`Credentials`] is the bridge.
 //! The links themselves are in [`links`].
 
 mod links;
@@ -25,15 +25,15 @@ use tokio::{
 use self::links::{Link, NoToken};
 use crate::{environment::Environment, failure::Failure, listing::into_error, wire::Connections};
 
-/// A token is fetched anew when it has less than this to live: a list must not outlive it.
+/// A token is renewed when it expires sooner than this, so that it does not expire during a list.
 const FRESH: Duration = Duration::minutes(5);
 
-/// Tokens for one subscription, fetched once and kept.
+/// The token for one subscription, fetched once and kept.
 #[derive(Debug)]
 pub(crate) struct Credentials {
     /// Empty for a loopback endpoint.
     links: Vec<Box<dyn Link>>,
-    /// What the token is for.
+    /// The scope of the token.
     scope: String,
     token: Mutex<Option<AccessToken>>,
     patience: Patience,
@@ -42,8 +42,8 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
-    /// The ordinary chain. A loopback endpoint is a stand-in: no credential is looked for, so none
-    /// can reach it, and no metadata service is asked.
+    /// The ordinary chain. A loopback endpoint is a stand-in: no credential is looked for, so none can reach it, and no
+    /// metadata service is queried.
     ///
     /// `allowed` is how long the whole subscription may take from now, tokens included.
     pub(crate) fn new(connections: &Connections, environment: &Environment, subscription: &str, allowed: Span) -> Self {
@@ -55,7 +55,7 @@ impl Credentials {
         Self { links, scope, token: Mutex::default(), patience: Patience::new(allowed), giver: OnceLock::new() }
     }
 
-    /// Where the token came from, or where one was looked for; for hints.
+    /// The source of the token, or the sources that were tried; for hints.
     pub(crate) fn tried(&self) -> String {
         if self.links.is_empty() {
             return "a loopback endpoint is asked without credentials".to_owned();
@@ -66,8 +66,8 @@ impl Credentials {
         }
     }
 
-    /// Asks link by link. One that is not set up passes on; one that is set up and fails ends the
-    /// search, for nobody wants to deploy as somebody else because a secret has expired.
+    /// Tries link after link. A link that is not set up is skipped. A link that is set up and fails ends the search: an
+    /// expired secret must not silently lead to another identity.
     async fn fetch(&self) -> Result<AccessToken, Failure> {
         let mut absent = Vec::new();
         let (started, limit) = (Instant::now(), self.patience.limit());
@@ -89,26 +89,26 @@ impl Credentials {
     }
 }
 
-/// How long a token may take. A sign-in that hangs must be told as one, before the deadline of the lists
-/// tells it as a list that is slow.
+/// How long a token may take. A sign-in that hangs must be reported as such, before the lists' deadline reports a slow
+/// list.
 #[derive(Debug)]
 struct Patience {
-    /// For any one token, whatever number of links is asked for it.
+    /// For any one token, however many links are tried.
     one: Span,
-    /// When the last must be here: the list that waits for it gives up soon after.
+    /// When the last token must be here: the list that waits for it gives up soon after.
     end: time::Instant,
 }
 
 impl Patience {
-    /// A sign-in is a matter of seconds, that of the Azure CLI too.
+    /// A sign-in takes seconds, that of the Azure CLI too.
     const LONGEST: Span = Span::from_secs(30);
 
     fn new(allowed: Span) -> Self {
-        // The wire gives up at 0.98 of what is allowed.
+        // The wire gives up at 0.98 of the allowed time.
         Self { one: Self::LONGEST.min(allowed / 2), end: time::Instant::now() + allowed.mul_f64(0.95) }
     }
 
-    /// The latest moment for a token that is fetched from now on.
+    /// The time limit for a token that is requested now.
     fn limit(&self) -> time::Instant {
         self.end.min(time::Instant::now() + self.one)
     }
@@ -116,7 +116,7 @@ impl Patience {
 
 #[async_trait]
 impl TokenCredential for Credentials {
-    /// The same token for every list: whoever comes first fetches it, the others wait.
+    /// The same token for every list: the first caller fetches it, the others wait.
     async fn get_token(&self, _: &[&str]) -> azure_core_mgmt::Result<SdkToken> {
         let now = OffsetDateTime::now_utc();
         if self.links.is_empty() {
@@ -137,7 +137,7 @@ impl TokenCredential for Credentials {
     }
 }
 
-/// An error on one line; `azure_identity` writes several.
+/// An error in one line; `azure_identity` writes several.
 fn one_line(error: &dyn fmt::Display) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
     use crate::listing::into_failure;
 
-    /// Answers as told; `Ok` is a token with so many minutes to live.
+    /// Answers as configured; `Ok` is a token that is valid for so many minutes.
     #[derive(Debug)]
     struct Told {
         name: &'static str,
@@ -232,7 +232,7 @@ mod tests {
         let failure = into_failure(credentials.get_token(&[]).await.unwrap_err());
         assert!(started.elapsed() < allowed, "{:?}", started.elapsed());
         assert!(matches!(&failure, Failure::Credentials(why) if why == "hangs: no answer within 0.2 s"), "{failure}");
-        // The next token has only what is left of the deadline.
+        // The next token gets only what is left of the deadline.
         time::sleep_until(credentials.patience.end).await;
         assert!(credentials.get_token(&[]).await.is_err() && started.elapsed() < allowed * 2);
     }

@@ -1,13 +1,12 @@
 //! The environment variables that Azure's tools share, read once.
 //!
-//! Everything else in this crate asks this value and never the process, so that tests can say what
-//! the environment is.
+//! The rest of this crate uses this value and never the process's environment, so that tests can set it.
 
 use std::{collections::BTreeMap, fmt};
 
-/// The subscription to ask when none is configured; set by many Azure tools.
+/// The default subscription; set by many Azure tools.
 pub(crate) const SUBSCRIPTION: &str = "AZURE_SUBSCRIPTION_ID";
-/// The endpoint to ask when none is configured; Fleetwide's own.
+/// The default endpoint; Fleetwide's own variable.
 pub(crate) const ENDPOINT: &str = "FLEETWIDE_AZURE_ENDPOINT";
 /// The directory that a service principal or workload signs in to.
 pub(crate) const TENANT: &str = "AZURE_TENANT_ID";
@@ -15,24 +14,24 @@ pub(crate) const TENANT: &str = "AZURE_TENANT_ID";
 pub(crate) const CLIENT: &str = "AZURE_CLIENT_ID";
 /// The service principal's secret.
 pub(crate) const SECRET: &str = "AZURE_CLIENT_SECRET";
-/// Where Kubernetes and some pipelines put a workload's token.
+/// The file in which Kubernetes and some pipelines put a workload's token.
 pub(crate) const TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
 /// Where App Service and Functions serve their managed identity.
 pub(crate) const IDENTITY_ENDPOINT: &str = "IDENTITY_ENDPOINT";
 
 const KNOWN: [&str; 7] = [SUBSCRIPTION, ENDPOINT, TENANT, CLIENT, SECRET, TOKEN_FILE, IDENTITY_ENDPOINT];
 
-/// The variables that were set, and not empty.
+/// The variables that are set and not empty.
 #[derive(Clone, Default)]
 pub(crate) struct Environment(BTreeMap<String, String>);
 
 impl Environment {
-    /// What this process was started with.
+    /// The environment of this process.
     pub(crate) fn of_process() -> Self {
         KNOWN.into_iter().filter_map(|name| Some((name, std::env::var(name).ok()?))).collect()
     }
 
-    /// The variable's value, unless it is unset or empty.
+    /// The variable's value; `None` if it is unset or empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }

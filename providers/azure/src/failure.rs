@@ -1,4 +1,4 @@
-//! What goes wrong in one subscription, and how it is told.
+//! Failures of one subscription, and how they are reported.
 
 use std::{fmt, time::Duration};
 
@@ -6,13 +6,13 @@ use provider_core::{FailureKind, InstanceId, Scope, ScopeError};
 
 use crate::{credentials::Credentials, machine::ResourceId};
 
-/// Why a subscription could not be read whole. None of them holds a token.
+/// Why a subscription could not be read completely. No failure holds a token.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// No link of the credential chain gave a token.
     #[error("{0}")]
     Credentials(String),
-    /// The Resource Manager answered, and it was no page.
+    /// The Resource Manager answered with something other than a page.
     #[error("{operation} at {host}: HTTP {status} {code}: {message}")]
     Refused { operation: &'static str, host: String, status: u16, code: String, message: String },
     /// No answer came.
@@ -21,22 +21,22 @@ pub(crate) enum Failure {
     /// A page's next link leads away from the endpoint.
     #[error("{operation}: nextLink leads to {elsewhere}, away from {host}; it was not followed")]
     ForeignLink { operation: &'static str, host: String, elsewhere: String },
-    /// A page's next link was followed before.
+    /// A page's next link had been followed before.
     #[error("{operation} at {host}: nextLink repeats, so the list has no end")]
     RepeatedLink { operation: &'static str, host: String },
     /// An entry, or a whole page, is not what the API promises.
     #[error("{operation} at {host}: cannot read {part}: {reason}")]
     Unreadable { operation: &'static str, host: String, part: Part, reason: String },
-    /// A scale set that cannot be asked about without asking for something else.
+    /// A scale set whose id would make the address of another resource.
     #[error("the id of a scale set cannot be part of an address: {:?}", .0.to_string())]
     OddId(ResourceId),
-    /// A page that goes on and on.
+    /// A page without an end.
     #[error("{operation} at {host}: the answer is larger than {mebibytes} MiB")]
     TooLarge { operation: &'static str, host: String, mebibytes: usize },
-    /// A machine of which nobody says what it is doing.
+    /// A machine without a power state.
     #[error("the power state of {0} is in no answer, though it was asked for twice")]
     NoPowerState(ResourceId),
-    /// A machine that the Resource Manager gives no id of its own.
+    /// A machine without an id.
     #[error("the vmId of {0} is empty")]
     EmptyId(ResourceId),
     /// Two machines that cannot be told apart.
@@ -45,12 +45,12 @@ pub(crate) enum Failure {
     /// The deadline passed while an answer was awaited.
     #[error("{operation} at {host}: no complete answer within {deadline:?}")]
     TimedOut { operation: &'static str, host: String, deadline: Duration },
-    /// The SDK failed in a way of its own.
+    /// An error of the SDK itself.
     #[error("{0}")]
     Sdk(String),
 }
 
-/// What of a list could not be read.
+/// The part of a list that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     /// A whole page.
@@ -61,7 +61,7 @@ pub(crate) enum Part {
     Resource(String),
     /// The resource with this name, which has no id.
     Named(String),
-    /// An entry that has neither, counted from 1.
+    /// An entry with neither, counted from 1.
     Nameless { number: usize },
 }
 
@@ -77,8 +77,8 @@ impl fmt::Display for Part {
 }
 
 impl Failure {
-    /// True when the answer to a scale set's list of machines says that there is no such set: it was
-    /// deleted since it was listed itself. Any other list that is not found is one that we lack.
+    /// True when the answer to a scale set's list of machines says that the set does not exist: it was deleted after it
+    /// had been listed. For any other list, "not found" means that the list is missing.
     pub(crate) fn is_gone(&self) -> bool {
         const GONE: [&str; 3] = ["ResourceNotFound", "ParentResourceNotFound", "NotFound"];
         matches!(self, Self::Refused { status: 404, code, .. } if GONE.contains(&code.as_str()))

@@ -1,5 +1,5 @@
-//! Whatever the Resource Manager, or something in its place, may answer. Searched by `tests/fuzz`, replayed by the test
-//! here.
+//! Fuzzing with arbitrary answers of the Resource Manager, or of something in its place. `tests/fuzz` searches; the
+//! test here replays.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -19,13 +19,13 @@ use crate::{
     wire::{Connections, Wire},
 };
 
-/// What stands between the answers of one input.
+/// The separator between the answers of one input.
 const BETWEEN: &[u8] = b"\n--\n";
 
-/// A list of machines, one of interfaces and one of public addresses: they are read and joined, or refused.
+/// A list of machines, one of interfaces and one of public addresses are either read and joined, or refused.
 ///
 /// # Panics
-/// When that is not so.
+/// When they are neither.
 pub fn lists(input: &[u8]) {
     let mut answers = split(input);
     let mut next = || answers.next().unwrap_or_default();
@@ -58,7 +58,7 @@ fn split(input: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The entries of one answer, if it is one.
+/// The entries of one answer, if it is readable.
 fn read<M: Model>(body: &[u8]) -> Option<Vec<M::Needed>> {
     static WIRE: OnceLock<Arc<Wire>> = OnceLock::new();
     let wire = WIRE.get_or_init(|| {

@@ -1,13 +1,13 @@
 //! Azure: virtual machines and scale-set instances, found through the Resource Manager.
 //!
-//! Reading order: [`AzureConfig`] (where to look), `survey` (what is asked of one subscription, and
-//! how the answers join), `client` (the calls; the only file that names the SDK), `listing` (one
-//! list: paging, and items that strict models cannot read), `wire` (one request: where it may go,
-//! when it is tried again), `machine` and `network` (what is read), `power` (what a machine is doing),
-//! `response` (all of it -> [`Instance`]), `credentials` (who asks) and `failure` (what goes wrong).
+//! Reading order: [`AzureConfig`] (where to look), `survey` (the queries for one subscription, and how the answers
+//! join), `client` (the calls; the only file that names the SDK), `listing` (one list: paging, and items that strict
+//! models cannot read), `wire` (one request: where it may go, when it is retried), `machine` and `network` (the data
+//! that is read), `power` (the state of a machine), `response` (all of it -> [`Instance`]), `credentials` (the
+//! identity) and `failure` (what goes wrong).
 //!
-//! A subscription is read with bulk lists only, never with a call per machine. Resource Graph would
-//! answer everything in one query, but it can be hours behind: no source for a deploy.
+//! A subscription is read with bulk lists only, never with a call per machine. Resource Graph would answer everything
+//! in one query, but it can be hours behind, which is too late for a deploy.
 
 mod client;
 mod config;
@@ -50,13 +50,13 @@ pub struct Azure {
 }
 
 impl Azure {
-    /// A provider that looks where `config` says, with the environment of this process for what it
-    /// leaves open: the subscription, the endpoint, the credentials.
+    /// A provider for `config`. The environment of this process supplies what `config` leaves open: the subscription,
+    /// the endpoint, the credentials.
     pub fn new(config: AzureConfig) -> Self {
         Self { config, environment: Environment::of_process() }
     }
 
-    /// Asks one subscription, all its lists side by side.
+    /// Queries one subscription, all its lists concurrently.
     async fn ask(
         &self,
         connections: Connections,

@@ -1,4 +1,4 @@
-//! One list: its pages, its end, and the entries that strict models cannot read.
+//! One list: its pages, its end, and entries that strict models cannot read.
 
 use std::{
     collections::HashSet,
@@ -26,15 +26,15 @@ use crate::{
     wire::Wire,
 };
 
-/// How the entries of a list are read: first as this type, which promises much of them.
+/// The strict model with which the entries of a list are first read.
 pub(crate) trait Model: DeserializeOwned + 'static {
-    /// What Fleetwide needs of an entry; its own `Deserialize` reads that and nothing else.
+    /// The part of an entry that Fleetwide needs; its own `Deserialize` reads that and nothing else.
     type Needed: DeserializeOwned + Debug + Send;
-    /// True for machines: they are what progress counts.
+    /// True for machines, which progress counts.
     const IS_MACHINE: bool = false;
 
-    /// What is needed of the entry; `None` when it is missing or odd, for [`Model::Needed`] to say
-    /// what exactly.
+    /// The needed part of the entry; `None` when something is missing or odd, and [`Model::Needed`] must say what
+    /// exactly.
     fn needed(self) -> Option<Self::Needed>;
 }
 
@@ -49,9 +49,9 @@ pub(crate) struct Page<T> {
 
 /// One list while it is read, page by page.
 ///
-/// The SDK drives it as an [`HttpClient`]: it makes the addresses, fetches the token and follows the
-/// links. But it reads a page all or nothing, and one entry in it with `"ultraSSDEnabled": "False"`
-/// would end the list. So the entries are read and kept here, and the SDK is handed the page without them.
+/// The SDK drives it as an [`HttpClient`]: it makes the addresses, fetches the token and follows the links. But the SDK
+/// reads a page all or nothing, and one entry with `"ultraSSDEnabled": "False"` would end the list. So the entries are
+/// read and kept here, and the SDK receives the page without them.
 pub(crate) struct Listing<M: Model> {
     wire: Arc<Wire>,
     operation: &'static str,
@@ -60,7 +60,7 @@ pub(crate) struct Listing<M: Model> {
 }
 
 impl<M: Model> Listing<M> {
-    /// A list of which nothing is read yet; `operation` is its name in messages.
+    /// An unread list; `operation` is its name in messages.
     pub(crate) fn new(wire: Arc<Wire>, operation: &'static str) -> Self {
         Self { wire, operation, seen: Mutex::default(), entries: Mutex::default() }
     }
@@ -70,7 +70,7 @@ impl<M: Model> Listing<M> {
         mem::take(&mut lock(&self.entries))
     }
 
-    /// Reads every page, from `first` on: for the lists that the SDK does not know.
+    /// Reads every page, starting with `first`: for lists that the SDK does not know.
     pub(crate) async fn read_all(&self, first: Url, credentials: &Credentials) -> Result<Vec<M::Needed>, Failure> {
         let mut next = Some(first);
         while let Some(url) = next {
@@ -84,7 +84,7 @@ impl<M: Model> Listing<M> {
         Ok(self.take())
     }
 
-    /// Reads the page at `url` and gives the link to the next.
+    /// Reads the page at `url` and returns the link to the next.
     async fn read_page(&self, url: &Url, token: &str) -> Result<Option<String>, Failure> {
         if !lock(&self.seen).insert(url.clone()) {
             return Err(Failure::RepeatedLink { operation: self.operation, host: self.wire.host() });
@@ -96,12 +96,12 @@ impl<M: Model> Listing<M> {
         Ok(page.next_link.filter(|link| !link.is_empty()))
     }
 
-    /// What an answer says.
+    /// The content of an answer.
     pub(crate) fn page(&self, body: &[u8]) -> Result<Page<M::Needed>, Failure> {
         strict::<M>(body).map_or_else(|| self.lenient(body), Ok)
     }
 
-    /// The page, each entry by what is needed of it; the error names the entry that has not even that.
+    /// The page, reading only the needed part of each entry; the error names the entry that lacks even that.
     fn lenient(&self, body: &[u8]) -> Result<Page<M::Needed>, Failure> {
         let page: Page<Value> = serde_json::from_slice(body).map_err(|error| self.unreadable(Part::Page, &error))?;
         let read = |(index, entry): (usize, Value)| {
@@ -119,7 +119,7 @@ impl<M: Model> Listing<M> {
     }
 }
 
-/// The page by the strict model, if it and every entry is as the model promises.
+/// The page by the strict model, if the model can read it and every entry.
 fn strict<M: Model>(body: &[u8]) -> Option<Page<M::Needed>> {
     let page: Page<M> = serde_json::from_slice(body).ok()?;
     let value = page.value.into_iter().map(M::needed).collect::<Option<_>>()?;
@@ -143,12 +143,12 @@ impl<M: Model> fmt::Debug for Listing<M> {
     }
 }
 
-/// A failure on its way through the SDK, which knows only errors of its own.
+/// Wraps a failure in an SDK error, the only kind that the SDK passes through.
 pub(crate) fn into_error(failure: Failure) -> Error {
     Error::new(ErrorKind::Other, failure)
 }
 
-/// The same failure at the other end.
+/// Unwraps a failure that the SDK passed through.
 pub(crate) fn into_failure(error: Error) -> Failure {
     match error.into_downcast::<Failure>() {
         Ok(failure) => failure,

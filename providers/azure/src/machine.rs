@@ -1,8 +1,7 @@
-//! What Fleetwide needs to know of a machine and of a scale set, and no more.
+//! The data of machines and scale sets that Fleetwide needs, and no more.
 //!
-//! Each type reads itself from the Resource Manager's JSON, so that a field that is never used here
-//! can never stop a deploy; `client` makes the same values from the SDK's strict models. What even
-//! these types cannot read is an error that names the machine.
+//! Each type reads itself from the Resource Manager's JSON, so that an unused field can never stop a deploy. `client`
+//! makes the same values from the SDK's strict models. If even these types cannot read a machine, the error names it.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -12,13 +11,13 @@ use serde_json::Value;
 
 /// A resource's path, `/subscriptions/…/resourceGroups/…/providers/…`, in lower case.
 ///
-/// One resource is spelled `MIQ-VMS-EASTUS` in one answer and `miq-vms-eastus` in the next, so ids
-/// compare without case or nothing joins.
+/// One resource is spelled `MIQ-VMS-EASTUS` in one answer and `miq-vms-eastus` in the next, so ids must ignore case to
+/// join.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ResourceId(String);
 
 impl ResourceId {
-    /// The id, whatever its case.
+    /// The id in lower case.
     pub(crate) fn new(id: &str) -> Self {
         Self(id.to_lowercase())
     }
@@ -28,7 +27,7 @@ impl ResourceId {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
-    /// The resource group; empty where there is none.
+    /// The resource group; empty if there is none.
     pub(crate) fn group(&self) -> &str {
         self.segment("resourcegroups").unwrap_or_default()
     }
@@ -42,7 +41,7 @@ impl ResourceId {
 
     /// The group and the name, if a path made of them leads to the resource and nowhere else.
     ///
-    /// Azure's names hold no sign that has a meaning in an address, so an id with one is no mere slip.
+    /// Azure's names hold no character with a meaning in an address, so an id with one is suspect.
     pub(crate) fn group_and_name(&self) -> Option<(&str, &str)> {
         let signs = |c: char| matches!(c, '?' | '#' | '%' | '\\') || c.is_control();
         let dots = self.0.split('/').any(|segment| matches!(segment, "." | ".."));
@@ -63,7 +62,7 @@ impl<'de> Deserialize<'de> for ResourceId {
     }
 }
 
-/// `{ "id": … }`, the way resources refer to each other.
+/// `{ "id": … }`, which is how resources refer to each other.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Reference {
     pub(crate) id: ResourceId,
@@ -94,9 +93,9 @@ pub(crate) struct Properties {
     pub(crate) network_profile: Option<NetworkProfile>,
     pub(crate) os_profile: Option<OsProfile>,
     pub(crate) storage_profile: Option<StorageProfile>,
-    /// Of a Flexible set's member; for Uniform ones it is filled in by the list they came from.
+    /// Set for a Flexible set's member; for a Uniform one the list that it came from fills it in.
     pub(crate) virtual_machine_scale_set: Option<Reference>,
-    /// Read as nothing when it is no time: nothing depends on it.
+    /// `None` when it is not a time, because nothing depends on it.
     #[serde(default, deserialize_with = "time_or_nothing")]
     pub(crate) time_created: Option<Timestamp>,
 }
@@ -105,20 +104,20 @@ fn time_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     Ok(Value::deserialize(deserializer)?.as_str().and_then(|time| time.parse().ok()))
 }
 
-/// What a machine is doing.
+/// The current state of a machine.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub(crate) struct InstanceView {
     #[serde(default)]
     pub(crate) statuses: Option<Vec<Status>>,
 }
 
-/// One of several things that are true of a machine: `ProvisioningState/succeeded`, `PowerState/running`.
+/// One status of a machine: `ProvisioningState/succeeded`, `PowerState/running`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(crate) struct Status {
     pub(crate) code: Option<String>,
 }
 
-/// Which interfaces a machine has.
+/// The interfaces of a machine.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct NetworkProfile {
@@ -133,27 +132,27 @@ pub(crate) struct InterfaceReference {
     pub(crate) properties: Option<Primary>,
 }
 
-/// Whether it is the machine's first interface; said only where there are several.
+/// Whether it is the machine's first interface; set only if there are several.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub(crate) struct Primary {
     pub(crate) primary: Option<bool>,
 }
 
-/// What the machine calls itself.
+/// The machine's own name.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OsProfile {
     pub(crate) computer_name: Option<String>,
 }
 
-/// What the machine was started from.
+/// The image that the machine was started from.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StorageProfile {
     pub(crate) image_reference: Option<Image>,
 }
 
-/// A marketplace image has the four words, a custom one an id.
+/// A marketplace image has four words, a custom one an id.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub(crate) struct Image {
     pub(crate) id: Option<String>,
@@ -164,7 +163,7 @@ pub(crate) struct Image {
 }
 
 impl Machine {
-    /// The first zone; empty where the machine has none.
+    /// The first zone; empty if the machine has none.
     pub(crate) fn zone(&self) -> &str {
         self.zones.as_deref().and_then(<[_]>::first).map_or("", String::as_str)
     }
@@ -180,7 +179,7 @@ impl Machine {
         profile.and_then(|profile| profile.network_interfaces.as_deref()).unwrap_or_default()
     }
 
-    /// What the list that it came from says of its power; the ordinary list says nothing.
+    /// The power state in the list that it came from; the ordinary list has none.
     pub(crate) fn power_state(&self) -> PowerState {
         let Properties { instance_view, provisioning_state, .. } = &self.properties;
         let (instance_view, provisioning_state) = (instance_view.clone(), provisioning_state.clone());
@@ -195,7 +194,7 @@ impl InstanceView {
     }
 }
 
-/// One machine of the `statusOnly` list, which need not describe anything else.
+/// One machine of the `statusOnly` list, which need not contain anything else.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(crate) struct PowerState {
     pub(crate) id: ResourceId,
@@ -236,7 +235,7 @@ pub(crate) struct ScaleSetProperties {
 }
 
 impl ScaleSet {
-    /// False when its members are ordinary machines. Sets older than the choice say nothing: they are Uniform.
+    /// False when its members are ordinary machines. Sets older than the setting do not have it; they are Uniform.
     pub(crate) fn is_uniform(&self) -> bool {
         let mode = self.properties.orchestration_mode.as_deref();
         !mode.is_some_and(|mode| mode.eq_ignore_ascii_case("Flexible"))

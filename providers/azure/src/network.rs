@@ -1,7 +1,7 @@
-//! Network interfaces and public addresses: what a machine's own description does not hold.
+//! Network interfaces and public addresses, which a machine's own description lacks.
 //!
-//! They belong to `Microsoft.Network`, which the compute SDK does not know; these structs read just
-//! what is needed to find the address of a machine.
+//! They belong to `Microsoft.Network`, which the compute SDK does not cover. These structs read only what is needed to
+//! find the address of a machine.
 
 use std::{
     collections::HashMap,
@@ -97,7 +97,7 @@ impl Nic {
         self.properties.ip_configurations.iter().flatten().map(|configuration| &configuration.properties)
     }
 
-    /// True when its public addresses have to be looked up.
+    /// True when its public addresses must be looked up.
     pub(crate) fn has_public_address(&self) -> bool {
         self.configurations().any(|ip| ip.public_ip_address.is_some())
     }
@@ -111,7 +111,7 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// All interfaces and public addresses of a subscription or a scale set.
+    /// The interfaces and public addresses of a subscription or a scale set.
     pub(crate) fn new(nics: Vec<Nic>, public: Vec<PublicIp>) -> Self {
         Self {
             nics: nics.into_iter().map(|nic| (nic.id.clone(), nic)).collect(),
@@ -150,7 +150,7 @@ impl Network {
         }
     }
 
-    /// The interface that the machine, or else the interface itself, calls primary; else the first.
+    /// The interface marked as primary by the machine or else by itself; else the first.
     fn primary(&self, machine: &Machine) -> Option<&Nic> {
         let called = |interface: &&InterfaceReference| {
             interface.properties.as_ref().is_some_and(|properties| properties.primary == Some(true))
@@ -163,7 +163,7 @@ impl Network {
 }
 
 impl NicDns {
-    /// The name given on purpose, else the one that Azure's own DNS makes of the computer's name.
+    /// The explicit name, else the one that Azure's own DNS makes of the computer's name.
     fn name_of(&self, machine: &Machine) -> Option<String> {
         let computer = machine.properties.os_profile.as_ref()?.computer_name.as_deref();
         let made = || Some(format!("{}.{}", computer?, self.internal_domain_name_suffix.as_deref()?));

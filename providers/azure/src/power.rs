@@ -1,7 +1,7 @@
-//! What each machine is doing, from a list other than the one that describes the machines. Pure.
+//! The state of each machine, which is in a separate list from its description. Pure.
 //!
-//! The two lists are two moments, and the Resource Manager at times leaves a power state out. A machine
-//! of which nothing is known would be in no state that anybody asks for, and vanish without a word.
+//! The two lists are taken at two moments, and the Resource Manager sometimes omits a power state. A machine whose
+//! state is unknown would match no wanted state, and silently vanish.
 
 use std::collections::HashMap;
 
@@ -9,12 +9,12 @@ use provider_core::InstanceState;
 
 use crate::machine::{Machine, PowerState, ResourceId};
 
-/// What is known, by machine.
+/// The known states, by machine.
 #[derive(Debug, Default)]
 pub(crate) struct PowerStates(HashMap<ResourceId, PowerState>);
 
 impl PowerStates {
-    /// Takes a list in. What it says outranks what an earlier one said; what it leaves out does not.
+    /// Adds a list. Its states replace earlier ones; a state that it omits does not.
     pub(crate) fn learn(&mut self, list: impl IntoIterator<Item = PowerState>) {
         for said in list {
             let known = self.0.get(&said.id);
@@ -24,11 +24,11 @@ impl PowerStates {
         }
     }
 
-    /// What the machine is doing; `None` when the lists do not say.
+    /// The state of the machine; `None` when the lists do not give one.
     pub(crate) fn of(&self, machine: &Machine) -> Option<InstanceState> {
         match self.0.get(&machine.id).and_then(PowerState::power) {
             Some(power) => Some(state(power)),
-            // Before there is a host for it, and when there is none any more, a machine has no power state.
+            // Before a machine has a physical host, and after it has lost it, it has no power state.
             None => match self.provisioning(machine)? {
                 word if word.eq_ignore_ascii_case("Creating") => Some(InstanceState::Pending),
                 word if word.eq_ignore_ascii_case("Deleting") => Some(InstanceState::Stopping),
@@ -37,12 +37,12 @@ impl PowerStates {
         }
     }
 
-    /// True when the machine's last change failed. One whose creation failed never gets a power state.
+    /// True when the machine's last change failed. A machine whose creation failed never gets a power state.
     pub(crate) fn has_failed(&self, machine: &Machine) -> bool {
         self.provisioning(machine).is_some_and(|word| word.eq_ignore_ascii_case("Failed"))
     }
 
-    /// The later list's word, else the one in the machine's description.
+    /// The state in the later list, else the one in the machine's description.
     fn provisioning<'s>(&'s self, machine: &'s Machine) -> Option<&'s str> {
         let said = self.0.get(&machine.id).and_then(|said| said.properties.provisioning_state.as_deref());
         said.or(machine.properties.provisioning_state.as_deref())

@@ -7,11 +7,11 @@ use crate::{
     machine::{Image, Machine},
 };
 
-/// The instance without its addresses: those need a join that is worth making for matches only.
+/// The instance without its addresses, which need a join that is only worth making for matches.
 pub(crate) fn instance(machine: &Machine, state: InstanceState, account: &str) -> Instance {
     let properties = &machine.properties;
     Instance {
-        // Azure writes the same vmId in upper case here and in lower case there.
+        // Azure writes the same vmId sometimes in upper case and sometimes in lower case.
         id: InstanceId::new(properties.vm_id.to_lowercase()),
         provider: NAME,
         account: account.to_owned(),

@@ -1,5 +1,5 @@
-//! What is asked of one subscription, and how the answers join: five lists side by side, and three
-//! more for each Uniform scale set that holds a match. Never a call per machine.
+//! The queries for one subscription, and how the answers join: five lists concurrently, and three more for each Uniform
+//! scale set with a match. Never a call per machine.
 
 use std::collections::HashMap;
 
@@ -16,11 +16,11 @@ use crate::{
     response::instance,
 };
 
-/// How many scale sets are read at once. A cluster's node pools are scale sets, a subscription can have hundreds,
+/// How many scale sets are read at once. A cluster's node pools are scale sets, so a subscription can have hundreds,
 /// and the Resource Manager throttles per subscription.
 const SETS_AT_ONCE: usize = 8;
 
-/// Every machine of the subscription that is where `config` says and that `selector` matches, once.
+/// Every machine of the subscription that is in `config`'s scope and that `selector` matches, once.
 pub(crate) async fn subscription(
     client: &Client,
     config: &AzureConfig,
@@ -42,8 +42,8 @@ pub(crate) async fn subscription(
     each_once(found)
 }
 
-/// The instances, each once: a machine that comes or goes while a list is read shifts its pages, and one is
-/// read twice. But an id that two machines share would have one of them deployed to in the other's name.
+/// The instances, each once. A machine that comes or goes while a list is read shifts its pages, so that one machine is
+/// read twice. But if two machines had the same id, one would be deployed to in the other's name.
 fn each_once(found: Vec<(ResourceId, Instance)>) -> Result<Vec<Instance>, Failure> {
     let mut known: HashMap<InstanceId, ResourceId> = HashMap::new();
     let mut instances = Vec::new();
@@ -80,7 +80,7 @@ impl Survey<'_> {
             .await
     }
 
-    /// The matching instances of one; its network is asked about only if there are any.
+    /// The matching instances of one set. Its network is queried only if there are any.
     async fn uniform_set(&self, set: &ResourceId) -> Result<Vec<(ResourceId, Instance)>, Failure> {
         let members = match self.client.instances_of(set).await {
             Err(failure) if failure.is_gone() => return Ok(Vec::new()),
@@ -101,14 +101,14 @@ impl Survey<'_> {
         Ok(addressed(in_network, &network))
     }
 
-    /// Those of `machines` that are where we were told to look.
+    /// Those of `machines` that are in scope.
     fn placed(&self, machines: Vec<Machine>, network: &Network) -> Vec<Machine> {
         let wanted =
             |machine: &Machine| self.config.wants(machine) && self.config.wants_networks(&network.names(machine));
         machines.into_iter().filter(wanted).collect()
     }
 
-    /// Those of `machines` whose tags and state match. `again` is awaited only if `states` says too little.
+    /// Those of `machines` whose tags and state match. `again` is awaited only if `states` lacks some.
     async fn matching(
         &self,
         machines: Vec<Machine>,

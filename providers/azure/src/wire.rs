@@ -1,7 +1,7 @@
-//! One request to the Resource Manager: where it may go, how long it may take, when it is made again.
+//! One request to the Resource Manager: where it may go, how long it may take, when it is retried.
 //!
-//! The SDK's own transport keeps no idle connection, follows a link to any host with the bearer
-//! token, and waits as long as a server tells it to. Every request of this crate comes through here instead.
+//! The SDK's own transport keeps no idle connection, follows a link to any host with the bearer token, and waits as
+//! long as a server demands. So every request of this crate uses this module instead.
 
 use std::{error::Error, iter::successors, time::Duration};
 
@@ -19,19 +19,19 @@ use crate::{config::configuration, failure::Failure};
 
 /// The Resource Manager of the public cloud.
 const PUBLIC_CLOUD: &str = "https://management.azure.com";
-/// The first wait before a request is made again; each further one is twice as long.
+/// The first wait before a retry; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
-/// No wait is longer, whatever the server asks for: 1,200 s has been seen.
+/// No wait is longer, whatever the server demands: 1,200 s has been seen.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// How often a request is made when nobody answers. A wrong address must not take the whole deadline to be noticed.
+/// How often a request is made without an answer. A wrong address must be noticed before the deadline.
 const TRIES_WITHOUT_ANSWER: u32 = 4;
-/// No answer is larger: a page of machines is some hundred kilobytes. Whatever sends more without an end
-/// must not fill the memory of who asks.
+/// The largest answer accepted; a page of machines is some hundred kilobytes. An endless answer must not fill the
+/// memory.
 const LARGEST_BODY: usize = 64 << 20;
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// The endpoint and the open connections to it. Cheap to clone; the clones share the connections.
+/// The endpoint and the open connections to it. Cheap to clone; clones share the connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Connections {
     http: reqwest::Client,
@@ -40,7 +40,7 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    /// Connections to `endpoint`, or to the public cloud. None is opened yet.
+    /// Connections to `endpoint`, or to the public cloud. None is open yet.
     pub(crate) fn new(endpoint: Option<Endpoint>) -> Result<Self, ScopeError> {
         let loopback = endpoint.as_ref().is_some_and(Endpoint::is_loopback);
         let endpoint = match endpoint {
@@ -50,7 +50,7 @@ impl Connections {
         if endpoint.path() != "/" {
             return Err(configuration(format!("the endpoint {endpoint} has a path; the Resource Manager has none")));
         }
-        // A redirect would carry us past the check of where links lead.
+        // A redirect would bypass the check of where links lead.
         let http = reqwest::Client::builder().redirect(redirect::Policy::none()).connect_timeout(CONNECT);
         let http = if loopback { http.no_proxy() } else { http };
         let http = http.build().map_err(|error| configuration(format!("no HTTP client: {}", reason(&error))))?;
@@ -68,18 +68,18 @@ impl Connections {
     }
 }
 
-/// What happens on the wire, on its way to a [`Progress`] that cannot be handed to the SDK.
+/// An event on the wire, for a [`Progress`] that cannot be passed through the SDK.
 #[derive(Debug)]
 pub(crate) enum Heard {
     /// A request is about to be made.
     Calling(&'static str),
-    /// A page with so many machines was read.
+    /// A page with this many machines was read.
     Page(usize),
-    /// The request is made again after a wait.
+    /// The request is retried after a wait.
     Retrying { reason: String, wait: Duration },
 }
 
-/// Tells `progress` what is heard while `work` goes on.
+/// Reports events to `progress` during `work`.
 pub(crate) async fn relay<T>(
     scope: &Scope,
     progress: &dyn Progress,
@@ -106,7 +106,7 @@ pub(crate) async fn relay<T>(
     }
 }
 
-/// The requests of one subscription: one deadline for all of them.
+/// The requests of one subscription, which share a deadline.
 #[derive(Debug)]
 pub(crate) struct Wire {
     connections: Connections,
@@ -115,7 +115,7 @@ pub(crate) struct Wire {
     heard: UnboundedSender<Heard>,
 }
 
-/// A request that gave no page, and whether it may be made again.
+/// A request that failed, and whether it may be retried.
 struct Setback {
     failure: Failure,
     again: Again,
@@ -124,17 +124,17 @@ struct Setback {
 enum Again {
     /// The answer would be the same.
     No,
-    /// The server answered, and asked for a wait or not.
+    /// The server answered, and may have demanded a wait.
     Answered(Option<Duration>),
-    /// Nobody answered.
+    /// There was no answer.
     Unanswered,
 }
 
 impl Wire {
-    /// Requests over `connections` that give up when `allowed` has passed from now.
+    /// Requests over `connections`, which give up when `allowed` has passed from now.
     pub(crate) fn new(connections: Connections, allowed: Duration, heard: UnboundedSender<Heard>) -> Self {
-        // A little before the deadline that is kept above us, so that the reason is ours to tell:
-        // a subscription that was throttled to the end is throttled, not slow.
+        // A little before the caller's deadline, so that this module reports the reason: a subscription that was
+        // throttled to the end is reported as throttled, not as slow.
         let deadline = Instant::now() + allowed.mul_f64(0.98);
         Self { connections, deadline, allowed, heard }
     }
@@ -149,12 +149,12 @@ impl Wire {
         shown(self.endpoint())
     }
 
-    /// Says that a page was read.
+    /// Reports that a page was read.
     pub(crate) fn read_page(&self, instances: usize) {
         self.tell(Heard::Page(instances));
     }
 
-    /// The body that `url` answers with, asked as often as it takes until the deadline.
+    /// The body of the answer from `url`, retried until the deadline.
     pub(crate) async fn get(&self, operation: &'static str, url: &Url, token: &str) -> Result<Vec<u8>, Failure> {
         if url.origin() != self.endpoint().origin() {
             return Err(Failure::ForeignLink { operation, host: self.host(), elsewhere: shown(url) });
@@ -216,7 +216,7 @@ impl Wire {
         }
         let Refusal { code, message } = Refusal::read(&body);
         let failure = Failure::Refused { operation, host: self.host(), status: status.as_u16(), code, message };
-        // The answers that azure_core's own policy calls transient.
+        // The statuses that azure_core's own policy calls transient.
         let again = match status.as_u16() {
             408 | 429 | 500 | 502 | 503 | 504 => Again::Answered(asked),
             _ => Again::No,
@@ -224,18 +224,18 @@ impl Wire {
         Err(Setback { failure, again })
     }
 
-    /// Nobody may be listening any more, when the subscription is given up: that is no failure.
+    /// The receiver is gone when the subscription has been given up; that is no failure.
     fn tell(&self, step: Heard) {
         let _ = self.heard.send(step);
     }
 }
 
-/// How long the server asks to wait. The Resource Manager sends seconds, never a date.
+/// The wait that the server demands. The Resource Manager sends seconds, never a date.
 fn asked_wait(response: &Response) -> Option<Duration> {
     response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// `{"error": {"code", "message"}}`, or whatever a proxy in between says.
+/// `{"error": {"code", "message"}}`, or the text of a proxy.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Refusal {
@@ -244,7 +244,7 @@ struct Refusal {
 }
 
 impl Refusal {
-    /// How much of a body that is not the Resource Manager's is shown.
+    /// How much is shown of a body that the Resource Manager did not write.
     const SHOWN: usize = 200;
 
     fn read(body: &[u8]) -> Self {
@@ -268,13 +268,13 @@ impl Refusal {
     }
 }
 
-/// The host, and the port where it is not the usual one.
+/// The host, and the port if it is not the default.
 fn shown(url: &Url) -> String {
     let host = url.host_str().unwrap_or("no host");
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// An error and what caused it, in one line: `reqwest` says only "error sending request" itself.
+/// An error and its causes, in one line: `reqwest`'s own message is only "error sending request".
 fn reason(error: &dyn Error) -> String {
     let causes = successors(error.source(), |&cause| cause.source());
     causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))

@@ -1,5 +1,5 @@
-//! The provider against recorded answers of the real Resource Manager, some of them edited into
-//! adversaries. They are not part of this repository; without them the tests say so and pass.
+//! The provider against recorded answers of the real Resource Manager, some of them edited to be hostile. They are not
+//! part of this repository; without them the tests say so and pass.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so may what it is made of")]
 
@@ -15,10 +15,10 @@ use provider_core::{FailureKind, Instance, InstanceState, Provider, ProviderErro
 use tokio::net::TcpListener;
 
 const SUBSCRIPTION: &str = "99999999-9999-9999-9999-999999999999";
-/// Where the recordings' links lead.
+/// The host in the recordings' links.
 const RECORDED_HOST: &str = "https://management.azure.com:443";
 
-/// The folder of recordings next to the workspace, where it exists.
+/// The folder of recordings next to the workspace, if it exists.
 fn recordings() -> Option<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2)?;
     let folder = workspace.parent()?.join("shared/recordings/azure");
@@ -29,13 +29,13 @@ fn recordings() -> Option<PathBuf> {
     None
 }
 
-/// Which recording is the first page of machines, and whether its links lead to the stand-in.
+/// The recording to serve as the first page of machines, and whether its links lead to the stand-in.
 struct Recording {
     first_page: &'static str,
     links_lead_here: bool,
 }
 
-/// What the provider makes of the recordings.
+/// The provider's answer for the recordings.
 async fn ask(folder: &Path, recording: Recording) -> Result<Vec<Instance>, ProviderError> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());

@@ -1,5 +1,5 @@
-//! One suite that every provider passes, run by each provider's own tests against a stand-in of
-//! its cloud. It checks what the rest of the program leans on.
+//! One suite that every provider passes, run by each provider's own tests against a stand-in of its cloud. It checks
+//! what the rest of the program relies on.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,8 @@ use crate::{
     selector::Selector,
 };
 
-/// Checks that `provider`, asked with `selector`, gives just the instances with ids `expected`,
-/// twice alike, each whole and under the provider's name.
+/// Checks that `provider` finds exactly the instances with ids `expected` for `selector`, twice with the same result,
+/// each complete and under the provider's name.
 ///
 /// # Panics
 /// When it does not; the message says what was wrong.
@@ -36,7 +36,7 @@ pub async fn gives_exactly(provider: &dyn Provider, selector: &Selector, expecte
     first
 }
 
-/// Checks that stopped instances are given when asked for, and only then.
+/// Checks that stopped instances are found when wanted, and only then.
 ///
 /// # Panics
 /// When they are not.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A time that the user allows, counted from a moment on. What is left of it is waited for; an error tells the whole,
-/// which is what the user wrote and can raise.
+/// A time that the user allows, counted from some moment. The wait ends when nothing is left of it. An error shows the
+/// whole time, because that is what the user set and can raise.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     allowed: Duration,
@@ -13,17 +13,17 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// So long, from now on.
+    /// A deadline of this length, from now on.
     pub fn from_now(allowed: Duration) -> Self {
         Self { allowed, began: Instant::now() }
     }
 
-    /// How long was allowed at first.
+    /// The whole time.
     pub const fn allowed(&self) -> Duration {
         self.allowed
     }
 
-    /// What is left of it.
+    /// The time that is left.
     pub fn left(&self) -> Duration {
         self.allowed.saturating_sub(self.began.elapsed())
     }

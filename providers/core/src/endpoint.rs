@@ -1,4 +1,4 @@
-//! Where a cloud's API is, when it is not where it always is.
+//! The address of a cloud's API, if it is not the default.
 
 use std::{fmt, str::FromStr};
 
@@ -30,7 +30,7 @@ impl Endpoint {
     }
 }
 
-/// True when the URL's host never leaves this machine.
+/// True when requests to the URL's host never leave this machine.
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -62,7 +62,7 @@ impl FromStr for Endpoint {
     }
 }
 
-/// The text as an error may show it: what stands before the host or behind the path may be a secret.
+/// The text in a form that an error may show: the part before the host and the part after the path may be secret.
 fn without_secrets(text: &str) -> String {
     let text = text.split(['?', '#']).next().unwrap_or_default();
     let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
@@ -93,7 +93,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// A text that is no endpoint.
+/// A text that is not an endpoint.
 #[derive(Debug, thiserror::Error)]
 #[error("bad endpoint `{text}`: {why}")]
 pub struct BadEndpoint {

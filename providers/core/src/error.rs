@@ -1,4 +1,4 @@
-//! What goes wrong when a cloud is asked, per scope.
+//! Errors of a query to a cloud, per scope.
 
 use std::{fmt, time::Duration};
 
@@ -14,12 +14,12 @@ pub struct ProviderError {
     pub provider: ProviderName,
     /// Each scope that failed; never empty.
     pub failures: Vec<ScopeError>,
-    /// What the other scopes gave. Only for a caller who allows a partial answer.
+    /// The instances of the other scopes. Only for a caller that allows a partial answer.
     pub found: Vec<Instance>,
 }
 
 impl ProviderError {
-    /// A failure before any scope could be asked (no credentials, a scope list that could not be read).
+    /// A failure before any scope could be queried (no credentials, or an unreadable list of scopes).
     pub fn single(provider: ProviderName, failure: ScopeError) -> Self {
         Self { provider, failures: vec![failure], found: Vec::new() }
     }
@@ -39,15 +39,15 @@ impl fmt::Display for ProviderError {
 
 impl std::error::Error for ProviderError {}
 
-/// One scope could not be read whole.
+/// One scope that could not be read completely.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{scope}: {kind}: {message}")]
 pub struct ScopeError {
-    /// What was asked.
+    /// The scope.
     pub scope: Scope,
-    /// What sort of failure it is.
+    /// The kind of failure.
     pub kind: FailureKind,
-    /// What happened, in one line, with the cloud's own code and words.
+    /// What happened, in one line, with the cloud's own code and message.
     pub message: String,
     /// What to try.
     pub hint: Option<String>,
@@ -59,7 +59,7 @@ impl ScopeError {
         Self { scope, kind, message: message.into(), hint: None }
     }
 
-    /// Says what to try.
+    /// Adds what to try.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -73,14 +73,14 @@ impl ScopeError {
     }
 }
 
-/// What sort of failure a scope had.
+/// The kind of a scope's failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailureKind {
-    /// No credentials were found, or they were not accepted.
+    /// No credentials were found, or they were refused.
     Credentials,
-    /// The credentials are good but may not do this.
+    /// The credentials are good but do not permit this.
     Denied,
-    /// The cloud asked for slower requests until we gave up.
+    /// The cloud throttled the requests until they were given up.
     Throttled,
     /// The deadline passed.
     TimedOut,
@@ -88,9 +88,9 @@ pub enum FailureKind {
     Unreachable,
     /// The scope (a region, a project, a zone) does not exist or is not available.
     Scope,
-    /// The answer was not what the API promises: unreadable, endless, or pointing elsewhere.
+    /// The answer broke the API's promises: it was unreadable, endless, or led elsewhere.
     BadAnswer,
-    /// The cloud failed by its own word (5xx) until we gave up.
+    /// The cloud reported its own failure (5xx) until the request was given up.
     Service,
     /// The selector asks for something this provider cannot do.
     Configuration,

@@ -1,4 +1,4 @@
-//! Asking many scopes side by side, and refusing a partial answer.
+//! Querying many scopes concurrently, and refusing a partial answer.
 
 use std::future::Future;
 
@@ -12,14 +12,14 @@ use crate::{
     selector::{Scope, Selector},
 };
 
-/// How many scopes of one provider are asked at once. EC2 has about 35 regions: all of them.
+/// How many scopes of one provider are queried at once. EC2 has about 35 regions: all of them.
 const SIDE_BY_SIDE: usize = 40;
 
-/// Asks every scope with `ask`, side by side, each within the selector's deadline, and applies the
-/// selector to what came back.
+/// Queries every scope with `ask`, concurrently, each within the selector's deadline, and applies the selector to the
+/// answers.
 ///
 /// # Errors
-/// When any scope fails; every failure is named, and what the others gave is carried along.
+/// When any scope fails. Every failure is named, and the instances of the other scopes are included.
 pub async fn gather<S, F, Fut>(
     provider: ProviderName,
     selector: &Selector,

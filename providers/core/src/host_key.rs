@@ -1,8 +1,8 @@
 //! A server's public host key, as clouds publish it and `known_hosts` files hold it.
 //!
-//! What a cloud says of an instance's keys was written by that instance: anybody with enough rights on
-//! it can make it anything. So a key is taken apart and put together again, and nothing else of the text
-//! goes on: no comment, no option, no line break.
+//! The instance itself wrote the keys that a cloud publishes for it: anyone with enough rights on it can set them to
+//! anything. So a key is parsed and printed anew, and nothing else of the text is kept: no comment, no option, no line
+//! break.
 
 use std::{fmt, str::FromStr};
 
@@ -12,7 +12,7 @@ use base64::{
 };
 use sha2::{Digest, Sha256};
 
-/// The key of a modulus of 16,384 bits, OpenSSH's longest, is about this long.
+/// A key with a modulus of 16,384 bits, OpenSSH's longest, has about this many bytes.
 const LONGEST: usize = 2200;
 
 /// A well-formed public host key.
@@ -22,7 +22,7 @@ pub struct HostKey {
     blob: Vec<u8>,
 }
 
-/// The types of host keys that OpenSSH uses. DSA is none of them: it left that type behind.
+/// The types of host keys that OpenSSH uses. DSA is not included, because OpenSSH has dropped it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Kind {
     Ed25519,
@@ -45,7 +45,7 @@ impl Kind {
         }
     }
 
-    /// Whether these are the fields of such a key, its name left out (RFC 4253 6.6, 5656 3.1, 8709 4).
+    /// Whether these are the fields of such a key, without its name (RFC 4253 6.6, 5656 3.1, 8709 4).
     fn has(self, fields: &[&[u8]]) -> bool {
         let point = |curve: &str, length: usize| matches!(fields, [name, point] if *name == curve.as_bytes() && point.len() == length && point[0] == 4);
         match self {
@@ -59,13 +59,13 @@ impl Kind {
 }
 
 impl HostKey {
-    /// Reads the two words that stand for a key everywhere: its type, and the rest in base64.
+    /// Parses the two words that represent a key everywhere: its type, and the rest in base64.
     ///
     /// # Errors
-    /// When they are anything but a whole key of a known type, and of the type that they name.
+    /// When they are anything but a complete key of a known type that matches its name.
     pub fn new(kind: &str, base64: &str) -> Result<Self, BadHostKey> {
         let kind = Kind::ALL.into_iter().find(|known| known.as_str() == kind).ok_or(BadHostKey::Kind)?;
-        // Four characters are three bytes.
+        // Four base64 characters are three bytes.
         if base64.len() > LONGEST * 4 / 3 + 4 {
             return Err(BadHostKey::Content);
         }
@@ -82,20 +82,20 @@ impl HostKey {
         self.kind.as_str()
     }
 
-    /// `SHA256:…`, as OpenSSH shows it.
+    /// `SHA256:…`, in OpenSSH's form.
     pub fn fingerprint(&self) -> String {
         format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(&self.blob)))
     }
 }
 
-/// As it stands in a `known_hosts` file after the names: type and base64.
+/// The form of a `known_hosts` file, after the names: type and base64.
 impl fmt::Display for HostKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.kind.as_str(), STANDARD.encode(&self.blob))
     }
 }
 
-/// Reads type and base64, as a `.pub` file holds them; a comment behind them is left out.
+/// Parses type and base64, as in a `.pub` file. A comment after them is ignored.
 impl FromStr for HostKey {
     type Err = BadHostKey;
 
@@ -105,7 +105,7 @@ impl FromStr for HostKey {
     }
 }
 
-/// The strings of a key, each behind its length; `None` when they are not the whole of it.
+/// The strings of a key, each preceded by its length; `None` when they do not make up the whole blob.
 fn fields(mut blob: &[u8]) -> Option<Vec<&[u8]>> {
     let mut fields = Vec::new();
     while !blob.is_empty() {
@@ -117,13 +117,13 @@ fn fields(mut blob: &[u8]) -> Option<Vec<&[u8]>> {
     Some(fields)
 }
 
-/// A text that is no public host key.
+/// A text that is not a public host key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadHostKey {
-    /// Its type is none that is known.
+    /// The type is unknown.
     #[error("no type of host key that is known")]
     Kind,
-    /// It is not whole, or not of the type that it names.
+    /// The key is incomplete, or does not have the type that it names.
     #[error("not a whole key of the type that it names")]
     Content,
 }
@@ -132,7 +132,7 @@ pub enum BadHostKey {
 mod tests {
     use super::*;
 
-    /// Made by `ssh-keygen`, with the fingerprints that `ssh-keygen -l` shows.
+    /// Made by `ssh-keygen`, with the fingerprints of `ssh-keygen -l`.
     const KEYS: [(&str, &str); 5] = [
         (
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOZ/jew7GxIJd9+TUnAUq7qhZBffZO1FW5oQLmSlI1dl",

@@ -1,4 +1,4 @@
-//! The trait of those clouds that can say which host keys an instance has, and the loop that all of them need.
+//! The trait of clouds that publish the host keys of instances, and the loop that all of them share.
 
 use std::{
     fmt::Debug,
@@ -18,17 +18,17 @@ use crate::{
     selector::Scope,
 };
 
-/// How many instances are asked for at once. EC2 gives an account some tens of such calls a second, and Google counts
+/// How many instances are queried at once. EC2 allows an account some tens of such calls a second, and Google counts
 /// its quotas by the minute.
 const SIDE_BY_SIDE: usize = 8;
 
-/// A cloud that passes on what its instances publish of their SSH host keys.
+/// A cloud through which instances publish their SSH host keys.
 ///
-/// Not every provider is one: Azure has no such place, and a list of hosts is no cloud.
+/// Not every provider is one: Azure has no place for them, and a list of hosts is no cloud.
 #[async_trait]
 pub trait HostKeySource: Debug + Send + Sync {
-    /// What each of `instances` publishes, in their order, all of it within `deadline`. An instance that publishes
-    /// nothing is no failure; one that the cloud could not be asked for is, and takes nothing from the others.
+    /// The keys of each of `instances`, in their order, all within `deadline`. An instance that publishes nothing is no
+    /// failure. An instance that the cloud could not be asked about is one, and does not affect the others.
     async fn host_keys(
         &self,
         instances: &[&Instance],
@@ -37,22 +37,22 @@ pub trait HostKeySource: Debug + Send + Sync {
     ) -> Vec<Result<Published, ScopeError>>;
 }
 
-/// What an instance publishes of its host keys.
+/// The host keys that an instance publishes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Published {
-    /// These; never empty.
+    /// These keys; never empty.
     Keys(Vec<HostKey>),
-    /// None that could be used.
+    /// No usable keys.
     Nothing {
         /// What was found instead, in one line.
         reason: String,
-        /// What to switch on, or where to look.
+        /// What to enable, or where to look.
         hint: String,
     },
 }
 
-/// Asks for each of `instances`, which stand beside their scopes, with `ask`: some side by side, all of them whatever
-/// becomes of one. Counts those that were answered, and gives the answers in order.
+/// Calls `ask` for each of `instances`, given with their scopes: some concurrently, and all of them even if one fails.
+/// Reports how many were answered, and returns the answers in order.
 pub async fn ask_each<'a, F, Fut>(
     instances: Vec<(Scope, &'a Instance)>,
     progress: &dyn Progress,

@@ -11,10 +11,10 @@ use std::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// A machine as its cloud describes it, in words that all clouds share.
+/// A machine as its cloud describes it, in the vocabulary that all clouds share.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instance {
-    /// The id that the cloud never gives to another machine (`i-0abc`, GCP's number, Azure's `vmId`).
+    /// The id, which the cloud never reuses (`i-0abc`, GCP's number, Azure's `vmId`).
     pub id: InstanceId,
     /// Which provider found it.
     pub provider: ProviderName,
@@ -22,33 +22,33 @@ pub struct Instance {
     pub account: String,
     /// The region, as the cloud spells it (`eu-west-1`, `europe-west1`, `westeurope`).
     pub region: String,
-    /// The zone, as the cloud spells it; empty where the machine has none.
+    /// The zone, as the cloud spells it; empty if the machine has none.
     pub zone: String,
     /// The display name. Not unique: two machines may share one.
     pub name: String,
     /// Where it can be reached.
     pub addresses: Addresses,
-    /// What it is doing.
+    /// Its state.
     pub state: InstanceState,
-    /// The image it was started from, where the cloud says so.
+    /// The image it was started from, if the cloud gives it.
     pub image: Option<String>,
-    /// The image's name, where that is not [`image`](Self::image), and it was asked for.
+    /// The image's name, if it differs from [`image`](Self::image) and was requested.
     #[serde(default)]
     pub image_name: Option<String>,
-    /// The path by which the cloud's own tools name it, where that is not the id (Azure's resource id).
+    /// The path by which the cloud's own tools name it, if it differs from the id (Azure's resource id).
     #[serde(default)]
     pub resource_id: Option<String>,
-    /// When it was started (created, where the cloud keeps no start time).
+    /// When it was started (or created, if the cloud keeps no start time).
     pub launched: Option<Timestamp>,
     /// The cloud's key=value tags (AWS tags, GCP labels, Azure tags). GCP's network tags have an empty value.
     pub tags: BTreeMap<String, String>,
-    /// Whether case tells its tag keys apart.
+    /// Whether case distinguishes its tag keys.
     #[serde(default)]
     pub tag_keys: TagKeys,
 }
 
 impl Instance {
-    /// The value of a tag, by the key as the user wrote it.
+    /// The value of a tag, by its key as the user wrote it.
     pub fn tag(&self, key: &str) -> Option<&str> {
         let exact = self.tags.get(key);
         let folded = || match self.tag_keys {
@@ -61,7 +61,7 @@ impl Instance {
     }
 }
 
-/// Whether case tells tag keys apart.
+/// Whether case distinguishes tag keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TagKeys {
@@ -97,13 +97,13 @@ impl fmt::Display for InstanceId {
 
 /// The short name of a provider: `aws`, `gcp`, `azure`, `static`.
 ///
-/// A newtype and not an enum, so that a new cloud is a new crate and nothing here changes.
+/// A newtype instead of an enum, so that a new cloud is a new crate without a change here.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ProviderName(Cow<'static, str>);
 
 impl ProviderName {
-    /// Names a provider; for the constant in its crate.
+    /// Makes a provider's name; for the constant in its crate.
     pub const fn new(name: &'static str) -> Self {
         Self(Cow::Borrowed(name))
     }
@@ -120,24 +120,24 @@ impl fmt::Display for ProviderName {
     }
 }
 
-/// Where an instance can be reached, one field a kind, so that a preference list can choose.
+/// Where an instance can be reached, one field per kind, so that a preference list can choose.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Addresses {
     /// The first private IPv4 address of the primary interface.
     pub private_ipv4: Option<Ipv4Addr>,
     /// The public IPv4 address.
     pub public_ipv4: Option<Ipv4Addr>,
-    /// The IPv6 address: clouds hand out globally routed ones.
+    /// The IPv6 address, which clouds assign from the global range.
     pub public_ipv6: Option<Ipv6Addr>,
     /// The name that resolves inside the cloud's network.
     pub private_dns: Option<String>,
     /// The name that resolves everywhere.
     pub public_dns: Option<String>,
-    /// Given by the user by hand (the static provider); outranks every preference list.
+    /// The address given by hand (static provider); it outranks every preference list.
     pub direct: Option<DirectAddress>,
 }
 
-/// An address that a person wrote down for one host.
+/// An address that a person wrote for one host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectAddress {
     /// An IP address or a host name.
@@ -148,7 +148,7 @@ pub struct DirectAddress {
     pub user: Option<String>,
 }
 
-/// What an instance is doing, in words that all clouds share.
+/// The state of an instance, in the vocabulary that all clouds share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InstanceState {
@@ -156,13 +156,13 @@ pub enum InstanceState {
     Pending,
     /// Started, as far as the cloud can see.
     Running,
-    /// On its way down.
+    /// Shutting down.
     Stopping,
-    /// Exists, but does not run (stopped, deallocated, suspended).
+    /// Exists, but is not running (stopped, deallocated, suspended).
     Stopped,
-    /// Deleted for good; some clouds still list it for a while.
+    /// Deleted permanently; some clouds still list it for a while.
     Terminated,
-    /// The cloud said something else, or nothing.
+    /// The cloud gave another state, or none.
     Unknown,
 }
 
@@ -198,7 +198,7 @@ impl FromStr for InstanceState {
     }
 }
 
-/// A word that is no instance state.
+/// A word that is not an instance state.
 #[derive(Debug, thiserror::Error)]
 #[error("unknown instance state `{0}` (known: pending, running, stopping, stopped, terminated, unknown)")]
 pub struct UnknownState(String);

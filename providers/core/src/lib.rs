@@ -1,14 +1,14 @@
-//! What every provider speaks.
+//! The vocabulary that all providers share.
 //!
-//! A [`Provider`] answers one question: which instances does a [`Selector`] describe, right now?
-//! It gives every match or an error, never a partial list. Everything else — merging clouds,
-//! choosing addresses, refusing doubt — is decided above, in the program's `inventory`.
+//! A [`Provider`] answers one question: which instances does a [`Selector`] describe, right now? It returns every match
+//! or an error, never a partial list. Everything else — merging clouds, choosing addresses, refusing doubtful answers —
+//! is decided above, in the program's `inventory`.
 //!
-//! Reading order: [`instance`] (what a cloud describes), [`tags`] and [`selector`] (which ones),
-//! [`provider`] (the trait), [`error`] (what goes wrong, per scope), [`gather()`] (asking many scopes
-//! side by side), [`deadline`] (for how long), [`host_key`] and [`host_key_source`] (what some clouds know beside),
-//! [`endpoint`] (where a cloud's API is), [`static_hosts`] (the provider without a cloud), [`lock()`] (what several
-//! threads share).
+//! Reading order: [`instance`] (a machine as a cloud describes it), [`tags`] and [`selector`] (which ones),
+//! [`provider`] (the trait), [`error`] (failures, per scope), [`gather()`] (querying many scopes concurrently),
+//! [`deadline`] (for how long), [`host_key`] and [`host_key_source`] (the keys that some clouds publish), [`endpoint`]
+//! (where a cloud's API is), [`static_hosts`] (the provider without a cloud), [`lock()`] (data that several threads
+//! share).
 //!
 //! Not in here: any SDK, any cloud's vocabulary, any decision about hosts.
 

@@ -1,9 +1,9 @@
-//! Locks that outlast a panic.
+//! Locks that survive a panic.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks even what a panicking thread left: an answer or a report that is a little wrong is better than none, and the
-/// panic itself is told by whoever awaits that thread.
+/// Locks even a mutex that a panicking thread left behind: an answer or a report with a flaw is better than none, and
+/// the task that awaits that thread reports the panic itself.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

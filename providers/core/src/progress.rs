@@ -1,10 +1,10 @@
-//! What a provider says while it works, for a person who waits and for a test that counts.
+//! A provider's progress, for a person who waits and for a test that counts.
 
 use std::time::Duration;
 
 use crate::selector::Scope;
 
-/// Hears what a provider is doing. Must not block.
+/// Receives a provider's progress. Must not block.
 pub trait Progress: Send + Sync {
     /// One step in one scope.
     fn step(&self, scope: &Scope, step: Step<'_>);
@@ -14,7 +14,7 @@ pub trait Progress: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step<'a> {
-    /// One API request is about to be made (each attempt of a retried one counts).
+    /// One API request is about to be made; each retry counts.
     Calling {
         /// The API's own name of the operation, such as `DescribeInstances`.
         operation: &'a str,
@@ -24,18 +24,18 @@ pub enum Step<'a> {
         /// How many instances it held, before filtering.
         instances: usize,
     },
-    /// The last request is tried again.
+    /// The last request is retried.
     Retrying {
-        /// Why, in the cloud's words.
+        /// Why, in the cloud's own message.
         reason: &'a str,
-        /// How long is waited first.
+        /// The wait before it.
         wait: Duration,
     },
-    /// Another instance has been asked for its host keys.
+    /// Another instance was queried for its host keys.
     HostKeys {
-        /// How many have been asked, this one included.
+        /// How many have been queried, including this one.
         read: usize,
-        /// How many are to be.
+        /// How many there are in total.
         of: usize,
     },
     /// The scope is complete.
@@ -45,7 +45,7 @@ pub enum Step<'a> {
     },
 }
 
-/// Hears nothing.
+/// Ignores all progress.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

@@ -13,7 +13,7 @@ use crate::{
 
 /// A cloud API adapter, made from one selector's scope (regions, projects, …) and credentials.
 ///
-/// It has no business logic: it asks, in bulk and side by side, and translates.
+/// It has no business logic: it queries, in bulk and concurrently, and translates.
 #[async_trait]
 pub trait Provider: Debug + Send + Sync {
     /// The provider's short name.
@@ -22,7 +22,7 @@ pub trait Provider: Debug + Send + Sync {
     /// Every instance that `selector` matches, or an error; never a partial list.
     ///
     /// # Errors
-    /// When any scope fails. The error names each scope that failed and carries what the others
-    /// gave, so that a caller who was explicitly told to go on without them can.
+    /// When any scope fails. The error names each scope that failed and carries the instances of the others, for a
+    /// caller that the user explicitly allowed to go on without the failed ones.
     async fn instances(&self, selector: &Selector, progress: &dyn Progress) -> Result<Vec<Instance>, ProviderError>;
 }

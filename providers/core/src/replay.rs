@@ -1,17 +1,17 @@
-//! Replays the inputs that fuzzing has kept, in an ordinary test: what it found stays found.
+//! Replays the inputs that fuzzing has kept, in an ordinary test, so that a fixed fault stays fixed.
 //!
-//! The search itself is `tests/fuzz`, which needs a nightly compiler; this needs nothing.
+//! The search itself is `tests/fuzz`, which needs a nightly compiler.
 
 use std::{fs, path::Path};
 
-/// How many damaged copies of each input are tried beside it.
+/// How many damaged copies of each input are also tried.
 const DAMAGED: u64 = 64;
 
-/// Hands every file of `tests/fuzz/corpus/<name>` to `target`, and copies of it with some bytes changed, cut out or
-/// doubled: always the same ones.
+/// Passes every file of `tests/fuzz/corpus/<name>` to `target`, and copies of it with some bytes changed, removed or
+/// doubled; always the same ones.
 ///
 /// # Panics
-/// When there is no such folder, or nothing in it; and when `target` panics, which says that something is wrong.
+/// When the folder is missing or empty, and when `target` panics, which means that something is wrong.
 pub fn replay(name: &str, target: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus").join(name);
     let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
@@ -30,7 +30,7 @@ pub fn replay(name: &str, target: fn(&[u8])) {
     }
 }
 
-/// Marsaglia's xorshift: no two runs differ, and nothing here needs more.
+/// Marsaglia's xorshift, so that every run is the same.
 struct Random(u64);
 
 impl Random {

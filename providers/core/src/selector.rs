@@ -1,7 +1,7 @@
-//! Which instances: the part of a selector that means the same in every cloud.
+//! Which instances are wanted: the part of a selector that means the same in every cloud.
 //!
-//! Where to look (regions, projects, subscriptions, zones, networks) is each provider's own
-//! configuration, because the clouds divide their world differently.
+//! Where to look (regions, projects, subscriptions, zones, networks) is each provider's own configuration, because the
+//! clouds divide their world differently.
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
     tags::TagFilter,
 };
 
-/// Which instances to give.
+/// The instances to find.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selector {
     /// Tags that an instance must carry.
@@ -21,12 +21,12 @@ pub struct Selector {
     pub states: BTreeSet<InstanceState>,
     /// How long one scope may take, retries included.
     pub deadline: Duration,
-    /// Whether the names of images are wanted too, where the cloud's list has only their ids.
+    /// Whether the names of images are wanted too, if the cloud lists only their ids.
     pub image_names: bool,
 }
 
 impl Selector {
-    /// How long one scope may take unless the configuration says otherwise.
+    /// The default for `deadline`.
     pub const DEFAULT_DEADLINE: Duration = Duration::from_mins(2);
 
     /// Running instances that carry `tags`.
@@ -35,14 +35,14 @@ impl Selector {
         Self { tags, states, deadline: Self::DEFAULT_DEADLINE, image_names: false }
     }
 
-    /// True when `instance` is asked for. Providers filter on the server where they can, and apply
-    /// this to whatever came back, for servers filter loosely and fakes not at all.
+    /// True when `instance` is wanted. Providers filter on the server where they can, and apply this to the answer,
+    /// because servers filter loosely and fakes not at all.
     pub fn matches(&self, instance: &Instance) -> bool {
         self.states.contains(&instance.state) && self.tags.matches_by(|key| instance.tag(key))
     }
 }
 
-/// One place that is asked: a region of an account, a project, a subscription. Shown to people.
+/// One place to query: a region of an account, a project, a subscription. Shown to people.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Scope(String);

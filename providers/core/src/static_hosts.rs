@@ -48,10 +48,10 @@ pub struct StaticHost {
 }
 
 impl StaticHost {
-    /// A host of which only the address is known, as `[user@]host[:port]`; IPv6 with a port in brackets.
+    /// A host given only by its address, as `[user@]host[:port]`; IPv6 with a port needs brackets.
     ///
     /// # Errors
-    /// A message in words when the text is no such address.
+    /// A message for people when the text is not such an address.
     pub fn from_address(text: &str) -> Result<Self, String> {
         let (user, rest) = match text.rsplit_once('@') {
             Some((user, rest)) => (Some(user.to_owned()), rest),
@@ -72,10 +72,11 @@ impl StaticHost {
         })
     }
 
-    /// Holds the fields of a table to what [`StaticHost::from_address`] takes: `ssh` must read none as an option.
+    /// Checks that the fields of a table are as strict as [`StaticHost::from_address`]: `ssh` must not read one as an
+    /// option.
     ///
     /// # Errors
-    /// A message in words when the address or the login is none.
+    /// A message for people when the address or the login is invalid.
     pub fn checked(self) -> Result<Self, String> {
         let plain = Self::from_address(&self.address)?;
         if plain.address != self.address || plain.port.is_some() {
@@ -120,11 +121,11 @@ impl StaticHost {
     }
 }
 
-/// An IP address, or what could be a host's name. It becomes a word of `ssh`'s command line.
+/// An IP address, or a possible host name. It becomes a word of `ssh`'s command line.
 fn is_host(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let name = !text.is_empty() && !text.starts_with('-') && text.chars().all(allowed);
-    // `10.0.0.256` is no name either: nobody meant one.
+    // `10.0.0.256` is not accepted as a name either.
     let numeric = text.chars().all(|c| c.is_ascii_digit() || c == '.');
     let (address, _zone) = text.split_once('%').unwrap_or((text, ""));
     address.parse::<Ipv6Addr>().is_ok() || text.parse::<Ipv4Addr>().is_ok() || name && !numeric
@@ -162,8 +163,8 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
 pub struct StaticHosts {
     /// Listed inline.
     pub hosts: Vec<StaticHost>,
-    /// A TOML file of `[[hosts]]` tables (its name ends in `.toml`), or a plain one: an address a
-    /// line, `key=value` tags after it, `#` begins a comment.
+    /// A TOML file of `[[hosts]]` tables (its name ends in `.toml`), or a plain one: an address per line, followed by
+    /// `key=value` tags; `#` begins a comment.
     pub file: Option<PathBuf>,
 }
 
@@ -213,7 +214,7 @@ impl Provider for StaticHosts {
     }
 }
 
-/// The hosts of a file, by its ending.
+/// Parses a file of hosts, in the format that its extension tells.
 fn parse_file(path: &Path, text: &str) -> Result<Vec<StaticHost>, String> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]

@@ -1,4 +1,4 @@
-//! Tag filters: all keys must match, a value may be one of several, or a glob.
+//! Tag filters: all keys must match; a value may be one of several, or a glob.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -24,7 +24,7 @@ impl TagFilter {
         self.0.iter().all(|(key, accepted)| tag(key).is_some_and(|value| accepted.accepts(value)))
     }
 
-    /// True when nothing is asked.
+    /// True when no key is required.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -34,7 +34,7 @@ impl TagFilter {
         self.0.iter().map(|(key, accepted)| (key.as_str(), accepted))
     }
 
-    /// Adds one key; a second mention of a key widens it (`--tag role=web --tag role=api`).
+    /// Adds one key. Adding a key again widens it (`--tag role=web --tag role=api`).
     pub fn insert(&mut self, key: impl Into<String>, accepted: TagMatch) {
         self.0.entry(key.into()).and_modify(|known| known.0.extend(accepted.0.iter().cloned())).or_insert(accepted);
     }
@@ -62,7 +62,7 @@ impl TagMatch {
         Self(patterns.into_iter().map(Into::into).collect())
     }
 
-    /// True when `value` is one of those asked for.
+    /// True when `value` is accepted.
     pub fn accepts(&self, value: &str) -> bool {
         self.0.iter().any(|pattern| pattern.is_empty() || WildMatch::new(pattern).matches(value))
     }
@@ -77,7 +77,7 @@ impl TagMatch {
         self.0.iter().any(String::is_empty)
     }
 
-    /// The values, when every pattern is a plain one that a server can compare for equality.
+    /// The values, if a server can compare every pattern for equality.
     pub fn exact_values(&self) -> Option<&[String]> {
         let plain = |pattern: &String| !pattern.is_empty() && !pattern.contains(['*', '?']);
         self.0.iter().all(plain).then_some(&self.0[..])

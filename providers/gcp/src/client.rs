@@ -1,9 +1,9 @@
 //! One page of `instances.aggregatedList`, and one instance's guest attributes.
 //!
-//! The SDK gives the credentials and the models, and not the transport: its client follows redirects
-//! to any host and takes what it finds there for the project's list, sends calls to loopback through
-//! `HTTP_PROXY`, and refuses a page of 500 for one odd field that nobody here reads. None but the
-//! redirects can be set otherwise. So the page is fetched here, and `response` reads it.
+//! The SDK supplies the credentials and the models, but not the transport. Its client follows redirects to any host and
+//! takes the answer for the project's list, sends calls to loopback through `HTTP_PROXY`, and refuses a page of 500 for
+//! one odd field that this crate does not read. Of these only the redirects can be configured. So the page is fetched
+//! here, and `response` reads it.
 
 use std::error::Error;
 
@@ -21,16 +21,16 @@ use crate::{
     response::Page,
 };
 
-/// The largest page that the API gives.
+/// The API's largest page.
 const PAGE_SIZE: u32 = 500;
 
-/// The longest answer that is read, in MiB. A page of 500 instances is one or two.
+/// The longest answer accepted, in MiB. A page of 500 instances has one or two.
 const LONGEST_ANSWER: usize = 64;
 
-/// The header by which credentials name the project that pays.
+/// The header in which credentials name the project to bill.
 const QUOTA_PROJECT: &str = "x-goog-user-project";
 
-/// A connection to the API, for all projects of one selector.
+/// A connection to the API, shared by all projects of one selector.
 #[derive(Debug)]
 pub(crate) struct Client {
     http: reqwest::Client,
@@ -38,7 +38,7 @@ pub(crate) struct Client {
     endpoint: String,
 }
 
-/// Which page.
+/// The page to fetch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PageQuery<'a> {
     pub project: &'a str,
@@ -46,7 +46,7 @@ pub(crate) struct PageQuery<'a> {
     pub token: Option<&'a str>,
 }
 
-/// What the API says of an instance's guest attributes in one namespace.
+/// The API's answer for an instance's guest attributes in one namespace.
 #[derive(Clone, Debug)]
 pub(crate) enum Attributes {
     /// The answer's body.
@@ -58,7 +58,7 @@ pub(crate) enum Attributes {
 }
 
 impl Client {
-    /// Finds credentials; asks nothing yet, except (on a Google machine) the metadata server.
+    /// Finds credentials. It queries nothing yet, except (on a Google machine) the metadata server.
     pub(crate) async fn new(config: &GcpConfig, environment: &Environment) -> Result<Self, Failure> {
         let from_environment = || {
             let parse = |text: &String| text.parse();
@@ -124,7 +124,7 @@ impl Client {
         }
     }
 
-    /// Sends a request as whom the credentials say, and reads the answer of the endpoint and of nobody else.
+    /// Sends a request with the credentials, and accepts an answer only from the endpoint itself.
     async fn send(&self, request: RequestBuilder) -> Result<(StatusCode, Bytes), Failure> {
         let answer = request
             .headers(self.credential_headers().await?)
@@ -139,7 +139,7 @@ impl Client {
         Ok((status, self.body(answer).await?))
     }
 
-    /// The body, as far as it is no longer than any answer of the API can be.
+    /// The body, unless it is longer than any answer of the API.
     async fn body(&self, mut answer: Response) -> Result<Bytes, Failure> {
         let mut body = BytesMut::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| Failure::unreachable(&self.endpoint, &error))? {
@@ -151,7 +151,7 @@ impl Client {
         Ok(body.freeze())
     }
 
-    /// The project that the credentials charge their requests to, where they name one.
+    /// The project that the credentials bill, if they name one.
     pub(crate) async fn quota_project(&self) -> Result<Option<String>, Failure> {
         let headers = self.credential_headers().await?;
         Ok(headers.get(QUOTA_PROJECT).and_then(|project| project.to_str().ok()).map(str::to_owned))
@@ -160,15 +160,15 @@ impl Client {
     async fn credential_headers(&self) -> Result<HeaderMap, Failure> {
         match self.credentials.headers(Extensions::new()).await {
             Ok(CacheableResource::New { data, .. }) => Ok(data),
-            // Only said to a caller who sends the tag of what it holds; we hold nothing.
+            // Only returned to a caller that passes an entity tag; this one does not.
             Ok(CacheableResource::NotModified) => Ok(HeaderMap::new()),
             Err(error) => Err(credentials::missing(&error.to_string())),
         }
     }
 }
 
-/// A client that takes an answer from nobody but the endpoint. A proxy cannot reach this machine's
-/// own loopback, so an endpoint there is called directly.
+/// A client that accepts an answer only from the endpoint itself. A proxy cannot reach this machine's own loopback, so
+/// an endpoint there is called directly.
 fn http_client(endpoint: Option<&Endpoint>) -> reqwest::Result<reqwest::Client> {
     let builder = reqwest::Client::builder().redirect(Policy::none());
     if endpoint.is_some_and(Endpoint::is_loopback) { builder.no_proxy() } else { builder }.build()

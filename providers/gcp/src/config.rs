@@ -1,24 +1,24 @@
-//! What the user chose: which projects, which part of them, and how they are reached.
+//! The user's configuration: which projects, which part of them, and how they are reached.
 
 use std::{env, path::PathBuf};
 
 use provider_core::Endpoint;
 use wildmatch::WildMatch;
 
-/// Where to look, and as whom. Empty lists mean everything.
+/// Where to look, and with which identity. Empty lists mean everything.
 #[derive(Clone, Debug, Default)]
 pub struct GcpConfig {
-    /// Project ids. None: `GOOGLE_CLOUD_PROJECT`, else the credentials' quota project.
+    /// Project ids. Default: `GOOGLE_CLOUD_PROJECT`, else the credentials' quota project.
     pub projects: Vec<String>,
     /// Regions (`europe-west1`, `europe-*`); `all` is every region.
     pub regions: Vec<String>,
     /// Zones (`europe-west1-b`, `*-b`).
     pub zones: Vec<String>,
-    /// Networks (VPCs) by name; an instance with several interfaces needs one of them in one.
+    /// Networks (VPCs) by name. One of an instance's interfaces must be in one of them.
     pub networks: Vec<String>,
-    /// A credentials file of any type that Google issues, in place of the ordinary chain.
+    /// A credentials file of any type that Google issues, instead of the ordinary chain.
     pub credentials_file: Option<PathBuf>,
-    /// Where the API is; otherwise `FLEETWIDE_GCP_ENDPOINT`, otherwise Google's own address.
+    /// Where the API is. Default: `FLEETWIDE_GCP_ENDPOINT`, else Google's own address.
     pub endpoint: Option<Endpoint>,
 }
 
@@ -34,8 +34,7 @@ impl GcpConfig {
         (self.zones.is_empty() || any_matches(&self.zones, zone)) && self.region_listed(region_of(zone))
     }
 
-    /// True when some instance of `region` may be in scope. Zones given by name narrow it; a glob
-    /// of zones could mean any region, and then the answer is yes.
+    /// True when some instance of `region` may be in scope. Zone names narrow it; a glob of zones may match any region.
     pub(crate) fn admits_region(&self, region: &str) -> bool {
         let may_hold = |zone: &String| zone.contains(['*', '?']) || region_of(zone) == region;
         self.region_listed(region) && (self.zones.is_empty() || self.zones.iter().any(may_hold))
@@ -55,7 +54,7 @@ fn any_matches(patterns: &[String], name: &str) -> bool {
     patterns.iter().any(|pattern| WildMatch::new(pattern).matches(name))
 }
 
-/// What the process's environment says, read once so that everything below is a function of its input.
+/// The process's environment, read once so that everything below is a function of its input.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
     /// `FLEETWIDE_GCP_ENDPOINT`.

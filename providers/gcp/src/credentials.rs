@@ -1,4 +1,4 @@
-//! Who we are: a file that the selector names, else Google's ordinary chain, else (on loopback) nobody.
+//! The identity: a file that the selector names, else Google's ordinary chain, else (on loopback) none.
 
 use std::path::Path;
 
@@ -9,14 +9,13 @@ use provider_core::{Endpoint, FailureKind};
 
 use crate::failure::Failure;
 
-/// The chain, as told to a person whose credentials do not work.
+/// The chain, for a person whose credentials do not work.
 const CHAIN: &str =
     "GOOGLE_APPLICATION_CREDENTIALS, the file of `gcloud auth application-default login`, the metadata server";
 
 /// The credentials to use with `endpoint`.
 ///
-/// A loopback endpoint is a stand-in: it gets no token, and nothing is asked for one. Any other
-/// endpoint always gets real credentials.
+/// A loopback endpoint is a stand-in: no token is requested or sent. Any other endpoint always gets real credentials.
 pub(crate) fn load(file: Option<&Path>, endpoint: Option<&Endpoint>) -> Result<Credentials, Failure> {
     if endpoint.is_some_and(Endpoint::is_loopback) {
         return Ok(anonymous::Builder::new().build());
@@ -27,7 +26,7 @@ pub(crate) fn load(file: Option<&Path>, endpoint: Option<&Endpoint>) -> Result<C
     }
 }
 
-/// No usable credentials, with what was tried and what to do.
+/// The failure for unusable credentials, with what was tried and what to do.
 pub(crate) fn missing(why: &str) -> Failure {
     Failure::new(FailureKind::Credentials, why).with_hint(format!(
         "tried `credentials_file`, else {CHAIN}: run `gcloud auth application-default login`, or name a service \

@@ -1,4 +1,4 @@
-//! What went wrong with one request: the API's words, sorted into kinds.
+//! A failed request: the API's reasons, sorted into kinds.
 
 use std::time::Duration;
 
@@ -8,22 +8,22 @@ use provider_core::{FailureKind, Scope, ScopeError};
 
 use crate::credentials;
 
-/// The API's reasons for "slower, please". It says so with 403 as often as with 429.
+/// The API's reasons for throttling, which come with 403 as often as with 429.
 const THROTTLED: [&str; 4] = ["rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "RATE_LIMIT_EXCEEDED"];
 
-/// The API's reasons for "Compute Engine is not switched on in this project".
+/// The API's reasons when Compute Engine is not enabled in the project.
 const DISABLED: [&str; 2] = ["accessNotConfigured", "SERVICE_DISABLED"];
 
-/// How much of an answer that is no proper error message is shown, in characters.
+/// How much is shown of an answer without a proper error message, in characters.
 const SHOWN: usize = 200;
 
-/// What went wrong with one request.
+/// The failure of one request.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub kind: FailureKind,
     pub message: String,
     pub hint: Option<String>,
-    /// True when the same request may well succeed a little later.
+    /// True when the same request is likely to succeed a little later.
     pub passing: bool,
 }
 
@@ -40,7 +40,7 @@ impl Failure {
         Self::new(FailureKind::BadAnswer, message)
     }
 
-    /// A request that got no answer.
+    /// The failure of a request that got no answer.
     pub(crate) fn unreachable(endpoint: &str, why: &(dyn std::error::Error + 'static)) -> Self {
         let mut root = why;
         while let Some(deeper) = root.source() {
@@ -50,7 +50,7 @@ impl Failure {
             .with_hint("check the network, the proxy settings, and `endpoint` if you set one")
     }
 
-    /// What the API answered with an HTTP status other than success.
+    /// The failure for an answer with an HTTP status other than success.
     pub(crate) fn of_answer(code: u16, status: &Status) -> Self {
         let words: String = status.message.chars().take(SHOWN).collect();
         let message = format!("HTTP {code}: {}", if words.is_empty() { "no reason given" } else { &words });
@@ -80,7 +80,7 @@ impl Failure {
         self
     }
 
-    /// The last failure of several, when there was no time for another attempt.
+    /// Adds that there was no time for another attempt.
     pub(crate) fn after(mut self, attempts: u32, deadline: Duration) -> Self {
         self.message = format!("{}; gave up after {attempts} attempts within {deadline:?}", self.message);
         self
@@ -97,12 +97,12 @@ impl Failure {
     }
 }
 
-/// What the API says in the body of an error; anything else that stands there (a proxy's page) is kept as words.
+/// The API's error in a body. Any other content (a proxy's page) is kept as text.
 pub(crate) fn status_of(body: &Bytes) -> Status {
     Status::try_from(body).unwrap_or_else(|_| Status::default().set_message(String::from_utf8_lossy(body).trim()))
 }
 
-/// The SDK turns the old style of reasons (`errors`) and the new one (`ErrorInfo`) into the same thing.
+/// The SDK turns both the old style of reasons (`errors`) and the new one (`ErrorInfo`) into this detail.
 fn reason_is(detail: &StatusDetails, reasons: &[&str]) -> bool {
     matches!(detail, StatusDetails::ErrorInfo(info) if reasons.contains(&info.reason.as_str()))
 }

@@ -1,15 +1,14 @@
-//! What the server is told of a selector, in Compute Engine's filter language.
+//! A selector in Compute Engine's filter language.
 //!
-//! The server's filter only spares traffic: the selector is applied again to what comes back. So a
-//! condition is sent only where the server cannot possibly drop an instance that the selector
-//! wants, and left to us otherwise: globs, presence (a network tag of that name would do as well),
-//! zones and networks (their fields hold whole URLs).
+//! The server's filter only saves traffic: the selector is applied again to the answer. So a condition is sent only if
+//! the server cannot possibly drop an instance that the selector wants. Other conditions are left to the selector:
+//! globs, presence (a network tag of that name would match too), zones and networks (their fields hold whole URLs).
 
 use std::collections::BTreeSet;
 
 use provider_core::{InstanceState, Selector, TagMatch};
 
-/// A filter that lets through at least what `selector` matches; `None` when there is nothing to say.
+/// A filter that lets through at least everything that `selector` matches; `None` when there are no conditions.
 pub(crate) fn for_server(selector: &Selector) -> Option<String> {
     let labels = selector.tags.iter().filter_map(|(key, accepted)| label(key, accepted));
     let conditions: Vec<String> = states(&selector.states).into_iter().chain(labels).collect();
@@ -23,9 +22,9 @@ fn states(wanted: &BTreeSet<InstanceState>) -> Option<String> {
     any_of("status", statuses.iter().copied())
 }
 
-/// Compute Engine's words for a state; `None` for the state that stands for any other word.
+/// Compute Engine's words for a state; `None` for `Unknown`, which stands for any other word.
 ///
-/// Its `TERMINATED` is our stopped: the instance can be started again. A deleted one is not listed.
+/// Its `TERMINATED` means stopped here, because the instance can be started again. A deleted one is not listed.
 fn statuses_of(state: InstanceState) -> Option<&'static [&'static str]> {
     match state {
         InstanceState::Pending => Some(&["PENDING", "PROVISIONING", "STAGING"]),
@@ -44,8 +43,8 @@ fn label(key: &str, accepted: &TagMatch) -> Option<String> {
     sound.then(|| any_of(&format!("labels.{key}"), values.iter().map(String::as_str)))?
 }
 
-/// True for a word of the alphabet that labels are made of, which needs no quoting either. (Letters
-/// of other scripts are allowed in labels too: those are left to us.)
+/// True for a word of ASCII characters that labels allow, which needs no quoting. Labels may also have letters of other
+/// scripts; those are not sent to the server.
 fn is_plain(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b))
 }

@@ -1,11 +1,12 @@
-//! Whatever Compute Engine, or something in its place, may answer. Searched by `tests/fuzz`, replayed by the test here.
+//! Fuzzing with arbitrary answers of Compute Engine, or of something in its place. `tests/fuzz` searches; the test here
+//! replays.
 
 use crate::response::Page;
 
-/// An answer is a page of whole machines, or an error.
+/// Any answer is either a page of complete machines, or an error.
 ///
 /// # Panics
-/// When that is not so.
+/// When it is neither.
 pub fn page(input: &[u8]) {
     let Ok(page) = Page::from_json("shop-prod", input) else { return };
     for machine in &page.machines {

@@ -1,8 +1,8 @@
 //! The host keys of instances, from the guest attributes that each publishes.
 //!
-//! Google's guest agent writes the public host keys at every start under `hostkeys/`, a key an entry, where the
-//! instance's or project's metadata has `enable-guest-attributes`. The names and the shape of the answer are
-//! those of `instances.getGuestAttributes` in the API's reference; `gcloud compute ssh` reads the same.
+//! At every start, Google's guest agent writes the public host keys under `hostkeys/`, one entry per key, if the
+//! instance's or project's metadata has `enable-guest-attributes`. The names and the shape of the answer are those of
+//! `instances.getGuestAttributes` in the API's reference; `gcloud compute ssh` reads the same.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use crate::{
 /// The API's name of the operation.
 const OPERATION: &str = "getGuestAttributes";
 
-/// Where the guest agent publishes them.
+/// The namespace in which the guest agent publishes them.
 const NAMESPACE: &str = "hostkeys";
 
 #[async_trait]
@@ -63,7 +63,7 @@ async fn ask_all(
     .await
 }
 
-/// What one instance publishes, in one attempt.
+/// The keys that one instance publishes, in one attempt.
 async fn published(client: &Client, instance: &Instance) -> Result<Published, Failure> {
     match client.guest_attributes(instance, NAMESPACE).await? {
         Attributes::Found(body) => read(&body),
@@ -75,7 +75,7 @@ async fn published(client: &Client, instance: &Instance) -> Result<Published, Fa
     }
 }
 
-/// Says of which right the API's refusal speaks.
+/// Adds which permission is missing to the API's refusal.
 fn about(failure: Failure, instance: &Instance) -> Failure {
     match failure.kind {
         FailureKind::Denied => failure.with_hint(format!(
@@ -86,7 +86,7 @@ fn about(failure: Failure, instance: &Instance) -> Failure {
     }
 }
 
-/// The keys in an answer. An entry that is no key is left out, as long as another is one.
+/// The keys in an answer. Entries that are not keys are ignored if there is at least one key.
 fn read(body: &Bytes) -> Result<Published, Failure> {
     let answer: Value = serde_json::from_slice(body)
         .map_err(|error| Failure::bad_answer(format!("{OPERATION}: the answer is no JSON: {error}")))?;
@@ -97,7 +97,7 @@ fn read(body: &Bytes) -> Result<Published, Failure> {
     };
     let key = |item: &Value| {
         let text = |name: &str| item[name].as_str();
-        // The key is named by its type, and its value is the rest.
+        // The entry's name is the type, and its value is the rest.
         (text("namespace")? == NAMESPACE).then_some(())?;
         HostKey::new(text("key")?, text("value")?.trim_ascii()).ok()
     };

@@ -1,12 +1,11 @@
 //! Google Cloud: Compute Engine instances, by label, over any number of projects.
 //!
-//! One `instances.aggregatedList` per project gives every zone, 500 instances a page. Projects are
-//! asked side by side. An unreachable zone is an error and not an empty zone.
+//! One `instances.aggregatedList` per project returns every zone, 500 instances a page. Projects are queried
+//! concurrently. An unreachable zone is an error, not an empty zone.
 //!
-//! Reading order: [`config`] (what the user chose), `credentials` (who we are), `filter` (what the
-//! server is told), `client` (one page), `retry` (until the deadline), `response` (a page in the
-//! words of `provider-core`), `failure` (what went wrong, in those words too),
-//! `host_keys` (what single instances publish of their SSH keys).
+//! Reading order: [`config`] (the user's choices), `credentials` (the identity), `filter` (the server-side filter),
+//! `client` (one page), `retry` (until the deadline), `response` (a page in the vocabulary of `provider-core`),
+//! `failure` (errors in that vocabulary too), `host_keys` (the SSH keys that single instances publish).
 //!
 //! GCP's key=value tags are its labels. Its network tags have no value: they match as `tag = ""`.
 //! Not in here: managed instance groups as such (their members are ordinary instances), and images,
@@ -58,7 +57,7 @@ pub struct Gcp {
 }
 
 impl Gcp {
-    /// A provider for `config`; what `config` leaves open is read from the process's environment now.
+    /// A provider for `config`. The process's environment, read now, supplies what `config` leaves open.
     pub fn new(config: GcpConfig) -> Self {
         Self { config, environment: Environment::of_process() }
     }
@@ -104,7 +103,7 @@ impl Gcp {
         }
     }
 
-    /// The projects to ask: the configured ones, each once, else the environment's, else the credentials' own.
+    /// The projects to query: the configured ones, each once, else the environment's, else the credentials' own.
     async fn projects(&self, client: &Client) -> Result<BTreeSet<String>, Failure> {
         if !self.config.projects.is_empty() {
             return self.config.projects.iter().map(|name| checked_project(name)).collect();
@@ -121,8 +120,8 @@ impl Gcp {
     }
 }
 
-/// The instance of `machine`, unless the selector hangs on a state that the API did not say: to leave
-/// it out could be to miss a running server.
+/// The instance of `machine`. It is an error if only its missing state keeps it from matching: leaving it out could
+/// miss a running server.
 fn with_known_state(selector: &Selector, Machine { instance, status, .. }: Machine) -> Result<Instance, Failure> {
     let wanted = || selector.tags.matches_by(|key| instance.tag(key));
     match status {
@@ -136,7 +135,7 @@ fn with_known_state(selector: &Selector, Machine { instance, status, .. }: Machi
     }
 }
 
-/// What could not be read, and the API's words about it.
+/// The places that could not be read, and the API's message about each.
 type Outages = BTreeMap<Place, String>;
 
 #[async_trait]
@@ -174,12 +173,12 @@ impl Provider for Gcp {
             }
         })
         .await;
-        // An outage is no reason to lose the project's other zones for a caller who allows a partial answer.
+        // For a caller that allows a partial answer, an outage must not cost the project's other zones.
         with_outages(answer, unreadable.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Adds the places that could not be read to what `gather` says.
+/// Adds the places that could not be read to the result of `gather`.
 fn with_outages(
     answer: Result<Vec<Instance>, ProviderError>,
     outages: Vec<ScopeError>,
@@ -208,9 +207,9 @@ fn outage_error(project: &str, place: &Place, words: &str) -> ScopeError {
         .with_hint("leave the zone out of the selector (`zones`, `regions`), or wait until Google Cloud can read it")
 }
 
-/// The project's name becomes part of a path: nothing may slip through that is no project.
+/// Checks a project's name, which becomes part of a path.
 ///
-/// An id (`shop-prod`), a number, or an id within an organisation's domain (`example.com:shop`).
+/// It is an id (`shop-prod`), a number, or an id within an organisation's domain (`example.com:shop`).
 fn checked_project(name: &str) -> Result<String, Failure> {
     let is_word = |word: &str| {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';

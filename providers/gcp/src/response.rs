@@ -1,4 +1,4 @@
-//! A page of the API in the words of `provider-core`. Pure.
+//! A page of the API in the vocabulary of `provider-core`. Pure.
 
 use google_cloud_compute_v1::model::{
     AttachedDisk, Instance as Vm, InstanceAggregatedList, NetworkInterface, instance::Status,
@@ -10,34 +10,34 @@ use serde_json::{Map, Value};
 
 use crate::{NAME, config::region_of, failure::Failure};
 
-/// What the API calls the only answer that is a page.
+/// The `kind` that every page has.
 const KIND: &str = "compute#instanceAggregatedList";
 
-/// What one page says.
+/// The content of one page.
 #[derive(Debug)]
 pub(crate) struct Page {
     pub machines: Vec<Machine>,
-    /// Places whose instances are not in the answer, and the API's words about each.
+    /// Places whose instances are missing from the answer, and the API's message about each.
     pub outages: Vec<(Place, String)>,
     /// The token of the next page.
     pub next: Option<String>,
 }
 
-/// An instance, and what its provider wants to know of it besides.
+/// An instance, and the other data that the provider needs about it.
 #[derive(Debug)]
 pub(crate) struct Machine {
     pub instance: Instance,
-    /// Whether the API said which state it is in.
+    /// Whether the API gave its state.
     pub status: Stated,
-    /// The names of the networks that it has an interface in.
+    /// The names of the networks of its interfaces.
     pub networks: Vec<String>,
 }
 
-/// Whether a state was said, in whatever words.
+/// Whether the API gave a state, in whatever words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stated {
     Yes,
-    /// Nothing was said: the instance's state is given as unknown, and could be any.
+    /// It gave none: the instance's state is shown as unknown, and could be any.
     No,
 }
 
@@ -46,12 +46,12 @@ pub(crate) enum Stated {
 pub(crate) enum Place {
     Zone(String),
     Region(String),
-    /// Somewhere that has no name that we know.
+    /// A place of another kind.
     Elsewhere,
 }
 
 impl Place {
-    /// Reads `zones/europe-west1-b`, `regions/europe-west1`, or a longer path that ends so.
+    /// Parses `zones/europe-west1-b`, `regions/europe-west1`, or a longer path that ends like one of these.
     fn of(path: &str) -> Self {
         let mut parts = path.rsplit('/');
         match (parts.next(), parts.next()) {
@@ -63,12 +63,11 @@ impl Place {
 }
 
 impl Page {
-    /// Reads a page. The SDK's models are strict: one instance with a string where a bool should be,
-    /// in a field that nobody here reads, and they refuse all 500. So each instance is cut down to
-    /// what is used before they see it.
+    /// Parses a page. The SDK's models are strict: one instance with a string instead of a bool, in a field that this
+    /// crate does not read, and they refuse all 500. So each instance is first reduced to the fields in use.
     ///
     /// # Errors
-    /// When an instance cannot be read even so; it is named.
+    /// When an instance cannot be read even so; the error names it.
     pub(crate) fn from_json(project: &str, body: &[u8]) -> Result<Self, Failure> {
         let unreadable = |why: serde_json::Error| Failure::bad_answer(format!("the answer cannot be read: {why}"));
         let mut whole: Value = serde_json::from_slice(body).map_err(unreadable)?;
@@ -91,7 +90,7 @@ impl Page {
         Self::from_model(project, list)
     }
 
-    /// Translates what the models read.
+    /// Translates the models.
     fn from_model(project: &str, list: InstanceAggregatedList) -> Result<Self, Failure> {
         let mut page =
             Self { machines: Vec::new(), outages: Vec::new(), next: list.next_page_token.filter(|t| !t.is_empty()) };
@@ -103,8 +102,8 @@ impl Page {
             page.outages.push((Place::Elsewhere, words_of(code, warning.message.as_deref())));
         }
         for (place, zone) in list.items {
-            // A zone without instances says NO_RESULTS_ON_PAGE; any other warning of a list means that
-            // it may not be whole (UNREACHABLE, LIST_OVERHEAD_QUOTA_EXCEED, …).
+            // A zone without instances has the warning NO_RESULTS_ON_PAGE. Any other warning means that the list may be
+            // incomplete (UNREACHABLE, LIST_OVERHEAD_QUOTA_EXCEED, …).
             if let Some(warning) = zone.warning.filter(|warning| warning.code != Some(ZoneCode::NoResultsOnPage)) {
                 let code = warning.code.as_ref().and_then(ZoneCode::name);
                 page.outages.push((Place::of(&place), words_of(code, warning.message.as_deref())));
@@ -117,7 +116,7 @@ impl Page {
     }
 }
 
-/// Takes the instances out of a zone; where it has none, the list is left out.
+/// Takes the instances out of a zone. A zone without instances has no list.
 fn instances_of(place: &str, zone: &mut Value) -> Result<Vec<Value>, Failure> {
     let no_list = || Failure::bad_answer(format!("the answer holds no list of instances for {place}"));
     let zone = zone.as_object_mut().ok_or_else(no_list)?;
@@ -128,14 +127,14 @@ fn instances_of(place: &str, zone: &mut Value) -> Result<Vec<Value>, Failure> {
     }
 }
 
-/// An instance read from just the fields that are used.
+/// An instance, read from only the fields in use.
 fn essential_vm(place: &str, vm: &Value) -> Result<Vm, Failure> {
     const USED: [&str; 6] = ["id", "name", "zone", "status", "labels", "creationTimestamp"];
     if !vm.is_object() {
         return Err(Failure::bad_answer(format!("the list of instances in {place} holds something that is none")));
     }
     let mut essential = only(vm, &USED);
-    // These two are optional to us even where they are nonsense; see `launched`.
+    // The two timestamps are optional here, even if they are invalid; see `launched`.
     essential.extend(only(vm, &["lastStartTimestamp"]).into_iter().filter(|(_, value)| value.is_string()));
     if let Some(tags) = vm.get("tags") {
         essential.insert("tags".to_owned(), within(tags, |tags| only(tags, &["items"])));
@@ -155,7 +154,7 @@ fn essential_vm(place: &str, vm: &Value) -> Result<Vm, Failure> {
     })
 }
 
-/// The licences of a boot disk; no other disk, and no nonsense, for these are optional to us.
+/// The licences of a boot disk. Other disks and invalid data are ignored, because licences are optional here.
 fn essential_disk(disk: &Value) -> Option<Value> {
     let licenses = disk.get("licenses")?.as_array().filter(|_| disk.get("boot") == Some(&Value::Bool(true)))?;
     let licenses: Vec<_> = licenses.iter().filter(|license| license.is_string()).collect();
@@ -175,7 +174,7 @@ fn essential_interface(interface: &Value) -> Map<String, Value> {
     essential
 }
 
-/// `cut` of an object; whatever is no object is left for the models to refuse.
+/// `cut` of an object. Other values are left for the models to refuse.
 fn within(value: &Value, cut: impl Fn(&Value) -> Map<String, Value>) -> Value {
     if value.is_object() { Value::Object(cut(value)) } else { value.clone() }
 }
@@ -189,7 +188,7 @@ fn words_of(code: Option<&str>, message: Option<&str>) -> String {
     format!("{} ({})", message.unwrap_or("no reason given"), code.unwrap_or("no code"))
 }
 
-/// One instance; `place` is the key that it was listed under.
+/// Translates one instance; `place` is the key that it was listed under.
 fn machine(project: &str, place: &str, vm: Vm) -> Result<Machine, Failure> {
     let (id, name) = match (vm.id, vm.name.filter(|name| !name.is_empty())) {
         (Some(id), Some(name)) => (id, name),
@@ -220,20 +219,20 @@ fn machine(project: &str, place: &str, vm: Vm) -> Result<Machine, Failure> {
         resource_id: None,
         tag_keys: provider_core::TagKeys::Exact,
         launched: launched(vm.last_start_timestamp.as_deref(), vm.creation_timestamp.as_deref()),
-        // Where a label and a network tag share a name, the label's value is kept: it comes last.
+        // If a label and a network tag have the same name, the label's value wins, because it comes last.
         tags: network_tags.into_iter().map(|tag| (tag, String::new())).chain(vm.labels).collect(),
     };
     Ok(Machine { instance, status, networks })
 }
 
-/// The operating system by the licence of the boot disk (`ubuntu-2204-lts`): the list of instances does not name the
-/// image itself, and every public one carries a licence.
+/// The operating system, from the licence of the boot disk (`ubuntu-2204-lts`): the list of instances does not name the
+/// image itself, and every public image carries a licence.
 fn image(disks: &[AttachedDisk]) -> Option<String> {
     let boot = disks.iter().find(|disk| disk.boot == Some(true))?;
     boot.licenses.first().map(|license| last_segment(license).to_owned())
 }
 
-/// The addresses of the first interface, which is the one that the instance's own name leads to.
+/// The addresses of the first interface, to which the instance's own name resolves.
 fn addresses(interfaces: &[NetworkInterface], private_dns: String) -> Addresses {
     let mut addresses = Addresses { private_dns: Some(private_dns), ..Addresses::default() };
     let Some(first) = interfaces.first() else { return addresses };
@@ -255,20 +254,20 @@ fn internal_name(name: &str, zone: &str, project: &str) -> String {
     }
 }
 
-/// Compute Engine's life cycle in our words. A stopped machine is `TERMINATED` there and can be
-/// started again; one that was deleted is not listed at all.
+/// Maps Compute Engine's life cycle. Its `TERMINATED` is a stopped machine, which can be started again. A deleted
+/// machine is not listed at all.
 fn state(status: &Status) -> InstanceState {
     match status.name() {
         Some("PENDING" | "PROVISIONING" | "STAGING") => InstanceState::Pending,
         Some("RUNNING") => InstanceState::Running,
         Some("STOPPING" | "SUSPENDING" | "PENDING_STOP" | "DEPROVISIONING") => InstanceState::Stopping,
         Some("STOPPED" | "SUSPENDED" | "TERMINATED") => InstanceState::Stopped,
-        // REPAIRING, and words that Google adds after this was written.
+        // REPAIRING, and words that Google adds later.
         Some(_) | None => InstanceState::Unknown,
     }
 }
 
-/// When it was last started; an instance that never was says when it was made.
+/// When it was last started, else when it was created.
 fn launched(started: Option<&str>, created: Option<&str>) -> Option<Timestamp> {
     let parse = |text: &str| text.parse().ok();
     started.and_then(parse).or_else(|| created.and_then(parse))

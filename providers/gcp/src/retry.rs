@@ -1,7 +1,7 @@
-//! Trying one request again until the scope's deadline.
+//! Retrying one request until the scope's deadline.
 //!
-//! The waits are the SDK's; the loop is not. The SDK's loop could be taught that a 403 may mean
-//! "slower", but not to say when each attempt starts and how long each wait is.
+//! The waits are the SDK's; the loop is not. The SDK's loop can be taught that a 403 may mean throttling, but it cannot
+//! report the start of each attempt and the length of each wait.
 
 use std::{future::Future, time::Duration};
 
@@ -15,24 +15,24 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::failure::Failure;
 
-/// The longest first wait; each wait is random up to its bound, and the bound doubles.
+/// The bound of the first wait. Each wait is random up to its bound, and the bound doubles.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 
-/// The longest wait: Google counts its quotas by the minute.
+/// The largest bound: Google counts its quotas by the minute.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
-/// The longest that one attempt may take, so that a request which hangs leaves time for another.
+/// The longest that one attempt may take, so that a request that hangs leaves time for another.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(30);
 
-/// What is left of the deadline is halved for an attempt down to this, and not further: an answer
-/// that is cut off for being slow is worth less than one more attempt.
+/// An attempt gets half of the time that is left. Once that is less than this, it gets all of it: a slow answer must
+/// not be cut off for the sake of another attempt.
 const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
 
-/// Ends a little before the deadline that is kept above us, so that a scope which was throttled all
-/// along is reported as throttled and not as slow.
+/// The retries end this long before the caller's deadline, so that a scope that was throttled all along is reported as
+/// throttled, not as slow.
 const MARGIN: Duration = Duration::from_millis(100);
 
-/// One scope's retries.
+/// The retries of one scope.
 pub(crate) struct Retry<'a> {
     scope: &'a Scope,
     progress: &'a dyn Progress,
@@ -42,7 +42,7 @@ pub(crate) struct Retry<'a> {
 }
 
 impl<'a> Retry<'a> {
-    /// Until this deadline.
+    /// Retries until this deadline.
     pub(crate) fn new(scope: &'a Scope, progress: &'a dyn Progress, deadline: Deadline) -> Self {
         let backoff =
             ExponentialBackoffBuilder::new().with_initial_delay(FIRST_WAIT).with_maximum_delay(LONGEST_WAIT).clamp();
@@ -50,7 +50,7 @@ impl<'a> Retry<'a> {
         Self { scope, progress, deadline, ends, backoff }
     }
 
-    /// Says what is being done in this scope.
+    /// Reports a step in this scope.
     pub(crate) fn report(&self, step: Step<'_>) {
         self.progress.step(self.scope, step);
     }
@@ -58,7 +58,7 @@ impl<'a> Retry<'a> {
     /// Repeats `attempt` while it fails for a passing reason.
     ///
     /// # Errors
-    /// The first failure that will not pass; or, at the deadline, the last that was seen.
+    /// The first failure that will not pass; or, at the deadline, the last one.
     pub(crate) async fn until_deadline<T, F, Fut>(&self, operation: &str, attempt: F) -> Result<T, Failure>
     where
         F: Fn() -> Fut,
@@ -80,7 +80,7 @@ impl<'a> Retry<'a> {
             let failure = match answer {
                 Ok(Err(failure)) if failure.passing => failure,
                 Ok(settled) => return settled,
-                // What was said before says more than a silence does.
+                // The earlier failure says more than a timeout does.
                 Err(_) => last.take().unwrap_or_else(|| hung(attempt_ends - started)),
             };
             let wait = self.backoff.on_failure(&RetryState::new(true).set_attempt_count(attempts));
@@ -93,7 +93,7 @@ impl<'a> Retry<'a> {
         }
     }
 
-    /// When to give an attempt up that starts `now`.
+    /// When to give up an attempt that starts `now`.
     fn attempt_ends(&self, now: Instant) -> Instant {
         let left = self.ends.saturating_duration_since(now);
         let half = (left / 2).min(LONGEST_ATTEMPT);
@@ -106,7 +106,7 @@ impl<'a> Retry<'a> {
     }
 }
 
-/// One attempt without an answer.
+/// The failure of an attempt without an answer.
 fn hung(waited: Duration) -> Failure {
     let message = format!("no answer to a request within {:.0} s", waited.as_secs_f64());
     Failure { passing: true, ..Failure::new(FailureKind::TimedOut, message) }

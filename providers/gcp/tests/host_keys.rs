@@ -14,7 +14,7 @@ fn machine(id: &str, published: PublishedKeys) -> Machine {
     Machine { published, ..Machine::new(Cloud::Gcp, id, "shop-prod", "europe-west1", "europe-west1-b") }
 }
 
-/// A cloud of these machines, and all of them found.
+/// A cloud with these machines, and all of them found.
 async fn found(machines: Vec<Machine>) -> (CloudServer, Gcp, Vec<Instance>) {
     let server = CloudServer::start(Cloud::Gcp, Fleet::new(machines)).await.expect("a port");
     let provider = Gcp::new(GcpConfig {

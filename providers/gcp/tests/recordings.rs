@@ -1,6 +1,6 @@
-//! An answer of the real API, as another project recorded it, through the provider.
+//! The provider against an answer of the real API that another project recorded.
 //!
-//! The recordings lie beside the workspace and not in it; where they are missing, this says so.
+//! The recordings are beside the workspace, not in it. If they are missing, this test says so.
 
 use std::path::Path;
 

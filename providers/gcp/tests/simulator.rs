@@ -1,4 +1,5 @@
-//! The provider against the Compute Engine stand-in: what is found, what is asked, what goes wrong.
+//! The provider against the Compute Engine stand-in: which instances are found, which queries are made, and how faults
+//! are reported.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,7 +26,7 @@ const ZONES: [&str; 3] = ["europe-west1-b", "europe-west1-c", "us-central1-a"];
 /// Long enough for a retry or two, short enough for a test to wait for.
 const SOON: Duration = Duration::from_secs(1);
 
-/// `count` machines of `project`, by turns: web and labelled; stopped; unlabelled; another role.
+/// `count` machines of `project`, in turns: web and labelled; stopped; unlabelled; another role.
 fn fleet_of(project: &str, count: u32) -> Vec<Machine> {
     (0..count)
         .map(|number| {
@@ -68,7 +69,7 @@ async fn serve(machines: Vec<Machine>) -> CloudServer {
     CloudServer::start(Cloud::Gcp, Fleet::new(machines)).await.expect("a port")
 }
 
-/// A server of `count` machines of the project `shop`, with a fault; and their provider.
+/// A server with `count` machines of the project `shop`, with a fault; and a provider for it.
 async fn broken(count: u32, fault: Fault) -> (CloudServer, Gcp) {
     let server = serve(fleet_of("shop", count)).await;
     server.state.order(fault);
@@ -166,7 +167,7 @@ async fn ten_thousand_instances_take_twenty_calls() {
 
 #[tokio::test]
 async fn the_server_filters_what_it_can() {
-    // A quarter of 2,000 matches: one page, where the whole list would be four.
+    // A quarter of 2,000 machines match, which makes one page; the whole list would be four.
     let server = serve(fleet_of("shop", 2000)).await;
     assert_eq!(found(&provider(&server, &["shop"]), &web()).await.len(), 500);
     assert_eq!(server.state.calls().len(), 1);
@@ -181,7 +182,7 @@ async fn every_project_is_asked_once_and_side_by_side() {
     let provider = provider(&server, &["shop", "bank", "shop"]);
     let error = provider.instances(&web_soon(), &Silent).await.expect_err("both hang");
     assert_eq!(error.failures.len(), 2, "{error}");
-    // Neither was answered when the deadline came, and yet both were asked: they overlap.
+    // Neither was answered by the deadline, and yet both were queried, so they overlap.
     let asked: BTreeSet<String> = server.state.calls().into_iter().map(|call: Call| call.scope).collect();
     assert_eq!(asked, BTreeSet::from(["bank".to_owned(), "shop".to_owned()]));
 
@@ -357,7 +358,7 @@ async fn an_instance_that_nothing_can_read_is_named() {
     assert!(failure.message.contains("shop-8"), "{failure}");
 }
 
-/// Whatever is asked, the server's filter never costs an instance that the selector wants.
+/// For any selector, the server's filter never drops an instance that the selector wants.
 #[test]
 fn a_generated_selector_gives_just_what_it_means() {
     let state =
@@ -393,7 +394,7 @@ fn a_generated_selector_gives_just_what_it_means() {
     outcome.expect("the same set");
 }
 
-/// What a selector means for a machine, said without the provider.
+/// Whether a machine matches a selector, computed without the provider.
 fn is_meant(selector: &Selector, machine: &Machine) -> bool {
     let state = match machine.state {
         MachineState::Pending => InstanceState::Pending,

@@ -1,4 +1,4 @@
-//! Which answers are believed, how they are reached, and how much of them is read.
+//! Which answers are accepted, how they are reached, and how much of them is read.
 
 use std::{env, process::Command};
 
@@ -20,7 +20,7 @@ async fn one_machine() -> CloudServer {
     CloudServer::start(Cloud::Gcp, Fleet::new(vec![machine])).await.expect("a port")
 }
 
-/// Asks the project `shop` at `endpoint`; how many are found.
+/// Queries the project `shop` at `endpoint`; returns how many instances are found.
 async fn ask(endpoint: &str, selector: &Selector) -> Result<usize, ProviderError> {
     let endpoint = Some(endpoint.parse().expect("an endpoint"));
     let provider = Gcp::new(GcpConfig { projects: vec!["shop".to_owned()], endpoint, ..GcpConfig::default() });
@@ -31,7 +31,7 @@ fn all_running() -> Selector {
     Selector::running(TagFilter::default())
 }
 
-/// What comes of an API that gives `answer` to every call.
+/// The failure when the API gives `answer` to every call.
 async fn failure_of<A: IntoResponse>(answer: impl Fn() -> A + Clone + Send + Sync + 'static) -> ScopeError {
     let error = ask_of(answer, &all_running()).await.expect_err("no list");
     error.failures.into_iter().next().expect("a failure")
@@ -66,8 +66,8 @@ async fn a_redirect_is_refused_and_not_followed() {
     assert_eq!(elsewhere.state.calls().len(), 0);
 }
 
-/// A process cannot change its own environment safely, so the test starts itself again, as a child
-/// with a proxy in its environment.
+/// A process cannot change its own environment safely. So the test starts itself again, as a child with a proxy in its
+/// environment.
 #[tokio::test(flavor = "multi_thread")]
 async fn loopback_is_called_directly() {
     if let Ok(endpoint) = env::var(ENDPOINT) {
@@ -75,7 +75,7 @@ async fn loopback_is_called_directly() {
         return;
     }
     let server = one_machine().await;
-    // Nothing listens on port 9: whoever goes there gets no answer.
+    // Nothing listens on port 9, so no request there gets an answer.
     let nowhere = "http://127.0.0.1:9";
     let mut child = Command::new(env::current_exe().expect("this test"));
     child.args(["--exact", "loopback_is_called_directly"]).env(ENDPOINT, server.endpoint());

@@ -1,4 +1,4 @@
-//! A listener that writes down what a provider says while it works.
+//! A listener that records a provider's progress.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -1,5 +1,5 @@
-//! The links of the credential chain, in the order in which Azure's own tools try them:
-//! environment, workload identity, managed identity, Azure CLI.
+//! The links of the credential chain, in the order of Azure's own tools: environment, workload identity, managed
+//! identity, Azure CLI.
 
 use std::{fmt::Debug, path::PathBuf, sync::Arc, time::Duration};
 
@@ -14,18 +14,18 @@ use tokio::{net::TcpStream, time::timeout};
 use super::one_line;
 use crate::environment::{CLIENT, Environment, IDENTITY_ENDPOINT, SECRET, TENANT, TOKEN_FILE};
 
-/// Where a virtual machine's metadata service listens, in Azure and in other clouds.
+/// The address of a virtual machine's metadata service, in Azure and in other clouds.
 const METADATA: &str = "169.254.169.254:80";
-/// How long it may take to connect to it: it is one hop away or not there at all.
+/// How long connecting to it may take: it is one hop away or not there at all.
 const METADATA_CONNECT: Duration = Duration::from_secs(1);
-/// How long it may take to give a token. Another cloud's service answers "not found", on which
-/// `azure_identity` would insist for more than a minute.
+/// How long it may take to return a token. Another cloud's service answers "not found", and `azure_identity` would
+/// retry for more than a minute.
 const METADATA_TOKEN: Duration = Duration::from_secs(10);
 
-/// One way to get a token.
+/// One source of tokens.
 #[async_trait]
 pub(super) trait Link: Debug + Send + Sync {
-    /// What people call it.
+    /// The name for people.
     fn name(&self) -> &'static str;
 
     /// A token for `scope`.
@@ -35,9 +35,9 @@ pub(super) trait Link: Debug + Send + Sync {
 /// Why a link gave no token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NoToken {
-    /// It is not set up here.
+    /// The link is not set up here.
     Absent(String),
-    /// It is set up, and that did not work.
+    /// The link is set up, and failed.
     Refused(String),
 }
 
@@ -90,7 +90,7 @@ impl Link for Workload {
     }
 }
 
-/// The identity of the virtual machine, app or function that we run on.
+/// The identity of the virtual machine, app or function that runs this program.
 #[derive(Debug)]
 struct ManagedIdentity(Environment);
 
@@ -116,7 +116,7 @@ impl Link for ManagedIdentity {
     }
 }
 
-/// Whoever ran `az login`.
+/// The user of `az login`.
 #[derive(Debug)]
 struct AzureCli {
     subscription: String,
@@ -134,7 +134,7 @@ impl Link for AzureCli {
     }
 }
 
-/// The variables' values, if every one is set.
+/// The values of the variables, if all are set.
 fn variables<'e, const N: usize>(environment: &'e Environment, names: [&str; N]) -> Result<[&'e str; N], NoToken> {
     let missing: Vec<&str> = names.into_iter().filter(|name| environment.get(name).is_none()).collect();
     if missing.is_empty() {
@@ -144,7 +144,7 @@ fn variables<'e, const N: usize>(environment: &'e Environment, names: [&str; N])
     }
 }
 
-/// Makes the credential and asks it; what it says is put on one line.
+/// Makes the credential and requests a token; an error becomes one line.
 async fn ask<C: TokenCredential>(credential: azure_core::Result<Arc<C>>, scope: &str) -> Result<AccessToken, String> {
     let credential = credential.map_err(|error| one_line(&error))?;
     credential.get_token(&[scope], None).await.map_err(|error| one_line(&error))

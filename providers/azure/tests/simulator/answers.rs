@@ -1,4 +1,4 @@
-//! Answers that the stand-in never gives, each written by hand.
+//! Answers that the stand-in never gives, written by hand.
 
 use std::{
     convert::Infallible,
@@ -21,10 +21,10 @@ use serde_json::{Value, json};
 
 use crate::{SUBSCRIPTION, only, role_web, stand_in};
 
-/// The paths and queries that were asked for, in lower case.
+/// The paths and queries of all requests, in lower case.
 type Asked = Arc<Mutex<Vec<String>>>;
 
-/// A provider whose every request is answered by `answer`, which is given the path and query in lower case.
+/// A provider whose every request gets the answer of `answer`, called with the path and query in lower case.
 async fn answering(answer: impl Fn(&str) -> (StatusCode, Value) + Clone + Send + Sync + 'static) -> (Azure, Asked) {
     let asked = Asked::default();
     let log = Arc::clone(&asked);
@@ -37,7 +37,7 @@ async fn answering(answer: impl Fn(&str) -> (StatusCode, Value) + Clone + Send +
     (stand_in(Router::new().fallback(serve)).await, asked)
 }
 
-/// How often something was asked for whose path and query hold `words`.
+/// How many requests had `words` in their path and query.
 fn count(asked: &Asked, words: &str) -> usize {
     asked.lock().unwrap().iter().filter(|ask| ask.contains(words)).count()
 }
@@ -59,7 +59,7 @@ fn set(id: &str) -> Value {
     json!({"id": id, "name": "set", "location": "x"})
 }
 
-/// A machine with `role=web`, running if the list that it is in tells.
+/// A machine with `role=web`, running if its list gives a state.
 fn machine(id: &str, vm_id: &str) -> Value {
     json!({"id": id, "name": "web", "location": "x", "tags": {"role": "web"}, "properties": {
         "vmId": vm_id, "instanceView": {"statuses": [{"code": "PowerState/running"}]}
@@ -106,7 +106,7 @@ async fn members_whose_list_or_network_is_not_found_are_not_lost_in_silence() {
     }
 }
 
-/// A machine with `role=web` of which nothing says what it is doing.
+/// A machine with `role=web` without a state.
 fn silent(id: &str, provisioning: &str) -> Value {
     let properties = json!({"vmId": id, "provisioningState": provisioning});
     json!({"id": id, "name": "web", "location": "x", "tags": {"role": "web"}, "properties": properties})
@@ -159,7 +159,7 @@ async fn a_machine_of_which_nobody_says_what_it_is_doing_is_named() {
         assert!(failure.message.contains(name), "{failure}");
         assert_eq!(count(&asked, if in_set { "/set/virtualmachines" } else { "statusonly" }), 2);
 
-        // Whoever asks for machines in an unknown state gets it as one, and whoever asks for others nothing of it.
+        // A selector for unknown states finds it, and one that does not match it otherwise is not affected.
         let unknown = Selector { states: [InstanceState::Unknown].into(), ..role_web() };
         assert_eq!(azure.instances(&unknown, &Silent).await.unwrap().len(), 1);
         let others = Selector { tags: [("role", "db")].into_iter().collect(), ..role_web() };
@@ -241,7 +241,7 @@ async fn an_answer_without_an_end_is_not_read_to_it() {
         let failure = only(azure.instances(&role_web(), &Silent).await);
         assert_eq!(failure.kind, FailureKind::BadAnswer);
         assert!(failure.message.contains("networkInterfaces") && failure.message.contains("64 MiB"), "{failure}");
-        // What is sent and not read is in the buffers of two sockets.
+        // Bytes that were sent and not read are in the buffers of two sockets.
         let sent = sent.load(Ordering::SeqCst);
         assert!((64..96).contains(&sent), "{sent} MiB, and once");
     }

@@ -1,4 +1,4 @@
-//! What goes wrong, and what is said about it.
+//! Faults, and the errors for them.
 
 use std::{future::pending, time::Duration};
 
@@ -54,7 +54,7 @@ async fn throttled_and_then_no_answer_is_throttled() {
     assert_eq!(only(answer).kind, FailureKind::Throttled);
 }
 
-/// Hands on how long is waited.
+/// Passes on the length of each wait.
 struct Retries(mpsc::UnboundedSender<Duration>);
 
 impl Progress for Retries {
@@ -96,7 +96,7 @@ async fn a_link_to_another_host_is_not_followed_and_the_token_stays_here() {
     assert_eq!(failure.kind, FailureKind::BadAnswer);
     assert!(failure.message.contains(&address.to_string()) && failure.message.contains("not followed"), "{failure}");
 
-    // A connection of our own is the first that the thief ever sees.
+    // The test's own connection is the first that the thief ever sees.
     let ours = tokio::net::TcpStream::connect(address).await.unwrap();
     let (_, first) = thief.accept().await.unwrap();
     assert_eq!(first, ours.local_addr().unwrap());

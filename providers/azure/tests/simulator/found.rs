@@ -1,4 +1,4 @@
-//! What is found, and with how many calls.
+//! Which instances are found, and with how many calls.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,7 +28,7 @@ fn names(mut names: Vec<String>) -> Vec<String> {
     names
 }
 
-/// The names of what `config` finds with `role=web`.
+/// The names of the instances with `role=web` that `config` finds.
 async fn found(config: AzureConfig) -> Vec<String> {
     let instances = Azure::new(config).instances(&role_web(), &Silent).await.unwrap();
     names(instances.into_iter().map(|instance| instance.name).collect())
@@ -88,7 +88,8 @@ async fn ten_thousand_machines_take_the_least_number_of_calls() {
     let given: BTreeSet<_> = instances.iter().map(|instance| instance.id.to_string()).collect();
     assert_eq!((instances.len(), given), (10_000, ids(&machines)));
 
-    // The machines, their power states and their interfaces; no public address and no scale set is one call each.
+    // The machines, their power states and their interfaces; the empty lists of public addresses and scale sets take
+    // one call each.
     let pages = 10_000_usize.div_ceil(COMPUTE_PAGE) * 2 + 10_000_usize.div_ceil(NETWORK_PAGE) + 2;
     let calls = server.state.calls();
     println!("10,000 machines: {} calls", calls.len());
@@ -140,8 +141,8 @@ async fn uniform_and_flexible_members_are_found_in_bulk() {
     assert!(instances.iter().all(|instance| instance.addresses.private_ipv4.is_some()));
     assert_eq!(instances.iter().filter(|instance| instance.addresses.public_ipv4.is_some()).count(), 60);
 
-    // Five lists; two pages of members, one of interfaces, one of addresses; and the set without a match is not
-    // asked about its network.
+    // Five lists; two pages of members, one of interfaces, one of addresses. The network of the set without a match is
+    // not queried.
     let calls = server.state.calls();
     let of = |operation: &str| calls.iter().filter(|call| call.operation == operation).count();
     assert_eq!(of("virtualMachineScaleSets/virtualMachines"), 3);

@@ -1,4 +1,4 @@
-//! The provider against the simulator's Resource Manager: what is found, and what goes wrong.
+//! The provider against the simulator's Resource Manager: which instances are found, and how faults are reported.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so may what it is made of")]
 
@@ -35,7 +35,7 @@ async fn server(machines: Vec<Machine>) -> CloudServer {
     CloudServer::start(Cloud::Azure, Fleet::new(machines)).await.unwrap()
 }
 
-/// A provider that asks `router` in the Resource Manager's place, until the test ends.
+/// A provider that queries `router` in the Resource Manager's place, until the test ends.
 async fn stand_in(router: Router) -> Azure {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
@@ -61,7 +61,7 @@ fn role_web() -> Selector {
     Selector::running([("role", "web")].into_iter().collect())
 }
 
-/// A selector whose deadline a test can wait for.
+/// A selector with a deadline short enough for a test to wait for.
 fn impatient(milliseconds: u64) -> Selector {
     Selector { deadline: Duration::from_millis(milliseconds), ..role_web() }
 }
@@ -79,7 +79,7 @@ fn only(answer: Result<Vec<Instance>, ProviderError>) -> ScopeError {
     failure
 }
 
-/// Writes down what a provider says.
+/// Records a provider's progress.
 #[derive(Debug, Default)]
 struct Heard(Mutex<Vec<String>>);
 
