@@ -1,4 +1,4 @@
-//! The dependency rules of the house, read from the paths that the code itself names.
+//! The project's dependency rules, checked against the paths in the code.
 
 mod reader;
 
@@ -9,11 +9,11 @@ use std::{
 
 use reader::{Code, code_of};
 
-/// The floors, from the ground up. A module may name those before it in this list.
+/// The floors, from the bottom up. A module may name only those before it in this list.
 const FLOORS: [&str; 11] =
     ["guard", "local", "config", "inventory", "plan", "transport", "rollout", "checks", "report", "deploy", "cli"];
 
-/// What only these places may name.
+/// Names that are allowed only in these places.
 const CONFINED: [(&str, &[&str]); 15] = [
     ("maud", &["src/report/page/"]),
     ("reqwest", &["src/checks/", "providers/gcp/", "providers/azure/"]),
@@ -32,7 +32,7 @@ const CONFINED: [(&str, &[&str]); 15] = [
     ("process::exit", &["src/main.rs"]),
 ];
 
-/// What may not be named in the pure parts.
+/// The pure parts.
 const PURE: [&str; 7] = [
     "src/plan/",
     "src/report/page/",
@@ -56,7 +56,7 @@ const IMPURE: [&str; 11] = [
     "Timestamp::now",
 ];
 
-/// What writes to the terminal.
+/// Names that write to the terminal.
 const WRITERS: [&str; 8] =
     ["println!", "print!", "eprintln!", "eprint!", "std::io::stdout", "std::io::stderr", "io::stdout", "io::stderr"];
 
@@ -182,7 +182,7 @@ fn code(roots: &[impl AsRef<Path>]) -> Vec<Code> {
     roots.iter().flat_map(|crate_root| code_of(&root().join(crate_root))).map(relative).collect()
 }
 
-/// Where something is named that is wrong there.
+/// Every place where a name is wrong.
 fn named(code: &[Code], wrong: impl Fn(&Path, &str) -> bool) -> Vec<String> {
     let in_file = |Code { file, names }: &Code| {
         let wrong = names.iter().filter(|name| wrong(file, name));
@@ -191,7 +191,7 @@ fn named(code: &[Code], wrong: impl Fn(&Path, &str) -> bool) -> Vec<String> {
     code.iter().flat_map(in_file).collect()
 }
 
-/// A place is a file, or a folder with its slash, which the module's own file beside it belongs to.
+/// A place is a file, or a folder with its slash; the module's file next to the folder belongs to it.
 fn lies_in(file: &Path, place: &str) -> bool {
     match place.strip_suffix('/') {
         Some(folder) => file.starts_with(folder) || file == PathBuf::from(format!("{folder}.rs")),
@@ -199,7 +199,7 @@ fn lies_in(file: &Path, place: &str) -> bool {
     }
 }
 
-/// Whether a name is this path or below it; `*` at its end stands for the rest of a word.
+/// Whether a name is this path or below it; a `*` at the end stands for the rest of a word.
 fn is_of(name: &str, path: &str) -> bool {
     match path.strip_suffix('*') {
         Some(start) => name.starts_with(start),
@@ -207,7 +207,7 @@ fn is_of(name: &str, path: &str) -> bool {
     }
 }
 
-/// The module right below the root that a file belongs to.
+/// The top-level module of a file.
 fn top_module(file: &Path) -> String {
     let inside = file.strip_prefix("src").expect("in src");
     let first = inside.components().next().expect("a component").as_os_str().to_string_lossy().into_owned();

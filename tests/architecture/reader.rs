@@ -1,4 +1,4 @@
-//! Reads which names the code of a crate uses. Tests are left out, for they may reach where they like.
+//! Collects the names that a crate's code uses. Tests are excluded, because they may use anything.
 
 use std::{
     fs,
@@ -14,13 +14,14 @@ use syn::{
 /// A file of code.
 #[derive(Clone, Debug)]
 pub(crate) struct Code {
-    /// Where, as the crate's root was given.
+    /// The file; its path begins as that of the crate's root does.
     pub(crate) file: PathBuf,
-    /// The paths that it names: those of its own crate from `crate` on, others as they are written; macros with their `!`.
+    /// The paths that it names: those of its own crate start with `crate`, others are as written; macros have their
+    /// `!`.
     pub(crate) names: Vec<String>,
 }
 
-/// The code of a crate: its root file, and every file that a `mod` line leads to.
+/// The code of a crate: its root file, and every file that a `mod` line names.
 pub(crate) fn code_of(root: &Path) -> Vec<Code> {
     let mut code = Vec::new();
     let mut open = vec![(root.to_owned(), Vec::new())];
@@ -44,12 +45,12 @@ pub(crate) fn code_of(root: &Path) -> Vec<Code> {
     code
 }
 
-/// Hears every name of one file.
+/// Collects every name of one file.
 struct Reader {
-    /// Where it stands, from the crate's root on.
+    /// The current module, from the crate's root.
     module: Vec<String>,
     names: Vec<String>,
-    /// Modules that have a file of their own.
+    /// Modules with a file of their own.
     children: Vec<Vec<String>>,
 }
 
@@ -88,7 +89,7 @@ impl Reader {
         }
     }
 
-    /// What a macro is given is no code yet, but the paths in it can be seen.
+    /// A macro's arguments are not parsed yet, but the paths in them are visible.
     fn hear_tokens(&mut self, tokens: &TokenStream) {
         let (mut path, mut colons) = (Vec::new(), 0);
         for token in tokens.clone() {
@@ -190,7 +191,7 @@ fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-/// Whether something is there for tests only: `#[cfg(test)]`, or with more conditions.
+/// Whether an item is for tests only: `#[cfg(test)]`, alone or with other conditions.
 fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
         Meta::List(list) if list.path.is_ident("cfg") => {
@@ -206,7 +207,7 @@ fn is_test(attributes: &[Attribute]) -> bool {
 mod tests {
     use super::*;
 
-    /// What is named in this text of the module `crate::plan::build`.
+    /// The names in this text of the module `crate::plan::build`.
     fn names(text: &str) -> Vec<String> {
         let module = ["plan", "build"].map(str::to_owned).to_vec();
         Reader::read(&syn::parse_file(text).expect("code"), module).names

@@ -1,4 +1,4 @@
-//! The book as a whole: every page is in its summary, every link leads somewhere.
+//! The book as a whole: every page is in its summary, and every link has a target.
 
 use std::{
     collections::BTreeSet,

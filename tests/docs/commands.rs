@@ -1,4 +1,4 @@
-//! Every command of the documentation, run.
+//! Runs every command in the documentation.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,9 +13,9 @@ use super::{
     sandbox::Sandbox,
 };
 
-/// The languages of blocks that hold commands with their output.
+/// The language of blocks with commands and their output.
 const CONSOLE: &str = "console";
-/// The languages of blocks that hold commands without.
+/// The languages of blocks with commands only.
 const SCRIPTS: [&str; 3] = ["sh", "bash", "shell"];
 
 #[test]
@@ -43,7 +43,7 @@ fn the_other_pages() {
     check(&others.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
-/// Runs the pages side by side, and fails with all that is wrong in them.
+/// Runs the pages concurrently, and fails with everything that is wrong in them.
 fn check(names: &[&str]) {
     let wrong: Vec<String> = std::thread::scope(|scope| {
         let pages: Vec<_> = names.iter().map(|name| scope.spawn(|| run(Page::read(name)))).collect();
@@ -52,12 +52,12 @@ fn check(names: &[&str]) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-/// Runs a page from top to bottom; its blocks of one sandbox share it.
+/// Runs a page from top to bottom; blocks with the same sandbox share it.
 fn run(mut page: Page) -> Vec<String> {
     let writing = std::env::var("FLEETWIDE_DOCS").is_ok_and(|value| value == "write");
     let (mut wrong, mut ran, mut left) = (Vec::new(), 0, 0);
     let mut sandboxes: BTreeMap<String, Sandbox> = BTreeMap::new();
-    // From the last line up what is written does not move what is still to be written.
+    // Written from the last line up, so that no write moves the place of another.
     let mut written = Vec::new();
     for block in page.blocks() {
         let place = format!("{}:{}", page.name, block.lines.start);
@@ -132,7 +132,7 @@ fn run(mut page: Page) -> Vec<String> {
     wrong
 }
 
-/// Command lines of ours in other files (a pipeline, a timer): their verbs and flags exist.
+/// Checks Fleetwide's command lines in other files (a pipeline, a timer): their verbs and flags must exist.
 fn mentions(page: &Page, block: &Block) -> Vec<String> {
     let mut wrong = Vec::new();
     for number in block.lines.clone() {
@@ -142,7 +142,7 @@ fn mentions(page: &Page, block: &Block) -> Vec<String> {
         };
         let end = words.find([';', '|', '>', '#', '`', '&']).unwrap_or(words.len());
         let words: Vec<_> = words[..end].split_whitespace().take_while(|word| *word != "--").collect();
-        // clap stops at `--help` with success only where it knows every word before it.
+        // clap stops successfully at `--help` only if it knows every word before it.
         let (code, printed) = Sandbox::named("empty").run(&format!("fleetwide '{}' --help", words.join("' '")));
         if words.iter().any(|word| word.starts_with('-')) && code != 0 {
             wrong.push(format!("{}:{}: {printed}", page.name, number + 1));

@@ -1,11 +1,10 @@
-//! The documentation says what is so: every command in it is run, every page is in the book, every
-//! link leads somewhere.
+//! The documentation is true: every command in it is run, every page is in the book, every link has a target.
 //!
-//! [`page`] reads a page's command blocks, [`sandbox`] and [`mistakes`] prepare the places in which
-//! they are run, [`commands`] runs them and compares what is shown, [`book`] looks at the whole.
+//! [`page`] reads a page's command blocks, [`sandbox`] and [`mistakes`] prepare the places in which they run,
+//! [`commands`] runs them and compares the output, [`book`] checks the whole.
 //!
-//! `FLEETWIDE_DOCS=write cargo nextest run -p fleetwide --test docs` writes what the program says now
-//! into the pages. Read the difference before you commit it.
+//! `FLEETWIDE_DOCS=write cargo nextest run -p fleetwide --test docs` writes the program's current output into the
+//! pages. Read the difference before you commit it.
 
 #[expect(dead_code, reason = "the tests of the verbs use the rest of it")]
 #[path = "../cli/project.rs"]

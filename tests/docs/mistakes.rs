@@ -1,5 +1,5 @@
-//! The likeliest mistakes, each prepared as its own sandbox. The page that tells them
-//! (`docs/src/mistakes.md`) is checked against what the program says in each.
+//! The likeliest mistakes, each with its own sandbox. Their page (`docs/src/mistakes.md`) is checked against the
+//! program's output in each.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use fleetwide_simulator::{Cloud, Fault};
 
 use super::{sandbox::Sandbox, sshd::Sshd};
 
-/// All of them, by the names that the page uses.
+/// All of them, by their names on the page.
 pub(crate) const NAMES: [&str; 48] = [
     "no-file",
     "file-missing",
@@ -68,7 +68,7 @@ pub(crate) const NAMES: [&str; 48] = [
 
 const STATIC: &str = "[targets.web]\nselect = [ { provider = \"static\", hosts = [\"10.0.0.11\"] } ]\n";
 
-/// The sandbox of this name.
+/// The sandbox with this name.
 pub(crate) fn sandbox(name: &str) -> Sandbox {
     match name {
         "no-file" | "unknown-verb" | "init" => Sandbox::empty(),
@@ -142,7 +142,7 @@ pub(crate) fn sandbox(name: &str) -> Sandbox {
     }
 }
 
-/// A host of a real `sshd` in a checkout, changed by `prepare`.
+/// A host of a real `sshd`, with a checkout, changed by `prepare`.
 fn fleet(ssh: &[(&str, String)], deploy: &str, prepare: impl FnOnce(&mut Sandbox)) -> Sandbox {
     let sshd = Sshd::builder().hosts(1).start();
     let mut sandbox = Sandbox::hosts(&sshd, ssh, deploy);
@@ -150,7 +150,7 @@ fn fleet(ssh: &[(&str, String)], deploy: &str, prepare: impl FnOnce(&mut Sandbox
     sandbox.checkout().holding(sshd)
 }
 
-/// An empty place with this file.
+/// An empty sandbox with this file.
 fn file(name: &str, text: &str) -> Sandbox {
     let sandbox = Sandbox::empty();
     sandbox.project.write(name, text);
@@ -162,19 +162,19 @@ fn script(text: &str) -> Sandbox {
     fleet(&[], "", |sandbox| drop(sandbox.project.write("deploy.sh", text)))
 }
 
-/// A target with one selector of a real cloud, whose credentials are not there.
+/// A target with one selector of a real cloud, without credentials.
 fn cloud(selector: &str) -> Sandbox {
     Sandbox::with_config(&format!("[targets.web]\nselect = [ {{ {selector}, tags = {{ role = \"web\" }} }} ]\n"))
 }
 
-/// Three clouds, one of which misbehaves.
+/// Three clouds, one of them with a fault.
 fn faulty(cloud: Cloud, fault: Fault) -> Sandbox {
     let (sandbox, clouds) = Sandbox::clouds("");
     clouds.world.cloud(cloud).order(fault);
     sandbox.holding(clouds)
 }
 
-/// Three clouds, and a slip in the file.
+/// Three clouds, and a mistake in the file.
 fn changed_cloud(right: &str, wrong: &str) -> Sandbox {
     let (sandbox, clouds) = Sandbox::clouds("");
     let config = sandbox.project.read("fleetwide.toml");
@@ -183,7 +183,7 @@ fn changed_cloud(right: &str, wrong: &str) -> Sandbox {
     sandbox.holding(clouds)
 }
 
-/// A fleet, and a private key with which something is wrong.
+/// A fleet, and a faulty private key.
 fn key(what: &str) -> Sandbox {
     let sshd = Sshd::builder().hosts(1).start();
     let (path, stranger) = (sshd.login_key(), sshd.stranger_key());
@@ -203,7 +203,7 @@ fn key(what: &str) -> Sandbox {
     sandbox.checkout().holding(sshd)
 }
 
-/// A fleet whose keys were remembered, and then others were remembered in their place.
+/// A fleet whose remembered keys were replaced by others.
 fn host_key_changed() -> Sandbox {
     let sshd = Sshd::builder().hosts(1).start();
     let sandbox = Sandbox::hosts(&sshd, &[], "").checkout();
@@ -218,7 +218,7 @@ fn host_key_changed() -> Sandbox {
     sandbox.holding(sshd)
 }
 
-/// A host that never answers: a listener whose queue is full drops what comes, as a firewall does.
+/// A host that never answers: a listener with a full queue drops packets, as a firewall does.
 fn firewall() -> Sandbox {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let (listener, at) = runtime.block_on(async {
@@ -242,7 +242,7 @@ fn firewall() -> Sandbox {
     sandbox.holding((listener, queue, runtime))
 }
 
-/// A host whose login is not root, and has to give a password to become it.
+/// A host whose login is not root, and must give a password to become root.
 fn sudo_password() -> Sandbox {
     let world = "cp /etc/passwd $DIR/passwd; echo \"deploy:x:4711:4711::$DIR:/bin/sh\" >>$DIR/passwd\n\
                  mount --bind $DIR/passwd /etc/passwd; chmod 755 $DIR\n\
@@ -253,7 +253,7 @@ fn sudo_password() -> Sandbox {
     sandbox.checkout().holding(sshd)
 }
 
-/// A fleet to which somebody else is deploying.
+/// A fleet with another deploy in progress.
 fn busy() -> Sandbox {
     let sandbox = fleet(&[], "script = \"slow.sh\"\n", |sandbox| {
         sandbox.project.write("slow.sh", "#!/bin/sh\necho begun\nsleep 600\n");

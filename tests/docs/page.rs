@@ -10,10 +10,10 @@
 
 use std::{fs, ops::Range, path::Path};
 
-/// A page, line by line.
+/// A page, as lines.
 #[derive(Debug)]
 pub(crate) struct Page {
-    /// What it is called in messages, from the repository's root.
+    /// Its name in messages, relative to the repository's root.
     pub(crate) name: String,
     /// All lines.
     pub(crate) lines: Vec<String>,
@@ -24,29 +24,29 @@ pub(crate) struct Page {
 pub(crate) struct Block {
     /// The language that its fence names.
     pub(crate) language: String,
-    /// What the comment above it says.
+    /// The orders in the comment above it.
     pub(crate) orders: Orders,
-    /// Its lines, fences left out, as positions in the page.
+    /// Its lines, without the fences, as positions in the page.
     pub(crate) lines: Range<usize>,
 }
 
-/// How a block is treated.
+/// How to treat a block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Orders {
-    /// The sandbox; the page's own without one.
+    /// The sandbox; `None` is the page's own.
     pub(crate) sandbox: Option<String>,
     /// The exit code of the last command.
     pub(crate) exit: i32,
-    /// Why it is not run.
+    /// The reason not to run it.
     pub(crate) not_run: Option<String>,
-    /// The file that it shows.
+    /// The file that it must show.
     pub(crate) file: Option<String>,
 }
 
-/// A command and what the page shows of its output.
+/// A command and its output on the page.
 #[derive(Debug)]
 pub(crate) struct Command {
-    /// What is typed.
+    /// The command as typed.
     pub(crate) line: String,
     /// The lines below it, as positions in the page.
     pub(crate) shown: Range<usize>,
@@ -83,7 +83,7 @@ impl Page {
         blocks
     }
 
-    /// The commands of a block: `$ ` begins one, a `\` at a line's end goes on with it.
+    /// The commands of a block. `$ ` begins a command, and a `\` at a line's end continues it.
     pub(crate) fn commands(&self, block: &Block) -> Vec<Command> {
         let mut commands: Vec<Command> = Vec::new();
         let mut continued = false;

@@ -1,10 +1,10 @@
-//! What differs from run to run, as a page shows it: addresses, ids, times, fingerprints.
+//! Values that differ from run to run (addresses, ids, times, fingerprints), and what a page shows instead.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// Patterns, and what a page shows in their place.
+/// Patterns, and their replacements.
 static VARYING: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     [
         (r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b", "01K9ZC8Q4M7T2V5X6Y3R1N0PWE"),
@@ -15,7 +15,7 @@ static VARYING: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"\b(\d+m )?\d+(\.\d+)?s( -|  )", "0.7s$3"),
         (r"\b(calls|[a-z]+ \d+\)), \d+\.\d+s\b", "$1, 0.4s"),
         (r"\d+ API calls \([a-z0-9, ]+\)", "8 API calls (aws 2, azure 5, gcp 1)"),
-        // Azure is asked several things side by side; whichever is refused first is told.
+        // Azure gets several requests concurrently; the error names whichever is refused first.
         (
             r"(virtualMachines statusOnly|virtualMachineScaleSets|networkInterfaces|publicIPAddresses) at",
             "virtualMachines at",
@@ -23,14 +23,14 @@ static VARYING: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"\.fleetwide-report-\w{6}", ".fleetwide-report-a1B2c3"),
         (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "2026-11-23 03:00:00Z"),
         (r"\b\d{4}-\d\d-\d\d \d\d:\d\d UTC", "2026-11-23 03:00 UTC"),
-        // Tags of Azure are found whatever their case, and the stand-in writes some of them so.
+        // Azure's tags ignore case, and the stand-in writes some of them like this.
         (r"\bEnv=prod Role=web\b", "env=prod role=web"),
     ]
     .map(|(pattern, shown)| (Regex::new(pattern).expect("a pattern"), shown))
     .into()
 });
 
-/// Text as a page shows it.
+/// The text as a page shows it.
 pub(crate) fn plain(text: &str, words: &[(String, String)]) -> String {
     let mut text = text.to_owned();
     for (word, shown) in words {
@@ -42,8 +42,7 @@ pub(crate) fn plain(text: &str, words: &[(String, String)]) -> String {
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
-/// True when what was printed is what the page shows. A line `…` stands for any lines, the width of
-/// columns does not matter.
+/// True when the output matches the page. A line `…` stands for any lines, and the width of columns does not matter.
 pub(crate) fn matches(shown: &[String], printed: &[&str]) -> bool {
     match (shown.split_first(), printed.split_first()) {
         (None, None) => true,

@@ -1,6 +1,5 @@
-//! A place in which commands of the documentation are run: a project, a home, and the machines that
-//! its target means. The default one, `shop`, is what the reader of a page has before the eyes:
-//! three clouds, a checkout, a deploy script.
+//! A place for running commands of the documentation: a project, a home, and the machines of its target. The default
+//! one, `shop`, is the one that pages describe: three clouds, a checkout, a deploy script.
 
 use std::{any::Any, fs, os::unix::fs::symlink, path::Path, process::Command};
 
@@ -12,23 +11,23 @@ use tokio::runtime::Runtime;
 
 use super::{mistakes, plain::plain, project::Project, sshd::Sshd};
 
-/// The script that is deployed where nothing depends on it.
+/// The default deploy script.
 const SCRIPT: &str = "#!/bin/sh\nset -eu\necho \"shop $FLEETWIDE_REVISION is running\"\n";
 
-/// The place, and all that it needs while it is used.
+/// The place, and everything that it needs while in use.
 #[derive(Debug)]
 pub(crate) struct Sandbox {
     /// The project.
     pub(crate) project: Project,
     words: Vec<(String, String)>,
-    /// Variables of every command.
+    /// Environment variables for every command.
     variables: Vec<(&'static str, String)>,
-    /// Servers that end with the place.
+    /// Servers that end with the sandbox.
     held: Vec<Box<dyn Any>>,
 }
 
 impl Sandbox {
-    /// The place of this name.
+    /// The sandbox with this name.
     pub(crate) fn named(name: &str) -> Self {
         match name {
             "empty" => Self::empty(),
@@ -52,7 +51,7 @@ impl Sandbox {
         sandbox
     }
 
-    /// An empty place with this configuration.
+    /// An empty sandbox with this configuration.
     pub(crate) fn with_config(text: &str) -> Self {
         let sandbox = Self::empty();
         sandbox.project.write("fleetwide.toml", text);
@@ -67,7 +66,7 @@ impl Sandbox {
         sandbox
     }
 
-    /// Three clouds, and a target `web` that asks them; `deploy` goes into its deploy table.
+    /// Three clouds, and a target `web` that queries them; `deploy` is added to its deploy table.
     pub(crate) fn clouds(deploy: &str) -> (Self, Clouds) {
         let mut sandbox = Self::empty();
         let runtime = Runtime::new().expect("a runtime");
@@ -164,25 +163,25 @@ impl Sandbox {
         self
     }
 
-    /// What a page shows in place of a word.
+    /// Sets the replacement for a word on the page.
     pub(crate) fn show(&mut self, word: &str, shown: &str) {
         self.words.push((word.to_owned(), shown.to_owned()));
-        // A path may hold an address: the longer word is the more telling one.
+        // A path may contain an address, so the longer word must be replaced first.
         self.words.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
     }
 
-    /// Keeps something as long as the place.
+    /// Keeps something as long as the sandbox.
     pub(crate) fn hold(&mut self, thing: impl Any) {
         self.held.push(Box::new(thing));
     }
 
-    /// The same, for the end of a chain.
+    /// The same, for the end of a method chain.
     pub(crate) fn holding(mut self, thing: impl Any) -> Self {
         self.hold(thing);
         self
     }
 
-    /// A command line of this place, ready to be run.
+    /// A command line in this sandbox, ready to run.
     pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new("sh");
         let path =
@@ -201,7 +200,7 @@ impl Sandbox {
         command
     }
 
-    /// Runs a line as a shell would, and gives its exit code and all it printed, as a page shows it.
+    /// Runs a line as a shell would; returns its exit code and all of its output, as a page shows it.
     pub(crate) fn run(&self, line: &str) -> (i32, String) {
         let line = line.replace("cargo run -- ", "fleetwide ");
         let output = self.command(&format!("exec 2>&1\n{line}")).output().expect("sh runs");
@@ -210,7 +209,7 @@ impl Sandbox {
     }
 }
 
-/// Three clouds, and what runs them.
+/// Three clouds, and the runtime that runs them.
 #[derive(Debug)]
 pub(crate) struct Clouds {
     /// The clouds.

@@ -1,4 +1,4 @@
-//! A real Prometheus on loopback, for any test that needs one. It ends with the value.
+//! A real Prometheus on loopback, for tests that need one. It ends with the value.
 
 use std::{
     fmt::Write as _,
@@ -20,7 +20,7 @@ pub(crate) struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts one at this address, with its files in `folder`, that asks each of these apps for its numbers all the time.
+    /// Starts one at this address, with its files in `folder`, that scrapes each of these apps continuously.
     pub(crate) fn start(folder: PathBuf, address: Ipv4Addr, apps: &[SocketAddr]) -> Self {
         fs::create_dir(&folder).expect("a folder");
         let mut config = "global: { scrape_interval: 500ms, scrape_timeout: 500ms }\nscrape_configs:\n\
@@ -37,7 +37,7 @@ impl Prometheus {
         prometheus
     }
 
-    /// Makes it speak TLS only, and to those only who know the password `hunter2` of `ops`.
+    /// Makes it accept only TLS, and only the user `ops` with the password `hunter2`.
     pub(crate) fn lock(&mut self) {
         self.stop();
         let ca = ["-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca"];
@@ -71,7 +71,7 @@ impl Prometheus {
         self.address
     }
 
-    /// Starts it again, with the data that it has, and waits until it can be asked.
+    /// Starts it again with its data, and waits until it answers.
     pub(crate) fn resume(&mut self) {
         let binary =
             ["/usr/bin/prometheus", "/usr/local/bin/prometheus"].into_iter().find(|path| Path::new(path).exists());
@@ -92,11 +92,11 @@ impl Prometheus {
         });
         self.process = Some(process);
         assert!(ready, "prometheus ended:\n{said}");
-        // What it says further is read, so that it never waits for that.
+        // Its further output is read, so that it never blocks on the pipe.
         std::thread::spawn(move || log.for_each(drop));
     }
 
-    /// Stops it as a person would, and keeps its data.
+    /// Stops it gracefully, and keeps its data.
     pub(crate) fn stop(&mut self) {
         self.end(Signal::TERM);
     }

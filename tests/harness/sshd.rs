@@ -1,10 +1,10 @@
-//! A real OpenSSH server on loopback, for any test that needs one.
+//! A real OpenSSH server on loopback, for tests that need one.
 //!
-//! One server plays any number of hosts: each is an address of 127.0.0.0/8 with a state folder of
-//! its own (`XDG_STATE_HOME`). Keys, configuration and state live in a temporary folder; the server
-//! and all its connections end with the value. It runs as whoever runs the tests.
+//! One server plays any number of hosts: each is an address of 127.0.0.0/8 with its own state folder
+//! (`XDG_STATE_HOME`). Keys, configuration and state are in a temporary folder. The server and all its connections end
+//! with the value. It runs as the user of the tests.
 //!
-//! Included by `#[path]`, from tests inside the crate and out, so it leans on neither.
+//! Included by `#[path]`, from tests inside the crate and outside, so it depends on neither.
 
 use std::{
     collections::HashMap,
@@ -26,7 +26,7 @@ use tempfile::TempDir;
 /// sshd listens on no more addresses than this (`MAX_LISTEN_SOCKS`).
 const ADDRESSES: usize = 16;
 
-/// A server that will be started.
+/// A server to start.
 #[derive(Debug)]
 pub(crate) struct SshdBuilder {
     hosts: u8,
@@ -36,38 +36,38 @@ pub(crate) struct SshdBuilder {
 }
 
 impl SshdBuilder {
-    /// How many addresses it listens on; one, unless told.
+    /// How many addresses it listens on; one by default.
     pub(crate) fn hosts(mut self, hosts: u8) -> Self {
         self.hosts = hosts;
         self
     }
 
-    /// How many logins may be under way at once; 200, unless told.
+    /// How many logins may be in progress at once; 200 by default.
     pub(crate) fn max_startups(self, logins: u16) -> Self {
         self.max_startups_rule(&logins.to_string())
     }
 
-    /// The same as `sshd` has it: `start:rate:full`.
+    /// The same in `sshd`'s form: `start:rate:full`.
     pub(crate) fn max_startups_rule(mut self, rule: &str) -> Self {
         rule.clone_into(&mut self.max_startups);
         self
     }
 
-    /// A further line of its configuration, where `$DIR` is the server's folder.
+    /// Another line of its configuration; `$DIR` is the server's folder.
     pub(crate) fn option(mut self, line: &str) -> Self {
         self.options.push(line.to_owned());
         self
     }
 
-    /// Lines for `sh`, run as root before the server starts, in a mount namespace that it has to itself and that ends
-    /// with it: so it can see other accounts, file systems and tools than the rest of this machine. `$DIR` is its
-    /// folder. Such a server plays one host, whose state is in its home folder.
+    /// Lines for `sh`, run as root before the server starts, in its own mount namespace, which ends with it. So it can
+    /// see other accounts, file systems and tools than the rest of this machine. `$DIR` is its folder. Such a server
+    /// plays one host, whose state is in its home folder.
     pub(crate) fn within(mut self, setup: &str) -> Self {
         self.world = Some(setup.to_owned());
         self
     }
 
-    /// Starts it, and waits until it listens on every address.
+    /// Starts the server, and waits until it listens on every address.
     pub(crate) fn start(self) -> Sshd {
         let dir = tempfile::Builder::new().prefix("sshd").tempdir().expect("a folder");
         for key in ["host", "login", "stranger"] {
@@ -133,10 +133,11 @@ impl SshdBuilder {
         ];
         lines.extend(addresses.iter().map(|address| format!("ListenAddress {address}")));
         lines.extend(self.options.iter().map(|line| line.replace("$DIR", &home.to_string())));
-        // What Match sets would outweigh what the options say of the environment.
+        // Settings under Match would override the environment from the options.
         for address in addresses.iter().filter(|_| self.world.is_none()) {
             lines.push(format!("Match LocalAddress {address}"));
-            // And no startup files of whoever runs the tests: theirs may hang, and a login that is killed may break them.
+            // The startup files of the tests' user are not read either: they may hang, and a killed login may damage
+            // them.
             lines.push(format!("  SetEnv XDG_STATE_HOME={home}/state-{address} HOME={home}"));
         }
         lines.join("\n") + "\n"
@@ -154,7 +155,7 @@ pub(crate) struct Sshd {
 }
 
 impl Sshd {
-    /// A server with one address and nothing special.
+    /// An ordinary server with one address.
     pub(crate) fn builder() -> SshdBuilder {
         SshdBuilder { hosts: 1, max_startups: "200".to_owned(), options: Vec::new(), world: None }
     }
@@ -189,17 +190,17 @@ impl Sshd {
         public_key(&self.dir.path().join("stranger.pub"))
     }
 
-    /// An empty client configuration, so that the one of whoever runs the tests has no say.
+    /// An empty client configuration, so that the one of the tests' user has no effect.
     pub(crate) fn client_config(&self) -> PathBuf {
         self.dir.path().join("ssh_config")
     }
 
-    /// A folder that goes with the server.
+    /// A folder that lasts as long as the server.
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
     }
 
-    /// Where a host keeps its state.
+    /// The state folder of a host.
     pub(crate) fn state(&self, host: usize) -> PathBuf {
         self.dir.path().join(format!("state-{}", self.addresses[host]))
     }
@@ -214,7 +215,7 @@ impl Sshd {
         self.log.text.lock().expect("the writer does not panic").matches(text).count()
     }
 
-    /// Cuts every connection, as a host that loses its power would, and leaves the scripts alone.
+    /// Cuts every connection, as if the host had lost power, but leaves the scripts running.
     pub(crate) fn cut_connections(&self) {
         for (pid, name) in self.servers.iter().flat_map(|server| descendants(server.id())) {
             if name.starts_with("sshd") {
@@ -225,15 +226,15 @@ impl Sshd {
 }
 
 impl Sshd {
-    /// Cuts the connections of one host, and leaves its scripts alone.
+    /// Cuts the connections of one host, but leaves its scripts running.
     pub(crate) fn cut_host(&self, host: usize) {
         self.connections_of(host).into_iter().for_each(kill);
     }
 
-    /// Kills all that runs on one host, as a power cut does.
+    /// Kills everything that runs on one host, as a power cut does.
     pub(crate) fn fell_host(&self, host: usize) {
         let connections = self.connections_of(host);
-        // Some may be starting others just now.
+        // Some processes may be starting others just now.
         loop {
             let running = self.running_on(host);
             if running.is_empty() {
@@ -244,7 +245,7 @@ impl Sshd {
         connections.into_iter().for_each(kill);
     }
 
-    /// Each process that a host runs has its state folder in its environment.
+    /// The processes of a host, each of which has its state folder in its environment.
     fn running_on(&self, host: usize) -> Vec<u32> {
         let mark = format!("XDG_STATE_HOME={}\0", self.state(host).display()).into_bytes();
         let has_mark = |pid: &u32| {
@@ -254,7 +255,7 @@ impl Sshd {
         processes().into_iter().map(|(pid, ..)| pid).filter(has_mark).collect()
     }
 
-    /// The `sshd` processes between the server and what a host runs.
+    /// The `sshd` processes between the server and a host's processes.
     fn connections_of(&self, host: usize) -> Vec<u32> {
         let all: HashMap<u32, (u32, String)> =
             processes().into_iter().map(|(pid, parent, name)| (pid, (parent, name))).collect();
@@ -276,7 +277,7 @@ impl Sshd {
 
 impl Drop for Sshd {
     fn drop(&mut self) {
-        // The scripts that still run go with their connections.
+        // Scripts that still run are killed with their connections.
         for server in &mut self.servers {
             let connections = descendants(server.id());
             let _ = server.kill();
@@ -288,7 +289,7 @@ impl Drop for Sshd {
     }
 }
 
-/// What the servers say, as they say it.
+/// The servers' log, as it is written.
 #[derive(Debug, Default)]
 struct Log {
     text: Mutex<String>,
@@ -316,7 +317,7 @@ impl Log {
     }
 }
 
-/// Addresses that no other test uses at the same time: they hold the number of this process.
+/// Addresses that no other test uses at the same time, because they contain the number of this process.
 fn own_addresses(count: u8) -> Vec<Ipv4Addr> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let pid = std::process::id();
@@ -341,7 +342,7 @@ fn kill(pid: u32) {
     }
 }
 
-/// Every process that `of` started, directly or not, with its name, from `/proc`.
+/// Every direct or indirect child of `of`, with its name, from `/proc`.
 fn descendants(of: u32) -> Vec<(u32, String)> {
     let mut children: HashMap<u32, Vec<(u32, String)>> = HashMap::new();
     for (pid, parent, name) in processes() {

@@ -1,4 +1,4 @@
-//! A way to one host that fails on order: a TCP relay on loopback.
+//! A network path to one host that fails on order: a TCP relay on loopback.
 
 use std::{
     io::{Read as _, Write as _},
@@ -7,22 +7,22 @@ use std::{
     thread,
 };
 
-/// What happens to what comes by.
+/// What happens to the traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Open,
-    /// It is dropped, and nobody is told.
+    /// It is dropped silently.
     Swallowing,
 }
 
 #[derive(Debug)]
 struct State {
     mode: Mode,
-    /// Both ends of every connection that still carries something.
+    /// Both ends of every connection that is still relayed.
     carried: Vec<[TcpStream; 2]>,
-    /// Those that carry nothing any more, kept open so that nobody is told.
+    /// Connections that are not relayed any more, kept open so that neither end notices.
     dead: Vec<[TcpStream; 2]>,
-    /// Counts the losses: what was relayed before one is dead after it.
+    /// Counts the losses. A connection from before a loss is dead after it.
     age: u32,
     passed: u64,
     closed: bool,
@@ -36,7 +36,7 @@ pub(crate) struct Way {
 }
 
 impl Way {
-    /// A way to `host`.
+    /// A path to `host`.
     pub(crate) fn to(host: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let state = State { mode: Mode::Open, carried: Vec::new(), dead: Vec::new(), age: 0, passed: 0, closed: false };
@@ -55,30 +55,30 @@ impl Way {
         way
     }
 
-    /// Where it begins.
+    /// The address of the relay.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// How many bytes have come by, both ways.
+    /// How many bytes have passed, in both directions.
     pub(crate) fn passed(&self) -> u64 {
         self.state.0.lock().expect("no panic while held").passed
     }
 
-    /// Waits until so many bytes have come by; false when it was closed before.
+    /// Waits until this many bytes have passed; false if the relay was closed before.
     pub(crate) fn wait_passed(&self, bytes: u64) -> bool {
         let state = self.state.0.lock().expect("no panic while held");
         let waiting = |state: &mut State| state.passed < bytes && !state.closed;
         self.state.1.wait_while(state, waiting).expect("no panic while held").passed >= bytes
     }
 
-    /// Nobody will come by any more.
+    /// Declares that no more traffic will come.
     pub(crate) fn close(&self) {
         self.state.0.lock().expect("no panic while held").closed = true;
         self.state.1.notify_all();
     }
 
-    /// Drops every packet from now on, of connections to come too.
+    /// Drops all traffic from now on, also on future connections.
     pub(crate) fn swallow(&self) {
         let mut state = self.state.0.lock().expect("no panic while held");
         state.mode = Mode::Swallowing;
@@ -87,7 +87,7 @@ impl Way {
         state.dead.append(&mut lost);
     }
 
-    /// Carries new connections again; what was lost stays lost.
+    /// Relays new connections again; lost ones stay lost.
     pub(crate) fn open(&self) {
         self.state.0.lock().expect("no panic while held").mode = Mode::Open;
     }
@@ -97,9 +97,9 @@ impl Way {
         let mut state = self.state.0.lock().expect("no panic while held");
         state.age += 1;
         for end in std::mem::take(&mut state.carried).into_iter().flatten() {
-            // Without time to linger the kernel says RST and not FIN, when the last who holds the socket lets go of it.
+            // With a linger time of zero, the kernel sends RST instead of FIN when the last holder closes the socket.
             let _ = rustix::net::sockopt::set_socket_linger(&end, Some(std::time::Duration::ZERO));
-            // That wakes who reads from it, and says nothing to the other end.
+            // Wakes the thread that reads from it, and sends nothing to the other end.
             let _ = end.shutdown(Shutdown::Read);
         }
     }

@@ -2,8 +2,8 @@
 
 use super::host::{Fate, StrangeHost, all};
 
-/// What the host's programs take for the time, through libfaketime: the login shell, the guard, its tools, the script.
-/// The kernel's own stamps of files are moved with it, as they would be.
+/// The time for all of the host's programs, through libfaketime: the login shell, the guard, its tools, the script. The
+/// kernel's own file times move with it, as they would in reality.
 fn clock(time: &str) -> StrangeHost {
     faked().env(&format!("FAKETIME={time}"))
 }
@@ -28,7 +28,7 @@ fn every_clock() {
     all(&rows());
 }
 
-/// The clock steps by a day, one way or the other, between two lines of the script; all of its output arrives.
+/// The clock steps by a day, in either direction, between two lines of the script; all of its output arrives.
 #[test]
 fn a_clock_that_steps_while_the_script_runs_loses_nothing() {
     for (before, after) in [("+0d", "-1d"), ("+0d", "+1d")] {

@@ -1,4 +1,4 @@
-//! The page of strange hosts tells what the tests show, of each of them.
+//! The page about strange hosts reports the tested result of each.
 
 use super::{clocks, environment, greetings, homes, host::Fate, locked, parts, shells, sudo, tools, userland};
 

@@ -1,4 +1,4 @@
-//! What a login finds around it: masks, limits, languages, variables.
+//! The environment of a login: masks, limits, languages, variables.
 
 use super::host::{Fate, StrangeHost, all};
 
@@ -6,7 +6,7 @@ pub(super) fn rows() -> Vec<(&'static str, StrangeHost, Fate)> {
     let env = |variables: &[&str]| variables.iter().fold(StrangeHost::new(), |host, it| host.env(it));
     let bash_as_sh = |variables: &[&str]| env(variables).setup("mount --bind /usr/bin/bash /usr/bin/dash");
     let bashrc = |line: &str| StrangeHost::new().file(".bashrc", line);
-    // Somebody of whom this machine runs nothing else, so that limits of processes count the host's only.
+    // A user without other processes on this machine, so that process limits count only the host's.
     let limited = |line: &str| bashrc(line).user(61_234);
     vec![
         ("umask 077", bashrc("umask 077"), Fate::Works),
@@ -87,7 +87,7 @@ pub(super) fn rows() -> Vec<(&'static str, StrangeHost, Fate)> {
     ]
 }
 
-/// A locale of this host alone; the tools' own words come from their packages, where those are installed.
+/// A locale of this host alone. Translated messages of the tools come from their packages, if those are installed.
 fn speaking(language: &str, charset: &str) -> StrangeHost {
     let locale = format!("{language}.{charset}");
     StrangeHost::new()

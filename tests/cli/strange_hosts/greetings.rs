@@ -1,8 +1,8 @@
-//! What a login shell reads when it starts, and what a server says before: text, ends, hangs.
+//! The startup files of login shells, and a server's text before the login: output, exits, hangs.
 
 use super::host::{Fate, StrangeHost, all};
 
-/// Each login shell, and the file that it reads even for a command.
+/// Each login shell, and the file that it reads even for a single command.
 const SHELLS: [(&str, &str); 5] = [
     ("/bin/bash", ".bashrc"),
     ("/bin/zsh", ".zshenv"),
@@ -11,7 +11,7 @@ const SHELLS: [(&str, &str); 5] = [
     ("/usr/bin/fish", ".config/fish/config.fish"),
 ];
 
-/// This line in the startup file of each shell.
+/// Hosts with this line in the startup file of each shell.
 fn each(names: [&'static str; 5], line: &str, fate: fn(&str) -> Fate) -> Vec<(&'static str, StrangeHost, Fate)> {
     let host = |(shell, file): (&str, &str)| StrangeHost::new().shell(shell).file(file, line);
     names.into_iter().zip(SHELLS).map(|(name, shell)| (name, host(shell), fate(shell.0))).collect()
@@ -43,7 +43,7 @@ pub(super) fn rows() -> Vec<(&'static str, StrangeHost, Fate)> {
             "/bin/bash" | "/bin/zsh" => {
                 Fate::Unreachable("exit status 0; look at this user's login shell there and what it reads")
             }
-            // These only leave the file.
+            // In these shells it only leaves the file.
             _ => Fate::Works,
         },
     ));
@@ -54,7 +54,7 @@ pub(super) fn rows() -> Vec<(&'static str, StrangeHost, Fate)> {
             "/bin/bash" | "/bin/zsh" => {
                 Fate::Unreachable("exit status 3; look at this user's login shell there and what it reads")
             }
-            // These only leave the file.
+            // In these shells it only leaves the file.
             _ => Fate::Works,
         },
     ));
@@ -96,7 +96,7 @@ pub(super) fn rows() -> Vec<(&'static str, StrangeHost, Fate)> {
     rows
 }
 
-/// These take as long as we wait for a host that says nothing.
+/// These take as long as the wait for a silent host.
 pub(super) fn hanging() -> Vec<(&'static str, StrangeHost, Fate)> {
     let fate = |_: &str| Fate::Hangs("the script never started: the host was not ready for it within");
     let mut rows = each(

@@ -1,19 +1,19 @@
-//! Where a host keeps what it knows: read-only, full, shared, on NFS, or nowhere.
+//! Home folders for a host's state: read-only, full, shared, on NFS, or missing.
 
 use std::fs;
 
 use super::host::{Fate, StrangeHost, all, unreachable};
 
-/// Whom nothing belongs to.
+/// A user who owns nothing.
 const NOBODY: u32 = 65534;
 
-/// A file system of this size and number of files in the home folder.
+/// A home folder with a file system of this size and number of files.
 fn small(limits: &str) -> StrangeHost {
     StrangeHost::new().setup(&format!("mount -t tmpfs -o {limits} none $DIR/home"))
 }
 
-/// The real flock, of which the kernel wants to know nothing: this is what util-linux says and how it exits where a
-/// file system has no locks, as NFS without lockd. This machine's kernel has no NFS to try.
+/// The real flock, with a kernel that refuses: util-linux's own message and exit status on a file system without locks,
+/// such as NFS without lockd. This machine's kernel has no NFS to try.
 fn no_locks(flock: &str, error: &str) -> StrangeHost {
     StrangeHost::new().shim(
         "flock",
@@ -73,7 +73,7 @@ fn every_home() {
     all(&rows());
 }
 
-/// Without flock's help, there is still but one run at a time.
+/// Without flock's help, there is still only one run at a time.
 #[test]
 fn where_the_file_system_has_no_locks_a_second_run_is_refused() {
     let stage = no_locks("/usr/bin/flock", "ENOLCK").start();
@@ -89,7 +89,7 @@ fn where_the_file_system_has_no_locks_a_second_run_is_refused() {
     assert_eq!(stage.deploy("v2")["outcome"], "succeeded");
 }
 
-/// A script whose output no longer fits in the log gets the error itself, as with any full disk; its end is still told.
+/// A script whose output no longer fits into the log gets the error, as with any full disk; its end is still reported.
 #[test]
 fn a_disk_that_fills_while_the_script_runs_leaves_its_end_true() {
     let stage = small("size=200k").start();
@@ -108,7 +108,7 @@ fn a_disk_that_fills_while_the_script_runs_does_not_undo_its_success() {
     assert_eq!(stage.runs(), 1);
 }
 
-/// A second host of one run finds the first one's record there, which must not be taken for its own.
+/// The second host finds the first one's record there, and must not take it for its own.
 #[test]
 fn a_home_that_two_hosts_share_serves_one_of_them() {
     let stage = StrangeHost::new().start();

@@ -1,4 +1,4 @@
-//! One strange host, and what becomes of a deploy to it.
+//! One strange host, and the result of a deploy to it.
 
 use std::{fs, thread, time::Duration};
 
@@ -10,10 +10,10 @@ use crate::{
     sshd::Sshd,
 };
 
-/// The only argument of the script: what a shell would make something of.
+/// The only argument of the script, full of characters that a shell would interpret.
 const ARGUMENT: &str = "it's \"$HOME\" `id` \\ !x ü";
 
-/// Succeeds for `v1`, and ends for all others with a status that looks like a signal.
+/// Succeeds for `v1`, and otherwise exits with a status that looks like a signal.
 pub(super) const SCRIPT: &str = r#"#!/bin/sh
 echo ran >>"$PROOF"
 printf '%s\n' "to $FLEETWIDE_REVISION from $FLEETWIDE_PREVIOUS_REVISION with $1"
@@ -21,7 +21,7 @@ echo loud >&2
 [ "$FLEETWIDE_REVISION" = v1 ] || exit 143
 "#;
 
-/// What comes to the same in parts, the second of which waits for all hosts to be there.
+/// The same in parts; the second part waits at a barrier for all hosts.
 const PARTS: &str = r#"parts = [
   { name = "fetch", run = 'echo ran >>"$PROOF"', barrier = true },
   { name = "end", run = """
@@ -31,18 +31,18 @@ echo loud >&2
 """ },
 ]"#;
 
-/// What is to become of a host.
+/// The expected result of a host.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fate {
-    /// Both the script that succeeds and the one that fails run once, and are reported as they were.
+    /// Both the succeeding and the failing script run once, and are reported truly.
     Works,
-    /// The script never starts, and the message holds these words.
+    /// The script never starts, and the message contains these words.
     Unreachable(&'static str),
-    /// The same; and what hangs there in place of the script does so until the test ends it.
+    /// The same, and the program that hangs in place of the script does so until the test ends it.
     Hangs(&'static str),
 }
 
-/// A host to be: what is said of it here is done when it starts.
+/// A host to start. Its settings take effect when it starts.
 #[derive(Clone, Debug)]
 pub(super) struct StrangeHost {
     shell: String,
@@ -58,7 +58,7 @@ pub(super) struct StrangeHost {
 }
 
 impl StrangeHost {
-    /// A host with nothing strange about it.
+    /// An ordinary host.
     pub(super) fn new() -> Self {
         Self {
             shell: "/bin/bash".to_owned(),
@@ -80,13 +80,13 @@ impl StrangeHost {
         self
     }
 
-    /// Whom the account belongs to; root, unless told.
+    /// The user id of the account; root by default.
     pub(super) fn user(mut self, id: u32) -> Self {
         self.user = id;
         self
     }
 
-    /// The account's home folder, which is not made then.
+    /// The account's home folder, which is then not created.
     pub(super) fn home(mut self, path: &str) -> Self {
         path.clone_into(&mut self.home);
         self
@@ -104,7 +104,7 @@ impl StrangeHost {
         self
     }
 
-    /// Lines for `sh`, run as root where only this host can see what they do.
+    /// Lines for `sh`, run as root in a mount namespace that only this host sees.
     pub(super) fn setup(mut self, lines: &str) -> Self {
         self.setup.push_str(lines);
         self.setup.push('\n');
@@ -123,7 +123,7 @@ impl StrangeHost {
         self
     }
 
-    /// What is deployed is in parts.
+    /// Deploys in parts instead.
     pub(super) fn in_parts(mut self) -> Self {
         self.payload = PARTS;
         self
@@ -136,8 +136,8 @@ impl StrangeHost {
         self
     }
 
-    /// What `sudo` lets the login do, who is not root then: these lines are all of sudoers. Root has a home folder of
-    /// the host's own, whose name begins as the login's does, so that what root runs is seen too.
+    /// The whole content of sudoers, for a login that is not root. Root has the host's own home folder, whose name
+    /// begins like the login's, so that root's processes are found too.
     pub(super) fn sudoers(self, rules: &str) -> Self {
         self.user(4711).setup(&format!(
             "sed \"s|^root:.*|root:x:0:0::$DIR/home-of-root:/bin/sh|\" $DIR/passwd >$DIR/accounts\n\
@@ -149,7 +149,7 @@ impl StrangeHost {
         ))
     }
 
-    /// These tools of this machine, and no others. `name=program` is a program under another name.
+    /// Only these tools of this machine. `name=program` is a program under another name.
     pub(super) fn only(self, tools: &[&str]) -> Self {
         let mut links = "mkdir -p $DIR/bin\n".to_owned();
         for tool in tools {
@@ -159,7 +159,7 @@ impl StrangeHost {
         self.setup(&links).path("$DIR/bin")
     }
 
-    /// A tool that is not what its name says, found before all others.
+    /// A tool that replaces the real one of that name, and comes first in the path.
     pub(super) fn shim(self, name: &str, script: &str) -> Self {
         let path = self.path.clone();
         let quoted = format!("#!/bin/sh\n{script}\n").replace('\'', "'\\''");
@@ -169,7 +169,7 @@ impl StrangeHost {
         if path.starts_with("$DIR/shims:") { host } else { host.path(&format!("$DIR/shims:{path}")) }
     }
 
-    /// Starts it, with a project that deploys to it.
+    /// Starts the host, with a project that deploys to it.
     pub(super) fn start(&self) -> Stage {
         assert!(rustix::process::getuid().is_root(), "strange hosts are made with mounts: run these tests as root");
         let account = format!(
@@ -189,9 +189,9 @@ impl StrangeHost {
         }
         world.push_str(&self.setup);
         let variables: Vec<_> = self.environment.iter().map(|it| format!("\"{it}\"")).collect();
-        // One line, for sshd obeys the first one only.
+        // One line, because sshd obeys only the first.
         let environment = format!("SetEnv \"PATH={}\" {}", self.path, variables.join(" "));
-        // The second address is for those that have a twin.
+        // The second address is for tests that need a second host.
         let mut builder = Sshd::builder().hosts(2).within(&world).option(&environment);
         for option in &self.options {
             builder = builder.option(option);
@@ -200,7 +200,7 @@ impl StrangeHost {
     }
 }
 
-/// A strange host at work, and a project whose only host it is.
+/// A running strange host, and a project with only that host.
 #[derive(Debug)]
 pub(super) struct Stage {
     pub(super) sshd: Sshd,
@@ -226,7 +226,7 @@ impl Stage {
         Self { sshd, project }
     }
 
-    /// Deploys a revision; what the report says of the host.
+    /// Deploys a revision, and returns the host's part of the report.
     pub(super) fn deploy(&self, revision: &str) -> Value {
         let Finished { code, stdout, stderr } =
             self.project.run(&["deploy", "web", "--revision", revision, "--report", "report.json"]);
@@ -245,7 +245,7 @@ impl Stage {
         fs::read_to_string(self.sshd.dir().join("proof")).expect("the proof").lines().count()
     }
 
-    /// Waits until nothing of ours runs on the host.
+    /// Waits until no process of the host is left.
     pub(super) fn await_silence(&self) {
         let mark = self.sshd.dir().join("home");
         eventually(
@@ -255,7 +255,7 @@ impl Stage {
         );
     }
 
-    /// Checks that the host comes to this.
+    /// Checks that the host has this result.
     pub(super) fn meets(&self, fate: Fate) {
         let first = self.deploy("v1");
         match fate {
@@ -271,10 +271,10 @@ impl Stage {
             }
         }
         if let Fate::Hangs(_) = fate {
-            // The server is rid of it, so nobody else will end it.
+            // The server has dropped the process, so nothing else will end it.
             for process in processes_with(&self.sshd.dir().join("home")) {
                 let pid = process.split(' ').next().and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
-                // It may go with the one before it.
+                // It may have ended with the one before it.
                 let _ = kill_process(pid.expect("a process id"), Signal::KILL);
             }
         }
@@ -289,7 +289,7 @@ pub(super) fn ran(host: &Value, outcome: &str, status: u8, stdout: &str) {
     assert_eq!(host["stderr_tail"], "loud", "{host:#}");
 }
 
-/// Checks that nothing started, and that the one reason for it is this.
+/// Checks that nothing started, and that this is the only reason.
 pub(super) fn unreachable(host: &Value, reason: &str) {
     assert_eq!(host["outcome"], "unreachable", "{host:#}");
     let message = host["message"].as_str().expect("a reason");
@@ -297,7 +297,7 @@ pub(super) fn unreachable(host: &Value, reason: &str) {
     assert_eq!(message.lines().count(), 1, "{host:#}");
 }
 
-/// Tries every host, some at a time, and fails with the names of those that did not meet their fate.
+/// Tries every host, a few at a time, and fails with the names of those with another result.
 pub(super) fn all(rows: &[(&'static str, StrangeHost, Fate)]) {
     let mut failed = Vec::new();
     for some in rows.chunks(4) {

@@ -1,10 +1,10 @@
-//! Accounts that may not do what they like.
+//! Restricted accounts.
 
 use super::host::{Fate, StrangeHost, all};
 
 pub(super) fn rows() -> Vec<(&'static str, StrangeHost, Fate)> {
     let forced = |command: &str| StrangeHost::new().option(&format!("ForceCommand {command}"));
-    // What stands in front of the key in `authorized_keys`.
+    // The options before the key in `authorized_keys`.
     let key = |options: &str| StrangeHost::new().setup(&format!("sed -i '1s|^|{options} |' $DIR/login.pub"));
     let ended = "before it was sent";
     vec![
@@ -59,7 +59,7 @@ fn every_locked_account() {
     all(&rows());
 }
 
-/// What is not told apart on the way cannot be told apart here; the script runs once, and its end is its own.
+/// Streams that were merged on the way cannot be separated here. The script runs once, and its end is true.
 #[test]
 fn outputs_that_are_mixed_or_dropped_on_the_way_do_not_matter_to_the_end() {
     for (end, stderr) in [("2>&1", ""), ("2>/dev/null", "")] {

@@ -1,11 +1,11 @@
-//! A deploy in parts, on hosts of the other tables: what leads the parts asks more of a host than a script does.
+//! A deploy in parts, on hosts of the other tables: the leader of the parts needs more from a host than a script does.
 
 use super::{
     host::{Fate, StrangeHost, all},
     shells, sudo, userland,
 };
 
-/// Which, and what they are called here.
+/// The hosts, and their names here.
 const HOSTS: [(&str, &str); 8] = [
     ("sh is bash", "parts, and sh is bash"),
     ("sh is busybox ash", "parts, and sh is busybox ash"),

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::host::{StrangeHost, unreachable};
 
-/// Told before anything was started, and not as a script that exits 127.
+/// Reported before anything starts, and not as a script that exits 127.
 #[test]
 fn a_script_whose_interpreter_is_missing_is_not_started() {
     let stage = StrangeHost::new().start();
@@ -27,7 +27,7 @@ fn a_script_whose_interpreter_is_missing_is_not_started() {
     }
 }
 
-/// What a script itself says by 126 and 127 is its own.
+/// A script's own 126 and 127 are reported as they are.
 #[test]
 fn a_script_may_exit_126_and_127() {
     let stage = StrangeHost::new().start();
@@ -41,7 +41,7 @@ fn a_script_may_exit_126_and_127() {
     }
 }
 
-/// Only a program needs to be executable; a script's interpreter is started by the guard.
+/// Only a program needs to be executable; the guard starts a script's interpreter itself.
 #[test]
 fn a_program_in_a_home_mounted_noexec_is_not_started() {
     let program = fs::read("/usr/bin/true").expect("a program");

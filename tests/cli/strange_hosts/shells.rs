@@ -1,10 +1,10 @@
-//! What the account's login shell is, and what `sh` is.
+//! Various login shells, and various shells as `sh`.
 
 use super::host::{Fate, StrangeHost, all};
 
 pub(super) fn rows() -> Vec<(&'static str, StrangeHost, Fate)> {
     let login = |shell: &str| StrangeHost::new().shell(shell);
-    // `/bin/sh` is a link to dash on Debian: another program in dash's place is every `sh` of the host.
+    // `/bin/sh` is a link to dash on Debian, so another program in dash's place becomes every `sh` of the host.
     let sh =
         |program: &str| StrangeHost::new().shell("/bin/sh").setup(&format!("mount --bind {program} /usr/bin/dash"));
     vec![
@@ -38,7 +38,7 @@ pub(super) fn rows() -> Vec<(&'static str, StrangeHost, Fate)> {
     ]
 }
 
-/// Busybox is what it is called.
+/// Busybox acts according to the name it is called by.
 const BUSYBOX_AS_ASH: &str = "mount -t tmpfs none /opt; cp \"$(command -v busybox)\" /opt/ash";
 
 #[test]

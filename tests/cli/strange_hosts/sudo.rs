@@ -9,12 +9,12 @@ use crate::project::{Finished, eventually, processes_with};
 
 const ALL: &str = "strange ALL=(ALL) NOPASSWD: ALL";
 
-/// A host whose script is to run as root, under these lines of sudoers.
+/// A host whose script runs as root, with these lines of sudoers.
 fn root(rules: &str) -> StrangeHost {
     StrangeHost::new().sudoers(rules).deploy("sudo = true")
 }
 
-/// All that is needed but for `sudo`.
+/// A host with every needed tool except `sudo`.
 fn without_sudo() -> StrangeHost {
     let tools = ["sh", "awk", "cat", "chmod", "head", "mkdir", "mv", "rm", "setsid", "sleep", "wc"];
     root(ALL).only(&tools)
@@ -67,7 +67,7 @@ fn every_sudo() {
     all(&rows());
 }
 
-/// What is deployed with `--sudo` and no key, and what a command comes to.
+/// A deploy with `--sudo` instead of the key, and a command.
 #[test]
 fn the_flag_does_what_the_key_does() {
     let stage = StrangeHost::new().sudoers(ALL).start();
@@ -96,7 +96,7 @@ fn the_ends_of_what_root_runs_are_exact() {
     }
 }
 
-/// Each reason has a hint of its own, said once, whether a script or a command was to run.
+/// Each reason has its own hint, printed once, for a script as for a command.
 #[test]
 fn what_would_let_it_be_root_is_said() {
     for (host, hint) in [
@@ -115,7 +115,7 @@ fn what_would_let_it_be_root_is_said() {
     }
 }
 
-/// Contact is lost with `sudo`, too; it is asked again by `sudo`.
+/// Losing contact also loses `sudo`; the host is asked again through `sudo`.
 #[test]
 fn what_root_runs_is_taken_up_again() {
     for rules in [ALL.to_owned(), format!("Defaults use_pty\n{ALL}")] {
@@ -135,14 +135,14 @@ fn what_root_runs_is_taken_up_again() {
     }
 }
 
-/// What brings a script to its end.
+/// The cause of a script's end.
 #[derive(Clone, Copy, Debug)]
 enum End {
     CtrlC,
     Timeout,
 }
 
-/// A stage, and all that its scripts leave on this machine, which ends with the value.
+/// A stage, and everything that its scripts leave running on this machine, which ends with the value.
 struct Left {
     stage: Stage,
     mark: PathBuf,
@@ -155,8 +155,7 @@ impl Left {
         Self { stage, mark }
     }
 
-    /// Deploys a script that says `begun`, and brings it to its end; what the report says of it, and
-    /// what people are told.
+    /// Deploys a script that prints `begun`, and ends it; returns the report about it, and the output for people.
     fn ended(&self, script: &str, end: End) -> (Value, Finished) {
         let project = &self.stage.project;
         project.write("deploy.sh", script);
@@ -205,7 +204,7 @@ impl Left {
         for (key, words) in [("message", "as another user (sudo?) are still running"), ("hint", "sudo = true")] {
             assert!(host[key].as_str().is_some_and(|text| text.contains(words)), "{end:?}: {host:#}");
         }
-        // The other one speaks to a program, in events.
+        // The other one writes events for a program.
         if let End::Timeout = end {
             finished.says(&format!("process group {}", host["group"]));
         }
@@ -216,17 +215,17 @@ impl Left {
 impl Drop for Left {
     fn drop(&mut self) {
         for process in processes_with(&self.mark) {
-            // Some end with others, before their turn.
+            // Some have ended together with earlier ones.
             let pid = process.split(' ').next().unwrap_or_default();
             let _ = Command::new("kill").args(["-s", "KILL", pid]).output();
         }
     }
 }
 
-/// Its last argument marks it for us, for `sudo` hands on no environment.
+/// Its last argument marks it for the test, because `sudo` does not pass on the environment.
 const STUBBORN: &str = "sh -c 'trap \"\" TERM HUP; echo begun; while :; do sleep 0.2; done' \"$PROOF\"";
 
-/// Tries each end under each way that `sudo` may start things, all at once, for there is much waiting.
+/// Tries each end with each way in which `sudo` may start things, all at once, because most of the time is waiting.
 fn each_end(check: impl Fn(&str, End) + Sync) {
     let check = &check;
     thread::scope(|scope| {
@@ -254,14 +253,14 @@ fn what_sudo_in_a_script_keeps_from_being_ended_is_said() {
     });
 }
 
-/// What root runs there may still end by itself: the guard looks until it gives up.
+/// A process of root's may still end by itself: the guard checks until it gives up.
 #[test]
 fn what_sudo_in_a_script_lets_end_is_confirmed() {
     let left = Left::on(&StrangeHost::new().sudoers(ALL));
     for end in [End::CtrlC, End::Timeout] {
-        // The same user's process is ended, and `sudo` with it.
+        // The process of the same user is ended, and `sudo` with it.
         left.confirmed(&format!("#!/bin/sh\nsudo -n -u strange {STUBBORN}\n"), end);
-        // Root's process is asked to end by the script that is.
+        // The script, when it is ended, asks root's process to end.
         let asked = "#!/bin/sh\ntrap 'rm \"$HOME/flag\"; exit 1' TERM\n: >\"$HOME/flag\"\n\
                      sudo -n sh -c 'echo begun; while [ -e \"$1\" ]; do sleep 0.2; done' \"$PROOF\" \"$HOME/flag\" &\n\
                      wait\n";

@@ -1,8 +1,8 @@
-//! Tools that a host lacks.
+//! Hosts with missing tools.
 
 use super::host::{Fate, StrangeHost, all};
 
-/// All that the guard ever calls, but for what makes a session and a lock.
+/// All tools that the guard calls, except those for a session and a lock.
 const TOOLS: [&str; 13] =
     ["sh", "awk", "cat", "chmod", "dd", "head", "ln", "mkdir", "mv", "readlink", "rm", "sleep", "wc"];
 
@@ -11,7 +11,7 @@ fn only(more: &[&str]) -> StrangeHost {
     StrangeHost::new().only(&[&TOOLS[..], more].concat())
 }
 
-/// A host with everything that the guard calls but this.
+/// A host with everything that the guard calls, except this tool.
 fn without(missing: &str) -> StrangeHost {
     let left: Vec<_> = TOOLS.into_iter().chain(["setsid", "flock"]).filter(|tool| *tool != missing).collect();
     StrangeHost::new().only(&left)

@@ -1,10 +1,10 @@
-//! Other people's tools: busybox, toybox, and as much of a BSD or a Mac as a Linux kernel can play.
+//! Other sets of tools: busybox, toybox, and as much of a BSD or a Mac as a Linux kernel can imitate.
 //!
-//! What cannot be played here: bash 3.2 as `sh`, a kernel without `/proc/PID` (it is hidden instead), BSD's own binaries.
+//! What cannot be imitated: bash 3.2 as `sh`, a kernel without `/proc/PID` (it is hidden instead), BSD's own binaries.
 
 use super::host::{Fate, StrangeHost, all};
 
-/// Programs that refuse what only GNU's know: each long option, and tools that BSD has not or has otherwise.
+/// Programs that refuse GNU extensions: every long option, and tools that BSD lacks or that differ there.
 fn bsd() -> StrangeHost {
     let mut host = StrangeHost::new().only(&[
         "sh=bash",
@@ -30,7 +30,7 @@ fn bsd() -> StrangeHost {
     }
     host.shim("wc", "[ $# -le 1 ] || exit 64\nprintf '%8d\\n' \"$(/usr/bin/wc \"$1\" | /usr/bin/awk '{ print $1 }')\"")
         .shim("stat", "echo 'stat: illegal option' >&2; exit 1")
-        // The process list of a kernel without /proc; here it comes from where the setup has put that.
+        // The process list of a kernel without /proc, read from where the setup has moved it.
         .shim(
             "ps",
             "[ \"$1 $2\" = '-o lstart=' ] && [ \"$3\" = -p ] && [ $# = 4 ] || { echo 'usage: ps' >&2; exit 1; }\n\
