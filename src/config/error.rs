@@ -21,7 +21,7 @@ pub enum ConfigError {
         /// Why.
         source: io::Error,
     },
-    /// A file that is not text.
+    /// A file that cannot be a configuration: a directory, not text, or too large.
     #[error("{} is no configuration: {why}", path.display())]
     NoText {
         /// Which file.

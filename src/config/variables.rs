@@ -107,7 +107,7 @@ const fn variable(
 }
 
 impl Overrides {
-    /// The settings of the environment. An empty variable counts as not set, because pipelines leave such behind.
+    /// The settings in the environment. An empty variable counts as not set, because pipelines often leave some.
     ///
     /// # Errors
     /// When a variable's value cannot be parsed.

@@ -28,7 +28,7 @@ pub enum Control {
     },
     /// A part of the script has begun, counted from 1.
     PartBegun(u32),
-    /// A part has ended, and was not ended with the whole script on request.
+    /// A part has ended by itself. A part that is ended together with the whole script is not reported.
     PartEnded(PartEnd),
     /// The script has come to this barrier, counted from 1. Nothing of it runs until
     /// [`Lifeline::Go`](super::Lifeline::Go).

@@ -34,8 +34,8 @@ pub struct Inventory {
 /// Queries every selector of `target` concurrently and merges the answers.
 ///
 /// # Errors
-/// When a scope fails without permission, when an instance has no address, when two hosts would be reached in the same
-/// way, or when too few hosts are left. A partial answer decides nothing.
+/// When a scope fails and its selector does not allow that, when an instance has no address, when two hosts would be
+/// reached in the same way, or when too few hosts are left. A partial answer decides nothing.
 pub async fn discover(target: &Target, progress: &dyn Progress) -> Result<Inventory, InventoryError> {
     let answers = join_all(target.select.iter().map(|select| ask(select, &target.ssh, progress))).await;
     merge(target, answers.into_iter().collect::<Result<_, _>>()?)

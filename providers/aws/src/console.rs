@@ -47,8 +47,8 @@ pub(crate) fn host_keys(console: &str) -> Shown {
     }
 }
 
-/// The line without the prefix before cloud-init's own text: `[  179.878410] cloud-init[608]: `, `<14>Sep  4 15:43:30
-/// cloud-init: `, `ci-info: `.
+/// The line without the prefix before cloud-init's own text: `[  179.878410] cloud-init[608]: `,
+/// `<14>Sep  4 15:43:30 cloud-init: `, `ci-info: `.
 fn content(line: &str) -> &str {
     let line = line.trim();
     let rest = line.strip_prefix('<').and_then(|rest| number(rest)?.strip_prefix('>')).unwrap_or(line);

@@ -173,7 +173,7 @@ async fn an_answer_without_a_code_goes_by_its_status() {
         let failure = only_failure(serve(answers).await).await;
         assert_eq!(failure.kind, kind, "{failure}");
         assert!(failure.message.contains(&format!("HTTP {status}")), "{failure}");
-        // Throttling is given up at the deadline; the other failure is given up at once.
+        // Throttling is given up at the deadline; the other failures are given up at once.
         assert_eq!(failure.message.contains("given up"), status == 429, "{failure}");
     }
 }

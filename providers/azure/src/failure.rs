@@ -30,7 +30,7 @@ pub(crate) enum Failure {
     /// A scale set whose id would make the address of another resource.
     #[error("the id of a scale set cannot be part of an address: {:?}", .0.to_string())]
     OddId(ResourceId),
-    /// A page without an end.
+    /// A page that is too large.
     #[error("{operation} at {host}: the answer is larger than {mebibytes} MiB")]
     TooLarge { operation: &'static str, host: String, mebibytes: usize },
     /// A machine without a power state.

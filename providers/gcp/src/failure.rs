@@ -80,7 +80,7 @@ impl Failure {
         self
     }
 
-    /// Adds that there was no time for another attempt.
+    /// Adds that the retries were given up at the deadline.
     pub(crate) fn after(mut self, attempts: u32, deadline: Duration) -> Self {
         self.message = format!("{}; gave up after {attempts} attempts within {deadline:?}", self.message);
         self

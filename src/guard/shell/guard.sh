@@ -10,13 +10,13 @@
 #   record · lock · attach                   a deploy's state on the host, one run at a time, and attaching to it
 #   processes · strike                       which processes run, and ending them
 #   launch · lifeline · output · supervise   the script, everything that happens meanwhile, and its end
-# A query needs few of them, and query in place of this file.
+# A query needs few of them, and query.sh in place of this file.
 # Whole-line comments and indentation are dropped when it is sent: no here-documents, no `#` lines in strings.
 #
 # File descriptors, the same everywhere:
-#   3 the lifeline (our stdin)         4, 5 the connection's stdout and stderr
+#   3 the lifeline (stdin)             4, 5 the connection's stdout and stderr
 #   6, 7 the script's stdout and stderr, for writing; in the pump and what follows it, for reading
-#   8 the text that the launcher reads   9 the lock; in mode `run`, what the command is to read
+#   8 the text that the launcher reads   9 the lock; in mode `run`, the command's input
 #
 # Processes, in one pipeline, so that mode `run` needs no file:
 #   { lifeline & deadline & awk -> launcher, later the script } | supervise, with the pump as its child

@@ -2,7 +2,7 @@
 
 # Opened before the script starts, because it may remove them.
 logs() { exec 6<"$dir/stdout" 7<"$dir/stderr"; }
-# Copies what is new in the logs, at most so many blocks of each, and sets `more` if there may be more. A process that
+# Copies what is new in the logs, at most $blocks blocks of each, and sets `more` if there may be more. A process that
 # the script left running may write for ever, faster than the connection carries. `dd` reads no byte that it does not
 # write; toybox may lack it. Whatever reads descriptors 6 and 7 shares their offsets, so each read continues where the
 # last one ended.

@@ -80,7 +80,7 @@ ended() {
   left=gone
   if [ "$cause" = none ]; then script_left; else struck_left; fi && {
     left=alive
-    # Root's processes, for example.
+    # For example, root's processes.
     case $e in *ermitted*) left=denied ;; esac
   }
   case $status in

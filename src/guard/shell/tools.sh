@@ -9,7 +9,7 @@ tools() {
   for t in awk cat chmod head mkdir mv rm sleep wc $e; do
     command -v "$t" >/dev/null || refuse no-tool "this host has no $t"
   done
-  # awk forks the launcher, so it is no group leader, and each of these makes it one without another fork.
+  # awk forks the launcher, so it is no group leader, and each of these starts a session without another fork.
   if command -v setsid >/dev/null; then leader='setsid sh'
   elif command -v perl >/dev/null; then leader="perl -MPOSIX -e 'setsid;exec @ARGV' sh"
   elif command -v python3 >/dev/null; then

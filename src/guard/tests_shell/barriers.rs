@@ -31,8 +31,8 @@ on_every_shell!(
 
 const LONG: Duration = Duration::from_mins(5);
 
-/// How long a guard holds a script without a client that says it waits: a minute, if the script's own time is not
-/// longer.
+/// How many seconds a guard holds a script whose client does not say that it waits: a minute, unless the script's own
+/// time is longer.
 const HOLD: u32 = 60;
 
 /// The seconds of a clock that is never to end anything.

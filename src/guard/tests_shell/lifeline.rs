@@ -1,4 +1,4 @@
-//! Stopping a script, by a line, by its deadline or by losing contact, so that nothing of it is left.
+//! Stopping a script by a line, by its deadline or by losing contact, so that nothing of it is left.
 
 use std::{fs, time::Duration};
 

@@ -159,7 +159,7 @@ async fn a_machine_of_which_nobody_says_what_it_is_doing_is_named() {
         assert!(failure.message.contains(name), "{failure}");
         assert_eq!(count(&asked, if in_set { "/set/virtualmachines" } else { "statusonly" }), 2);
 
-        // A selector for unknown states finds it, and one that does not match it otherwise is not affected.
+        // A selector for unknown states finds the machine, and a selector for other tags is not affected by it.
         let unknown = Selector { states: [InstanceState::Unknown].into(), ..role_web() };
         assert_eq!(azure.instances(&unknown, &Silent).await.unwrap().len(), 1);
         let others = Selector { tags: [("role", "db")].into_iter().collect(), ..role_web() };
