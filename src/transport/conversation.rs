@@ -29,6 +29,13 @@ const WORD: Duration = Duration::from_secs(15);
 /// The same for somebody who wants it to be over now.
 const QUICK_WORD: Duration = Duration::from_secs(8);
 
+/// How late an alarm may ring before that means that this program stood still meanwhile: Ctrl-Z, a paused container.
+const LATE: Duration = Duration::from_millis(100);
+
+/// How long, at most, is waited after such a standstill for what the host said during it. It may lie in a pipe, or with
+/// an `ssh` that stood still too.
+const CATCH_UP: Duration = Duration::from_secs(10);
+
 /// How long the second stream is waited for when the first one is over.
 const OTHER_STREAM: Duration = Duration::from_secs(5);
 
@@ -95,6 +102,8 @@ pub(super) struct Conversation<'a> {
     alive: Instant,
     /// When the host has to have said its last word.
     last_word: Option<Instant>,
+    /// Until then nobody is given up, for this program stood still.
+    catches_up: Option<Instant>,
     /// Why it is not waited for any longer.
     given_up: Option<String>,
 }
@@ -116,6 +125,7 @@ impl<'a> Conversation<'a> {
             barriers: Barriers::new(job.request.barriers()),
             alive: now,
             last_word: None,
+            catches_up: None,
             given_up: None,
         }
     }
@@ -383,7 +393,13 @@ impl<'a> Conversation<'a> {
     /// When [`overdue`](Self::overdue) has to look.
     pub(super) fn alarm(&self) -> Instant {
         let word_due = self.barriers.word_due().filter(|_| self.wish == Stop::No);
-        [self.last_word, word_due].into_iter().flatten().fold(self.silence_ends(), Instant::min)
+        word_due.into_iter().fold(self.patience_ends(), Instant::min)
+    }
+
+    /// When the host has been silent for too long, unless it is heard before.
+    fn patience_ends(&self) -> Instant {
+        let ends = self.last_word.into_iter().fold(self.silence_ends(), Instant::min);
+        self.catches_up.into_iter().fold(ends, Instant::max)
     }
 
     /// When there has to be another sign of life.
@@ -398,6 +414,14 @@ impl<'a> Conversation<'a> {
     /// An alarm has rung.
     pub(super) fn overdue(&mut self, now: Instant) {
         self.reassure(now);
+        let late = now.saturating_duration_since(self.patience_ends());
+        if late > LATE {
+            self.catches_up = Some(now + late.min(CATCH_UP));
+            return;
+        }
+        if now < self.patience_ends() {
+            return;
+        }
         if self.last_word.is_some_and(|then| then <= now) {
             self.given_up = Some(self.reproach());
         } else if self.silence_ends() <= now {

@@ -410,3 +410,39 @@ fn a_guard_is_mute_only_if_neither_stream_had_a_word_of_it_up_to_their_ends() {
     assert_eq!(ended(Stream::Stderr, "started"), Guard::Spoke);
     assert_eq!(ended(Stream::Stdout, "ready"), Guard::Spoke);
 }
+
+/// When this program goes on after Ctrl-Z or in a paused container, an alarm may be heard before what the host said.
+#[test]
+fn a_standstill_of_ours_is_not_the_hosts_silence() {
+    let idle = Duration::from_secs(5);
+    let job = job(Some(idle));
+    let mut scene = Scene::started(&job);
+    scene.now += Duration::from_secs(7);
+    scene.talk.overdue(scene.now);
+    assert_eq!(scene.written(), "", "it may have spoken");
+    scene.talk.hear(Stream::Stdout, b"it did", &mut scene.out, scene.now);
+    assert_eq!(scene.wait(), idle);
+    assert_eq!(scene.written(), "I 10\n");
+}
+
+#[test]
+fn a_script_that_ended_during_a_standstill_has_its_end() {
+    let job = job(None);
+    let mut scene = Scene::started(&job);
+    scene.now += Duration::from_hours(1);
+    scene.talk.overdue(scene.now);
+    assert!(scene.talk.end().is_none());
+    scene.says(Stream::Stderr, "end");
+    scene.says(Stream::Stdout, "end exit 3 none gone - -");
+    assert!(matches!(scene.talk.end(), Some(Ok(RemoteExit::Ended(_)))));
+}
+
+#[test]
+fn a_host_that_says_nothing_after_a_standstill_is_given_up_then() {
+    let job = job(None);
+    let mut scene = Scene::started(&job);
+    scene.now += Duration::from_hours(1);
+    scene.talk.overdue(scene.now);
+    assert_eq!(scene.wait(), CATCH_UP);
+    assert!(scene.lost().message.starts_with("the script's deadline of 100s passed"));
+}
