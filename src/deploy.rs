@@ -301,8 +301,13 @@ pub enum DeployError {
         source: SecretError,
     },
     /// No host carries the tags of the canaries.
-    #[error("none of the hosts of `{0}` carries the tags of its `canary`")]
-    NoCanary(String),
+    #[error("none of the hosts of `{target}` carries the tags of its `canary`")]
+    NoCanary {
+        /// Of which target.
+        target: String,
+        /// What means it on a command line.
+        words: String,
+    },
     /// A run is to be undone of which no host knows anything.
     #[error("no host of `{target}` that was asked has a run {run} on record")]
     UnknownRun {

@@ -192,9 +192,9 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
             one("save it with Unix line ends (`dos2unix`, or `* text=auto eol=lf` in .gitattributes)")
         }
         DeployError::MarkedScript(..) => one("save it as UTF-8 without a byte order mark"),
-        DeployError::NoCanary(target) => {
+        DeployError::NoCanary { target, words } => {
             vec![format!(
-                "no host was touched; see `canary` in [targets.{target}.deploy], and `fleetwide hosts {target}`"
+                "no host was touched; see `canary` in [targets.{target}.deploy], and `fleetwide hosts {words}`"
             )]
         }
         DeployError::UnknownRun { known, silent, .. } => vec![unknown_run_hint(known, *silent)],
@@ -217,10 +217,13 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
             Vec::new()
         }
         DeployError::Narrow(NarrowError::NoSuchHost { near, known, .. }) if near.is_empty() => {
-            vec![format!("no host was touched; there are {}, …: `fleetwide hosts` lists all", known.join(", "))]
+            vec![format!(
+                "no host was touched; there are {}, …: `fleetwide hosts` with the same target and flags lists all",
+                known.join(", ")
+            )]
         }
         DeployError::Narrow(NarrowError::NoSuchHost { .. } | NarrowError::NoneLeft { .. } | NarrowError::NoneNamed) => {
-            one("no host was touched; `fleetwide hosts` lists all that there are")
+            one("no host was touched; `fleetwide hosts` with the same target and flags lists all that there are")
         }
         DeployError::HostKeys(error) => match error {
             HostKeysError::Unpublished { .. } => one(

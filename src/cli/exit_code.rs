@@ -41,7 +41,7 @@ pub(super) fn of(error: &CliError) -> u8 {
             | DeployError::TooLong { .. }
             | DeployError::TooManyAtABarrier { .. }
             | DeployError::Secret { .. }
-            | DeployError::NoCanary(_)
+            | DeployError::NoCanary { .. }
             | DeployError::UnknownRun { .. }
             | DeployError::Check(_)
             | DeployError::Hook(_)

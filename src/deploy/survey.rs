@@ -36,7 +36,7 @@ impl<P: Progress + Asking> Surveyor<'_, P> {
         }
         let mut order = Ordering { canary: deploy.canary.clone(), seed, ..Ordering::default() };
         if order.canary.is_some() && !hosts.iter().any(|host| order.is_canary(host)) {
-            return Err(DeployError::NoCanary(self.target.name.clone()));
+            return Err(DeployError::NoCanary { target: self.target.name.clone(), words: self.target.words.clone() });
         }
         let survey = match revision {
             Some(revision) if deploy.survey && is_staged(deploy) => {

@@ -51,6 +51,7 @@ impl Plan {
         Self {
             run,
             target: target.name.clone(),
+            target_words: target.words.clone(),
             app: target.app.clone(),
             work,
             args,

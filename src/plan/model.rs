@@ -19,6 +19,8 @@ pub struct Plan {
     pub run: RunId,
     /// The target's name.
     pub target: String,
+    /// What means it on a command line: its name, and the flags that make it what it is.
+    pub target_words: String,
     /// The application, which names lock and state on every host.
     pub app: AppName,
     /// What is run.

@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{event::EventKind, executor::log_out, host_output::HostOutput, job::attach, recorder::Recorder, verdict};
+use super::{event::EventKind, executor::log_out, host_output::HostOutput, job::attach, recorder::Recorder, refusal};
 use crate::{
     guard::{Refusal, Trailer},
     inventory::Host,
@@ -105,7 +105,7 @@ impl Search<'_> {
             match end {
                 Ok(RemoteExit::Ended(trailer)) => return Found::End(trailer),
                 Ok(RemoteExit::Refused { reason, text }) if reason.may_pass() && !is_proof(reason, out) => {
-                    trouble = Some(verdict::not_told(reason, &text));
+                    trouble = Some(refusal::not_told(reason, &text));
                 }
                 // Nobody asked.
                 Ok(RemoteExit::Recorded(_)) => trouble = Some("the host told what it has on record".to_owned()),

@@ -8,11 +8,11 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 
 use super::{
+    advice,
     dispatcher::{AttemptEnd, UndoEnd},
     executor::{Attempt, Executor},
     job,
     outcome::{FailureCause, HostResult, Outcome, UndoOutcome, UndoResult},
-    verdict,
 };
 use crate::{
     inventory::Host,
@@ -122,7 +122,7 @@ impl Executor {
         };
         let (UndoEnd::Final(outcome) | UndoEnd::Retryable(outcome)) = end;
         if outcome == UndoOutcome::UndoUnknown {
-            result.hint = Some(verdict::look_at_undo(&plan, &back));
+            result.hint = Some(advice::look_at_undo(&plan, &back));
         }
         result.started = result.started.or(Some(Timestamp::now()));
         UndoAttempt { end, result: UndoResult { outcome, revision: back.revision, run: result } }

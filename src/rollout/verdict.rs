@@ -4,14 +4,16 @@
 //! has decided what it means.
 
 use super::{
+    advice,
     dispatcher::AttemptEnd,
     executor::Attempt,
     outcome::{FailureCause, HostResult, Killed, Outcome, UnreachableCause},
     reattach::Found,
+    refusal,
 };
 use crate::{
     guard::{Cause, GroupState, Record, Refusal, ScriptStatus, Trailer},
-    plan::{Back, Plan, Work, quoted},
+    plan::Plan,
     transport::{ConnectError, Lost, RemoteExit, Stop},
 };
 
@@ -33,7 +35,7 @@ pub(super) fn not_connected(mut result: HostResult, error: ConnectError) -> Atte
 pub(super) fn ended(result: HostResult, end: Result<RemoteExit, Lost>, stop: Stop, plan: &Plan) -> Attempt {
     match end {
         Ok(RemoteExit::Ended(trailer)) => by_trailer(result, &trailer, plan),
-        Ok(RemoteExit::Refused { reason, text }) => refused(result, reason, &text),
+        Ok(RemoteExit::Refused { reason, text }) => refused(result, reason, &text, plan),
         // Nobody asked; a host that says so all the same may have done anything.
         Ok(RemoteExit::Recorded(_)) => {
             cut_off(result, None, "the host told what it has on record instead".to_owned(), stop, plan)
@@ -68,7 +70,8 @@ pub(super) fn found(result: HostResult, found: Found, stop: Stop, plan: &Plan) -
                 | Refusal::NoSudo,
                 group,
             ) => {
-                let message = format!("contact was lost, and then the host did not tell: {}", not_told(reason, &text));
+                let message =
+                    format!("contact was lost, and then the host did not tell: {}", refusal::not_told(reason, &text));
                 cut_off(result, group, message, stop, plan)
             }
         },
@@ -82,154 +85,108 @@ pub(super) fn found(result: HostResult, found: Found, stop: Stop, plan: &Plan) -
     }
 }
 
+/// What an end is, and why, and what is said of it.
+type Judged = (Outcome, Option<FailureCause>, Option<String>);
+
 fn by_trailer(mut result: HostResult, trailer: &Trailer, plan: &Plan) -> Attempt {
-    let policy = &plan.policy;
-    let end = match &trailer.status {
-        ScriptStatus::Exited(status) => {
-            result.exit_status = Some(*status);
-            format!("exit status {status}")
-        }
-        ScriptStatus::Signaled(signal) => {
-            result.signal = Some(signal.to_string());
-            format!("killed by {signal}")
-        }
-        ScriptStatus::Unknown => "nobody saw its end".to_owned(),
-        ScriptStatus::Rebooted => "the host went down meanwhile".to_owned(),
+    match &trailer.status {
+        ScriptStatus::Exited(status) => result.exit_status = Some(*status),
+        ScriptStatus::Signaled(signal) => result.signal = Some(signal.to_string()),
+        ScriptStatus::Unknown | ScriptStatus::Rebooted => {}
+    }
+    result.killed = match (trailer.cause, trailer.group) {
+        (Cause::None, _) => None,
+        (_, GroupState::Gone) => Some(Killed::Confirmed),
+        (_, GroupState::Alive | GroupState::Denied) => Some(Killed::Unconfirmed),
     };
-    let killed = match trailer.group {
-        GroupState::Gone => Killed::Confirmed,
-        GroupState::Alive | GroupState::Denied => Killed::Unconfirmed,
-    };
-    let failed = |outcome, cause, message| (outcome, Some(cause), Some(message));
-    let after_kill = |cause, what: String| match trailer.group {
-        GroupState::Gone => {
-            let message = match &trailer.status {
-                ScriptStatus::Exited(_) | ScriptStatus::Signaled(_) => format!("{what}; the script was ended ({end})"),
-                ScriptStatus::Unknown | ScriptStatus::Rebooted => {
-                    format!("{what}; nothing of the script runs any more, but {end}")
-                }
-            };
-            failed(Outcome::Failed, cause, message)
-        }
-        GroupState::Alive => {
-            failed(Outcome::Unknown, cause, format!("{what}; processes of the script are still running"))
-        }
-        GroupState::Denied => failed(
-            Outcome::Unknown,
-            cause,
-            format!("{what}; processes that the script started as another user (sudo?) are still running"),
-        ),
-    };
-    let (outcome, failure, message) = match (trailer.cause, &trailer.status) {
-        (Cause::None, ScriptStatus::Exited(0)) => match trailer.record {
-            Record::Kept => (Outcome::Succeeded, None, None),
-            Record::Lost => failed(
-                Outcome::Unknown,
-                FailureCause::Lost,
-                "the script exited 0, but the host could not record it (disk full?)".to_owned(),
-            ),
-        },
-        (Cause::None, ScriptStatus::Unknown) => failed(
-            Outcome::Unknown,
-            FailureCause::Lost,
-            "nobody saw the script's end: its guard on the host was killed".to_owned(),
-        ),
-        (Cause::None, ScriptStatus::Rebooted) => failed(
-            Outcome::Unknown,
-            FailureCause::Lost,
-            "the host went down while the script ran, so it may be half done".to_owned(),
-        ),
-        (Cause::None, ScriptStatus::Exited(_) | ScriptStatus::Signaled(_)) => {
-            failed(Outcome::Failed, FailureCause::Script, end)
-        }
-        (Cause::Stop | Cause::Kill, _) => after_kill(FailureCause::Cancelled, "cancelled".to_owned()),
-        (Cause::Idle, _) => after_kill(
-            FailureCause::Idle,
-            format!("silent for longer than {:?}", policy.limits.idle.unwrap_or_default()),
-        ),
-        (Cause::Timeout, _) => {
-            after_kill(FailureCause::TimedOut, format!("timed out after {:?}", policy.limits.script))
-        }
-        (Cause::Lost, _) => after_kill(FailureCause::Lost, "contact was lost".to_owned()),
-    };
-    result.killed = match trailer.cause {
-        Cause::None => None,
-        Cause::Stop | Cause::Kill | Cause::Idle | Cause::Timeout | Cause::Lost => Some(killed),
-    };
+    let (outcome, failure, message) = judged(trailer, plan);
     result.outcome = outcome;
     result.failure = failure;
     result.message = message;
     if outcome == Outcome::Unknown {
+        let look = advice::look_there(plan, result.attempts);
         result.hint = Some(match trailer.group {
-            GroupState::Denied => {
-                format!("let the whole script run as root instead: sudo = true; {}", look_there(&result, plan))
-            }
-            GroupState::Gone | GroupState::Alive => look_there(&result, plan),
+            GroupState::Denied => format!("let the whole script run as root instead: sudo = true; {look}"),
+            GroupState::Gone | GroupState::Alive => look,
         });
     }
-    let lost = failure == Some(FailureCause::Lost) && killed == Killed::Confirmed;
+    let lost = failure == Some(FailureCause::Lost) && trailer.group == GroupState::Gone;
     Attempt { end: if lost { after_loss(outcome, plan) } else { AttemptEnd::Final(outcome) }, result, touched: true }
 }
 
-fn refused(mut result: HostResult, reason: Refusal, text: &str) -> Attempt {
+fn judged(trailer: &Trailer, plan: &Plan) -> Judged {
+    let limits = &plan.policy.limits;
+    let cut_short = |cause, what: String| (cut_short(trailer), Some(cause), Some(after_kill(trailer, &what)));
+    match trailer.cause {
+        Cause::None => by_itself(trailer),
+        Cause::Stop | Cause::Kill => cut_short(FailureCause::Cancelled, "cancelled".to_owned()),
+        Cause::Idle => {
+            let silent = format!("silent for longer than {:?}", limits.idle.unwrap_or_default());
+            cut_short(FailureCause::Idle, silent)
+        }
+        Cause::Timeout => cut_short(FailureCause::TimedOut, format!("timed out after {:?}", limits.script)),
+        Cause::Lost => cut_short(FailureCause::Lost, "contact was lost".to_owned()),
+    }
+}
+
+/// A script that nobody ended.
+fn by_itself(trailer: &Trailer) -> Judged {
+    let lost = |message: &str| (Outcome::Unknown, Some(FailureCause::Lost), Some(message.to_owned()));
+    match (&trailer.status, trailer.record) {
+        (ScriptStatus::Exited(0), Record::Kept) => (Outcome::Succeeded, None, None),
+        (ScriptStatus::Exited(0), Record::Lost) => {
+            lost("the script exited 0, but the host could not record it (disk full?)")
+        }
+        (ScriptStatus::Unknown, _) => lost("nobody saw the script's end: its guard on the host was killed"),
+        (ScriptStatus::Rebooted, _) => lost("the host went down while the script ran, so it may be half done"),
+        (ScriptStatus::Exited(_) | ScriptStatus::Signaled(_), _) => {
+            (Outcome::Failed, Some(FailureCause::Script), Some(in_words(&trailer.status)))
+        }
+    }
+}
+
+/// What became of a script that was ended.
+const fn cut_short(trailer: &Trailer) -> Outcome {
+    match trailer.group {
+        GroupState::Gone => Outcome::Failed,
+        GroupState::Alive | GroupState::Denied => Outcome::Unknown,
+    }
+}
+
+/// What is said of it.
+fn after_kill(trailer: &Trailer, what: &str) -> String {
+    let end = in_words(&trailer.status);
+    match (trailer.group, &trailer.status) {
+        (GroupState::Gone, ScriptStatus::Exited(_) | ScriptStatus::Signaled(_)) => {
+            format!("{what}; the script was ended ({end})")
+        }
+        (GroupState::Gone, ScriptStatus::Unknown | ScriptStatus::Rebooted) => {
+            format!("{what}; nothing of the script runs any more, but {end}")
+        }
+        (GroupState::Alive, _) => format!("{what}; processes of the script are still running"),
+        (GroupState::Denied, _) => {
+            format!("{what}; processes that the script started as another user (sudo?) are still running")
+        }
+    }
+}
+
+fn in_words(status: &ScriptStatus) -> String {
+    match status {
+        ScriptStatus::Exited(status) => format!("exit status {status}"),
+        ScriptStatus::Signaled(signal) => format!("killed by {signal}"),
+        ScriptStatus::Unknown => "nobody saw its end".to_owned(),
+        ScriptStatus::Rebooted => "the host went down meanwhile".to_owned(),
+    }
+}
+
+fn refused(mut result: HostResult, reason: Refusal, text: &str, plan: &Plan) -> Attempt {
     result.outcome = Outcome::Unreachable;
     result.failure = Some(FailureCause::Unreachable(UnreachableCause::Refused));
-    let (word, hint) = explained(reason, text);
+    let (word, hint) = refusal::explained(reason, text, plan);
     result.message = Some(format!("{word}: {text}"));
     result.hint = Some(hint);
     // Never by itself again: the host said no, and would say so again.
     Attempt { end: AttemptEnd::Final(Outcome::Unreachable), result, touched: false }
-}
-
-/// A host's refusal to tell how a script goes on that it may have started.
-pub(super) fn not_told(reason: Refusal, text: &str) -> String {
-    match reason {
-        Refusal::NeverStarted => "it has no record of the script".to_owned(),
-        Refusal::Busy
-        | Refusal::Fence
-        | Refusal::NoHome
-        | Refusal::ReadOnly
-        | Refusal::Full
-        | Refusal::NoTool
-        | Refusal::Damaged
-        | Refusal::BadRequest
-        | Refusal::NoSudo => format!("{}: {text}", explained(reason, text).0),
-    }
-}
-
-/// What a refusal means to people, and what to try.
-fn explained(reason: Refusal, text: &str) -> (&'static str, String) {
-    let (word, hint) = match reason {
-        Refusal::Busy => ("the host is busy with another run", "wait for it, or end it where it was started"),
-        Refusal::Fence => ("a later run was here", "check this machine's clock, and that nobody deploys an older run"),
-        Refusal::NoHome => ("no place for the record", "give the login a home folder, or set XDG_STATE_HOME for it"),
-        Refusal::ReadOnly => {
-            ("the record cannot be written", "check the owner and the mount of the login's home folder")
-        }
-        Refusal::Full => ("no space for the record", "free space in the login's home folder"),
-        Refusal::NoTool => ("the host lacks a tool", "install it there"),
-        Refusal::NeverStarted => ("an earlier attempt died before the start", "run it again"),
-        Refusal::Damaged => {
-            return ("a file of the host's record is damaged", format!("on the host: rm {}", quoted(text)));
-        }
-        Refusal::BadRequest => ("the host's guard did not understand", "please report this"),
-        Refusal::NoSudo => ("no root on the host", for_root(text)),
-    };
-    (word, hint.to_owned())
-}
-
-/// What lets `sudo` do it, from its own words or the shell's; in a language that we do not know, what is likeliest. Who
-/// is not in sudoers at all is asked for a password, too.
-fn for_root(text: &str) -> &'static str {
-    if text.contains("tty") {
-        "let the login use sudo without a terminal (Defaults:USER !requiretty in sudoers), or go without `sudo`"
-    } else if text.contains("sudo: sh: ") {
-        "let sudo find sh (secure_path in sudoers), or go without `sudo`"
-    } else if text.contains("not found") || text.contains("nknown command") {
-        "install sudo there, or log in as root and go without `sudo`"
-    } else {
-        "let the login use sudo without a password (USER ALL=(root) NOPASSWD: ALL in sudoers), or go without `sudo`"
-    }
 }
 
 /// The script never started.
@@ -252,40 +209,13 @@ fn cut_off(mut result: HostResult, group: Option<u32>, message: String, stop: St
             format!("cancelled, but it is not known whether the script was ended: {message}")
         }
     });
-    result.hint = Some(look_there(&result, plan));
+    result.hint = Some(advice::look_there(plan, result.attempts));
     Attempt { end: after_loss(Outcome::Unknown, plan), result, touched: true }
 }
 
 /// Nothing that may have started is started again, unless the user said that this does no harm.
 fn after_loss(outcome: Outcome, plan: &Plan) -> AttemptEnd {
     if plan.policy.idempotent { AttemptEnd::Retryable(outcome) } else { AttemptEnd::Final(outcome) }
-}
-
-/// How to find out what the script did, and what to do then. The same words for every host, so that hosts that were
-/// lost together are told of together.
-fn look_there(result: &HostResult, plan: &Plan) -> String {
-    match &plan.work {
-        Work::Deploy { .. } | Work::Rollback(_) => {
-            let see = see_what_it_did(plan, &plan.run.to_string(), result.attempts);
-            format!("nothing is started there again by itself: {see}, then deploy again with --hosts or --failed-of")
-        }
-        Work::Command(_) => "see on the host what it did: there is no record of a command".to_owned(),
-    }
-}
-
-/// The same of a script that was to take a host back.
-pub(super) fn look_at_undo(plan: &Plan, back: &Back) -> String {
-    let see = see_what_it_did(plan, &back.run, back.attempt);
-    format!("nothing is started there again by itself: {see}, then roll back again")
-}
-
-fn see_what_it_did(plan: &Plan, run: &str, attempt: u32) -> String {
-    let (target, app) = (&plan.target, &plan.app);
-    let sudo = if plan.policy.sudo { " --sudo" } else { "" };
-    format!(
-        "see what it did (fleetwide run {target} --hosts NAME{sudo} -- \
-         'tail ~/.local/state/fleetwide/{app}/runs/{run}-{attempt}/*')"
-    )
 }
 
 #[cfg(test)]
@@ -296,7 +226,7 @@ mod tests {
     use crate::{
         guard::Signal,
         inventory::testing::{host, target},
-        plan::{Assignment, Policy, RunId},
+        plan::{Assignment, Policy, RunId, Work},
         transport::ConnectFailure,
     };
 

@@ -466,11 +466,12 @@ fn next(record: &Record, rerun: Option<&Rerun>) -> Vec<(String, String)> {
 
 /// The command with the run that it undid: without it, the newest one by then would be undone.
 fn of_the_same_run(again: &str, rollback: &RollbackRecord) -> String {
-    match (again.strip_prefix("fleetwide rollback"), rollback) {
-        (Some(rest), RollbackRecord { run: Some(run), to: None }) if !rest.contains("--run") => {
-            format!("fleetwide rollback --run {run}{rest}")
+    let (words, args) = again.find(" -- ").map_or((again, ""), |at| again.split_at(at));
+    match rollback {
+        RollbackRecord { run: Some(run), to: None } if !words.contains(" --run") => {
+            format!("{words} --run {run}{args}")
         }
-        (Some(_) | None, RollbackRecord { .. }) => again.to_owned(),
+        RollbackRecord { .. } => again.to_owned(),
     }
 }
 

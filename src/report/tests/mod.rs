@@ -118,6 +118,7 @@ pub(super) fn plan_for(hosts: Vec<Host>) -> Plan {
         found: None,
         run: "01JQZX0000000000000000TEST".parse().expect("an id"),
         target: "web".to_owned(),
+        target_words: "web".to_owned(),
         app: "shop".parse().expect("a name"),
         work: Work::Deploy {
             revision: "4f2a91c".parse().expect("a revision"),

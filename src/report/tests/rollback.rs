@@ -35,7 +35,11 @@ pub(super) fn undone(host: &HostId, outcome: UndoOutcome, run: HostResult) -> Ho
 
 fn told(plan: &Plan, end: impl FnOnce(&mut Telling<'_>)) -> (String, String, crate::report::Record) {
     let (out, err, builder) = capture(terminal(100));
-    let run = builder.rerun(rerun("fleetwide rollback web")).build().start(plan, Gaps::default()).expect("no files");
+    let run = builder
+        .rerun(rerun("fleetwide --config ops.toml rollback web -- --fast"))
+        .build()
+        .start(plan, Gaps::default())
+        .expect("no files");
     end(&mut Telling::of(&run, plan));
     (err.text(), out.text(), run.record())
 }
@@ -143,7 +147,7 @@ fn the_end_says_who_is_back_and_why_others_are_not() {
 
     ✗ failed (exit code 10): 1 of 4 hosts of web to be taken back is back
       6.0s · run 01JQZX0000000000000000TEST
-    next: fleetwide rollback --run 01JQZX00000000000000000001 web
+    next: fleetwide --config ops.toml rollback web --run 01JQZX00000000000000000001 -- --fast
             # takes back whoever is not back by then, and no other
     ");
 }
