@@ -111,8 +111,8 @@ pub async fn prepare(
 ) -> Result<Prepared, DeployError> {
     let DeployRequest { mut target, task, args, narrowing, seed, known_hosts } = request;
     let run = RunId::new();
-    let open_files = raise_nofile_limit();
-    let lowered_from = keep_within_open_files(&mut target, open_files);
+    let limit = raise_nofile_limit(target.deploy.concurrency.get());
+    let lowered_from = keep_within_open_files(&mut target, limit);
     let mut assignment = assign(&target, task, args, env)?;
     let transport = transport(&target, known_hosts.clone())?;
     let hooks = match &assignment.work {
@@ -139,8 +139,9 @@ pub async fn prepare(
     }
     let plan = Arc::new(if chosen { plan.chosen_from(of) } else { plan });
     let connected = plan.connected_at_once();
-    if connected as u64 > open_files.hosts() {
-        return Err(DeployError::TooManyAtABarrier { hosts: connected, most: open_files.hosts() });
+    let most = raise_nofile_limit(connected).hosts();
+    if connected as u64 > most {
+        return Err(DeployError::TooManyAtABarrier { hosts: connected, most });
     }
     let probes = Probes::new(Arc::clone(&plan), Arc::clone(&transport), env)?;
     Ok(Prepared {

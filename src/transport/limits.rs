@@ -9,6 +9,9 @@ const PER_HOST: u64 = 10;
 /// Descriptors for everything else: the runtime, the log files, cloud connections.
 const RESERVE: u64 = 100;
 
+/// So many are asked for at least, and twice what the hosts need: late hosts, checks and log files want some too.
+const AT_LEAST: u64 = 4096;
+
 /// macOS says "no limit" and means this (`OPEN_MAX`).
 const OPEN_MAX: u64 = 10_240;
 
@@ -29,13 +32,20 @@ impl OpenFiles {
     }
 }
 
-/// Raises the limit of open files as far as it goes without privileges, and says where it stands.
-pub fn raise_nofile_limit() -> OpenFiles {
-    let limit = getrlimit(Resource::Nofile);
-    for wanted in [limit.maximum, Some(OPEN_MAX)] {
-        // A refusal changes nothing: what is read below is what holds.
-        if setrlimit(Resource::Nofile, Rlimit { current: wanted, maximum: limit.maximum }).is_ok() {
-            break;
+/// Raises the limit of open files to what `hosts` at once need, or as near as it goes without privileges, and says where
+/// it stands. No further: hooks, checks and every `ssh` inherit it, and some programs close each descriptor that they might
+/// have, which takes minutes where the hard limit is a thousand million.
+pub fn raise_nofile_limit(hosts: usize) -> OpenFiles {
+    let need = RESERVE.saturating_add(PER_HOST.saturating_mul(hosts as u64)).saturating_mul(2).max(AT_LEAST);
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_some_and(|current| current < need) {
+        for most in [u64::MAX, OPEN_MAX] {
+            let wanted = need.min(most).min(maximum.unwrap_or(u64::MAX));
+            // A refusal changes nothing: what is read below is what holds.
+            if current < Some(wanted) && setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }).is_ok()
+            {
+                break;
+            }
         }
     }
     let limit = getrlimit(Resource::Nofile);
@@ -47,10 +57,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_is_raised_as_far_as_it_goes() {
-        let limit = raise_nofile_limit();
-        assert!(limit.soft == limit.hard || limit.soft == OPEN_MAX);
-        assert_eq!(raise_nofile_limit(), limit);
+    fn the_limit_is_raised_as_far_as_hosts_need_and_never_lowered() {
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        setrlimit(Resource::Nofile, Rlimit { current: Some(256), maximum }).expect("lowered");
+        let limit = raise_nofile_limit(50);
+        assert_eq!(limit.soft, limit.hard.min(AT_LEAST));
+        let more = raise_nofile_limit(1000);
+        assert_eq!(more.soft, more.hard.min(20_200));
+        assert_eq!(raise_nofile_limit(20), more);
+        let most = raise_nofile_limit(usize::MAX);
+        assert!(most.soft == most.hard || most.soft == OPEN_MAX, "{most:?}");
     }
 
     #[test]
