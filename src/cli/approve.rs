@@ -1,10 +1,6 @@
 //! Who approves: the person at the terminal, a file that appears, or a flag.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{io::ErrorKind, os::unix::fs::MetadataExt, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clap::{Args, ValueHint};
@@ -23,16 +19,16 @@ pub(super) struct ApproveArgs {
     /// Approve every step that asks for it, without asking
     #[arg(long)]
     yes: bool,
-    /// A step that asks for approval is approved when this file is written after the question
+    /// A step that asks for approval is approved when this file appears or changes after the question
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "yes")]
     approve_file: Option<PathBuf>,
 }
 
 impl ApproveArgs {
-    /// What these flags make of a question.
-    pub(super) fn approver(&self) -> Arc<dyn Approver> {
+    /// What these flags make of a question; `warn` tells people something that must not be overlooked.
+    pub(super) fn approver(&self, warn: impl Fn(&str) + Send + Sync + 'static) -> Arc<dyn Approver> {
         match (&self.approve_file, self.yes) {
-            (Some(path), _) => Arc::new(ByFile(path.clone())),
+            (Some(path), _) => Arc::new(ByFile { path: path.clone(), warn }),
             (None, true) => Arc::new(Always),
             (None, false) => Arc::new(ByPerson),
         }
@@ -49,26 +45,56 @@ impl Approver for Always {
     }
 }
 
-/// Says yes when a file is there.
-struct ByFile(PathBuf);
+/// Says yes when a file appears or changes.
+struct ByFile<F> {
+    path: PathBuf,
+    warn: F,
+}
 
 #[async_trait]
-impl Approver for ByFile {
+impl<F: Fn(&str) + Send + Sync> Approver for ByFile<F> {
     async fn ask(&self, _: &Question) -> Approval {
-        let asked = SystemTime::now();
+        let path = self.path.display();
         // Whoever asks keeps the time.
-        while !is_new(&self.0, asked).await {
+        let before = self.look().await;
+        if before.is_some() {
+            (self.warn)(&format!("the file {path} was there before the question: write it anew to approve"));
+        }
+        loop {
+            if is_an_answer(before.as_ref(), self.look().await.as_ref()) {
+                return Approval::Granted(format!("the file {path}"));
+            }
             sleep(LOOK).await;
         }
-        Approval::Granted(format!("the file {}", self.0.display()))
     }
 }
 
-/// Whether a file is there that was written after the question: one of an earlier question, or run, is no answer.
-async fn is_new(path: &Path, asked: SystemTime) -> bool {
-    match tokio::fs::symlink_metadata(path).await.and_then(|metadata| metadata.modified()) {
-        Ok(written) => written >= asked,
-        Err(_) => false,
+/// What a file is told by from the one before. Its time is that of the machine which keeps it, and so is compared with
+/// itself only.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    inode: u64,
+    length: u64,
+    written: (i64, i64),
+}
+
+/// Whether a file says yes that was there, or not, when the question was asked.
+fn is_an_answer(before: Option<&Seen>, now: Option<&Seen>) -> bool {
+    now.is_some() && now != before
+}
+
+impl<F> ByFile<F> {
+    /// The file as it is now, if there is one. Looks again while that cannot be told.
+    async fn look(&self) -> Option<Seen> {
+        loop {
+            match tokio::fs::symlink_metadata(&self.path).await {
+                Ok(it) => {
+                    return Some(Seen { inode: it.ino(), length: it.len(), written: (it.mtime(), it.mtime_nsec()) });
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => return None,
+                Err(_) => sleep(LOOK).await,
+            }
+        }
     }
 }
 
@@ -101,6 +127,10 @@ fn prompt(question: &Question) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
+    use tokio::time::timeout;
+
     use super::*;
 
     fn question() -> Question {
@@ -121,17 +151,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_appears_approves() {
+    async fn a_file_that_changes_approves_and_one_of_before_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("go");
         std::fs::write(&path, "of an earlier question").expect("written");
-        let approver = ByFile(path.clone());
-        std::thread::sleep(Duration::from_millis(50));
+        let (told, warned) = std::sync::mpsc::channel();
+        let approver =
+            ByFile { path: path.clone(), warn: move |text: &str| told.send(text.to_owned()).expect("heard") };
         let question = question();
-        let asking = approver.ask(&question);
-        tokio::pin!(asking);
-        assert!(tokio::time::timeout(Duration::from_millis(50), &mut asking).await.is_err(), "it is not there yet");
-        std::fs::write(&path, "").expect("written");
+        let mut asking = approver.ask(&question);
+        assert!(timeout(Duration::from_millis(50), &mut asking).await.is_err(), "it is no answer");
+        let warning = format!("the file {} was there before the question: write it anew to approve", path.display());
+        assert_eq!(warned.recv(), Ok(warning));
+        std::fs::write(&path, "yes").expect("written");
         assert!(matches!(asking.await, Approval::Granted(by) if by.contains("go")));
+    }
+
+    /// Clocks of file servers are slow or fast.
+    #[tokio::test]
+    async fn the_time_of_a_file_is_compared_with_its_own_only() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = ByFile { path: folder.path().join("go"), warn: () };
+        let hour = Duration::from_hours(1);
+        let made = || std::fs::File::create(&file.path).expect("made");
+        made().set_modified(SystemTime::now() + hour).expect("set");
+        let fast = file.look().await;
+        assert!(!is_an_answer(fast.as_ref(), file.look().await.as_ref()), "it is as it was");
+        made().set_modified(SystemTime::now() - hour).expect("set");
+        let slow = file.look().await;
+        assert!(is_an_answer(None, slow.as_ref()) && is_an_answer(fast.as_ref(), slow.as_ref()));
+        assert!(!is_an_answer(slow.as_ref(), None), "a file that is gone says nothing");
     }
 }

@@ -11,7 +11,7 @@ use fleetwide_simulator::{
 
 use super::{
     args::GlobalArgs,
-    deploy::{self, Errand},
+    carry_out::{Errand, carry_out},
     error::CliError,
     session::Session,
 };
@@ -78,7 +78,7 @@ async fn play(
         seed: 0,
         known_hosts: folder.join("known_hosts"),
     };
-    deploy::carry_out(request, Errand::default(), global, session).await
+    carry_out(request, Errand::default(), global, session).await
 }
 
 fn introduction(world: &World) -> String {

@@ -4,7 +4,8 @@ use clap::Args;
 
 use super::{
     args::{GlobalArgs, PolicyArgs, TargetArgs},
-    deploy::{self, Errand, ScriptArgs},
+    carry_out::{Errand, carry_out},
+    deploy::{self, ScriptArgs},
     error::CliError,
     session::Session,
     strategy::StrategyArgs,
@@ -33,5 +34,5 @@ pub(super) struct PlanArgs {
 /// Plans a deploy and prints the plan.
 pub(super) async fn run(args: &PlanArgs, global: &GlobalArgs, session: &mut Session) -> Result<u8, CliError> {
     let request = deploy::request(&args.target, &args.script, &args.strategy, &args.policy, global)?;
-    deploy::carry_out(request, Errand { dry_run: true, ..Errand::default() }, global, session).await
+    carry_out(request, Errand { dry_run: true, ..Errand::default() }, global, session).await
 }

@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 
 use super::{
     args::{GlobalArgs, PolicyArgs, RecordArgs, TargetArgs},
-    deploy::{self, Errand},
+    carry_out::{Errand, carry_out},
     error::CliError,
     gate::ConfirmArgs,
     rerun,
@@ -92,5 +92,5 @@ pub(super) async fn run(args: &RollbackArgs, global: &GlobalArgs, session: &mut 
         gate: Some(gate),
         ..Errand::default()
     };
-    deploy::carry_out(request, errand, global, session).await
+    carry_out(request, errand, global, session).await
 }

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{
     args::{GlobalArgs, PolicyArgs, RecordArgs, TargetArgs},
-    deploy::{self, Errand},
+    carry_out::{Errand, carry_out},
     error::CliError,
     gate::ConfirmArgs,
     rerun,
@@ -79,5 +79,5 @@ pub(super) async fn run(args: &RunArgs, global: &GlobalArgs, session: &mut Sessi
     let known_hosts = session::known_hosts()?;
     let request = DeployRequest { target, task, args: words, narrowing, seed: 0, known_hosts };
     let errand = Errand { record: args.record.clone(), rerun, gate: Some(gate), ..Errand::default() };
-    deploy::carry_out(request, errand, global, session).await
+    carry_out(request, errand, global, session).await
 }

@@ -33,11 +33,13 @@ const CONFINED: [(&str, &[&str]); 15] = [
 ];
 
 /// The pure parts.
-const PURE: [&str; 7] = [
+const PURE: [&str; 9] = [
     "src/plan/",
     "src/report/page/",
     "src/rollout/dispatcher/",
+    "src/rollout/advice.rs",
     "src/rollout/judge.rs",
+    "src/rollout/refusal.rs",
     "src/rollout/roster.rs",
     "src/rollout/verdict.rs",
     "src/rollout/outcome.rs",
