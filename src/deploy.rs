@@ -20,7 +20,7 @@ use crate::{
     config::{SecretError, Target},
     guard::Input,
     inventory::{self, HostId, HostKeysError, Inventory, InventoryError, NarrowError, Narrowed, Narrowing},
-    plan::{Assignment, Goal, Payload, Plan, Revision, Rollback, RunId, Survey, Work},
+    plan::{Assignment, Goal, Mask, Payload, Plan, Revision, Rollback, RunId, Survey, Work},
     rollout::{self, Approver, Asking, EventSink, Rollout, StopReason, World},
     transport::{OpenFiles, OpenSsh, OpenSshConfig, OpenSshError, Transport, Vouched, raise_nofile_limit},
 };
@@ -116,7 +116,9 @@ pub async fn prepare(
     let mut assignment = assign(&target, task, args, env)?;
     let transport = transport(&target, known_hosts.clone())?;
     let hooks = match &assignment.work {
-        Work::Deploy { .. } | Work::Rollback(_) => LocalHooks::new(&target.hooks)?,
+        Work::Deploy { .. } | Work::Rollback(_) => {
+            LocalHooks::new(&target.hooks, Mask::of(assignment.secrets.values()))?
+        }
         Work::Command(_) => LocalHooks::default(),
     };
     let Inventory { hosts, missing, unaddressed } = inventory::discover(&target, progress).await?;

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use crate::{
     config::{HookName, Hooks as Configured},
     local::{self, End, Ended, Program},
+    plan::Mask,
     rollout::{Facts, HookFailure, Hooks},
     transport::{Stop, until},
 };
@@ -20,6 +21,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct LocalHooks {
     hooks: Configured,
+    /// What they print goes through it.
+    mask: Mask,
 }
 
 /// A hook that cannot be started.
@@ -47,11 +50,11 @@ pub enum HookError {
 
 impl LocalHooks {
     /// Looks that every hook could be started.
-    pub(super) fn new(hooks: &Configured) -> Result<Self, HookError> {
+    pub(super) fn new(hooks: &Configured, mask: Mask) -> Result<Self, HookError> {
         for (name, path) in &hooks.scripts {
             startable(*name, path)?;
         }
-        Ok(Self { hooks: hooks.clone() })
+        Ok(Self { hooks: hooks.clone(), mask })
     }
 
     /// Which there are.
@@ -97,7 +100,9 @@ impl Hooks for LocalHooks {
         };
         match ended {
             Ok(Ended { end: End::Exited(0), .. }) => Ok(()),
-            Ok(Ended { end, output }) => Err(HookFailure { message: end.describe(self.hooks.timeout), output }),
+            Ok(Ended { end, output }) => {
+                Err(HookFailure { message: end.describe(self.hooks.timeout), output: self.mask.text(&output) })
+            }
             Err(error) => Err(HookFailure { message: format!("cannot be started: {error}"), output: String::new() }),
         }
     }

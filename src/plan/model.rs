@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, num::NonZeroUsize, str::FromStr, sync::Arc
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-use super::{rollback::Rollback, survey::Tally};
+use super::{mask::Mask, rollback::Rollback, survey::Tally};
 use crate::{
     config::{AppName, Check, FailureLimit, Label, LateHosts, OnFailure, OnLost, OnStop, Part, Secret},
     guard::Input,
@@ -62,6 +62,11 @@ impl Plan {
             // A rollback of a host waits for no other host.
             Work::Deploy { payload: Payload::Script(_), .. } | Work::Rollback(_) | Work::Command(_) => &[],
         }
+    }
+
+    /// What keeps its secrets out of what scripts print.
+    pub fn mask(&self) -> Mask {
+        Mask::of(self.secrets.values())
     }
 
     /// How many barriers each host waits at.

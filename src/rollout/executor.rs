@@ -110,7 +110,8 @@ impl Executor {
     async fn run(&self, mut session: Box<dyn Session>, job: &Job, host: &Host, mut result: HostResult) -> Attempt {
         let began = Instant::now();
         let (parts, time) = (job.request.parts(), ScriptTime::of(job, began));
-        let mut out = HostOutput::new(&self.recorder, &host.id, &self.running, parts, time, &*self.reached);
+        let mask = self.plan.mask();
+        let mut out = HostOutput::new(&self.recorder, &host.id, &self.running, parts, &mask, time, &*self.reached);
         let wishes = Wishes { stop: self.stop.clone(), open: self.open.clone() };
         let end = session.run(job, &mut out, wishes.clone()).await;
         log_out(session).await;

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     guard::{Offsets, Part, PartEnd},
     inventory::HostId,
+    plan::{Mask, mask::Masked},
     transport::{OutputSink, Stream},
 };
 
@@ -25,13 +26,19 @@ pub(super) struct HostOutput<'a> {
     previous_revision: Option<String>,
     contact: Contact,
     reattached: u32,
-    stdout: LastLines,
-    stderr: LastLines,
+    stdout: Heard,
+    stderr: Heard,
     /// Where the output of the next part begins.
     next_part: Offsets,
     parts: Parts<'a>,
     /// Is told when the script waits at a barrier.
     reached: &'a (dyn Fn() + Send + Sync),
+}
+
+/// What is heard of a stream.
+struct Heard {
+    mask: Masked,
+    lines: LastLines,
 }
 
 /// Whether the host is heard.
@@ -48,10 +55,11 @@ impl<'a> HostOutput<'a> {
         host: &'a HostId,
         running: &'a AtomicUsize,
         parts: &'a [Part],
+        mask: &Mask,
         time: ScriptTime,
         reached: &'a (dyn Fn() + Send + Sync),
     ) -> Self {
-        let in_parts = !parts.is_empty();
+        let heard = || Heard { mask: mask.stream(), lines: LastLines::new(!parts.is_empty()) };
         Self {
             recorder,
             host,
@@ -61,8 +69,8 @@ impl<'a> HostOutput<'a> {
             previous_revision: None,
             contact: Contact::Held,
             reattached: 0,
-            stdout: LastLines::new(in_parts),
-            stderr: LastLines::new(in_parts),
+            stdout: heard(),
+            stderr: heard(),
             next_part: Offsets::default(),
             parts: Parts::new(parts),
             reached,
@@ -71,7 +79,7 @@ impl<'a> HostOutput<'a> {
 
     /// How much of the script's output is here.
     pub(super) fn heard(&self) -> Offsets {
-        Offsets { stdout: self.stdout.heard(), stderr: self.stderr.heard() }
+        Offsets { stdout: self.stdout.count(), stderr: self.stderr.count() }
     }
 
     /// How much of the script's time is used up.
@@ -99,12 +107,36 @@ impl<'a> HostOutput<'a> {
 
     /// Enters what was heard.
     pub(super) fn finish(&mut self, result: &mut HostResult) {
+        self.let_go();
         result.group = self.group;
         result.reattached = self.reattached;
         result.previous_revision = self.previous_revision.take();
-        result.stdout_tail = self.stdout.text();
-        result.stderr_tail = self.stderr.text();
+        result.stdout_tail = self.stdout.lines.text();
+        result.stderr_tail = self.stderr.lines.text();
         result.parts = std::mem::replace(&mut self.parts, Parts::new(&[])).into_results();
+    }
+
+    /// Tells what was held back, for it might have become a secret: what comes now is no more of it.
+    fn let_go(&mut self) {
+        let Self { recorder, host, stdout, stderr, .. } = self;
+        for (stream, heard) in [(Stream::Stdout, stdout), (Stream::Stderr, stderr)] {
+            let rest = heard.mask.rest();
+            heard.tell(&rest, |bytes| recorder.record(EventKind::Output { host, stream, bytes }));
+        }
+    }
+}
+
+impl Heard {
+    /// How many bytes the host has sent.
+    fn count(&self) -> u64 {
+        self.lines.heard() + self.mask.held() as u64
+    }
+
+    fn tell(&mut self, bytes: &[u8], record: impl FnOnce(&[u8])) {
+        if !bytes.is_empty() {
+            self.lines.push(bytes);
+            record(bytes);
+        }
     }
 }
 
@@ -135,21 +167,24 @@ impl OutputSink for HostOutput<'_> {
     }
 
     fn output(&mut self, stream: Stream, bytes: &[u8]) {
-        match stream {
-            Stream::Stdout => self.stdout.push(bytes),
-            Stream::Stderr => self.stderr.push(bytes),
-        }
-        self.recorder.record(EventKind::Output { host: self.host, stream, bytes });
+        let heard = match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        };
+        let bytes = heard.mask.push(bytes);
+        let (recorder, host) = (self.recorder, self.host);
+        heard.tell(&bytes, |bytes| recorder.record(EventKind::Output { host, stream, bytes }));
     }
 
     fn part_begun(&mut self, part: u32) {
         let (host, now) = (self.host, Instant::now());
         self.time.begun(part, now);
-        if let Some(part) = self.parts.begun(part, now) {
+        if let Some(part) = self.parts.begun(part, now).map(ToOwned::to_owned) {
+            self.let_go();
             // What is shown of a failure are the last lines of the part that failed.
-            self.stdout.begin_at(self.next_part.stdout);
-            self.stderr.begin_at(self.next_part.stderr);
-            self.recorder.record(EventKind::PartStarted { host, part });
+            self.stdout.lines.begin_at(self.next_part.stdout);
+            self.stderr.lines.begin_at(self.next_part.stderr);
+            self.recorder.record(EventKind::PartStarted { host, part: &part });
         }
     }
 
@@ -174,7 +209,10 @@ impl OutputSink for HostOutput<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::{
+        sync::{Arc, Mutex},
+        time::Duration,
+    };
 
     use super::{
         super::{
@@ -183,13 +221,47 @@ mod tests {
         },
         *,
     };
-    use crate::{inventory::testing::host, plan::RunId};
+    use crate::{config::SecretRef, inventory::testing::host, plan::RunId};
+
+    /// Hears output.
+    #[derive(Debug, Default)]
+    struct Told(Mutex<Vec<u8>>);
+
+    impl EventSink for Told {
+        fn event(&self, event: &Event<'_>) {
+            if let EventKind::Output { bytes, .. } = event.kind {
+                self.0.lock().expect("no panic").extend_from_slice(bytes);
+            }
+        }
+    }
 
     #[derive(Debug)]
     struct Deaf;
 
     impl EventSink for Deaf {
         fn event(&self, _event: &Event<'_>) {}
+    }
+
+    /// In pieces, as a script with `set -x` prints it.
+    #[test]
+    fn a_secret_is_told_to_nobody_and_the_bytes_are_counted_as_they_came() {
+        let told = Arc::new(Told::default());
+        let sink: Arc<dyn EventSink> = Arc::<Told>::clone(&told);
+        let (recorder, host, running) = (Recorder::new(RunId::new(), sink), host("i-1", "a"), AtomicUsize::new(0));
+        let secret = SecretRef::Env("X".into()).read(|_| Some("hunter2hunter2".into())).expect("set");
+        let job = in_parts(&[], Duration::from_secs(10));
+        let time = ScriptTime::of(&job, Instant::now());
+        let mut out = HostOutput::new(&recorder, &host.id, &running, &[], &Mask::of([&secret]), time, &|| {});
+        out.output(Stream::Stderr, b"+ TOKEN=hunter2h");
+        assert_eq!(out.heard().stderr, 16);
+        out.lose("reset");
+        out.output(Stream::Stderr, b"unter2 npm\nhunt");
+        assert_eq!(out.heard().stderr, 31);
+        let mut result = HostResult::skipped(host.id.clone());
+        out.finish(&mut result);
+        let expected = "+ TOKEN=************** npm\nhunt";
+        assert_eq!(result.stderr_tail, expected);
+        assert_eq!(String::from_utf8_lossy(&told.0.lock().expect("no panic")), expected);
     }
 
     /// It may run for ten seconds, and has time yet after fifteen.
@@ -203,6 +275,7 @@ mod tests {
             &host.id,
             &running,
             job.request.parts(),
+            &Mask::default(),
             ScriptTime::of(&job, Instant::now()),
             &|| {},
         );

@@ -16,7 +16,7 @@ use super::{
     *,
 };
 use crate::{
-    config::{HookName, Label},
+    config::{HookName, Label, SecretRef},
     guard::{self, Cause, GroupState, Offsets, Record, Refusal, ScriptStatus, Signal, Trailer},
     inventory::{
         Host,
@@ -280,6 +280,16 @@ async fn a_script_that_was_lost_is_taken_up_where_it_was_heard_last() {
     let count = |wanted| events.iter().filter(|name| **name == wanted).count();
     assert_eq!((count("lost"), count("reattaching"), count("reattached")), (2, 3, 2));
     assert_eq!((count("script-started"), count("connecting"), count("retrying")), (1, 1, 0));
+}
+
+#[tokio::test]
+async fn the_last_lines_of_a_script_show_none_of_its_secrets() {
+    let (result, ..) = play_deploy(&[Act::Exit(1)], |plan| {
+        let secret = SecretRef::Env("X".into()).read(|_| Some("st words".into())).expect("set");
+        plan.secrets.insert("TOKEN".into(), secret);
+    })
+    .await;
+    assert_eq!(result.stderr_tail, "la********");
 }
 
 #[tokio::test]
