@@ -107,7 +107,6 @@ impl CliError {
 
     /// What to try.
     pub(super) fn hints(&self) -> Vec<String> {
-        let one = |hint: &str| vec![hint.to_owned()];
         match self {
             Self::Config(error) => error.hint().into_iter().collect(),
             Self::Usage { hint, .. } => hint.iter().cloned().collect(),
@@ -137,49 +136,21 @@ impl CliError {
     }
 }
 
-fn check_hints(error: &ProbeError) -> Vec<String> {
-    match error {
-        ProbeError::Header { source: SecretError::NoVariable(name), .. } => {
-            vec![format!("set {name} where Fleetwide runs; in a pipeline, hand this job the secret of that name")]
-        }
-        ProbeError::Header { .. }
-        | ProbeError::BadHeader { .. }
-        | ProbeError::Authorities { .. }
-        | ProbeError::Client { .. } => vec!["no host was touched".to_owned()],
-    }
+/// One hint.
+fn one(hint: &str) -> Vec<String> {
+    vec![hint.to_owned()]
 }
 
-fn hook_hints(error: &HookError) -> Vec<String> {
-    match error {
-        HookError::Missing { .. } => {
-            vec!["no host was touched; the path is relative to the file that names it".to_owned()]
-        }
-        HookError::NotExecutable { path, .. } => {
-            vec![format!("no host was touched; chmod +x {}", quoted(&path.to_string_lossy()))]
-        }
-    }
-}
-
-fn unknown_run_hint(known: &[RunId], silent: usize) -> String {
-    const SHOWN: usize = 5;
-    let mut runs: Vec<_> = known.iter().take(SHOWN).map(ToString::to_string).collect();
-    if known.len() > SHOWN {
-        runs.push("…".to_owned());
-    }
-    let on_record = match &runs[..] {
-        [] => "no run is on record there".to_owned(),
-        runs => format!("on record there, the newest first: {}", runs.join(", ")),
-    };
-    let unasked = match silent {
-        0 => String::new(),
-        1 => "; 1 host could not be asked".to_owned(),
-        n => format!("; {n} hosts could not be asked"),
-    };
-    format!("nothing was started on any host; {on_record}{unasked}")
+/// Those of several scopes of a cloud, each once, and what follows from them all.
+fn all<'a>(hints: impl Iterator<Item = &'a Option<String>>, last: &str) -> Vec<String> {
+    let mut hints: Vec<String> = hints.flatten().cloned().collect();
+    hints.sort();
+    hints.dedup();
+    hints.push(last.to_owned());
+    hints
 }
 
 fn deploy_hints(error: &DeployError) -> Vec<String> {
-    let one = |hint: &str| vec![hint.to_owned()];
     match error {
         DeployError::NoScript(target) => {
             vec![format!("set `script` in [targets.{target}.deploy], or give --script FILE")]
@@ -204,74 +175,119 @@ fn deploy_hints(error: &DeployError) -> Vec<String> {
             one("deploy in smaller stages (steps), or raise the limit (ulimit -n)")
         }
         DeployError::TooLong { .. } => one("put it in a file on the servers, or let the script fetch it"),
-        DeployError::Secret { source: SecretError::NoVariable(name), .. } => {
+        DeployError::Secret { source, .. } => secret_hints(source),
+        DeployError::Ssh(error) => ssh_hints(error),
+        DeployError::Narrow(error) => narrow_hints(error),
+        DeployError::HostKeys(error) => host_key_hints(error),
+        DeployError::Inventory(error) => inventory_hints(error),
+    }
+}
+
+fn secret_hints(error: &SecretError) -> Vec<String> {
+    match error {
+        SecretError::NoVariable(name) => {
             vec![format!("set {name} where Fleetwide runs; in a pipeline, hand this job the secret of that name")]
         }
-        DeployError::Secret { source: SecretError::NoFile { .. }, .. } => {
-            one("the path is relative to the file that names it; let this user read it")
+        SecretError::NoFile { .. } => one("the path is relative to the file that names it; let this user read it"),
+    }
+}
+
+fn check_hints(error: &ProbeError) -> Vec<String> {
+    match error {
+        ProbeError::Header { source: source @ SecretError::NoVariable(_), .. } => secret_hints(source),
+        ProbeError::Header { .. }
+        | ProbeError::BadHeader { .. }
+        | ProbeError::Authorities { .. }
+        | ProbeError::Client { .. } => one("no host was touched"),
+    }
+}
+
+fn hook_hints(error: &HookError) -> Vec<String> {
+    match error {
+        HookError::Missing { .. } => one("no host was touched; the path is relative to the file that names it"),
+        HookError::NotExecutable { path, .. } => {
+            vec![format!("no host was touched; chmod +x {}", quoted(&path.to_string_lossy()))]
         }
-        DeployError::Ssh(OpenSshError::Unreadable { .. }) => one(
+    }
+}
+
+fn unknown_run_hint(known: &[RunId], silent: usize) -> String {
+    const SHOWN: usize = 5;
+    let mut runs: Vec<_> = known.iter().take(SHOWN).map(ToString::to_string).collect();
+    if known.len() > SHOWN {
+        runs.push("…".to_owned());
+    }
+    let on_record = match &runs[..] {
+        [] => "no run is on record there".to_owned(),
+        runs => format!("on record there, the newest first: {}", runs.join(", ")),
+    };
+    let unasked = match silent {
+        0 => String::new(),
+        1 => "; 1 host could not be asked".to_owned(),
+        n => format!("; {n} hosts could not be asked"),
+    };
+    format!("nothing was started on any host; {on_record}{unasked}")
+}
+
+fn ssh_hints(error: &OpenSshError) -> Vec<String> {
+    match error {
+        OpenSshError::Unreadable { .. } => one(
             "no host was touched; a path in fleetwide.toml is relative to that file, one of a flag or variable to here",
         ),
-        DeployError::Ssh(OpenSshError::NoSsh | OpenSshError::KnownHosts(_) | OpenSshError::NoSockets { .. }) => {
-            Vec::new()
-        }
-        DeployError::Narrow(NarrowError::NoSuchHost { near, known, .. }) if near.is_empty() => {
-            vec![format!(
-                "no host was touched; there are {}, …: `fleetwide hosts` with the same target and flags lists all",
-                known.join(", ")
-            )]
-        }
-        DeployError::Narrow(NarrowError::NoSuchHost { .. } | NarrowError::NoneLeft { .. } | NarrowError::NoneNamed) => {
+        OpenSshError::NoSsh | OpenSshError::KnownHosts(_) | OpenSshError::NoSockets { .. } => Vec::new(),
+    }
+}
+
+fn narrow_hints(error: &NarrowError) -> Vec<String> {
+    match error {
+        NarrowError::NoSuchHost { near, known, .. } if near.is_empty() => vec![format!(
+            "no host was touched; there are {}, …: `fleetwide hosts` with the same target and flags lists all",
+            known.join(", ")
+        )],
+        NarrowError::NoSuchHost { .. } | NarrowError::NoneLeft { .. } | NarrowError::NoneNamed => {
             one("no host was touched; `fleetwide hosts` with the same target and flags lists all that there are")
         }
-        DeployError::HostKeys(error) => match error {
-            HostKeysError::Unpublished { .. } => one(
-                "no host was touched; have their keys remembered first (`fleetwide host-keys --help`), or give them a \
-                 target of their own with host_keys = \"strict\" or \"accept-new\"",
-            ),
-            HostKeysError::Clouds(unasked) => {
-                let mut hints: Vec<String> = unasked.iter().filter_map(|it| it.failure.hint.clone()).collect();
-                hints.sort();
-                hints.dedup();
-                hints
-                    .push("no host was touched; keys that were had are remembered, and not asked for again".to_owned());
-                hints
-            }
-        },
-        DeployError::Inventory(error) => match error {
-            InventoryError::Discovery { failures, found } => {
-                let mut hints: Vec<String> = failures.iter().filter_map(|failure| failure.hint.clone()).collect();
-                hints.sort();
-                hints.dedup();
-                hints.push(match found {
-                    0 => "no host was touched".into(),
-                    _ => "no host was touched; `allow_partial = true` in a selector goes on without its failed scopes"
-                        .into(),
-                });
-                hints
-            }
-            InventoryError::Unaddressed { .. } => {
-                one("add another kind to `address`, or set `unaddressed = \"skip\"` in the target")
-            }
-            InventoryError::Ways(_) => one(
-                "no host was touched; correct the tag or the name in its cloud, leave the host out with `exclude`, or see `user`, `port` and `proxy_command` in the target's `ssh`",
-            ),
-            InventoryError::TwoAddresses { .. } => {
-                one("two listed hosts share a name (give each its own), or the machine moved just now (try again)")
-            }
-            InventoryError::Shared { .. } => one(
-                "they are one machine found twice (exclude one), or in networks that overlap (reach one by another kind of `address` or by a `proxy_command` that names `{id}`, or deploy to them apart)",
-            ),
-            InventoryError::TooFew { found: 0, .. } => one(
-                "no host was touched; is a tag misspelt, does another region or account have them, are they stopped, or left out by `exclude`?",
-            ),
-            InventoryError::TooFew { .. } => {
-                one("no host was touched; `min_hosts` in the target says how few are too few")
-            }
-            InventoryError::NotBuiltIn(error) => {
-                vec![format!("build it with `--features {}`", error.provider)]
-            }
-        },
+    }
+}
+
+fn host_key_hints(error: &HostKeysError) -> Vec<String> {
+    match error {
+        HostKeysError::Unpublished { .. } => {
+            one("no host was touched; have their keys remembered first (`fleetwide host-keys --help`), or give them a \
+             target of their own with host_keys = \"strict\" or \"accept-new\"")
+        }
+        HostKeysError::Clouds(unasked) => all(
+            unasked.iter().map(|it| &it.failure.hint),
+            "no host was touched; keys that were had are remembered, and not asked for again",
+        ),
+    }
+}
+
+fn inventory_hints(error: &InventoryError) -> Vec<String> {
+    match error {
+        InventoryError::Discovery { failures, found } => all(
+            failures.iter().map(|failure| &failure.hint),
+            match found {
+                0 => "no host was touched",
+                _ => "no host was touched; `allow_partial = true` in a selector goes on without its failed scopes",
+            },
+        ),
+        InventoryError::Unaddressed { .. } => {
+            one("add another kind to `address`, or set `unaddressed = \"skip\"` in the target")
+        }
+        InventoryError::Ways(_) => one(
+            "no host was touched; correct the tag or the name in its cloud, leave the host out with `exclude`, or see `user`, `port` and `proxy_command` in the target's `ssh`",
+        ),
+        InventoryError::TwoAddresses { .. } => {
+            one("two listed hosts share a name (give each its own), or the machine moved just now (try again)")
+        }
+        InventoryError::Shared { .. } => one(
+            "they are one machine found twice (exclude one), or in networks that overlap (reach one by another kind of `address` or by a `proxy_command` that names `{id}`, or deploy to them apart)",
+        ),
+        InventoryError::TooFew { found: 0, .. } => one(
+            "no host was touched; is a tag misspelt, does another region or account have them, are they stopped, or left out by `exclude`?",
+        ),
+        InventoryError::TooFew { .. } => one("no host was touched; `min_hosts` in the target says how few are too few"),
+        InventoryError::NotBuiltIn(error) => vec![format!("build it with `--features {}`", error.provider)],
     }
 }

@@ -8,16 +8,19 @@
 //! The host keeps the script's deadline. The clocks here only see to it that a host which says
 //! nothing more is given up some time after it should have spoken. They are told the time.
 
+mod broken_off;
+
 use std::{io, time::Duration};
 
 use tokio::time::Instant;
 
 use super::{
-    Job, Lost, OutputSink, RemoteExit, Stop, Stream,
+    Job, OutputSink, RemoteExit, Stop, Stream,
     barriers::Barriers,
     listener::{Heard, Listener},
 };
 use crate::guard::{EncodedRequest, Input, Lifeline, Nonce, Work};
+pub(super) use broken_off::{BrokenOff, Guard};
 
 /// How long a host may take none of what it is sent, how long its guard may take to be ready, and then
 /// how long to start the script. What it says meanwhile does not count: a login shell that talks on and on would never be given up.
@@ -38,34 +41,6 @@ const CATCH_UP: Duration = Duration::from_secs(10);
 
 /// How long the second stream is waited for when the first one is over.
 const OTHER_STREAM: Duration = Duration::from_secs(5);
-
-/// A conversation that ended without the guard's last word.
-#[derive(Debug)]
-pub(super) struct BrokenOff {
-    /// What is known, if nothing else is.
-    pub(super) lost: Lost,
-    /// What was heard of the guard.
-    pub(super) guard: Guard,
-    /// What somebody else said in its place.
-    pub(super) remark: Option<String>,
-}
-
-impl From<Lost> for BrokenOff {
-    fn from(lost: Lost) -> Self {
-        Self { lost, guard: Guard::NotAwaited, remark: None }
-    }
-}
-
-/// What was heard of a guard that did not say how the script ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Guard {
-    /// Something, on one of its streams.
-    Spoke,
-    /// Not a word, up to the end of its streams or of our patience.
-    Mute,
-    /// Nothing, and nobody waited for it.
-    NotAwaited,
-}
 
 /// Which streams may still say something.
 #[derive(Debug)]
@@ -140,56 +115,6 @@ impl<'a> Conversation<'a> {
         };
         let over = complete || self.given_up.is_some() || !(self.open.stdout || self.open.stderr);
         over.then(|| self.listener.exit.clone().ok_or_else(|| self.broken_off()))
-    }
-
-    fn broken_off(&self) -> BrokenOff {
-        let guard = match (self.listener.guard_spoke, self.wish) {
-            (true, _) => Guard::Spoke,
-            (false, Stop::No) => Guard::Mute,
-            (false, Stop::Terminate | Stop::Kill) => Guard::NotAwaited,
-        };
-        BrokenOff { lost: self.lost(), guard, remark: self.listener.remark() }
-    }
-
-    fn lost(&self) -> Lost {
-        let message = match (&self.given_up, self.listener.group) {
-            (Some(reason), _) => reason.clone(),
-            (None, Some(_)) if self.job.request.may_start() => {
-                "the connection ended while the script ran, before the host said how it ended".to_owned()
-            }
-            (None, _) => self.cut_short(),
-        };
-        let message = match self.listener.remark() {
-            Some(remark) => format!("{message}; the host said: {remark}"),
-            None => message,
-        };
-        Lost { group: self.listener.group, sent: self.order_sent, message }
-    }
-
-    /// What the connection ended before.
-    fn cut_short(&self) -> String {
-        if self.listener.group.is_some() {
-            "the connection ended before the host said how the script ended".to_owned()
-        } else if self.order_sent {
-            format!("the connection ended before the host said {}", self.first_word())
-        } else {
-            self.before_the_order("the connection ended before it was sent")
-        }
-    }
-
-    /// What it means that the order was not sent. It says nothing of a script that was started before.
-    fn before_the_order(&self, why: &str) -> String {
-        let what = if self.job.request.may_start() { "the script never started" } else { "the host was not asked" };
-        format!("{what}: {why}")
-    }
-
-    /// What the host says first, once it has the order.
-    fn first_word(&self) -> &'static str {
-        match self.job.request.work {
-            Work::Deploy(_) | Work::Run { .. } => "that the script started",
-            Work::Attach(_) => "how the script goes on",
-            Work::Query(_) => "what it has on record",
-        }
     }
 
     /// Whether a stream may still say something.
@@ -435,27 +360,6 @@ impl<'a> Conversation<'a> {
             } else {
                 self.given_up = Some(self.before_the_order(&format!("the host took nothing of it for {START:?}")));
             }
-        }
-    }
-
-    fn reproach(&self) -> String {
-        if !self.open.stdout {
-            return self.cut_short();
-        }
-        if !self.order_sent {
-            return self.before_the_order("it was not ready for it in time");
-        }
-        if self.listener.group.is_none() {
-            return format!("the host did not say {}, so it could not be told to end it", self.first_word());
-        }
-        match self.wish {
-            Stop::Terminate | Stop::Kill => "told to end the script, the host never said that it did".to_owned(),
-            Stop::No if self.job.request.may_start() => format!(
-                "the script's deadline of {:?} passed, and the host never said how it ended",
-                self.job.request.deadline
-            ),
-            // Ours is what was left of it.
-            Stop::No => "the script's deadline passed, and the host never said how it ended".to_owned(),
         }
     }
 }

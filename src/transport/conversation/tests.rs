@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{super::RunAs, *};
+use super::{
+    super::{Lost, RunAs},
+    *,
+};
 use crate::guard::{Attach, Cause, EncodedRequest, GuardRequest, Nonce, Offsets, OnLost, PayloadKind, Query, Work};
 
 mod held;
