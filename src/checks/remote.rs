@@ -63,7 +63,7 @@ pub(super) async fn ask(
             args: Vec::new(),
         },
         idle_timeout: None,
-        run_as: if plan.policy.sudo { RunAs::Root } else { RunAs::Login },
+        run_as: RunAs::of(plan.policy.sudo),
     };
     let mut out = LastLine::default();
     let end = session.run(&job, &mut out, Wishes::to_stop(watch::Sender::new(Stop::No).subscribe())).await;

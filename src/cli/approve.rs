@@ -109,9 +109,7 @@ impl Approver for ByPerson {
         };
         let text = prompt(question);
         match tokio::task::spawn_blocking(move || terminal::ask(terminal, &text)).await {
-            Ok(Ok(answer)) if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") => {
-                Approval::Granted("the person at the terminal".to_owned())
-            }
+            Ok(Ok(answer)) if terminal::is_yes(&answer) => Approval::Granted("the person at the terminal".to_owned()),
             Ok(Ok(_)) => Approval::Refused("the answer was no".to_owned()),
             Ok(Err(error)) => Approval::Refused(format!("cannot ask at the terminal: {error}")),
             Err(error) => Approval::Refused(format!("internal error: {error}")),

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{error::CliError, session::Session, stdin};
+use super::{error::CliError, session::Session, stdin, terminal};
 use crate::plan::{Goal, Plan, Work};
 
 /// Whether a person is asked first.
@@ -53,7 +53,7 @@ impl Gate {
             Work::Rollback(rollback) => format!("take {many} of {} back ({})?", plan.target, purpose(&rollback.goal)),
         };
         match session.ask(&format!("{what} [y/N] ")).await? {
-            Some(answer) if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") => Ok(()),
+            Some(answer) if terminal::is_yes(&answer) => Ok(()),
             Some(_) => Err(CliError::Declined),
             None => Err(CliError::Usage {
                 message: format!("nobody is there to be asked: {what}"),

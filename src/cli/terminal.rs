@@ -19,6 +19,11 @@ pub(super) fn open() -> Option<File> {
     (foreground == rustix::process::getpgrp()).then_some(terminal)
 }
 
+/// Whether an answer is yes.
+pub(super) fn is_yes(answer: &str) -> bool {
+    matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
 /// Shows `question` and waits for a line; an end of input is an empty one.
 pub(super) fn ask(mut terminal: File, question: &str) -> io::Result<String> {
     terminal.write_all(neutral::block(question).as_bytes())?;

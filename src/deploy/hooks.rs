@@ -11,10 +11,10 @@ use tokio::sync::watch;
 
 use crate::{
     config::{HookName, Hooks as Configured},
-    local::{self, End, Ended, Program},
+    local::{self, End, Ended, Program, until},
     plan::Mask,
     rollout::{Facts, HookFailure, Hooks},
-    transport::{Stop, until},
+    transport::Stop,
 };
 
 /// The hooks, as the target has them.

@@ -54,7 +54,7 @@ pub(super) fn script(role: Role, path: &Path) -> Result<Script, DeployError> {
         return Err(DeployError::MarkedScript(role, path.to_owned()));
     }
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = format!("{:x}", Sha256::digest(&bytes));
     Ok(Script { name, bytes: bytes.into(), sha256 })
 }
 

@@ -72,8 +72,7 @@ impl Cache {
         for name in ASKED_AS {
             digest.update(format!("\n{name}={:?}", env(name)));
         }
-        let name: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { file: folder.join(format!("hosts-{name}.json")) }
+        Self { file: folder.join(format!("hosts-{:x}.json", digest.finalize())) }
     }
 
     /// The hosts found at most `age` before `now`, and their age.

@@ -5,8 +5,10 @@
 
 mod group;
 mod program;
+mod until;
 
 pub use self::{
     group::Group,
     program::{End, Ended, Program, StopSignal, run},
+    until::until,
 };

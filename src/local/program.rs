@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::group::Group;
+use super::{group::Group, until::until};
 
 /// How many bytes of its output are kept.
 const KEPT: usize = 4 * 1024;
@@ -109,7 +109,7 @@ pub async fn run(program: &Program, mut stop: StopSignal) -> io::Result<Ended> {
                 why = Some(End::TimedOut);
                 last = Some(group.ask_to_end().await);
             }
-            () = raised(&mut stop), if why.is_none() => {
+            _ = until(&mut stop, |stop| stop), if why.is_none() => {
                 why = Some(End::Stopped);
                 last = Some(group.ask_to_end().await);
             }
@@ -153,13 +153,6 @@ impl Output {
 
     fn text(mut self) -> String {
         String::from_utf8_lossy(self.kept.make_contiguous()).trim_end().to_owned()
-    }
-}
-
-/// Waits for the stop signal; pends forever if the sender is gone.
-async fn raised(stop: &mut StopSignal) {
-    if stop.wait_for(|stop| *stop).await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
 

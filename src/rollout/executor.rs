@@ -25,8 +25,9 @@ use super::{
 };
 use crate::{
     inventory::Host,
+    local::until,
     plan::Plan,
-    transport::{ConnectFailure, Connected, Halt, Job, Session, Stop, Transport, Wishes, until},
+    transport::{ConnectFailure, Connected, Halt, Job, Session, Stop, Transport, Wishes},
 };
 
 /// How long a handshake that is under way when the run stops may still take. Cutting it off looks

@@ -288,17 +288,32 @@ impl Summary {
     pub fn of(outcomes: impl IntoIterator<Item = Outcome>) -> Self {
         let mut summary = Self::default();
         for outcome in outcomes {
-            summary.total += 1;
-            *match outcome {
-                Outcome::Succeeded => &mut summary.succeeded,
-                Outcome::Failed => &mut summary.failed,
-                Outcome::Unreachable => &mut summary.unreachable,
-                Outcome::Unknown => &mut summary.unknown,
-                Outcome::Gone => &mut summary.gone,
-                Outcome::Skipped => &mut summary.skipped,
-            } += 1;
+            summary.add(outcome);
         }
         summary
+    }
+
+    /// Counts one more.
+    pub const fn add(&mut self, outcome: Outcome) {
+        self.total += 1;
+        *self.with(outcome) += 1;
+    }
+
+    /// Counts one no more that was counted as this.
+    pub const fn take_back(&mut self, outcome: Outcome) {
+        self.total -= 1;
+        *self.with(outcome) -= 1;
+    }
+
+    const fn with(&mut self, outcome: Outcome) -> &mut usize {
+        match outcome {
+            Outcome::Succeeded => &mut self.succeeded,
+            Outcome::Failed => &mut self.failed,
+            Outcome::Unreachable => &mut self.unreachable,
+            Outcome::Unknown => &mut self.unknown,
+            Outcome::Gone => &mut self.gone,
+            Outcome::Skipped => &mut self.skipped,
+        }
     }
 
     /// How many count against the budget.

@@ -18,7 +18,8 @@ use super::{event::EventKind, executor::log_out, host_output::HostOutput, job::a
 use crate::{
     guard::{Refusal, Trailer},
     inventory::Host,
-    transport::{ConnectError, Connected, Job, Lost, RemoteExit, Stop, Transport, Wishes, until},
+    local::until,
+    transport::{Backoff, ConnectError, Connected, Job, Lost, RemoteExit, Stop, Transport, Wishes, YEAR},
 };
 
 /// So much longer than the script may run, a host is looked for: it must end the script, and we must hear of it.
@@ -26,9 +27,6 @@ const MARGIN: Duration = Duration::from_mins(1);
 
 /// After a cancel: the way to the host and back, on top of the script's grace.
 const CANCEL_MARGIN: Duration = Duration::from_secs(15);
-
-/// For ever.
-const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// For somebody who wants it to be over now.
 const KILL_MARGIN: Duration = Duration::from_secs(3);
@@ -175,10 +173,8 @@ async fn cancel_runs_out(mut stop: watch::Receiver<Stop>, grace: Duration) {
 /// One second, doubled each time, at most half a minute; from three quarters to five of that, as `chance` (0 to 1) has it,
 /// so that hosts lost together do not all come back at once.
 fn pause(tries: u32, chance: f64) -> Duration {
-    const FIRST: Duration = Duration::from_secs(1);
-    const MOST: Duration = Duration::from_secs(30);
-    let whole = FIRST.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1))).min(MOST);
-    whole.mul_f64(0.5f64.mul_add(chance, 0.75))
+    const PAUSE: Backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(30) };
+    PAUSE.after(tries.saturating_sub(1)).mul_f64(0.5f64.mul_add(chance, 0.75))
 }
 
 #[cfg(test)]

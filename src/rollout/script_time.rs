@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::transport::Job;
+use crate::transport::{Job, YEAR};
 
 /// The time of one script, over one connection or several.
 #[derive(Debug)]
@@ -33,7 +33,6 @@ pub(super) struct ScriptTime {
 impl ScriptTime {
     /// Of a job whose host's clock did not begin before.
     pub(super) fn of(job: &Job, began: Instant) -> Self {
-        const YEAR: Duration = Duration::from_hours(365 * 24);
         Self {
             time: job.request.deadline.min(YEAR),
             parts: u32::try_from(job.request.parts().len()).unwrap_or(u32::MAX),

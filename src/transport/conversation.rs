@@ -15,7 +15,7 @@ use std::{io, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    Job, OutputSink, RemoteExit, Stop, Stream,
+    Job, OutputSink, RemoteExit, Stop, Stream, YEAR,
     barriers::Barriers,
     listener::{Heard, Listener},
 };
@@ -366,7 +366,6 @@ impl<'a> Conversation<'a> {
 
 /// `from + time`, where a year is for ever.
 fn later(from: Instant, time: Duration) -> Instant {
-    const YEAR: Duration = Duration::from_hours(365 * 24);
     from + time.min(YEAR)
 }
 

@@ -12,9 +12,8 @@ use tokio::{
 use super::{
     Job, Lost, OutputSink, RemoteExit, Stream, Wishes,
     conversation::{BrokenOff, Conversation},
-    stop::until,
 };
-use crate::guard::Nonce;
+use crate::{guard::Nonce, local::until};
 
 /// The three streams of a guard.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-use super::until;
+use crate::local::until;
 
 /// Tells when a run halts: from then on no handshake may begin. Those under way may finish, for one that is cut off
 /// looks like an attack to the host.

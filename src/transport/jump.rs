@@ -27,7 +27,7 @@ use tokio::{
 };
 
 use super::{
-    ConnectError, ConnectFailure, Halt,
+    Backoff, ConnectError, ConnectFailure, Halt,
     master::{Clocks, Master, NotStarted, Started},
     ssh_command::{Login, Via},
     ssh_log::{Carried, Diagnosis, SshLog},
@@ -35,11 +35,8 @@ use super::{
 };
 use crate::config::Hop;
 
-/// How long the reason of a jump host's failure stands before it is tried again; each further one doubles it.
-const FIRST_REST: Duration = Duration::from_millis(500);
-
-/// The longest of these.
-const LONGEST_REST: Duration = Duration::from_secs(30);
+/// How long the reason of a jump host's failure stands before it is tried again.
+const REST: Backoff = Backoff { first: Duration::from_millis(500), most: Duration::from_secs(30) };
 
 /// What it takes to start a master.
 #[derive(Debug)]
@@ -145,11 +142,7 @@ async fn up(
         }
         Err(error) => {
             // A jump host that boots refuses logins for a while; each try may count as a failed one, so they are few.
-            let rest = if error.kind.is_transient() {
-                FIRST_REST.saturating_mul(2_u32.saturating_pow(times)).min(LONGEST_REST)
-            } else {
-                LONGEST_REST
-            };
+            let rest = if error.kind.is_transient() { REST.after(times) } else { REST.most };
             let until = error.kind.may_pass().then(|| Instant::now() + rest);
             **state = State::Down { error: error.clone(), until, times: times + 1 };
             Err(error)

@@ -179,26 +179,19 @@ fn try_to_write(folder: &Path) -> io::Result<()> {
 pub(super) fn alias(id: &HostId) -> String {
     let mut name = String::new();
     for byte in id.as_str().bytes() {
+        // Writing to a string cannot fail.
         match byte {
             b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' => name.push(char::from(byte)),
             b':' => name.push('+'),
-            _ => push_hex(&mut name, "=", &[byte]),
+            _ => _ = write!(name, "={byte:02x}"),
         }
     }
     if name.len() > LONGEST {
         let digest = Sha256::digest(&name);
         name.truncate(LONGEST - 2 - 2 * digest.len());
-        push_hex(&mut name, "=~", &digest);
+        let _ = write!(name, "=~{digest:x}");
     }
     name
-}
-
-fn push_hex(name: &mut String, mark: &str, bytes: &[u8]) {
-    name.push_str(mark);
-    for byte in bytes {
-        // Writing to a string cannot fail.
-        let _ = write!(name, "{byte:02x}");
-    }
 }
 
 #[cfg(test)]

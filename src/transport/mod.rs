@@ -5,7 +5,7 @@
 //! run is decided above, in `rollout`.
 //!
 //! Reading order: `session` and `connect_error` (those words), then the one over OpenSSH: `openssh` (the transport itself),
-//! `ssh_client` (the user's `ssh`), `jump` (the hosts on the way), `gate`, `pacing` and [`Halt`] (when a handshake may begin),
+//! `ssh_client` (the user's `ssh`), `jump` (the hosts on the way), `gate`, `pacing`, [`Backoff`] and [`Halt`] (when a handshake may begin),
 //! `ssh_command` and `ssh_by_hand` (the command lines), `master` (the process and its phases) on its `process_group`,
 //! `ssh_log` and `ssh_words` (why a login failed), `known_hosts` and `host_key_facts`, `vouched` (who is not connected
 //! to); then `exchange`, the `conversation` with the guard, its `barriers`, its `listener` and the `milestones` of what
@@ -13,6 +13,7 @@
 //!
 //! Not in here: retries, budgets, outcomes.
 
+mod backoff;
 mod barriers;
 mod connect_error;
 mod conversation;
@@ -44,15 +45,16 @@ mod vouched;
 mod wishes;
 
 pub use self::{
+    backoff::Backoff,
     connect_error::{ConnectError, ConnectFailure},
     halt::Halt,
     known_hosts::{KnownHosts, KnownHostsError},
     limits::{OpenFiles, raise_nofile_limit},
     openssh::{OfferedKey, OpenSsh, OpenSshConfig, OpenSshError},
-    session::{Connected, Job, Lost, OutputSink, RemoteExit, RunAs, Session, Stream, Transport},
+    session::{Connected, Job, Lost, OutputSink, RemoteExit, RunAs, Session, Stream, Transport, YEAR},
     ssh_by_hand::{HostBlock, Terminal},
     ssh_client::SshClient,
-    stop::{Stop, until},
+    stop::Stop,
     vouched::{NoKey, Vouched},
     wishes::Wishes,
 };

@@ -34,12 +34,12 @@ use super::{
     ssh_command::Via,
     ssh_log::SshLog,
     ssh_words::{hint_of, recognise},
-    stop::until,
 };
 use crate::{
     config::{HostKeys, Target, Way},
     guard::Refusal,
     inventory::{Doorstep, Host, proxy_command},
+    local::until,
     plan::quoted,
 };
 

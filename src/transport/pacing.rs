@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::ConnectError;
+use super::{Backoff, ConnectError};
 
 /// Refusals after which a login is given up that was never accepted. Servers that lock accounts or ban clients begin
 /// at three (Linux-PAM's `pam_faillock`) to five (fail2ban).
@@ -29,11 +29,8 @@ const IN_THEIR_PLACE: usize = 3;
 /// so long will hardly be, and is not counted any more.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The first wait after a dropped connection; each further one doubles it.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-
-/// The longest wait.
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// The wait after a dropped connection.
+const PAUSE: Backoff = Backoff { first: Duration::from_millis(250), most: Duration::from_secs(8) };
 
 /// The pace of one target's handshakes.
 #[derive(Debug)]
@@ -217,7 +214,7 @@ impl Pace {
         self.limit = (self.limit / 2).max(1);
         self.credit = 0;
         self.last_cut = Some(now);
-        let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(self.cuts)).min(LONGEST_PAUSE);
+        let pause = PAUSE.after(self.cuts);
         self.cuts = self.cuts.saturating_add(1);
         self.paused_until = Some(now + pause.mul_f64(0.5 + luck.clamp(0.0, 1.0) / 2.0));
     }

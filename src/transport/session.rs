@@ -10,6 +10,9 @@ use crate::{
     inventory::Host,
 };
 
+/// A longer time is for ever, and moments are not counted beyond it.
+pub const YEAR: Duration = Duration::from_hours(365 * 24);
+
 /// Opens sessions to hosts.
 #[async_trait]
 pub trait Transport: fmt::Debug + Send + Sync {

@@ -125,13 +125,10 @@ impl Progress {
         self.running.remove(&result.host);
         self.lost.remove(&result.host);
         self.held.remove(&result.host);
-        let ended = &mut self.ended;
         if let Some(before) = self.outcomes.insert(result.host.clone(), result.outcome) {
-            *count(ended, before) -= 1;
-            ended.total -= 1;
+            self.ended.take_back(before);
         }
-        ended.total += 1;
-        *count(ended, result.outcome) += 1;
+        self.ended.add(result.outcome);
     }
 
     /// The display as it stands at `now`: a bar, the counts, the slowest host.
@@ -232,17 +229,6 @@ impl Progress {
 }
 
 /// The number of hosts that had an outcome.
-fn count(summary: &mut Summary, outcome: Outcome) -> &mut usize {
-    match outcome {
-        Outcome::Succeeded => &mut summary.succeeded,
-        Outcome::Failed => &mut summary.failed,
-        Outcome::Unreachable => &mut summary.unreachable,
-        Outcome::Unknown => &mut summary.unknown,
-        Outcome::Gone => &mut summary.gone,
-        Outcome::Skipped => &mut summary.skipped,
-    }
-}
-
 fn joined(parts: impl IntoIterator<Item = String>, screen: &Screen) -> String {
     parts.into_iter().collect::<Vec<_>>().join(&format!(" {} ", screen.signs().dot))
 }

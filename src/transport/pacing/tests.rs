@@ -159,11 +159,11 @@ fn drops_halve_the_limit_once_for_all_that_were_under_way() {
         pace.ended(number, Ended::Dropped, later, 1.0);
     }
     assert_eq!(pace.limit, 8);
-    assert_eq!(waits(&mut pace, later), Some(later + FIRST_PAUSE));
-    let again = later + FIRST_PAUSE;
+    assert_eq!(waits(&mut pace, later), Some(later + PAUSE.first));
+    let again = later + PAUSE.first;
     let second = go(&mut pace, again);
     pace.ended(second, Ended::Dropped, again, 0.0);
-    assert_eq!((pace.limit, waits(&mut pace, again)), (4, Some(again + FIRST_PAUSE)), "twice as long, by half");
+    assert_eq!((pace.limit, waits(&mut pace, again)), (4, Some(again + PAUSE.first)), "twice as long, by half");
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn the_limit_recovers_and_the_pauses_begin_anew() {
         let number = go(&mut pace, now);
         pace.ended(number, Ended::Dropped, now, 1.0);
         let until = waits(&mut pace, now).expect("a pause");
-        assert!(until - now <= LONGEST_PAUSE);
+        assert!(until - now <= PAUSE.most);
         now = until;
     }
     assert_eq!(pace.limit, 1);
