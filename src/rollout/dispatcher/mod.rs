@@ -35,7 +35,10 @@ pub use self::words::{
 };
 use self::{fleet::Fleet, late::Asking, undo::Undo, wave::Wave};
 use super::outcome::{Outcome, RunStatus, StopReason, Summary};
-use crate::config::{OnFailure, OnStop};
+use crate::{
+    config::{OnFailure, OnStop},
+    transport::Backoff,
+};
 
 /// The state of a run.
 #[derive(Debug)]
@@ -450,11 +453,9 @@ impl Dispatcher {
 /// One second, doubled each time, at most half a minute; and up to half as long again, for hosts that failed together
 /// are not to come back together. Each has a part of its own, the same in every run.
 fn back_off(host: HostIndex, attempt: u32) -> Duration {
-    const FIRST: Duration = Duration::from_secs(1);
-    const MOST: Duration = Duration::from_secs(30);
+    const WAIT: Backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(30) };
     /// The golden ratio's part of a circle: its multiples are spread evenly, however many there are.
     const GOLDEN: f64 = 0.618_033_988_749_895;
-    let whole = FIRST.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1))).min(MOST);
     let place = u32::try_from(host.0).unwrap_or(u32::MAX);
-    whole.mul_f64(1.0 + (f64::from(place) * GOLDEN).fract() / 2.0)
+    WAIT.after(attempt.saturating_sub(1)).mul_f64(1.0 + (f64::from(place) * GOLDEN).fract() / 2.0)
 }
