@@ -87,6 +87,25 @@ fn a_stream_of_hostile_lines_is_harmless_and_the_log_has_them_raw() {
     assert!(fleet.logs("logs").contains("10%\r50%\r100%\n"));
 }
 
+/// What a script with `set -x` prints is all that it knows.
+#[test]
+fn a_secret_that_a_script_prints_is_shown_and_written_nowhere() {
+    const SECRET: &str = "hunter2-hunter2";
+    let fleet = SshFleet::start(&names(1), "env = { TOKEN = { file = \"token\" } }");
+    fleet.project.write("token", &format!("{SECRET}\n"));
+    fleet.project.write("deploy.sh", "set -x\n: \"$TOKEN\"\nprintf hunter2-; printf hunter2\nexit 1\n");
+    let files = ["--report", "r.json", "--junit", "j.xml", "--html", "p.html", "--log-dir", "logs"];
+    for output in ["human", "stream", "json"] {
+        let words = ["deploy", "web", "--revision", "v1", "--pipeline", "github", "--output", output];
+        let run = fleet.project.run(&[&words[..], &files].concat()).expect(8);
+        let written = ["r.json", "j.xml", "p.html"].map(|name| fleet.project.read(name)).concat();
+        for text in [&run.stdout, &run.stderr, &written, &fleet.logs("logs")] {
+            assert!(!text.contains(SECRET), "{text}");
+        }
+        assert!(fleet.logs("logs").contains(": ***************\n"), "a star a byte");
+    }
+}
+
 #[test]
 fn hostile_output_stays_one_json_event_a_line() {
     let (_fleet, run) = deploy(1, HOSTILE, "json", &[]);
