@@ -12,6 +12,7 @@ mod way;
 #[path = "../harness/prometheus.rs"]
 mod prometheus;
 
+mod advice;
 mod browser;
 mod completions;
 mod data;
