@@ -103,8 +103,13 @@ pub async fn run(program: &Program, mut stop: StopSignal) -> io::Result<Ended> {
     let mut last = None;
     loop {
         tokio::select! {
-            read = read_some(&mut group.shell.stdout, &mut status) => if read == 0 { break },
-            () = output.read(&mut group.shell.stderr) => {}
+            // After a standstill of this program, the end of that one and its deadline are ready at once.
+            biased;
+            read = read_some(&mut group.shell.stdout, &mut status) => {
+                if read == 0 || status.ends_with(b"\n") {
+                    break;
+                }
+            }
             () = sleep_until(deadline), if why.is_none() => {
                 why = Some(End::TimedOut);
                 last = Some(group.ask_to_end().await);
@@ -117,6 +122,8 @@ pub async fn run(program: &Program, mut stop: StopSignal) -> io::Result<Ended> {
                 group.kill();
                 break;
             }
+            // Last, for a flood of it is always ready.
+            () = output.read(&mut group.shell.stderr) => {}
         }
     }
     // Reads what is in the pipe, without waiting for a process that keeps it open.
@@ -167,6 +174,11 @@ async fn read_some(stream: &mut Option<impl AsyncRead + Unpin>, into: &mut Vec<u
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
+    use futures::poll;
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
+
     use super::*;
 
     fn never() -> StopSignal {
@@ -201,6 +213,21 @@ mod tests {
         let stop = watch::Sender::new(true);
         let ended = run(&program(Duration::from_mins(1)), stop.subscribe()).await.expect("a shell");
         assert_eq!(ended.end, End::Stopped);
+    }
+
+    /// As after Ctrl-Z: when this program goes on, the end and the deadline are there at once.
+    #[tokio::test]
+    async fn a_program_that_ended_while_this_one_stood_still_did_not_time_out() {
+        let timeout = Duration::from_millis(1);
+        let program = Program::line("exit 3", Vec::new(), timeout);
+        // Which of two that are ready is seen first may be chance.
+        for _ in 0..20 {
+            let mut running = pin!(run(&program, never()));
+            assert!(poll!(&mut running).is_pending());
+            waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).expect("a child");
+            std::thread::sleep(timeout);
+            assert_eq!(running.await.expect("a shell").end, End::Exited(3));
+        }
     }
 
     #[tokio::test]

@@ -1,7 +1,8 @@
-//! Known secrets in what a script or a hook prints: each of their letters becomes a star.
+//! Replaces known secrets in the output of scripts, hooks and checks by stars.
 //!
-//! A star a byte, so that offsets into what a host printed stay what they are. A secret is looked for line by line and as
-//! it is: not what a program makes of it (quotes around a blank, Base64), and none so short that it may be a word.
+//! There is one star for each byte, so that offsets into a host's output stay the same. Each line of a secret is searched
+//! for exactly as it is. What a program made of it (quotes, Base64) is not found, and a line so short that it may be an
+//! ordinary word is not searched for.
 
 use std::{borrow::Cow, fmt, ops::Range, sync::Arc};
 
@@ -9,10 +10,10 @@ use aho_corasick::AhoCorasick;
 
 use crate::config::Secret;
 
-/// Shorter lines of a secret are not looked for.
+/// Shorter lines of a secret are not searched for.
 const SHORTEST: usize = 8;
 
-/// What is looked for.
+/// The secrets to search for.
 #[derive(Clone, Default)]
 pub struct Mask(Option<Arc<Known>>);
 
@@ -28,7 +29,7 @@ impl fmt::Debug for Mask {
 }
 
 impl Mask {
-    /// Looks for these.
+    /// Searches for these.
     pub fn of<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let long = |line: &&str| line.len() >= SHORTEST;
         let lines: Vec<String> =
@@ -36,17 +37,17 @@ impl Mask {
         if lines.is_empty() {
             return Self(None);
         }
-        // An environment is far from the two thousand million bytes that it would have to have.
+        // Building it fails only for more than two thousand million bytes.
         let finder = AhoCorasick::new(&lines).expect("secrets fit into an automaton");
         Self(Some(Arc::new(Known { lines, finder })))
     }
 
-    /// A stream in which they are looked for.
+    /// Starts a stream.
     pub fn stream(&self) -> Masked {
         Masked { known: self.0.clone(), held: Vec::new(), covered: 0 }
     }
 
-    /// A whole text without them.
+    /// Replaces them in a whole text.
     pub fn text(&self, text: &str) -> String {
         let mut stream = self.stream();
         let mut masked = stream.push(text.as_bytes()).into_owned();
@@ -55,13 +56,13 @@ impl Mask {
     }
 }
 
-/// A stream that comes in pieces. What may be the beginning of a secret is held back until more comes.
+/// A stream that comes in pieces. What may be the beginning of a secret is held back until the next piece.
 #[derive(Debug)]
 pub struct Masked {
     known: Option<Arc<Known>>,
     /// Always shorter than the longest secret.
     held: Vec<u8>,
-    /// How many bytes of that belong to a secret which began before.
+    /// How many of these bytes belong to a secret that began before them.
     covered: usize,
 }
 
@@ -72,7 +73,7 @@ impl fmt::Debug for Known {
 }
 
 impl Masked {
-    /// Takes the next bytes, and gives what may be told.
+    /// Takes the next bytes, and returns what may be shown.
     pub fn push<'b>(&mut self, bytes: &'b [u8]) -> Cow<'b, [u8]> {
         let Some(known) = &self.known else { return Cow::Borrowed(bytes) };
         let mut told = std::mem::take(&mut self.held);
@@ -88,7 +89,7 @@ impl Masked {
         Cow::Owned(told)
     }
 
-    /// What was held back: no more comes.
+    /// Returns what was held back, at the end of the stream.
     pub fn rest(&mut self) -> Vec<u8> {
         let mut rest = std::mem::take(&mut self.held);
         rest[..std::mem::take(&mut self.covered)].fill(b'*');
@@ -102,7 +103,7 @@ impl Masked {
 }
 
 impl Known {
-    /// How many of the last bytes may be the beginning of a secret that is not over yet.
+    /// How many of the last bytes may be the beginning of a secret.
     fn unfinished(&self, text: &[u8]) -> usize {
         let of_line = |line: &String| {
             let line = line.as_bytes();
