@@ -14,12 +14,12 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Who approves, by flags.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Approving")]
+#[command(next_help_heading = "Approval")]
 pub(super) struct ApproveArgs {
-    /// Approve every step that asks for it, without asking
+    /// Approve every step that needs approval, without asking
     #[arg(long)]
     yes: bool,
-    /// A step that asks for approval is approved when this file appears or changes after the question
+    /// Approve a step when this file appears or changes after the question
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "yes")]
     approve_file: Option<PathBuf>,
 }

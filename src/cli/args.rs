@@ -27,12 +27,12 @@ Examples:
   fleetwide init                       write a commented fleetwide.toml
   fleetwide hosts web                  which servers does target `web` mean, right now?
   fleetwide deploy web                 deploy this checkout's commit to all of them
-  fleetwide rollback web               take them back to what they had before
+  fleetwide rollback web               roll them back to the revisions they had before
   fleetwide run web -- uptime          run one command on all of them
   fleetwide ssh web web-7              log in on one of them
 
 Exit codes: 0 all well · 2 usage · 3 discovery failed · 4 too few hosts · 7 some failed, within the
-budget · 8 stopped, the fleet is mixed · 9 all taken back · 10 not all taken back · 130/143
+budget · 8 stopped, the fleet is mixed · 9 all rolled back · 10 not all rolled back · 130/143
 interrupted. With 2 to 4, no host was touched.")]
 pub(super) struct Cli {
     #[command(flatten)]
@@ -41,7 +41,7 @@ pub(super) struct Cli {
     pub(super) verb: Verb,
 }
 
-/// The command line for clap. A variable that is empty is not set: so a pipeline hands on what it has not.
+/// The command line for clap. An empty variable counts as unset, because pipelines pass unset ones on as empty.
 pub(super) fn command() -> clap::Command {
     Cli::command().mut_args(|arg| {
         let is_empty = arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
@@ -75,16 +75,16 @@ pub(super) struct GlobalArgs {
     /// The configuration file [default: fleetwide.toml here or in a folder above]
     #[arg(long, value_name = "FILE", global = true, env = "FLEETWIDE_CONFIG", value_hint = ValueHint::FilePath)]
     pub(super) config: Option<PathBuf>,
-    /// What is printed, and for whom; not every verb prints every kind
+    /// What to print; not every verb prints every kind
     #[arg(long, value_name = "KIND", global = true, default_value = "human")]
     pub(super) output: Output,
-    /// Which pipeline reads the log, and is given annotations, folded logs and a summary
+    /// The pipeline that reads the log and gets annotations, folded logs and a summary
     #[arg(long, value_name = "KIND", global = true, default_value = "auto", env = "FLEETWIDE_PIPELINE")]
     pub(super) pipeline: PipelineKind,
-    /// Say less: failures and the closing line
+    /// Print less: only failures and the closing line
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
-    /// Say more: every host's start and end, and all output
+    /// Print more: every host's start and end, and all output
     #[arg(long, short, global = true)]
     pub(super) verbose: bool,
 }
@@ -92,11 +92,11 @@ pub(super) struct GlobalArgs {
 /// What is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Output {
-    /// For people: how it goes, failures in full, tables
+    /// For people: progress, failures in full, tables
     Human,
-    /// Every line that servers print, as it comes, behind the server's name
+    /// Every line that servers print, as it comes, after the server's name
     Stream,
-    /// What servers print, equal outputs once, with the names of those that printed them
+    /// What servers print, equal outputs once, with the servers' names
     Group,
     /// For programs: one JSON value, or one JSON event a line where scripts run
     Json,
@@ -130,10 +130,10 @@ impl Output {
     }
 }
 
-/// Which pipeline runs us.
+/// The pipeline that runs Fleetwide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum PipelineKind {
-    /// What the environment says.
+    /// Found from the environment.
     Auto,
     /// GitHub Actions, Gitea, Forgejo.
     #[value(name = "github")]
@@ -150,7 +150,7 @@ pub(super) enum PipelineKind {
 /// Which target, or which servers without one.
 #[derive(Debug, Args)]
 pub(super) struct TargetArgs {
-    /// The target in fleetwide.toml; needed when there are several, unless flags say where to look
+    /// The target in fleetwide.toml; needed if there are several, unless flags say where to look
     #[arg(value_name = "TARGET", add = ArgValueCandidates::new(completions::targets))]
     pub(super) target: Option<String>,
     #[command(flatten)]
@@ -161,7 +161,7 @@ pub(super) struct TargetArgs {
 
 /// Servers and the way to them, by flags.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Servers, without a file or on top of it")]
+#[command(next_help_heading = "Servers, with or without a file")]
 pub(super) struct SelectArgs {
     /// Ask AWS in this region (repeat, or `all`)
     #[arg(long, value_name = "REGION", value_delimiter = ',')]
@@ -175,16 +175,16 @@ pub(super) struct SelectArgs {
     /// Ask Azure in this subscription (repeat)
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     azure_subscription: Vec<String>,
-    /// This server (repeat); no cloud is asked
+    /// This server (repeat); asks no cloud
     #[arg(long, value_name = "[USER@]ADDRESS[:PORT]", value_delimiter = ',', value_parser = StaticHost::from_address)]
     host: Vec<StaticHost>,
-    /// The servers in this file, an address a line or TOML; no cloud is asked
+    /// The servers in this file, one address per line or TOML; asks no cloud
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     hosts_file: Option<PathBuf>,
     /// Only servers that carry this tag (repeat: all must match); `*` and `?` are wildcards
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_tag)]
     tag: Vec<(String, TagMatch)>,
-    /// Fewer servers than this is an error
+    /// Fail if fewer servers than this are found
     #[arg(long, value_name = "N", value_parser = numbers::positive, allow_negative_numbers = true)]
     min_hosts: Option<NonZeroUsize>,
     /// Log in as this user
@@ -196,19 +196,19 @@ pub(super) struct SelectArgs {
     /// The private key
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     identity_file: Option<PathBuf>,
-    /// Go through this host; several with commas, the first one first
+    /// Go through this host, or several separated by commas, in this order
     #[arg(long, value_name = "[USER@]HOST[:PORT]", conflicts_with = "proxy_command")]
     jump: Option<Jump>,
-    /// Go through this command; {id}, {name}, {region}, {zone} and the like stand for each server's own
+    /// Connect through this command; {id}, {name}, {region}, {zone}, … are filled in per server
     #[arg(long, value_name = "COMMAND")]
     proxy_command: Option<ProxyCommand>,
     /// The `ssh_config` to read instead of your own
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     ssh_config: Option<PathBuf>,
-    /// How unknown host keys are treated: accept-new, strict or cloud
+    /// What to do with unknown host keys: accept-new, strict or cloud
     #[arg(long, value_name = "HOW")]
     host_keys: Option<HostKeys>,
-    /// Which address, in order of preference: `private_ipv4`, `public_ipv4`, `public_ipv6`,
+    /// Kinds of address, in order of preference: `private_ipv4`, `public_ipv4`, `public_ipv6`,
     /// `private_dns`, `public_dns`, `name`, `tag:KEY`
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     address: Vec<AddressKind>,
@@ -219,12 +219,12 @@ pub(super) struct SelectArgs {
 
 /// How the work is done, by flags.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "How it is run")]
+#[command(next_help_heading = "How it runs")]
 pub(super) struct PolicyArgs {
-    /// Work on so many hosts at once
+    /// Work on at most this many hosts at once
     #[arg(long, value_name = "N", value_parser = numbers::positive, allow_negative_numbers = true)]
     concurrency: Option<NonZeroUsize>,
-    /// So many hosts may fail (3, or 5%) before nothing new is started
+    /// Start nothing new once more hosts than this have failed (3, or 5%)
     #[arg(long, value_name = "N|N%", allow_negative_numbers = true)]
     max_failures: Option<FailureLimit>,
     /// How long the script may run (90s, 10m, 1h)
@@ -233,31 +233,31 @@ pub(super) struct PolicyArgs {
     /// How long the script may be silent
     #[arg(long, value_name = "TIME")]
     idle_timeout: Option<HumanDuration>,
-    /// What a running script does when contact is lost: finish or kill
+    /// What happens to a running script when contact is lost: finish or kill
     #[arg(long, value_name = "WHAT")]
     on_lost: Option<OnLost>,
-    /// Run it as root on the servers, by `sudo -n`, which must ask for no password
+    /// Run it as root on the servers, through `sudo -n`, which must not need a password
     #[arg(long)]
     sudo: bool,
-    /// A variable for the script (repeat); for a secret, use the file's `{ env = "NAME" }`
+    /// Set a variable for the script (repeat); for a secret, use `{ env = "NAME" }` in the file
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_variable)]
     env: Vec<(String, String)>,
 }
 
 /// What a run leaves behind.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "What it leaves behind")]
+#[command(next_help_heading = "Reports and logs")]
 pub(super) struct RecordArgs {
-    /// Write the report of every host, as JSON
+    /// Write a report on every host, as JSON
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) report: Option<PathBuf>,
-    /// Write a JUnit file, one test case a host, for pipelines that show such files
+    /// Write a JUnit file with one test case per host, for pipelines that show such files
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) junit: Option<PathBuf>,
     /// Write the report as a page for a browser
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) html: Option<PathBuf>,
-    /// Write each host's whole output to a file of its own in a folder here
+    /// Write each host's complete output to its own file in this folder
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) log_dir: Option<PathBuf>,
 }

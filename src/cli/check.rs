@@ -20,7 +20,7 @@ use crate::{
     transport::NoKey,
 };
 
-/// Look whether a deploy would get as far as its first script
+/// Check whether a deploy would get as far as its first script
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

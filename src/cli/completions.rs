@@ -34,9 +34,9 @@ Examples:
   eval (fleetwide completions elvish | slurp)          in ~/.config/elvish/rc.elv
   fleetwide completions powershell | Out-String | Invoke-Expression
 
-The script asks the program itself on every TAB; print it anew after an upgrade.")]
+The script asks the program itself on every TAB; print it again after an upgrade.")]
 pub(super) struct CompletionsArgs {
-    /// Which shell
+    /// The shell
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }

@@ -34,7 +34,7 @@ const USER: &str = "deploy";
 Everything runs on this machine's loopback addresses, in a temporary folder that is removed at the
 end.")]
 pub(super) struct DemoArgs {
-    /// Make the script fail on one server, to see what that looks like
+    /// Make the script fail on one server, to show what that looks like
     #[arg(long = "break")]
     broken: bool,
 }

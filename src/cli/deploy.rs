@@ -16,7 +16,7 @@ use super::{
 };
 use crate::deploy::{DeployRequest, Task};
 
-/// Deploy: run the target's script on every one of its servers
+/// Deploy: run the target's script on each of its servers
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -45,7 +45,7 @@ pub(super) struct DeployArgs {
 /// What is deployed.
 #[derive(Debug, Args)]
 pub(super) struct ScriptArgs {
-    /// What is being deployed [default: the pipeline's commit, or this checkout's]
+    /// The revision to deploy [default: the pipeline's commit, or this checkout's]
     #[arg(long, value_name = "REVISION")]
     revision: Option<String>,
     /// The script to run on every server

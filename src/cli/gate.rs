@@ -7,12 +7,12 @@ use crate::plan::{Goal, Plan, Work};
 
 /// Whether a person is asked first.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Asking first")]
+#[command(next_help_heading = "Confirmation")]
 pub(super) struct ConfirmArgs {
-    /// Ask before it runs on more than N hosts [default: on any; `confirm_over` in the file asks too]
+    /// Ask before touching more than N hosts [default: any; `confirm_over` in the file asks too]
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
     confirm: Option<usize>,
-    /// Do not ask: the answer is yes
+    /// Answer yes without asking
     #[arg(long)]
     yes: bool,
 }

@@ -19,12 +19,13 @@ use crate::{
     transport::{KnownHosts, KnownHostsError, OfferedKey, OpenSsh, OpenSshConfig, OpenSshError},
 };
 
-/// List the host keys that are remembered of a target's servers; accept or forget one
+/// List the remembered host keys of a target's servers; accept or forget one
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A server that shows another key than the one remembered is refused. --accept connects to it, takes
-the key if it has just this fingerprint, and remembers it in place of what was there; any other key
-is refused again. --forget removes what is remembered: the next login decides as `host_keys` says.
+Fleetwide refuses a server that shows another key than the one it remembers. --accept connects to
+the server and, if its key has exactly this fingerprint, remembers it in place of the old one; any
+other key is refused again. --forget removes the remembered keys: at the next login, `host_keys`
+decides.
 
 Examples:
   fleetwide host-keys web
@@ -33,7 +34,7 @@ Examples:
 pub(super) struct HostKeysArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// Take the key with this fingerprint, and no other, for the one server that --hosts names
+    /// Accept the key with this fingerprint, and no other, for the one server that --hosts names
     #[arg(long, value_name = "SHA256:…", value_parser = fingerprint, conflicts_with = "forget")]
     accept: Option<String>,
     /// Forget the keys of the servers that --hosts names

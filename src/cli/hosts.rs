@@ -20,10 +20,10 @@ use crate::{
     transport::{HostBlock, OpenSshConfig, SshClient},
 };
 
-/// List the servers that a target means, right now
+/// List the servers of a target, as they are right now
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Columns, and what to sort and group by: id, name, provider, account, region, zone, address, port,
+Columns, also for --sort and --group-by: id, name, provider, account, region, zone, address, port,
 user, state, image, launched, private_ipv4, public_ipv4, public_ipv6, private_dns, public_dns, tags,
 tag:KEY.
 
@@ -41,13 +41,13 @@ pub(super) struct HostsArgs {
     /// Show these columns, in this order (the table and csv)
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     columns: Vec<Field>,
-    /// Sort by these, one after the other; with `-` before it, the last first
+    /// Sort by these columns, the first one first; `-` before a name reverses its order
     #[arg(long, value_name = "NAMES", value_delimiter = ',', allow_hyphen_values = true)]
     sort: Vec<SortKey>,
-    /// One table, with its count, for each value of this
+    /// Print one table, with its count, for each value of this column
     #[arg(long, value_name = "NAME")]
     group_by: Option<Field>,
-    /// Take an answer that is no older than this instead of asking the clouds, and remember this one
+    /// Reuse an answer no older than this instead of asking the clouds, and remember new ones
     #[arg(long, value_name = "TIME")]
     cache: Option<HumanDuration>,
 }

@@ -10,14 +10,14 @@ use super::{
 };
 use crate::config;
 
-/// Write a commented fleetwide.toml to begin with
+/// Write a commented fleetwide.toml to start from
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   fleetwide init
   fleetwide init deploy/fleetwide.toml")]
 pub(super) struct InitArgs {
-    /// Where; never over a file that is there
+    /// The file to write; an existing file is never overwritten
     #[arg(value_name = "FILE", default_value = "fleetwide.toml", value_hint = ValueHint::FilePath)]
     file: PathBuf,
 }

@@ -21,7 +21,7 @@ Examples:
   fleetwide man | man -l -
   fleetwide man ~/.local/share/man/man1     then: man fleetwide-deploy")]
 pub(super) struct ManArgs {
-    /// The folder for the pages; it is made where it is missing
+    /// The folder for the pages; created if missing
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     folder: Option<PathBuf>,
 }

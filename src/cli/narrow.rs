@@ -19,15 +19,15 @@ use crate::{
 
 /// Which of the servers that were found.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Some of the servers that are found")]
+#[command(next_help_heading = "Some of the servers found")]
 pub(super) struct NarrowArgs {
-    /// Only these, by name, id or address, or `web-*`, `web-[1-3,7]` (repeat, or commas)
+    /// Only these names, ids or addresses; `web-*` and `web-[1-3,7]` too (repeat, or use commas)
     #[arg(long, value_name = "NAMES", value_delimiter = ',', add = ArgValueCandidates::new(completions::hosts))]
     hosts: Vec<String>,
     /// Only the hosts that did not succeed in the run of this report
     #[arg(long, value_name = "REPORT", value_hint = ValueHint::FilePath)]
     failed_of: Option<PathBuf>,
-    /// Only so many, spread over clouds and zones; the same ones each time
+    /// Only this many, spread over clouds and zones; the same ones each time
     #[arg(long, value_name = "N", value_parser = numbers::positive, allow_negative_numbers = true)]
     limit: Option<NonZeroUsize>,
 }

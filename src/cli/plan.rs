@@ -11,11 +11,11 @@ use super::{
     strategy::StrategyArgs,
 };
 
-/// Print exactly what `deploy` would do, and start nothing on any server
+/// Print exactly what `deploy` would do, without starting anything on any server
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Where some servers go before others (several stages, or canaries), each is asked what it has on
-record, as `deploy` does; `survey = false` in the target asks nobody.
+If some servers go before others (several stages, or canaries), `plan` asks each server for its
+record, as `deploy` does; `survey = false` in the target prevents that.
 
 Examples:
   fleetwide plan web --revision v1.2.3

@@ -17,22 +17,22 @@ use crate::report::{
     whole::{self, Sync},
 };
 
-/// Make a page for a browser of a run's report
+/// Make a page for a browser from a run's report
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   fleetwide report report.json --html report.html
   fleetwide report report.json --html - > report.html
 
-The page is one file and asks nobody for anything: it can be kept, sent and opened anywhere. It has
-a summary, each failure with its last lines, a timeline of every host, stages and pauses, every
-answer of every check, and a table of all hosts. `deploy`, `rollback` and `run` write the same with
+The page is one file and makes no requests: it can be kept, sent and opened anywhere. It shows a
+summary, each failure with its last lines, a timeline of every host, stages and pauses, every answer
+of every check, and a table of all hosts. `deploy`, `rollback` and `run` write the same page with
 --html FILE.")]
 pub(super) struct ReportArgs {
     /// A file that `--report FILE` wrote
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: PathBuf,
-    /// Where the page goes; `-` is standard output
+    /// The file to write the page to; `-` is standard output
     #[arg(long, value_name = "OUT", value_hint = ValueHint::FilePath)]
     html: PathBuf,
 }

@@ -20,16 +20,16 @@ use crate::{
 };
 
 /// Above the flags that are this verb's own.
-const WHAT: &str = "Which run, and to what";
+const WHAT: &str = "What to undo";
 
-/// Take servers back to the revision that they had before a run
+/// Roll servers back to the revisions they had before a run
 #[derive(Debug, Args)]
 #[command(mut_arg("max_failures", |flag| flag.hide(true)), after_help = "\
-Every server is asked what it has on record. Without --run and --to, the newest run that any of them
-knows is undone: each server that it touched gets back the revision that it had itself, by the
-script `rollback`, or by the deploy script. A server that is back already is left alone; where a
-script of the run is still running, none is started. A run's id is on the last screen and in the
-report.
+Fleetwide asks every server for its record. Without --run and --to, it undoes the newest run that
+any of them knows: each server that the run touched gets its own earlier revision back, through the
+script `rollback`, or else through the deploy script. A server that is already back is left alone.
+Nothing starts on a server where a script of the run is still running. The last screen and the
+report of a run show its id.
 
 Examples:
   fleetwide rollback web --dry-run
@@ -37,25 +37,25 @@ Examples:
   fleetwide rollback web --run 01JQZX5T0M3V8Q4E2N7R6K9YBC
   fleetwide rollback web --to v1.2.2
 
-Exit codes: 0 every server that was to be taken back is back · 2 usage, or no server knows this
-run · 3 discovery failed · 4 too few hosts · 6 a gate refused · 7 all are back, but a hook failed ·
-10 not all are back; the same command again takes back the others · 130/143 interrupted.")]
+Exit codes: 0 every server to be rolled back is back · 2 usage, or no server knows this run ·
+3 discovery failed · 4 too few hosts · 6 a gate refused · 7 all are back, but a hook failed ·
+10 not all are back; the same command again rolls back the others · 130/143 interrupted.")]
 pub(super) struct RollbackArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// Undo this run: what it touched, and nothing else
+    /// Undo this run, on the servers that it touched and no others
     #[arg(long, value_name = "ID", help_heading = WHAT)]
     run: Option<RunId>,
-    /// Take servers to this revision: all that are not there, or with --run those that it touched
+    /// Bring servers to this revision: all that are not there, or with --run those it touched
     #[arg(long, value_name = "REVISION", help_heading = WHAT)]
     to: Option<Revision>,
-    /// The script that deploys, and takes back where the target has no other for that
+    /// The deploy script; it also rolls back, unless the target has a script for that
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = WHAT)]
     script: Option<PathBuf>,
     /// Arguments for the script
     #[arg(last = true, value_name = "ARGS")]
     args: Vec<String>,
-    /// Print what would be done, and start nothing on any server
+    /// Print what would be done, without starting anything on any server
     #[arg(long, help_heading = WHAT)]
     dry_run: bool,
     #[command(flatten)]

@@ -20,13 +20,13 @@ use crate::{
 /// Run one command on every server of a target
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The words after `--` are the command: one word is given to the server's `sh` as it is, so it may
-hold pipes and variables; several are a program and its arguments, taken literally. Every server
-is asked, whatever others answer, unless --max-failures says otherwise.
+The words after `--` are the command. A single word goes to the server's `sh` as it is, so it may
+hold pipes and variables; several words are a program and its arguments, taken literally. The
+command runs on every server, even if it fails on others, unless --max-failures sets a limit.
 
 A file on standard input is sent whole to every server, for the command to read there. A pipe is
-read only with --stdin, for it may belong to somebody else, or never end; one that holds something
-and is given to nobody is an error.
+read only with --stdin, because it may belong to another program, or never end. Without --stdin, a
+pipe that holds data is an error.
 
 Examples:
   fleetwide run web -- uptime
@@ -41,7 +41,7 @@ pub(super) struct RunArgs {
     /// The command
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
-    /// Let the command read our standard input, to its end, on every server (a file is read without this)
+    /// Send all of standard input to the command on every server (a file is sent without this)
     #[arg(long)]
     stdin: bool,
     #[command(flatten)]

@@ -26,21 +26,21 @@ use crate::{
 /// Log in on one server of a target
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The user's own `ssh` takes this program's place, with the address, login, jump host and host keys
-that a deploy uses. Its exit status is that of `ssh`: the remote command's, or 255.
+Fleetwide becomes your own `ssh`, with the address, login, jump host and host keys that a deploy
+uses. The exit status is that of `ssh`: the remote command's, or 255.
 
 Examples:
   fleetwide ssh web                    the only server of target `web`, or a choice of them
   fleetwide ssh web web-7              by name, id or address
   fleetwide ssh web web-7 -- journalctl -u shop -f")]
 pub(super) struct SshArgs {
-    /// The target in fleetwide.toml; needed when there are several, unless flags say where to look
+    /// The target in fleetwide.toml; needed if there are several, unless flags say where to look
     #[arg(value_name = "TARGET", add = ArgValueCandidates::new(completions::targets))]
     target: Option<String>,
     /// The server: a name, an id or an address
     #[arg(id = "on", value_name = "HOST", add = ArgValueCandidates::new(completions::hosts))]
     host: Option<String>,
-    /// A command for `ssh` to run there, instead of a shell
+    /// The command for `ssh` to run there, instead of a shell
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
     #[command(flatten)]

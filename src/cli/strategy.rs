@@ -4,21 +4,21 @@ use clap::Args;
 
 use crate::config::{OnFailure, OnStop, Overrides, Strategy};
 
-/// In which steps, and what becomes of the fleet when one goes wrong.
+/// The steps of a deploy, and what happens to the fleet when one fails.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "In which steps")]
+#[command(next_help_heading = "Steps")]
 pub(super) struct StrategyArgs {
     /// The steps: '1, check health, soak 5m check errors, 10%, approve ops, 100%', or a preset:
     /// all-at-once, canary, one-at-a-time, half-at-a-time
     #[arg(long, value_name = "STEPS")]
     steps: Option<Strategy>,
-    /// When the deploy stops by itself, touched servers: stop (stay as they are) or rollback
+    /// What happens to touched servers when the deploy stops by itself: stop (nothing) or rollback
     #[arg(long, value_name = "WHAT")]
     on_failure: Option<OnFailure>,
-    /// When the deploy stops by itself, scripts that run: finish or kill
+    /// What happens to running scripts when the deploy stops by itself: finish or kill
     #[arg(long, value_name = "WHAT")]
     on_stop: Option<OnStop>,
-    /// Another number puts servers in another order, where nothing else says who goes first
+    /// A number that varies the order of servers wherever nothing else decides it
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,
 }

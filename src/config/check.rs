@@ -105,10 +105,10 @@ pub struct PromqlProbe {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum NoData {
-    /// It is no good answer: a monitoring that sees nothing sees no errors either.
+    /// It is a bad answer: monitoring that sees nothing sees no errors either.
     #[default]
     Fail,
-    /// It is a good one.
+    /// It is a good answer.
     Pass,
 }
 
@@ -223,48 +223,48 @@ impl fmt::Display for Condition {
     }
 }
 
-/// A check as it is written: one of `http`, `tcp`, `command`, `remote` and `promql`, and what belongs to it.
+/// A check: one of `http`, `tcp`, `command`, `remote` and `promql`, and the keys that belong to it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CheckTable {
-    /// Ask a web server; with places such as {address}, every host just deployed to for itself.
+    /// A URL to request. With placeholders such as {address}, every host just deployed to is checked separately.
     http: Option<String>,
-    /// Whether something listens at "host:port"; with places such as {address}, on every host just deployed to.
+    /// A "host:port" that must accept connections; with placeholders such as {address}, on every host just deployed to.
     tcp: Option<String>,
-    /// A command on this machine, for its `sh`; exit status 0 passes.
+    /// A command for this machine's `sh`; exit status 0 passes.
     command: Option<String>,
     /// A command on every host just deployed to; exit status 0 passes.
     remote: Option<String>,
-    /// Ask a Prometheus server; every value that it gives has to be as `pass_if` says.
+    /// A query to a Prometheus server; every value in its answer must satisfy `pass_if`.
     promql: Option<String>,
-    /// http: which status passes: "200", "2xx", "200-399", several with commas. Default: "2xx".
+    /// http: the statuses that pass: "200", "2xx", "200-399", or several separated by commas. Default: "2xx".
     #[schemars(with = "Option<String>")]
     #[serde(default, deserialize_with = "status_set")]
     status: Option<StatusSet>,
-    /// http: a regular expression that the answer's body has to match somewhere.
+    /// http: a regular expression that must match somewhere in the answer's body.
     body: Option<String>,
     /// http, promql: headers of the request. Secrets by reference: `{ env = "NAME" }` or `{ file = "PATH" }`.
     #[serde(default)]
     headers: BTreeMap<String, EnvValue>,
-    /// http, promql: certificate authorities, as PEM, on top of those of the system.
+    /// http, promql: certificate authorities, as PEM, in addition to the system's.
     ca_file: Option<PathBuf>,
     /// promql: the server's address, such as <http://prometheus:9090>.
     server: Option<String>,
-    /// promql: what every value has to be: "< 5", ">= 0.99", "== 0".
+    /// promql: the condition for every value: "< 5", ">= 0.99", "== 0".
     #[schemars(with = "Option<String>")]
     #[serde(default, deserialize_with = "condition")]
     pass_if: Option<Condition>,
     /// promql: what an empty answer means: "fail" (the default) or "pass".
     no_data: Option<NoData>,
-    /// How often. Default: "5s".
+    /// The time between two answers. Default: "5s".
     interval: Option<HumanDuration>,
     /// How long one answer may take. Default: "5s".
     timeout: Option<HumanDuration>,
-    /// How long it may stay undecided. Default: "5m".
+    /// How long the check may stay undecided. Default: "5m".
     deadline: Option<HumanDuration>,
-    /// So many good answers in a row pass it. Default: 1.
+    /// This many good answers in a row pass the check. Default: 1.
     passes: Option<NonZeroU32>,
-    /// So many bad answers in a row fail it. Default: 3.
+    /// This many bad answers in a row fail the check. Default: 3.
     failures: Option<NonZeroU32>,
 }
 

@@ -48,25 +48,25 @@ impl HookName {
     }
 }
 
-/// Scripts on this machine that run at the turns of a rollout, with its facts in their environment.
+/// Scripts that run on this machine at certain points of a rollout, with its facts in their environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HooksTable {
-    /// Before anything is touched; when it fails, nothing is (exit 6).
+    /// Runs before any host is touched. If it fails, no host is touched (exit 6).
     before_run: Option<PathBuf>,
-    /// Before each stage; when it fails, the run stops.
+    /// Runs before each stage. If it fails, the run stops.
     before_stage: Option<PathBuf>,
-    /// Before each host, to take it out of a load balancer, say; when it fails, the host is not touched.
+    /// Runs before each host, for example to take it out of a load balancer. If it fails, the host is not touched.
     before_host: Option<PathBuf>,
-    /// After each host, whatever became of it; when it fails, the host has failed.
+    /// Runs after each host, whatever its outcome. If it fails, the host has failed.
     after_host: Option<PathBuf>,
-    /// After each stage; when it fails, the run stops.
+    /// Runs after each stage. If it fails, the run stops.
     after_stage: Option<PathBuf>,
-    /// When the run has failed, before anything is taken back.
+    /// Runs when the run has failed, before any host is rolled back.
     on_failure: Option<PathBuf>,
-    /// Before hosts are taken back.
+    /// Runs before hosts are rolled back.
     on_rollback: Option<PathBuf>,
-    /// At the very end, whatever it is.
+    /// Runs at the very end, however the run ended.
     after_run: Option<PathBuf>,
     /// How long a hook may run. Default: "5m".
     timeout: Option<HumanDuration>,

@@ -5,15 +5,15 @@ use serde::Deserialize;
 
 use super::steps::Label;
 
-/// One part: lines for the host's `sh`.
+/// One part: commands for the host's `sh`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
-    /// What it is called in the report.
+    /// The part's name in the report.
     pub name: Label,
-    /// What the host's `sh` runs. The script's arguments are its own, as `$1` and so on.
+    /// The commands that the host's `sh` runs. They see the script's arguments as `$1` and so on.
     pub run: String,
-    /// No host goes on behind this part before all hosts of its stage are through with it. Default: false.
+    /// No host goes on after this part until all hosts of its stage have finished it. Default: false.
     #[serde(default)]
     pub barrier: bool,
 }

@@ -95,18 +95,18 @@ schema_of! {
         "pattern": "^[^\\s-]\\S*$",
     });
     UserFrom, "User", |generator| json_schema!({
-        "description": "A login, or where an instance says it.",
+        "description": "A login, or the property of an instance that holds it.",
         "anyOf": [generator.subschema_for::<Word>(), generator.subschema_for::<UserTable>()],
     });
     PortFrom, "Port", |generator| json_schema!({
-        "description": "A port, or where an instance says it.",
+        "description": "A port, or the tag of an instance that holds it.",
         "anyOf": [
             { "type": "integer", "minimum": 1, "maximum": 65535 },
             generator.subschema_for::<PortTable>(),
         ],
     });
     Jump, "Jump", |_generator| json_schema!({
-        "description": "\"[user@]host[:port]\", or several, the first one first; \"none\" for none.",
+        "description": "\"[user@]host[:port]\", or several in order; \"none\" for none.",
         "anyOf": [
             { "type": "string", "minLength": 1 },
             { "type": "array", "items": { "type": "string", "minLength": 1 }, "minItems": 1 },
@@ -114,7 +114,7 @@ schema_of! {
     });
     ProxyCommand, "ProxyCommand", |_generator| json_schema!({
         "type": "string",
-        "description": "A command for ssh's ProxyCommand, with places such as {id} that are filled for every host; a brace itself is written twice.",
+        "description": "A command for ssh's ProxyCommand, with placeholders such as {id} that are filled in for every host; a literal brace is written twice.",
         "minLength": 1,
     });
     Batch, "BatchSize", |_generator| json_schema!({
@@ -131,7 +131,7 @@ schema_of! {
         ],
     });
     Strategy, "Steps", |generator| json_schema!({
-        "description": "A list of steps, or a preset, or a text as for --steps.",
+        "description": "A list of steps, a preset, or a text as for --steps.",
         "anyOf": [
             { "type": "array", "items": generator.subschema_for::<StepTable>(), "minItems": 1 },
             { "enum": PRESETS.map(|preset| preset.name) },
@@ -139,7 +139,7 @@ schema_of! {
         ],
     });
     AddressKind, "AddressKind", |_generator| json_schema!({
-        "description": "Which address of an instance; `tag:KEY` is the value of a tag.",
+        "description": "A kind of address of an instance; `tag:KEY` is the value of a tag.",
         "anyOf": [
             { "enum": ["private_ipv4", "public_ipv4", "public_ipv6", "private_dns", "public_dns", "name"] },
             { "type": "string", "pattern": "^tag:.+$" },
@@ -165,7 +165,7 @@ schema_of! {
         "anyOf": [{ "type": "string", "minLength": 1 }, generator.subschema_for::<ListedHostTable>()],
     });
     EnvValue, "EnvValue", |generator| json_schema!({
-        "description": "A text, or a secret by reference: { env = \"NAME\" } or { file = \"PATH\" }.",
+        "description": "A string, or a secret by reference: { env = \"NAME\" } or { file = \"PATH\" }.",
         "anyOf": [
             { "type": "string" },
             { "allOf": [generator.subschema_for::<SecretTable>()], "minProperties": 1, "maxProperties": 1 },
@@ -173,7 +173,7 @@ schema_of! {
     });
     Tags, "Tags", |_generator| json_schema!({
         "type": "object",
-        "description": "Keys and the values that each may have: one, or any of a list. `*` and `?` are wildcards; \"\" is any value.",
+        "description": "Keys and the values that each may have: one, or any of a list. `*` and `?` are wildcards; \"\" matches any value.",
         "minProperties": 1,
         "additionalProperties": {
             "anyOf": [
@@ -184,7 +184,7 @@ schema_of! {
     });
     State, "State", |_generator| json_schema!({
         "enum": InstanceState::ALL.map(InstanceState::as_str),
-        "description": "What an instance is doing.",
+        "description": "A state of an instance.",
     });
     EndpointUrl, "Endpoint", |_generator| json_schema!({
         "type": "string",

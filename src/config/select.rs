@@ -14,7 +14,7 @@ use super::{
     target::{AssumeRole, AwsSource, AzureSource, GcpSource, Regions, Select, Source},
 };
 
-/// Which provider a selector asks.
+/// The provider that a selector asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum ProviderKey {
@@ -43,7 +43,7 @@ impl ProviderKey {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SelectTable {
-    /// Who is asked.
+    /// The cloud to ask, or "static" for a list of hosts.
     provider: ProviderKey,
     /// Tags that an instance must carry, all of them (labels on gcp).
     #[schemars(with = "Option<schema::Tags>")]
@@ -53,9 +53,9 @@ pub(super) struct SelectTable {
     states: Option<BTreeSet<InstanceState>>,
     /// How long one region, project or subscription may take to answer, retries included. Default: "2m".
     deadline: Option<HumanDuration>,
-    /// Go on without what cannot be asked, and say so loudly in the report. Default: false.
+    /// Go on without regions, projects or subscriptions that fail, and say so loudly in the report. Default: false.
     allow_partial: Option<bool>,
-    /// aws, gcp, azure: these regions, or "all". Default: on aws the region of the environment or profile, else all.
+    /// aws, gcp, azure: these regions, or "all". Default: the region of the environment or profile on aws, else all.
     regions: Option<Regions>,
     /// aws, gcp, azure: only these zones; `*` and `?` are wildcards on aws and gcp.
     zones: Option<Vec<String>>,
@@ -65,24 +65,24 @@ pub(super) struct SelectTable {
     profile: Option<String>,
     /// aws: a role to assume, for another account.
     assume_role: Option<AssumeRole>,
-    /// gcp: which projects. Default: that of the credentials.
+    /// gcp: the projects. Default: that of the credentials.
     projects: Option<Vec<String>>,
     /// gcp, azure: only these networks.
     networks: Option<Vec<String>>,
     /// gcp: a credentials file instead of the ordinary chain.
     credentials_file: Option<PathBuf>,
-    /// azure: which subscriptions. Default: `AZURE_SUBSCRIPTION_ID`.
+    /// azure: the subscriptions. Default: `AZURE_SUBSCRIPTION_ID`.
     subscriptions: Option<Vec<String>>,
     /// azure: only these resource groups; `*` and `?` are wildcards.
     resource_groups: Option<Vec<String>>,
     /// azure: only members of these scale sets.
     scale_sets: Option<Vec<String>>,
-    /// aws, gcp, azure: where the API is, if elsewhere: https, or plain http on loopback.
+    /// aws, gcp, azure: another address of the API: https, or plain http on loopback.
     #[schemars(with = "Option<schema::EndpointUrl>")]
     endpoint: Option<Endpoint>,
     /// static: the hosts, inline.
     hosts: Option<Vec<ListedHost>>,
-    /// static: a file of hosts: TOML if its name ends in `.toml`, else a host a line.
+    /// static: a file of hosts: TOML if its name ends in `.toml`, else one host per line.
     file: Option<PathBuf>,
 }
 

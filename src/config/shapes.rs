@@ -117,25 +117,25 @@ impl<'de> Deserialize<'de> for AssumeRole {
 #[derive(Clone, Debug)]
 pub(super) struct ListedHost(pub(super) StaticHost);
 
-/// A host of a static selector, whole.
+/// A host of a static selector, as a table.
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListedHostTable {
-    /// The name to show; also its id, so it is unique. Default: the address.
+    /// The name to show. It is also the host's id, so it must be unique. Default: the address.
     name: Option<String>,
     /// An IP address or a host name.
     address: String,
-    /// The SSH port, when it differs from the target's.
+    /// The SSH port, if it differs from the target's.
     port: Option<NonZeroU16>,
-    /// The login, when it differs from the target's.
+    /// The login, if it differs from the target's.
     user: Option<Word>,
-    /// Its tags.
+    /// The host's tags.
     #[serde(default)]
     tags: BTreeMap<String, String>,
-    /// Where it stands, if that matters.
+    /// The host's region, if that matters.
     #[serde(default)]
     region: String,
-    /// Which zone, if that matters.
+    /// The host's zone, if that matters.
     #[serde(default)]
     zone: String,
 }

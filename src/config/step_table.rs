@@ -14,18 +14,18 @@ use super::{
     steps::{BadStep, BatchSize, Label, Step, Strategy},
 };
 
-/// A step as a table: what it holds is done in this order.
+/// A step as a table. Its keys take effect in this order.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StepTable {
-    /// Deploy until so many hosts have been deployed to: a number, or a percentage of all such as "10%".
+    /// Deploy until this many hosts have been deployed to: a number, or a percentage of all such as "10%".
     #[schemars(with = "Option<super::schema::Batch>")]
     hosts: Option<BatchSize>,
-    /// Then wait so long.
+    /// Then wait this long.
     soak: Option<HumanDuration>,
-    /// Checks that must pass; with `soak`, all the time.
+    /// Checks that must pass; with `soak`, throughout it.
     check: Option<OneOrMore>,
-    /// Then go on when somebody approves; the word names who is asked.
+    /// Then go on when somebody approves; the word names who should.
     approve: Option<Label>,
 }
 

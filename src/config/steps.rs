@@ -64,7 +64,7 @@ impl From<BatchSize> for String {
     }
 }
 
-/// The name of a check, of one who approves, or of a part: one plain word.
+/// The name of a check, an approver or a part: one plain word.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[schemars(transparent)]
 pub struct Label(#[schemars(regex(pattern = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$"))] String);

@@ -69,70 +69,70 @@ impl From<AddressKind> for String {
     }
 }
 
-/// How a host key that was never seen is treated. A changed key is always refused.
+/// What to do with a host key never seen before. A changed key is always refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum HostKeys {
-    /// Trusted at first sight and remembered under the instance's id.
+    /// Trust it at first sight, and remember it under the instance's id.
     #[default]
     AcceptNew,
-    /// Refused: it must be known already.
+    /// Refuse it: a key must be known beforehand.
     Strict,
-    /// Asked from the instance's cloud before the first connection, and refused if the cloud does not know it.
+    /// Get the keys from the instance's cloud before the first connection, and refuse any other.
     Cloud,
 }
 
-/// What happens to an instance without any of the wanted addresses.
+/// What to do about an instance without any of the wanted addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Unaddressed {
-    /// Discovery fails and names it.
+    /// Fail the discovery, and name the instance.
     #[default]
     Fail,
-    /// It is left out, and the report says so.
+    /// Leave the instance out, and say so in the report.
     Skip,
 }
 
-/// What the script on the host does when contact is lost.
+/// What happens to the script on the host when contact is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnLost {
-    /// It goes on to its end or its deadline: half a deploy is worse than a whole one.
+    /// It runs on to its end or its deadline: half a deploy is worse than a whole one.
     Finish,
-    /// It is ended like a cancelled one.
+    /// It is ended like a cancelled script.
     Kill,
 }
 
-/// What becomes of scripts that run when the run stops by itself.
+/// What happens to running scripts when the run stops by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnStop {
-    /// They go on to their end.
+    /// They run on to their end.
     #[default]
     Finish,
-    /// They are ended like cancelled ones.
+    /// They are ended like cancelled scripts.
     Kill,
 }
 
-/// What becomes of hosts that were touched when the run stops by itself.
+/// What happens to touched hosts when the run stops by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnFailure {
     /// They stay as they are; the fleet is mixed.
     #[default]
     Stop,
-    /// Each is taken back to the revision that it had before.
+    /// Each is rolled back to the revision it had before.
     Rollback,
 }
 
-/// What becomes of hosts that appear while a run goes on.
+/// What to do about hosts that appear during a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LateHosts {
-    /// They are deployed to, in the last stage.
+    /// Deploy to them, in the last stage.
     #[default]
     CatchUp,
-    /// They are left alone.
+    /// Leave them alone.
     Ignore,
 }
 

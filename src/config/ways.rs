@@ -193,15 +193,15 @@ impl FromStr for PortFrom {
     }
 }
 
-/// A login that is taken from the instance: by a tag, or by its image.
+/// A login that comes from the instance: from a tag, or from its image.
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UserTable {
     /// The tag whose value is the login.
     tag: Option<String>,
-    /// Logins by the image, as the cloud names it; `*` and `?` are wildcards, and the longest that matches counts.
+    /// Logins by the cloud's name of the image. `*` and `?` are wildcards; the longest pattern that matches wins.
     image: Option<BTreeMap<String, Word>>,
-    /// Where the instance has no such tag, or another image. Default: what `ssh` itself would use.
+    /// The login if the tag is missing or no pattern matches. Default: what `ssh` itself would use.
     default: Option<Word>,
 }
 
@@ -232,13 +232,13 @@ impl<'de> Deserialize<'de> for UserFrom {
     }
 }
 
-/// A port that is taken from the instance.
+/// A port that comes from the instance.
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PortTable {
     /// The tag whose value is the port.
     tag: String,
-    /// Where the instance has no such tag. Default: what `ssh` itself would use.
+    /// The port if the instance has no such tag. Default: what `ssh` itself would use.
     default: Option<NonZeroU16>,
 }
 
