@@ -51,23 +51,16 @@ pub async fn run(
     let mut engine = Engine::new(plan, world, hooks);
     engine.tasks.recorder.record(EventKind::RunStarted { plan: &engine.plan });
 
-    let mut input = Input::Begin;
+    let mut over = engine.step(Input::Begin);
     loop {
-        if let Some(rollout) = engine.step(input) {
+        if let Some(rollout) = over {
             return rollout;
         }
-        input = loop {
-            tokio::select! {
-                // What is said of hosts comes before the end of the task that says it.
-                biased;
-                Some(reason) = cancel.recv() => break Input::Cancel(reason),
-                Some(said) = engine.words.recv() => break engine.heard(said),
-                Some(done) = engine.tasks.next() => {
-                    if let Some(input) = engine.done(done) {
-                        break input;
-                    }
-                }
-            }
+        over = tokio::select! {
+            biased;
+            Some(reason) = cancel.recv() => engine.step(Input::Cancel(reason)),
+            Some(word) = engine.words.recv() => engine.hear(word),
+            Some(done) = engine.tasks.next() => engine.end(done),
         };
     }
 }
@@ -153,7 +146,9 @@ impl Engine {
                 self.tasks.recorder.record(EventKind::HostFinished { result });
             }
             Command::Pause(step) => {
-                let Some(PlanStep::Pause(pause)) = self.plan.steps.get(step.0) else { return None };
+                let Some(PlanStep::Pause(pause)) = self.plan.steps.get(step.0) else {
+                    unreachable!("the dispatcher's steps are made of the plan's, kind by kind")
+                };
                 self.record(EventKind::PauseStarted { step: step.0, pause });
                 let hosts = self.book.well_in_last_stage(&self.roster);
                 let so_far = self.book.so_far();
@@ -215,6 +210,23 @@ impl Engine {
         }
         self.stop.send_replace(stop);
         self.tasks.urge(stop);
+    }
+
+    fn hear(&mut self, word: Word) -> Option<Rollout> {
+        let input = self.heard(word);
+        self.step(input)
+    }
+
+    /// What a task said comes before its end. On another thread it may have spoken and ended since the words were
+    /// looked at; it spoke before it ended, so all of its words are there by now.
+    fn end(&mut self, done: Done) -> Option<Rollout> {
+        while let Ok(word) = self.words.try_recv() {
+            if let Some(rollout) = self.hear(word) {
+                return Some(rollout);
+            }
+        }
+        let input = self.done(done)?;
+        self.step(input)
     }
 
     /// What a task said on the way.

@@ -63,7 +63,7 @@ pub struct PauseRecord {
     pub started: Timestamp,
     /// When it was over; `null` while it goes on.
     pub ended: Option<Timestamp>,
-    /// How: `passed`, `check-failed` or `refused`; `null` while it goes on.
+    /// How: `passed`, `check-failed`, `refused`, or `given-up` when the run stopped meanwhile; `null` while it goes on.
     pub end: Option<String>,
     /// Why, where it did not pass.
     pub message: Option<String>,
@@ -299,5 +299,6 @@ pub(in crate::report) const fn end_word(end: PauseEnd) -> &'static str {
         PauseEnd::Passed => "passed",
         PauseEnd::CheckFailed => "check-failed",
         PauseEnd::Refused => "refused",
+        PauseEnd::GivenUp => "given-up",
     }
 }

@@ -127,6 +127,7 @@ fn pause(pause: &PauseRecord) -> Entry {
         Some("passed") => (End::Well, ""),
         Some("check-failed") => (End::Badly, ": failed"),
         Some("refused") => (End::Badly, ": refused"),
+        Some("given-up") => (End::Neither, ": given up"),
         Some(_) => (End::Neither, ""),
         None => (End::Neither, ": not ended"),
     };

@@ -284,6 +284,14 @@ fn nothing_that_a_stranger_wrote_does_anything() {
 }
 
 #[test]
+fn an_approval_that_was_cut_off_is_not_shown_as_passed() {
+    let mut record = taken_back();
+    record.rollout.pauses[0].end = Some("given-up".to_owned());
+    record.rollout.pauses[0].message = None;
+    has(&html(&record), "·</span>Soak 5m, errors: given up");
+}
+
+#[test]
 fn what_a_rollback_by_hand_did_is_told_once() {
     let mut record = taken_back();
     record.revision = None;

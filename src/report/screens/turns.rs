@@ -64,7 +64,8 @@ impl Turns {
             EventKind::PauseEnded { end, message, .. } => {
                 let why = message.map(neutral::line).unwrap_or_default();
                 match end {
-                    PauseEnd::Passed => return None,
+                    // What stopped the run is said.
+                    PauseEnd::Passed | PauseEnd::GivenUp => return None,
                     PauseEnd::CheckFailed | PauseEnd::Refused => bad(why),
                 }
             }

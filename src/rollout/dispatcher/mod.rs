@@ -98,7 +98,11 @@ enum HookState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Urgency {
     Run,
+    /// To end, by the run itself.
+    Stopped,
+    /// To end, by a signal.
     Terminate,
+    /// To be killed, by another one.
     Kill,
 }
 
@@ -297,11 +301,15 @@ impl Dispatcher {
                 }
                 self.at = Position::Step(StepIndex(step.0 + 1));
             }
-            (Position::Pause(_), PauseEnd::CheckFailed) => self.pause_failed(StopReason::Check, commands),
-            (Position::Pause(_), PauseEnd::Refused) => self.pause_failed(StopReason::Approval, commands),
-            (Position::Winding { .. }, PauseEnd::Passed | PauseEnd::CheckFailed | PauseEnd::Refused) => {
-                self.at = Position::Winding { pausing: false };
+            // Nobody gives up a pause of a run that goes on; in any case it was not passed.
+            (Position::Pause(_), PauseEnd::CheckFailed | PauseEnd::GivenUp) => {
+                self.pause_failed(StopReason::Check, commands)
             }
+            (Position::Pause(_), PauseEnd::Refused) => self.pause_failed(StopReason::Approval, commands),
+            (
+                Position::Winding { .. },
+                PauseEnd::Passed | PauseEnd::CheckFailed | PauseEnd::Refused | PauseEnd::GivenUp,
+            ) => self.at = Position::Winding { pausing: false },
             (
                 Position::NotBegun
                 | Position::BeforeRun
@@ -315,7 +323,7 @@ impl Dispatcher {
                 | Position::Undoing
                 | Position::AfterRun
                 | Position::Over,
-                PauseEnd::Passed | PauseEnd::CheckFailed | PauseEnd::Refused,
+                PauseEnd::Passed | PauseEnd::CheckFailed | PauseEnd::Refused | PauseEnd::GivenUp,
             ) => debug_assert!(false, "a pause ended, and none was under way"),
         }
     }
@@ -326,10 +334,18 @@ impl Dispatcher {
     }
 
     fn cancel(&mut self, reason: StopReason, commands: &mut Vec<Command>) {
+        if self.at == Position::AfterRun {
+            // What the run came to stands, for the last hook was told so. Nothing else runs, so the hook is meant.
+            if self.urgency < Urgency::Kill {
+                self.urgency = Urgency::Kill;
+                commands.push(Command::Kill);
+            }
+            return;
+        }
         self.halt(reason, commands);
         let (urgency, command) = match self.urgency {
-            Urgency::Run => (Urgency::Terminate, Command::Terminate),
-            // What the run itself ended is let end when a person asks for the same; whoever insists has it killed.
+            // The first signal asks, also what the run itself ended already; only another one kills.
+            Urgency::Run | Urgency::Stopped => (Urgency::Terminate, Command::Terminate),
             Urgency::Terminate => (Urgency::Kill, Command::Kill),
             Urgency::Kill => return,
         };
@@ -371,7 +387,7 @@ impl Dispatcher {
         }
         self.skip_waiting(commands);
         if self.rules.on_stop == OnStop::Kill && !reason.is_signal() {
-            self.urgency = Urgency::Terminate;
+            self.urgency = Urgency::Stopped;
             commands.push(Command::Terminate);
             self.resolve_all(commands);
         } else if !reason.is_signal() {

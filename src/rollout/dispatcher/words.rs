@@ -140,6 +140,8 @@ pub enum PauseEnd {
     CheckFailed,
     /// Nobody approved.
     Refused,
+    /// Neither: the run stopped meanwhile.
+    GivenUp,
 }
 
 /// A hook of the run or of a stage.

@@ -365,7 +365,7 @@ fn died(kind: Kind, error: &JoinError) -> Done {
         Kind::HostHook(place, hook) => Done::HostHook(place, hook, Err(failure())),
         Kind::Hook(hook) => Done::Hook(hook, Err(failure())),
         Kind::Pause(step) if error.is_cancelled() => {
-            Done::Pause(step, Paused { end: PauseEnd::Passed, message: Some("given up".to_owned()) })
+            Done::Pause(step, Paused { end: PauseEnd::GivenUp, message: None })
         }
         Kind::Pause(step) => {
             let message = Some(format!("internal error: {error}"));

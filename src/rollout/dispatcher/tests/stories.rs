@@ -79,6 +79,31 @@ fn the_first_cancel_asks_and_the_second_kills() {
     assert_eq!(finish(&last).map(|(status, _)| status), Some(RunStatus::Interrupted));
 }
 
+#[test]
+fn a_first_cancel_kills_nothing_that_the_run_ended_itself() {
+    let mut dispatcher = Dispatcher::new(Rules { on_stop: OnStop::Kill, ..rules(5, 2, 0) });
+    dispatcher.handle(Input::Begin);
+    assert!(dispatcher.handle(came_to(0, Outcome::Failed)).contains(&Command::Terminate));
+    let interrupt = StopReason::Interrupt;
+    let commands = dispatcher.handle(Input::Cancel(interrupt));
+    assert_eq!(commands, [Command::Halt(interrupt), Command::Terminate], "the screen says that the next one kills");
+    assert_eq!(dispatcher.handle(Input::Cancel(interrupt)), [Command::Kill]);
+}
+
+#[test]
+fn a_cancel_of_the_last_hook_ends_it_and_changes_no_end_that_it_was_told() {
+    let hooks = Hooks { after_run: true, ..Hooks::default() };
+    for (outcome, status) in [(Outcome::Succeeded, RunStatus::Succeeded), (Outcome::Failed, RunStatus::Failed)] {
+        let mut dispatcher = Dispatcher::new(Rules { hooks, ..rules(1, 1, 0) });
+        dispatcher.handle(Input::Begin);
+        assert_eq!(dispatcher.handle(came_to(0, outcome)).last(), Some(&Command::Hook(Hook::AfterRun)));
+        assert_eq!(dispatcher.handle(Input::Cancel(StopReason::Interrupt)), [Command::Kill]);
+        assert!(dispatcher.handle(Input::Cancel(StopReason::Interrupt)).is_empty());
+        let last = dispatcher.handle(Input::HookEnded(HookEnd::Succeeded));
+        assert_eq!(finish(&last).map(|(status, _)| status), Some(status));
+    }
+}
+
 /// What a pipeline does that is cancelled.
 #[test]
 fn of_two_signals_the_first_says_how_the_run_ended() {

@@ -1,6 +1,9 @@
 //! Stages, pauses, hooks, late hosts and the way back, from the plan to what each host was sent.
 
-use super::{super::super::UndoOutcome, *};
+use super::{
+    super::super::{Event, PauseEnd, UndoOutcome},
+    *,
+};
 use crate::plan::Payload;
 
 /// A world in which everything is written down, and things happen by order.
@@ -155,7 +158,15 @@ fn check(target: &mut crate::config::Target, name: &str, per_host: bool) {
     target.checks.insert(name.parse().expect("a name"), check);
 }
 
-async fn play(plan: &Arc<Plan>, mut told: Told, hooks: &[HookName]) -> (Rollout, Vec<String>) {
+async fn play(plan: &Arc<Plan>, told: Told, hooks: &[HookName]) -> (Rollout, Vec<String>) {
+    let (world, told) = world_of(plan, told);
+    let (_never, mut cancel) = mpsc::channel(1);
+    let rollout = run(Arc::clone(plan), world, hooks, &mut cancel).await;
+    let story = told.story();
+    (rollout, story)
+}
+
+fn world_of(plan: &Plan, mut told: Told) -> (World, Arc<Told>) {
     let sightings = told.sightings.get_mut().expect("nobody else has it");
     if sightings.is_empty() {
         sightings.push(plan.hosts().map(|host| (**host).clone()).collect());
@@ -169,10 +180,7 @@ async fn play(plan: &Arc<Plan>, mut told: Told, hooks: &[HookName]) -> (Rollout,
         approver: told.clone(),
         sink: Arc::new(Heard::default()),
     };
-    let (_never, mut cancel) = mpsc::channel(1);
-    let rollout = run(Arc::clone(plan), world, hooks, &mut cancel).await;
-    let story = told.story();
-    (rollout, story)
+    (world, told)
 }
 
 fn rolls_back(target: &mut crate::config::Target) {
@@ -262,6 +270,55 @@ async fn a_check_that_fails_at_the_very_end_is_never_missed() {
         let (rollout, _) = play(&plan, Told { answers: Mutex::new(answers.into()), ..Told::default() }, &[]).await;
         assert_eq!(rollout.status, RunStatus::Failed);
     }
+}
+
+/// As on another thread: before either is looked at, the pause has said that a host is not well, and has ended.
+#[tokio::test]
+async fn what_a_task_said_comes_before_its_end() {
+    let plan = in_steps(&["a", "b"], "1, check health, 100%", |target| check(target, "health", true));
+    let answers = Mutex::new([("health a".to_owned(), vec![Verdict::Unwell])].into());
+    let (world, told) = world_of(&plan, Told { answers, ..Told::default() });
+    let mut engine = Engine::new(plan, world, &[]);
+    let mut over = engine.step(Input::Begin);
+    while over.is_none() {
+        let done = engine.tasks.next().await.expect("something is under way");
+        over = engine.end(done);
+    }
+    assert_eq!(over.map(|rollout| rollout.status), Some(RunStatus::Failed));
+    assert_eq!(told.story(), ["deploy a v2", "check health a"]);
+}
+
+/// Nobody answers; it presses Ctrl-C when somebody is asked, and notes how that ended.
+struct Impatient {
+    cancel: mpsc::Sender<StopReason>,
+    ends: Mutex<Vec<PauseEnd>>,
+}
+
+#[async_trait]
+impl Approver for Impatient {
+    async fn ask(&self, _: &Question) -> Approval {
+        self.cancel.try_send(StopReason::Interrupt).expect("room");
+        std::future::pending().await
+    }
+}
+
+impl EventSink for Impatient {
+    fn event(&self, event: &Event<'_>) {
+        if let EventKind::PauseEnded { end, .. } = event.kind {
+            self.ends.lock().expect("no panic while held").push(end);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_approval_that_was_cut_off_is_no_consent() {
+    let plan = in_steps(&["a"], "approve ops, 100%", |_| {});
+    let (sender, mut cancel) = mpsc::channel(1);
+    let nobody = Arc::new(Impatient { cancel: sender, ends: Mutex::default() });
+    let (world, _) = world_of(&plan, Told::default());
+    let world = World { approver: nobody.clone(), sink: nobody.clone(), ..world };
+    assert_eq!(run(plan, world, &[], &mut cancel).await.status, RunStatus::Interrupted);
+    assert_eq!(*nobody.ends.lock().expect("the run is over"), [PauseEnd::GivenUp]);
 }
 
 #[tokio::test]

@@ -16,6 +16,10 @@ impl World {
             Command::Hook(hook) => {
                 assert!(self.hook.is_none() && !self.hosts.iter().any(|seen| seen.running || seen.hook));
                 assert!(!self.hooks_run.contains(&Hook::AfterRun), "something after the last hook");
+                if *hook == Hook::AfterRun {
+                    let outcomes = self.hosts.iter().filter_map(|seen| seen.outcome);
+                    self.told = Some(self.dispatcher.status(&Summary::of(outcomes)));
+                }
                 self.hook = Some(*hook);
                 self.hooks_run.push(*hook);
             }
@@ -100,7 +104,7 @@ impl World {
             }
             Command::Halt(reason) => self.halted = Some(*reason),
             Command::Terminate | Command::Kill => {
-                assert!(self.halted.is_some());
+                assert!(self.halted.is_some() || self.hook == Some(Hook::AfterRun));
                 self.urgent = true;
                 self.asking = false;
             }
@@ -202,6 +206,10 @@ impl World {
         }
         if self.rules.hooks.after_run {
             assert_eq!(self.hooks_run.last(), Some(&Hook::AfterRun));
+            let told = self.told.expect("the last hook is told");
+            // All that may come on top is its own failure.
+            let blemished = (told, status) == (RunStatus::Succeeded, RunStatus::FinishedWithFailures);
+            assert!(status == told || blemished, "the last hook was told {told:?}, and it ended {status:?}");
         }
     }
 }

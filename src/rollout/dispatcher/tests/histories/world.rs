@@ -53,6 +53,8 @@ pub(super) struct World {
     /// A script that was lost may be started again.
     pub(super) idempotent: bool,
     pub(super) finished: Option<(RunStatus, Summary)>,
+    /// What the last hook was told of the end.
+    pub(super) told: Option<RunStatus>,
     pub(super) stage_begun: Option<usize>,
     pub(super) story: Vec<String>,
 }
@@ -150,6 +152,7 @@ impl World {
             losing,
             idempotent,
             finished: None,
+            told: None,
             stage_begun: None,
             story: Vec::new(),
         }
