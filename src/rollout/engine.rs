@@ -21,11 +21,12 @@ use super::{
     outcome::{FailureCause, HostResult, RunStatus, StopReason, Summary, UnreachableCause},
     recorder::Recorder,
     roster::Roster,
+    undo::{self, NoWay},
     world::{Facts, HookFailure, World},
 };
 use crate::{
     config::{HookName, LateHosts},
-    plan::{Plan, PlanStep, Work},
+    plan::{Back, Plan, PlanStep, Work},
     transport::Stop,
 };
 
@@ -89,7 +90,7 @@ impl Engine {
         Self {
             dispatcher: Dispatcher::new(rules(&plan, hooks)),
             book: Book::of(&roster),
-            tasks: Tasks::new(Arc::clone(&plan), world, hooks.to_vec(), recorder, tell),
+            tasks: Tasks::new(Arc::clone(&plan), world, recorder, tell),
             words,
             roster,
             stopped: None,
@@ -171,17 +172,24 @@ impl Engine {
                 }
                 self.record(EventKind::UndoStarted { hosts });
             }
-            Command::Undo { host, attempt, after } => {
-                let entry = self.roster.get(host);
-                self.tasks.undo(
-                    host,
-                    entry,
-                    self.book.result(host),
-                    attempt,
-                    after,
-                    self.ended.subscribe(),
-                    &self.stop,
-                );
+            Command::BeforeUndo { host } => match self.way_back(host, 1) {
+                Ok(_) => {
+                    let facts = facts::with_undo(facts::of_place(&self.plan, &self.roster, host), None);
+                    self.tasks.undo_hook(host, HookName::BeforeHost, facts, self.stop.subscribe());
+                }
+                // No server is taken out of its balancer for nothing.
+                Err(no_way) => self.tasks.no_way(host, &self.roster.get(host).host.id, no_way),
+            },
+            Command::Undo { host, attempt, after } => match self.way_back(host, attempt) {
+                Ok(back) => {
+                    let entry = self.roster.get(host);
+                    self.tasks.undo(host, entry, back, attempt, after, self.ended.subscribe(), &self.stop);
+                }
+                Err(no_way) => self.tasks.no_way(host, &self.roster.get(host).host.id, no_way),
+            },
+            Command::AfterUndo { host, outcome } => {
+                let facts = facts::with_undo(facts::of_place(&self.plan, &self.roster, host), Some(outcome));
+                self.tasks.undo_hook(host, HookName::AfterHost, facts, self.stop.subscribe());
             }
             Command::SettleUndo { host, outcome } => {
                 let result = match self.plan.rollback_by_hand() {
@@ -202,6 +210,10 @@ impl Engine {
 
     fn record(&self, kind: EventKind<'_>) {
         self.tasks.recorder.record(kind);
+    }
+
+    fn way_back(&self, host: HostIndex, attempt: u32) -> Result<Back, NoWay> {
+        undo::way_back(&self.plan, self.book.result(host), attempt)
     }
 
     fn urge(&mut self, stop: Stop) {
@@ -288,6 +300,12 @@ impl Engine {
             Done::Undo(host, attempt) => {
                 self.book.undo_ended(host, &attempt);
                 Input::Undone { host, end: attempt.end }
+            }
+            Done::UndoHook(host, hook, end) => {
+                if let Err(failure) = &end {
+                    self.book.blame_undo(host, format!("hook {}: {failure}", hook.as_str()));
+                }
+                Input::UndoHookEnded { host, end: hook_end(&end) }
             }
             Done::GivenUp => return None,
         })

@@ -12,10 +12,10 @@ use super::{
     dispatcher::{AttemptEnd, UndoEnd},
     executor::{Attempt, Executor},
     job,
-    outcome::{FailureCause, HostResult, Outcome, UndoOutcome, UndoResult},
+    outcome::{HostResult, Outcome, UndoOutcome, UndoResult},
 };
 use crate::{
-    inventory::Host,
+    inventory::{Host, HostId},
     plan::{Back, Plan, Way},
 };
 
@@ -24,19 +24,6 @@ use crate::{
 pub(super) struct UndoAttempt {
     pub(super) end: UndoEnd,
     pub(super) result: UndoResult,
-}
-
-impl UndoAttempt {
-    /// Says that the hook behind it failed: what was undone is not whole.
-    pub(super) fn blame(&mut self, why: &str) {
-        if self.result.outcome == UndoOutcome::Undone {
-            self.result.outcome = UndoOutcome::UndoFailed;
-            self.end = UndoEnd::Final(UndoOutcome::UndoFailed);
-            self.result.run.outcome = Outcome::Failed;
-            self.result.run.failure = Some(FailureCause::Hook);
-            self.result.run.message = Some(why.to_owned());
-        }
-    }
 }
 
 /// Why nothing is done about a host, and what that makes of it.
@@ -56,11 +43,11 @@ impl NoWay {
     }
 
     /// What that is for the host.
-    pub(super) fn attempt(self, host: &Host) -> UndoAttempt {
+    pub(super) fn attempt(self, host: &HostId) -> UndoAttempt {
         let Self { outcome, script, why, hint } = self;
         let hint = hint.map(ToOwned::to_owned);
-        let run = HostResult { outcome: script, message: Some(why), hint, ..HostResult::skipped(host.id.clone()) };
-        UndoAttempt { end: UndoEnd::Final(outcome), result: UndoResult { outcome, revision: None, run } }
+        let run = HostResult { outcome: script, message: Some(why), hint, ..HostResult::skipped(host.clone()) };
+        UndoAttempt { end: UndoEnd::NoWay(outcome), result: UndoResult { outcome, revision: None, run } }
     }
 }
 
@@ -120,7 +107,7 @@ impl Executor {
                 UndoEnd::Final(UndoOutcome::UndoFailed)
             }
         };
-        let (UndoEnd::Final(outcome) | UndoEnd::Retryable(outcome)) = end;
+        let (UndoEnd::Final(outcome) | UndoEnd::Retryable(outcome) | UndoEnd::NoWay(outcome)) = end;
         if outcome == UndoOutcome::UndoUnknown {
             result.hint = Some(advice::look_at_undo(&plan, &back));
         }

@@ -153,7 +153,8 @@ impl Dispatcher {
             Input::PauseEnded(end) => self.pause_ended(end, &mut commands),
             Input::CheckFailed { host } => self.check_failed(host, &mut commands),
             Input::Found(answer) => self.found(answer, &mut commands),
-            Input::Undone { host, end } => self.undo.ended(host, end, self.rules.retries, &mut commands),
+            Input::Undone { host, end } => self.undo.ended(host, end, &self.rules, &mut commands),
+            Input::UndoHookEnded { host, end } => self.undo.hook_ended(host, end, &self.rules, &mut commands),
             Input::Cancel(reason) => self.cancel(reason, &mut commands),
         }
         while let Some(next) = self.next(&mut commands) {
@@ -230,7 +231,7 @@ impl Dispatcher {
                 Some(Position::Undoing)
             }
             Position::Undoing => {
-                self.undo.fill(self.rules.concurrency.get(), commands);
+                self.undo.fill(&self.rules, commands);
                 self.undo.is_over().then_some(Position::AfterRun)
             }
             Position::AfterRun => {

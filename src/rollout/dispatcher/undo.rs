@@ -1,22 +1,36 @@
 //! Taking touched hosts back: newest first, side by side, and no failure stops the others.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use super::{
     super::outcome::UndoOutcome,
     back_off,
-    words::{Command, HostIndex, UndoEnd},
+    words::{Command, HookEnd, HostIndex, Rules, UndoEnd},
 };
 
 /// The undo of a run, once it has begun.
 #[derive(Debug, Default)]
 pub(super) struct Undo {
     waiting: VecDeque<HostIndex>,
-    /// Hosts being undone, and their attempts.
-    active: BTreeMap<HostIndex, u32>,
+    /// Hosts being undone.
+    active: BTreeMap<HostIndex, State>,
     outcomes: BTreeMap<HostIndex, UndoOutcome>,
     /// No host is begun with any more.
     halted: bool,
+}
+
+/// Where a host stands that is being undone. The hooks around it run once for all attempts, as in a deploy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The hook before it runs.
+    Entering,
+    /// This attempt is under way, counted from 1.
+    Active(u32),
+    /// The hook after it runs.
+    Leaving(UndoOutcome),
 }
 
 impl Undo {
@@ -39,31 +53,62 @@ impl Undo {
     }
 
     /// Begins with as many hosts as there is room for.
-    pub(super) fn fill(&mut self, concurrency: usize, commands: &mut Vec<Command>) {
-        while self.active.len() < concurrency {
+    pub(super) fn fill(&mut self, rules: &Rules, commands: &mut Vec<Command>) {
+        while self.active.len() < rules.concurrency.get() {
             let Some(host) = self.waiting.pop_front() else { break };
-            self.active.insert(host, 1);
-            commands.push(Command::Undo { host, attempt: 1, after: std::time::Duration::ZERO });
+            if rules.hooks.before_host {
+                self.active.insert(host, State::Entering);
+                commands.push(Command::BeforeUndo { host });
+            } else {
+                self.start(host, 1, Duration::ZERO, commands);
+            }
         }
     }
 
+    fn start(&mut self, host: HostIndex, attempt: u32, after: Duration, commands: &mut Vec<Command>) {
+        self.active.insert(host, State::Active(attempt));
+        commands.push(Command::Undo { host, attempt, after });
+    }
+
     /// An attempt to undo a host came to its end.
-    pub(super) fn ended(&mut self, host: HostIndex, end: UndoEnd, retries: u32, commands: &mut Vec<Command>) {
-        let Some(attempt) = self.active.get_mut(&host) else {
-            debug_assert!(false, "an undo ended on {host:?}, where none was under way");
-            return;
-        };
-        let outcome = match end {
-            UndoEnd::Retryable(_) if !self.halted && *attempt <= retries => {
-                let after = back_off(host, *attempt);
-                *attempt += 1;
-                commands.push(Command::Undo { host, attempt: *attempt, after });
-                return;
+    pub(super) fn ended(&mut self, host: HostIndex, end: UndoEnd, rules: &Rules, commands: &mut Vec<Command>) {
+        match (self.active.get(&host).copied(), end) {
+            (Some(State::Entering | State::Active(_)), UndoEnd::NoWay(outcome)) => {
+                self.settle(host, outcome, commands);
             }
-            UndoEnd::Final(outcome) | UndoEnd::Retryable(outcome) => outcome,
-        };
-        self.active.remove(&host);
-        self.settle(host, outcome, commands);
+            (Some(State::Active(attempt)), UndoEnd::Retryable(_)) if !self.halted && attempt <= rules.retries => {
+                self.start(host, attempt + 1, back_off(host, attempt), commands);
+            }
+            (Some(State::Active(_)), UndoEnd::Final(outcome) | UndoEnd::Retryable(outcome)) => {
+                self.leave(host, outcome, rules, commands);
+            }
+            (
+                Some(State::Entering | State::Leaving(_)) | None,
+                UndoEnd::Final(_) | UndoEnd::Retryable(_) | UndoEnd::NoWay(_),
+            ) => debug_assert!(false, "an undo ended on {host:?}, where none was under way"),
+        }
+    }
+
+    /// The hook before or after the undo of a host came to its end.
+    pub(super) fn hook_ended(&mut self, host: HostIndex, end: HookEnd, rules: &Rules, commands: &mut Vec<Command>) {
+        match (self.active.get(&host).copied(), end) {
+            (Some(State::Entering), HookEnd::Succeeded) if !self.halted => {
+                self.start(host, 1, Duration::ZERO, commands);
+            }
+            // It may have done a part of its work, which the hook behind it takes back.
+            (Some(State::Entering), HookEnd::Succeeded | HookEnd::Failed) => {
+                self.leave(host, UndoOutcome::UndoFailed, rules, commands);
+            }
+            (Some(State::Leaving(UndoOutcome::Undone)), HookEnd::Failed) => {
+                self.settle(host, UndoOutcome::UndoFailed, commands);
+            }
+            (Some(State::Leaving(outcome)), HookEnd::Succeeded | HookEnd::Failed) => {
+                self.settle(host, outcome, commands);
+            }
+            (Some(State::Active(_)) | None, HookEnd::Succeeded | HookEnd::Failed) => {
+                debug_assert!(false, "a hook of an undo ended on {host:?}, where none ran");
+            }
+        }
     }
 
     /// Begins with no further host: those that wait were not undone.
@@ -74,7 +119,18 @@ impl Undo {
         }
     }
 
+    /// The undo came to this: the hook after it is next.
+    fn leave(&mut self, host: HostIndex, outcome: UndoOutcome, rules: &Rules, commands: &mut Vec<Command>) {
+        if rules.hooks.after_host {
+            self.active.insert(host, State::Leaving(outcome));
+            commands.push(Command::AfterUndo { host, outcome });
+        } else {
+            self.settle(host, outcome, commands);
+        }
+    }
+
     fn settle(&mut self, host: HostIndex, outcome: UndoOutcome, commands: &mut Vec<Command>) {
+        self.active.remove(&host);
         self.outcomes.insert(host, outcome);
         commands.push(Command::SettleUndo { host, outcome });
     }

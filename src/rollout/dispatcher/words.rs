@@ -81,6 +81,13 @@ pub enum Input {
         /// How.
         end: UndoEnd,
     },
+    /// A hook around the undo of a host came to its end.
+    UndoHookEnded {
+        /// Which host.
+        host: HostIndex,
+        /// How.
+        end: HookEnd,
+    },
     /// A person or the system asks to stop. The first asks scripts to end; any further one kills them.
     Cancel(StopReason),
 }
@@ -120,6 +127,8 @@ pub enum UndoEnd {
     Final(UndoOutcome),
     /// It may be tried again, for nothing was started. If it is not, the outcome is this.
     Retryable(UndoOutcome),
+    /// Nothing was begun with, not even the hook before it, for nothing can be done. The outcome is this.
+    NoWay(UndoOutcome),
 }
 
 /// How a hook came to its end.
@@ -228,6 +237,11 @@ pub enum Command {
         /// How many.
         hosts: usize,
     },
+    /// Run the hook that comes before a host, to take it back.
+    BeforeUndo {
+        /// Which host.
+        host: HostIndex,
+    },
     /// Take a host back to what it was before.
     Undo {
         /// Which host.
@@ -236,6 +250,14 @@ pub enum Command {
         attempt: u32,
         /// How long to wait first.
         after: Duration,
+    },
+    /// Run the hook that comes after a host that was taken back, or was not. Its undo's outcome will be this, if the hook
+    /// succeeds.
+    AfterUndo {
+        /// Which host.
+        host: HostIndex,
+        /// What became of its undo so far.
+        outcome: UndoOutcome,
     },
     /// The host's undo has its outcome.
     SettleUndo {

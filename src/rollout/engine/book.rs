@@ -9,7 +9,7 @@ use super::super::{
     executor::Attempt,
     outcome::{FailureCause, HostResult, Outcome, Summary, UndoOutcome, UndoResult},
     roster::Roster,
-    undo::UndoAttempt,
+    undo::{NoWay, UndoAttempt},
 };
 use crate::inventory::Host;
 
@@ -144,6 +144,24 @@ impl Book {
     /// Takes in what an attempt to take a host back came to.
     pub(super) fn undo_ended(&mut self, host: HostIndex, attempt: &UndoAttempt) {
         self.entries[host.0].result.undo = Some(Box::new(attempt.result.clone()));
+    }
+
+    /// Says that a hook around taking a host back failed: where it came before, nothing was done; where it came behind,
+    /// what was undone is not whole.
+    pub(super) fn blame_undo(&mut self, host: HostIndex, why: String) {
+        let result = &mut self.entries[host.0].result;
+        match &mut result.undo {
+            None => result.undo = Some(Box::new(NoWay::failed(why).attempt(&result.host).result)),
+            Some(undo) => match undo.outcome {
+                UndoOutcome::Undone => {
+                    undo.outcome = UndoOutcome::UndoFailed;
+                    undo.run.outcome = Outcome::Failed;
+                    undo.run.failure = Some(FailureCause::Hook);
+                    undo.run.message = Some(why);
+                }
+                UndoOutcome::UndoFailed | UndoOutcome::UndoUnknown => {}
+            },
+        }
     }
 
     /// The same of a host that was taken back by hand: what became of that is all that became of the host.

@@ -17,18 +17,18 @@ use tokio::{
 use super::super::{
     dispatcher::{AttemptEnd, HostIndex, PauseEnd, StepIndex, UndoEnd},
     executor::{Attempt, Executor},
-    facts, job,
+    job,
     outcome::{HostResult, Outcome, UndoOutcome, UndoResult},
     pause::{HostCheckFailed, Paused, Pausing},
     recorder::Recorder,
     roster::Entry,
-    undo::{self, NoWay, UndoAttempt},
+    undo::{NoWay, UndoAttempt},
     world::{Facts, HookFailure, Sighting, World},
 };
 use crate::{
     config::HookName,
     inventory::{Host, HostId},
-    plan::{Pause, Plan},
+    plan::{Back, Pause, Plan},
     transport::{Halt, Stop},
 };
 
@@ -41,6 +41,7 @@ pub(super) enum Done {
     Pause(StepIndex, Paused),
     Sighted(Result<Sighting, String>),
     Undo(HostIndex, Box<UndoAttempt>),
+    UndoHook(HostIndex, HookName, Result<(), HookFailure>),
     /// It was given up, and nobody waits for it.
     GivenUp,
 }
@@ -65,6 +66,7 @@ enum Kind {
     Pause(StepIndex),
     Sighting,
     Undo(HostIndex, HostId),
+    UndoHook(HostIndex, HookName),
 }
 
 /// How a host's script is reached while it runs.
@@ -86,8 +88,6 @@ impl Line {
 pub(super) struct Tasks {
     plan: Arc<Plan>,
     world: World,
-    /// Which hooks there are.
-    hooks: Vec<HookName>,
     pub(super) recorder: Arc<Recorder>,
     tell: mpsc::UnboundedSender<Word>,
     set: JoinSet<Done>,
@@ -103,14 +103,12 @@ impl Tasks {
     pub(super) fn new(
         plan: Arc<Plan>,
         world: World,
-        hooks: Vec<HookName>,
         recorder: Arc<Recorder>,
         tell: mpsc::UnboundedSender<Word>,
     ) -> Self {
         Self {
             plan,
             world,
-            hooks,
             recorder,
             tell,
             set: JoinSet::new(),
@@ -138,7 +136,7 @@ impl Tasks {
             Kind::Attempt(host, ..) | Kind::Undo(host, _) => _ = self.lines.remove(host),
             Kind::Pause(_) => self.pause = None,
             Kind::Sighting => self.asking = None,
-            Kind::HostHook(..) | Kind::Hook(_) => {}
+            Kind::HostHook(..) | Kind::Hook(_) | Kind::UndoHook(..) => {}
         }
         Some(match joined {
             Ok((_, done)) => done,
@@ -207,53 +205,35 @@ impl Tasks {
         );
     }
 
+    /// A hook around taking a host back.
+    pub(super) fn undo_hook(&mut self, host: HostIndex, hook: HookName, facts: Facts, stop: watch::Receiver<Stop>) {
+        let hooks = Arc::clone(&self.world.hooks);
+        let task = async move { Done::UndoHook(host, hook, hooks.run(hook, &facts, stop).await) };
+        self.spawn(Kind::UndoHook(host, hook), task);
+    }
+
     #[expect(clippy::too_many_arguments, reason = "all that is known of a host and of the run's wish to end")]
     pub(super) fn undo(
         &mut self,
         place: HostIndex,
         entry: &Entry,
-        result: &HostResult,
+        back: Back,
         attempt: u32,
         after: Duration,
         ended: watch::Receiver<bool>,
         stop: &watch::Sender<Stop>,
     ) {
-        let back = undo::way_back(&self.plan, result, attempt);
-        let retries = self.plan.policy.retries;
-        let executor = self.executor(place, ended.clone(), stop);
-        let (hooks, stop) = (Arc::clone(&self.world.hooks), stop.subscribe());
-        let has = |name| self.hooks.contains(&name);
-        let (drains, undrains) = (has(HookName::BeforeHost), has(HookName::AfterHost));
+        let executor = self.executor(place, ended, stop);
         let (host, stage) = (Arc::clone(&entry.host), Arc::clone(&entry.stage));
-        let facts = facts::of_host(&self.plan, &host, &stage);
         self.spawn(Kind::Undo(place, host.id.clone()), async move {
-            let back = match back {
-                Ok(back) => back,
-                Err(no_way) => return Done::Undo(place, Box::new(no_way.attempt(&host))),
-            };
-            // A host is drained for this as for a deploy, once for all attempts.
-            let drained = if drains && attempt == 1 {
-                hooks.run(HookName::BeforeHost, &facts::with_undo(facts.clone(), None), stop.clone()).await
-            } else {
-                Ok(())
-            };
-            let mut end = match drained {
-                Ok(()) => executor.undo(&stage, &host, back, attempt, after).await,
-                Err(failure) => NoWay::failed(format!("hook before_host: {failure}")).attempt(&host),
-            };
-            let last = match end.end {
-                UndoEnd::Final(_) => true,
-                UndoEnd::Retryable(_) => attempt > retries || *ended.borrow(),
-            };
-            let facts = facts::with_undo(facts, Some(end.result.outcome));
-            if last
-                && undrains
-                && let Err(failure) = hooks.run(HookName::AfterHost, &facts, stop).await
-            {
-                end.blame(&format!("hook after_host: {failure}"));
-            }
-            Done::Undo(place, Box::new(end))
+            Done::Undo(place, Box::new(executor.undo(&stage, &host, back, attempt, after).await))
         });
+    }
+
+    /// A host that cannot be taken back.
+    pub(super) fn no_way(&mut self, place: HostIndex, host: &HostId, no_way: NoWay) {
+        let attempt = Box::new(no_way.attempt(host));
+        self.spawn(Kind::Undo(place, host.clone()), async move { Done::Undo(place, attempt) });
     }
 
     pub(super) fn pause(
@@ -364,6 +344,7 @@ fn died(kind: Kind, error: &JoinError) -> Done {
         }
         Kind::HostHook(place, hook) => Done::HostHook(place, hook, Err(failure())),
         Kind::Hook(hook) => Done::Hook(hook, Err(failure())),
+        Kind::UndoHook(place, hook) => Done::UndoHook(place, hook, Err(failure())),
         Kind::Pause(step) if error.is_cancelled() => {
             Done::Pause(step, Paused { end: PauseEnd::GivenUp, message: None })
         }

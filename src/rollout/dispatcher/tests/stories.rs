@@ -172,6 +172,41 @@ fn the_undo_begins_with_the_newest_and_one_that_fails_stops_no_other() {
     assert_eq!(finish(&last).map(|(status, _)| status), Some(RunStatus::RollbackIncomplete));
 }
 
+/// A load balancer gets its host back, whatever becomes of the undo.
+#[test]
+fn a_cancel_between_two_tries_of_an_undo_leaves_no_host_without_the_hook_behind_it() {
+    let hooks = Hooks { before_host: true, after_host: true, ..Hooks::default() };
+    let (retries, on_failure) = (3, OnFailure::Rollback);
+    let mut dispatcher = Dispatcher::new(Rules { hooks, retries, on_failure, ..rules(1, 1, 0) });
+    let host = HostIndex(0);
+    let hook = |end| Input::HostHookEnded { host, end };
+    dispatcher.handle(Input::Begin);
+    dispatcher.handle(hook(HookEnd::Succeeded));
+    dispatcher.handle(came_to(0, Outcome::Failed));
+    assert_eq!(dispatcher.handle(hook(HookEnd::Succeeded)).last(), Some(&Command::BeforeUndo { host }));
+    let hook = |end| Input::UndoHookEnded { host, end };
+    let undo = |attempt, after| Command::Undo { host, attempt, after };
+    assert_eq!(dispatcher.handle(hook(HookEnd::Succeeded)), [undo(1, Duration::ZERO)]);
+    dispatcher.handle(Input::Cancel(StopReason::Interrupt));
+    let outcome = UndoOutcome::UndoFailed;
+    let commands = dispatcher.handle(Input::Undone { host, end: UndoEnd::Retryable(outcome) });
+    assert_eq!(commands, [Command::AfterUndo { host, outcome }]);
+    let last = dispatcher.handle(hook(HookEnd::Succeeded));
+    assert!(last.contains(&Command::SettleUndo { host, outcome }) && finish(&last).is_some(), "{last:?}");
+}
+
+#[test]
+fn a_host_with_nothing_to_return_to_meets_no_hook() {
+    let hooks = Hooks { before_host: true, after_host: true, ..Hooks::default() };
+    let mut dispatcher = Dispatcher::new(Rules { purpose: Purpose::Rollback, hooks, ..rules(1, 1, 0) });
+    let host = HostIndex(0);
+    assert_eq!(dispatcher.handle(Input::Begin).last(), Some(&Command::BeforeUndo { host }));
+    let outcome = UndoOutcome::UndoFailed;
+    let last = dispatcher.handle(Input::Undone { host, end: UndoEnd::NoWay(outcome) });
+    assert_eq!(last.first(), Some(&Command::SettleUndo { host, outcome }));
+    assert_eq!(finish(&last).map(|(status, _)| status), Some(RunStatus::RollbackIncomplete));
+}
+
 #[test]
 fn no_host_passes_a_barrier_before_all_stand_there() {
     let mut dispatcher = Dispatcher::new(Rules { barriers: 1, worst_case: 3, ..rules(3, 1, 0) });

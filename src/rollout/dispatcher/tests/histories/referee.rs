@@ -115,17 +115,36 @@ impl World {
                 assert_eq!(*hosts, self.to_undo.len());
                 self.undoing = true;
             }
-            Command::Undo { host, attempt, .. } => {
+            Command::BeforeUndo { host } => {
                 assert!(self.undoing && !self.undone_cancelled);
                 assert!(self.to_undo.contains(&host.0), "nothing to undo on {host:?}");
                 let seen = &mut self.hosts[host.0];
-                assert!(seen.undo.is_none() && !seen.undo_running);
+                assert!(seen.undo_attempt == 0 && !seen.undo_entered && !seen.undo_hook && seen.undo.is_none());
+                seen.undo_hook = true;
+            }
+            Command::Undo { host, attempt, .. } => {
+                assert!(self.undoing && !self.undone_cancelled);
+                assert!(self.to_undo.contains(&host.0), "nothing to undo on {host:?}");
+                let before_host = self.rules.hooks.before_host;
+                let seen = &mut self.hosts[host.0];
+                assert!(seen.undo.is_none() && !seen.undo_running && !seen.undo_hook && !seen.undo_left);
+                assert!(seen.undo_entered || !before_host && *attempt == 1, "undone before the hook in front of it");
+                seen.undo_entered = true;
                 assert_eq!(*attempt, seen.undo_attempt + 1);
                 assert!(*attempt <= self.rules.retries + 1);
                 (seen.undo_attempt, seen.undo_running) = (*attempt, true);
             }
+            Command::AfterUndo { host, .. } => {
+                let seen = &mut self.hosts[host.0];
+                assert!(seen.undo_entered && !seen.undo_running && !seen.undo_hook && !seen.undo_left);
+                (seen.undo_hook, seen.undo_left) = (true, true);
+            }
             Command::SettleUndo { host, outcome } => {
-                assert!(self.hosts[host.0].undo.replace(*outcome).is_none(), "its undo has two ends");
+                let after_host = self.rules.hooks.after_host;
+                let seen = &mut self.hosts[host.0];
+                assert!(!seen.undo_running && !seen.undo_hook, "settled while it is taken back");
+                assert!(!seen.undo_entered || seen.undo_left || !after_host, "the hook behind it never ran");
+                assert!(seen.undo.replace(*outcome).is_none(), "its undo has two ends");
             }
             Command::Finish { status, summary } => self.finished = Some((*status, *summary)),
         }
@@ -162,7 +181,7 @@ impl World {
             // In a soak, hosts that had succeeded may turn out not to be well.
             assert!(failures.min(in_flight) == 0 || failures + in_flight <= self.worst_case(), "beyond the worst case");
         }
-        let undoing = self.hosts.iter().filter(|seen| seen.undo_running).count();
+        let undoing = self.hosts.iter().filter(|seen| seen.undo_running || seen.undo_hook).count();
         assert!(undoing <= self.rules.concurrency.get());
     }
 

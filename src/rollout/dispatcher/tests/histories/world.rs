@@ -22,6 +22,10 @@ pub(super) struct Seen {
     pub(super) gone: bool,
     pub(super) abandoned: bool,
     pub(super) told_to_end: bool,
+    pub(super) undo_hook: bool,
+    /// Something was begun with to take it back, so the hook behind it is due.
+    pub(super) undo_entered: bool,
+    pub(super) undo_left: bool,
     pub(super) undo_attempt: u32,
     pub(super) undo_running: bool,
     pub(super) undo: Option<UndoOutcome>,
@@ -204,6 +208,9 @@ impl World {
             if seen.undo_running {
                 possible.push(Happening::Undo(place));
             }
+            if seen.undo_hook {
+                possible.push(Happening::UndoHook(place));
+            }
         }
         possible.extend(self.hook.map(|_| Happening::Hook));
         possible.extend(self.pause.map(|_| Happening::Pause));
@@ -270,15 +277,20 @@ impl World {
                 let end = if self.rng.random_bool(self.losing) {
                     UndoEnd::Retryable(UndoOutcome::UndoFailed)
                 } else if self.rng.random_bool(self.failing / 2.0) {
-                    UndoEnd::Final(if self.rng.random_bool(0.5) {
-                        UndoOutcome::UndoFailed
-                    } else {
-                        UndoOutcome::UndoUnknown
-                    })
+                    UndoEnd::Final(self.bad_undo())
                 } else {
                     UndoEnd::Final(UndoOutcome::Undone)
                 };
                 Input::Undone { host: HostIndex(place), end }
+            }
+            Happening::UndoHook(place) => {
+                let seen = &mut self.hosts[place];
+                seen.undo_hook = false;
+                if !seen.undo_entered && self.rng.random_bool(self.failing / 4.0) {
+                    return Input::Undone { host: HostIndex(place), end: UndoEnd::NoWay(self.bad_undo()) };
+                }
+                self.hosts[place].undo_entered = true;
+                Input::UndoHookEnded { host: HostIndex(place), end: self.hook_end() }
             }
             Happening::Host(place) => self.turn_host(place),
         }
@@ -330,6 +342,10 @@ impl World {
         Input::Ended { host, end, touched }
     }
 
+    fn bad_undo(&mut self) -> UndoOutcome {
+        if self.rng.random_bool(0.5) { UndoOutcome::UndoFailed } else { UndoOutcome::UndoUnknown }
+    }
+
     fn hook_end(&mut self) -> HookEnd {
         if self.rng.random_bool(self.failing / 4.0) { HookEnd::Failed } else { HookEnd::Succeeded }
     }
@@ -340,6 +356,7 @@ enum Happening {
     HostHook(usize),
     Host(usize),
     Undo(usize),
+    UndoHook(usize),
     Hook,
     Pause,
     Answer,
