@@ -261,8 +261,9 @@ impl Engine {
     fn done(&mut self, done: Done) -> Option<Input> {
         Some(match done {
             Done::Attempt(host, attempt) => {
-                let (end, touched) = self.book.attempt_ended(host, *attempt);
-                Input::Ended { host, end, touched }
+                let end = attempt.end;
+                self.book.attempt_ended(host, *attempt);
+                Input::Ended { host, end }
             }
             Done::HostHook(host, hook, end) => {
                 let id = &self.roster.get(host).host.id;

@@ -64,8 +64,6 @@ pub(super) struct Executor {
 pub(super) struct Attempt {
     pub(super) end: AttemptEnd,
     pub(super) result: HostResult,
-    /// The script was started on the host, or may have been.
-    pub(super) touched: bool,
 }
 
 impl Executor {
@@ -77,7 +75,7 @@ impl Executor {
             () = self.halt.comes() => {}
         }
         if self.halt.has_come() {
-            return Attempt { end: AttemptEnd::NotStarted, result, touched: false };
+            return Attempt { end: AttemptEnd::NotStarted, result };
         }
 
         self.recorder.record(EventKind::HostConnecting { host: &host.id, attempt });
@@ -96,13 +94,13 @@ impl Executor {
         let Connected { session, connect, auth } = match answer {
             Some(Ok(connected)) => connected,
             Some(Err(error)) if error.kind != ConnectFailure::Halted => return verdict::not_connected(result, error),
-            Some(Err(_)) | None => return Attempt { end: AttemptEnd::NotStarted, result, touched: false },
+            Some(Err(_)) | None => return Attempt { end: AttemptEnd::NotStarted, result },
         };
         result.phases = Phases { connect: Some(connect), auth: Some(auth), script: None };
 
         if self.halt.has_come() {
             log_out(session).await;
-            return Attempt { end: AttemptEnd::NotStarted, result, touched: false };
+            return Attempt { end: AttemptEnd::NotStarted, result };
         }
         self.run(session, job, host, result).await
     }

@@ -96,11 +96,11 @@ impl Executor {
     pub(super) async fn undo(self, stage: &str, host: &Host, back: Back, attempt: u32, after: Duration) -> UndoAttempt {
         let plan = Arc::clone(&self.plan);
         let job = job::undo(&plan, stage, host, &back);
-        let Attempt { end, mut result, touched } = self.attempt(&job, host, attempt, after).await;
+        let Attempt { end, mut result } = self.attempt(&job, host, attempt, after).await;
         let end = match end {
             AttemptEnd::Final(outcome) => UndoEnd::Final(undone(outcome)),
             // Never started, so it does no harm to try again.
-            AttemptEnd::Retryable(outcome) if !touched => UndoEnd::Retryable(undone(outcome)),
+            AttemptEnd::Retryable(outcome) if !end.touched() => UndoEnd::Retryable(undone(outcome)),
             AttemptEnd::Retryable(outcome) => UndoEnd::Final(undone(outcome)),
             AttemptEnd::NotStarted => {
                 result.message = Some("not tried: the run was stopped before".to_owned());

@@ -28,7 +28,7 @@ pub(super) fn not_connected(mut result: HostResult, error: ConnectError) -> Atte
     } else {
         AttemptEnd::Final(Outcome::Unreachable)
     };
-    Attempt { end, result, touched: false }
+    Attempt { end, result }
 }
 
 /// The session's word on the job. `stop` is what had been asked of it by then.
@@ -42,7 +42,7 @@ pub(super) fn ended(result: HostResult, end: Result<RemoteExit, Lost>, stop: Sto
         }
         Err(lost) if lost.sent => cut_off(result, lost.group, lost.message, stop, plan),
         // What became of the connection does not matter: it would not have been sent any more.
-        Err(_) if stop > Stop::No => Attempt { end: AttemptEnd::NotStarted, result, touched: false },
+        Err(_) if stop > Stop::No => Attempt { end: AttemptEnd::NotStarted, result },
         Err(lost) => before_start(result, lost.message),
     }
 }
@@ -56,7 +56,7 @@ pub(super) fn found(result: HostResult, found: Found, stop: Stop, plan: &Plan) -
             (Refusal::NeverStarted, None) if stop == Stop::No => {
                 before_start(result, "contact was lost before the script started".to_owned())
             }
-            (Refusal::NeverStarted, None) => Attempt { end: AttemptEnd::NotStarted, result, touched: false },
+            (Refusal::NeverStarted, None) => Attempt { end: AttemptEnd::NotStarted, result },
             (
                 Refusal::NeverStarted
                 | Refusal::Busy
@@ -111,7 +111,7 @@ fn by_trailer(mut result: HostResult, trailer: &Trailer, plan: &Plan) -> Attempt
         });
     }
     let lost = failure == Some(FailureCause::Lost) && trailer.group == GroupState::Gone;
-    Attempt { end: if lost { after_loss(outcome, plan) } else { AttemptEnd::Final(outcome) }, result, touched: true }
+    Attempt { end: if lost { after_loss(outcome, plan) } else { AttemptEnd::Final(outcome) }, result }
 }
 
 fn judged(trailer: &Trailer, plan: &Plan) -> Judged {
@@ -186,7 +186,7 @@ fn refused(mut result: HostResult, reason: Refusal, text: &str, plan: &Plan) -> 
     result.message = Some(format!("{word}: {text}"));
     result.hint = Some(hint);
     // Never by itself again: the host said no, and would say so again.
-    Attempt { end: AttemptEnd::Final(Outcome::Unreachable), result, touched: false }
+    Attempt { end: AttemptEnd::Final(Outcome::Unreachable), result }
 }
 
 /// The script never started.
@@ -194,7 +194,7 @@ fn before_start(mut result: HostResult, message: String) -> Attempt {
     result.message = Some(message);
     result.outcome = Outcome::Unreachable;
     result.failure = Some(FailureCause::Unreachable(UnreachableCause::BeforeStart));
-    Attempt { end: AttemptEnd::Retryable(Outcome::Unreachable), result, touched: false }
+    Attempt { end: AttemptEnd::Retryable(Outcome::Unreachable), result }
 }
 
 /// It started, or may have, and how it ended is not known.
@@ -210,7 +210,7 @@ fn cut_off(mut result: HostResult, group: Option<u32>, message: String, stop: St
         }
     });
     result.hint = Some(advice::look_there(plan, result.attempts));
-    Attempt { end: after_loss(Outcome::Unknown, plan), result, touched: true }
+    Attempt { end: after_loss(Outcome::Unknown, plan), result }
 }
 
 /// Nothing that may have started is started again, unless the user said that this does no harm.
@@ -277,13 +277,13 @@ mod tests {
 
         let lost = |sent, group| Lost { group, sent, message: "connection reset".into() };
         let before = ended(blank(), Err(lost(false, None)), Stop::No, &plan());
-        assert_eq!((before.end, before.touched), (AttemptEnd::Retryable(Outcome::Unreachable), false));
+        assert_eq!(before.end, AttemptEnd::Retryable(Outcome::Unreachable));
         let stopped = ended(blank(), Err(lost(false, None)), Stop::Terminate, &plan());
-        assert_eq!((stopped.end, stopped.touched), (AttemptEnd::NotStarted, false));
+        assert_eq!(stopped.end, AttemptEnd::NotStarted);
         assert_eq!((stopped.result.outcome, stopped.result.message), (Outcome::Skipped, None));
         for group in [None, Some(7)] {
             let after = ended(blank(), Err(lost(true, group)), Stop::No, &plan());
-            assert_eq!((after.end, after.touched), (AttemptEnd::Final(Outcome::Unknown), true));
+            assert_eq!(after.end, AttemptEnd::Final(Outcome::Unknown));
             let plan = Plan { policy: Policy { idempotent: true, ..plan().policy }, ..plan() };
             let again = ended(blank(), Err(lost(true, group)), Stop::No, &plan);
             assert_eq!(again.end, AttemptEnd::Retryable(Outcome::Unknown));

@@ -11,22 +11,25 @@ use crate::rollout::outcome::{Outcome, StopReason};
 
 impl Dispatcher {
     /// An attempt came to its end.
-    pub(super) fn ended(&mut self, host: HostIndex, end: AttemptEnd, touched: bool, commands: &mut Vec<Command>) {
+    pub(super) fn ended(&mut self, host: HostIndex, end: AttemptEnd, commands: &mut Vec<Command>) {
         let Some(State::Active(attempt) | State::Held { attempt, .. }) = self.fleet.state(host) else {
             debug_assert!(false, "an attempt ended on {host:?}, where none was under way");
             return;
         };
         self.fleet.note(host, |member| {
-            member.touched |= touched;
+            member.touched |= end.touched();
             member.lost = false;
         });
         let outcome = match end {
-            AttemptEnd::Final(outcome) => outcome,
-            AttemptEnd::Retryable(outcome) if self.may_retry(host, attempt.number) => {
-                self.start_again(host, attempt.number, outcome, commands);
-                return;
+            AttemptEnd::Final(outcome) => self.of_all_attempts(host, outcome),
+            AttemptEnd::Retryable(outcome) => {
+                let outcome = self.of_all_attempts(host, outcome);
+                if self.may_retry(host, attempt.number) {
+                    self.start_again(host, attempt.number, outcome, commands);
+                    return;
+                }
+                outcome
             }
-            AttemptEnd::Retryable(outcome) => outcome,
             AttemptEnd::NotStarted => attempt.before.unwrap_or(Outcome::Skipped),
         };
         match outcome {
@@ -39,6 +42,20 @@ impl Dispatcher {
             Outcome::Failed | Outcome::Unreachable | Outcome::Unknown | Outcome::Skipped | Outcome::Gone => {}
         }
         self.leave(host, outcome, commands);
+    }
+
+    /// What the outcome of an attempt makes of its host. Where an earlier one may have started the script, the host is not
+    /// "unreachable", whatever keeps us from finding out more.
+    fn of_all_attempts(&self, host: HostIndex, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Unreachable if self.fleet.get(host).is_some_and(|member| member.touched) => Outcome::Unknown,
+            Outcome::Succeeded
+            | Outcome::Failed
+            | Outcome::Unreachable
+            | Outcome::Unknown
+            | Outcome::Gone
+            | Outcome::Skipped => outcome,
+        }
     }
 
     fn may_retry(&self, host: HostIndex, attempt: u32) -> bool {

@@ -145,7 +145,7 @@ impl Dispatcher {
         }
         match input {
             Input::Begin => self.at = Position::BeforeRun,
-            Input::Ended { host, end, touched } => self.ended(host, end, touched, &mut commands),
+            Input::Ended { host, end } => self.ended(host, end, &mut commands),
             Input::Reached { host } => self.reached(host, &mut commands),
             Input::InDoubt { host } => self.in_doubt(host, &mut commands),
             Input::HostHookEnded { host, end } => self.host_hook_ended(host, end, &mut commands),

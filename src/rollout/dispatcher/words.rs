@@ -43,8 +43,6 @@ pub enum Input {
         host: HostIndex,
         /// How.
         end: AttemptEnd,
-        /// Whether the script was started, or may have been.
-        touched: bool,
     },
     /// A host has done the part in front of the next barrier, and waits there.
     Reached {
@@ -118,6 +116,19 @@ pub enum AttemptEnd {
     Retryable(Outcome),
     /// The run was stopping before the script was started. What an earlier attempt came to stands.
     NotStarted,
+}
+
+impl AttemptEnd {
+    /// Whether the script was started in this attempt, or may have been.
+    pub const fn touched(self) -> bool {
+        match self {
+            Self::Final(outcome) | Self::Retryable(outcome) => match outcome {
+                Outcome::Succeeded | Outcome::Failed | Outcome::Unknown => true,
+                Outcome::Unreachable | Outcome::Gone | Outcome::Skipped => false,
+            },
+            Self::NotStarted => false,
+        }
+    }
 }
 
 /// How an undo came to its end.

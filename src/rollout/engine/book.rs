@@ -22,8 +22,6 @@ pub(super) struct Book {
 #[derive(Debug)]
 struct Entry {
     result: HostResult,
-    /// A script was started there in some attempt.
-    touched: bool,
     settled: bool,
 }
 
@@ -36,11 +34,10 @@ impl Book {
 
     /// Makes room for hosts that came late.
     pub(super) fn grow(&mut self, roster: &Roster) {
-        let new = roster.entries().skip(self.entries.len()).map(|(_, entry)| Entry {
-            result: HostResult::skipped(entry.host.id.clone()),
-            touched: false,
-            settled: false,
-        });
+        let new = roster
+            .entries()
+            .skip(self.entries.len())
+            .map(|(_, entry)| Entry { result: HostResult::skipped(entry.host.id.clone()), settled: false });
         self.entries.extend(new);
     }
 
@@ -84,13 +81,13 @@ impl Book {
             .collect()
     }
 
-    /// Takes in what an attempt came to, and says what that means for the host as a whole.
-    pub(super) fn attempt_ended(&mut self, host: HostIndex, attempt: Attempt) -> (AttemptEnd, bool) {
+    /// Takes in what an attempt came to.
+    pub(super) fn attempt_ended(&mut self, host: HostIndex, attempt: Attempt) {
         let entry = &mut self.entries[host.0];
-        let Attempt { mut end, mut result, touched } = attempt;
+        let Attempt { end, mut result } = attempt;
         if end == AttemptEnd::NotStarted {
             // The attempt came to nothing: what is known of the host is what was known before.
-            return (end, touched);
+            return;
         }
 
         // The host's story is that of all its attempts: it began with the first one.
@@ -99,18 +96,11 @@ impl Book {
             // A clock that was set back adds nothing.
             result.duration += Duration::try_from(last.duration_since(first)).unwrap_or_default();
         }
-        result.started = before.started.or(result.started).or(Some(Timestamp::now()).filter(|_| touched));
+        result.started = before.started.or(result.started).or(Some(Timestamp::now()).filter(|_| end.touched()));
         if result.previous_revision.is_none() {
             result.previous_revision.clone_from(&before.previous_revision);
         }
-        entry.touched |= touched;
-        if entry.touched && !touched {
-            // A script ran here in an earlier attempt, so the host is not "unreachable", whatever
-            // kept this attempt from finding out more.
-            end = AttemptEnd::Final(Outcome::Unknown);
-        }
         entry.result = result;
-        (end, touched)
     }
 
     /// Says why a host that had succeeded has not.

@@ -333,7 +333,7 @@ fn died(kind: Kind, error: &JoinError) -> Done {
                 ..HostResult::skipped(host)
             };
             let end = AttemptEnd::Final(Outcome::Unknown);
-            Done::Attempt(place, Box::new(Attempt { end, result, touched: true }))
+            Done::Attempt(place, Box::new(Attempt { end, result }))
         }
         Kind::Undo(place, host) => {
             let message = Some(format!("internal error while taking this host back: {error}"));

@@ -38,11 +38,7 @@ fn started(commands: &[Command]) -> Vec<(usize, u32)> {
 }
 
 fn ended(host: usize, end: AttemptEnd) -> Input {
-    let touched = match end {
-        AttemptEnd::Final(outcome) | AttemptEnd::Retryable(outcome) => outcome != Outcome::Unreachable,
-        AttemptEnd::NotStarted => false,
-    };
-    Input::Ended { host: HostIndex(host), end, touched }
+    Input::Ended { host: HostIndex(host), end }
 }
 
 fn came_to(host: usize, outcome: Outcome) -> Input {

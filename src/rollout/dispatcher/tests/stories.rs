@@ -55,6 +55,19 @@ fn only_what_may_be_retried_is() {
     assert_eq!(finish(&last).map(|(status, _)| status), Some(RunStatus::Failed));
 }
 
+/// After a reboot, say, it refuses connections for a while.
+#[test]
+fn a_lost_script_that_may_be_started_again_is_tried_as_often_as_any_and_is_unknown_at_last() {
+    for last in [AttemptEnd::Retryable(Outcome::Unreachable), AttemptEnd::Final(Outcome::Unreachable)] {
+        let mut dispatcher = Dispatcher::new(Rules { retries: 2, ..rules(1, 1, 0) });
+        dispatcher.handle(Input::Begin);
+        assert_eq!(started(&dispatcher.handle(ended(0, AttemptEnd::Retryable(Outcome::Unknown)))), [(0, 2)]);
+        assert_eq!(started(&dispatcher.handle(ended(0, AttemptEnd::Retryable(Outcome::Unreachable)))), [(0, 3)]);
+        let commands = dispatcher.handle(ended(0, last));
+        assert!(commands.contains(&Command::Settle { host: HostIndex(0), outcome: Outcome::Unknown }), "{commands:?}");
+    }
+}
+
 #[test]
 fn a_host_that_was_tried_keeps_what_it_came_to_when_the_next_try_is_cut_off() {
     let mut dispatcher = Dispatcher::new(Rules { retries: 3, ..rules(2, 2, 0) });

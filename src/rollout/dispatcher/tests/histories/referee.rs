@@ -44,7 +44,7 @@ impl World {
                 assert!(!seen.touched || self.idempotent, "started twice");
                 assert_eq!(*attempt, seen.attempt + 1);
                 assert!(*attempt <= self.rules.retries + 1);
-                (seen.attempt, seen.running, seen.passed) = (*attempt, true, 0);
+                (seen.attempt, seen.running, seen.passed, seen.touched_now) = (*attempt, true, 0, false);
                 if *attempt == 1 && !self.rules.hooks.before_host {
                     self.look_at_places();
                 }
@@ -89,6 +89,7 @@ impl World {
                 };
                 assert!(news, "{outcome:?} after {:?}", seen.outcome);
                 assert!(*outcome != Outcome::Gone || seen.gone, "nobody said that it is gone");
+                assert!(*outcome != Outcome::Unreachable || !seen.touched, "a script was started there");
                 seen.outcome = Some(*outcome);
             }
             Command::Pause(step) => {

@@ -18,6 +18,8 @@ pub(super) struct Seen {
     pub(super) held: bool,
     pub(super) passed: usize,
     pub(super) touched: bool,
+    /// The same in the attempt under way.
+    pub(super) touched_now: bool,
     pub(super) outcome: Option<Outcome>,
     pub(super) gone: bool,
     pub(super) abandoned: bool,
@@ -302,7 +304,7 @@ impl World {
         (seen.running, seen.held) = (false, false);
         let again = self.idempotent && !seen.abandoned;
         let end = if again { AttemptEnd::Retryable } else { AttemptEnd::Final };
-        Input::Ended { host: HostIndex(place), end: end(Outcome::Unknown), touched: true }
+        Input::Ended { host: HostIndex(place), end: end(Outcome::Unknown) }
     }
 
     fn turn_host(&mut self, place: usize) -> Input {
@@ -310,36 +312,38 @@ impl World {
         let lose = self.rng.random_bool(self.losing);
         let fail = self.rng.random_bool(self.failing);
         let retry = self.rng.random_bool(0.5);
+        let begun = self.rng.random_bool(0.5);
         let seen = &mut self.hosts[place];
         if lose && !seen.abandoned && self.rng.random_bool(0.5) {
             return Input::InDoubt { host };
         }
         if !seen.held && seen.passed < self.rules.barriers && !fail && !lose && !self.urgent {
             seen.held = true;
-            seen.touched = true;
+            (seen.touched, seen.touched_now) = (true, true);
             return Input::Reached { host };
         }
         seen.running = false;
         let was_held = std::mem::take(&mut seen.held);
-        let (end, touched) = if seen.abandoned {
-            (AttemptEnd::Final(Outcome::Unknown), true)
+        let end = if seen.abandoned {
+            AttemptEnd::Final(Outcome::Unknown)
         } else if seen.told_to_end || was_held {
-            (AttemptEnd::Final(Outcome::Failed), true)
-        } else if lose && !seen.touched {
+            AttemptEnd::Final(Outcome::Failed)
+        } else if lose && !seen.touched_now && !begun {
+            // In an earlier attempt it may have been.
             let end = if retry { AttemptEnd::Retryable } else { AttemptEnd::Final };
-            (end(Outcome::Unreachable), false)
+            end(Outcome::Unreachable)
         } else if lose {
             let end = if retry && self.idempotent { AttemptEnd::Retryable } else { AttemptEnd::Final };
-            (end(Outcome::Unknown), true)
+            end(Outcome::Unknown)
         } else if fail || seen.passed < self.rules.barriers {
-            (AttemptEnd::Final(Outcome::Failed), true)
-        } else if self.halted.is_some() && !seen.touched && retry {
-            (AttemptEnd::NotStarted, false)
+            AttemptEnd::Final(Outcome::Failed)
+        } else if self.halted.is_some() && !seen.touched_now && retry {
+            AttemptEnd::NotStarted
         } else {
-            (AttemptEnd::Final(Outcome::Succeeded), true)
+            AttemptEnd::Final(Outcome::Succeeded)
         };
-        seen.touched |= touched;
-        Input::Ended { host, end, touched }
+        seen.touched |= end.touched();
+        Input::Ended { host, end }
     }
 
     fn bad_undo(&mut self) -> UndoOutcome {
