@@ -17,6 +17,7 @@ use super::{
         AskAgain, Command, Dispatcher, Hook, HookEnd, Hooks, HostIndex, Input, Purpose, Rules, StageIndex, StepKind,
     },
     event::EventKind,
+    executor::Standing,
     facts,
     outcome::{FailureCause, HostResult, RunStatus, StopReason, Summary, UnreachableCause},
     recorder::Recorder,
@@ -244,8 +245,9 @@ impl Engine {
     /// What a task said on the way.
     fn heard(&mut self, word: Word) -> Input {
         match word {
-            Word::InDoubt(host) => Input::InDoubt { host },
-            Word::Reached(host) => Input::Reached { host },
+            Word::Host(host, Standing::InDoubt) => Input::InDoubt { host },
+            Word::Host(host, Standing::HeardAgain) => Input::HeardAgain { host },
+            Word::Host(host, Standing::Reached) => Input::Reached { host },
             Word::CheckFailed(failed) => {
                 self.book.blame(
                     failed.host,

@@ -51,13 +51,25 @@ pub(super) struct Executor {
     pub(super) open: watch::Receiver<u32>,
     /// When the host is looked for in vain: its cloud does not know it any more.
     pub(super) abandoned: watch::Receiver<bool>,
-    /// Is told when a host that was lost is not had back at once.
-    pub(super) doubt: Box<dyn Fn() + Send + Sync>,
-    /// Is told when the script waits at a barrier.
-    pub(super) reached: Box<dyn Fn() + Send + Sync>,
+    /// Is told how the script stands.
+    pub(super) tell: Box<Tell>,
     /// Counts the scripts that run.
     pub(super) running: Arc<AtomicUsize>,
 }
+
+/// How a script stands, said while it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Contact was lost, and is not had back at once.
+    InDoubt,
+    /// Contact is had back.
+    HeardAgain,
+    /// It waits at a barrier.
+    Reached,
+}
+
+/// Is told how a script stands.
+pub(super) type Tell = dyn Fn(Standing) + Send + Sync;
 
 /// What an attempt came to.
 #[derive(Debug)]
@@ -110,7 +122,7 @@ impl Executor {
         let began = Instant::now();
         let (parts, time) = (job.request.parts(), ScriptTime::of(job, began));
         let mask = self.plan.mask();
-        let mut out = HostOutput::new(&self.recorder, &host.id, &self.running, parts, &mask, time, &*self.reached);
+        let mut out = HostOutput::new(&self.recorder, &host.id, &self.running, parts, &mask, time, &*self.tell);
         let wishes = Wishes { stop: self.stop.clone(), open: self.open.clone() };
         let end = session.run(job, &mut out, wishes.clone()).await;
         log_out(session).await;
@@ -118,7 +130,7 @@ impl Executor {
             // What runs without a record on the host cannot be found again.
             Err(lost) if lost.sent && job.request.is_recorded() => {
                 let (transport, recorder) = (&*self.transport, &*self.recorder);
-                let search = Search { transport, recorder, host, job, doubt: &*self.doubt };
+                let search = Search { transport, recorder, host, job, tell: &*self.tell };
                 let mut abandoned = self.abandoned.clone();
                 tokio::select! {
                     found = search.search(lost.clone(), &mut out, wishes) => Err(found),

@@ -6,7 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::time::Instant;
 
 use super::{
-    event::EventKind, last_lines::LastLines, outcome::HostResult, parts::Parts, recorder::Recorder,
+    event::EventKind,
+    executor::{Standing, Tell},
+    last_lines::LastLines,
+    outcome::HostResult,
+    parts::Parts,
+    recorder::Recorder,
     script_time::ScriptTime,
 };
 use crate::{
@@ -31,8 +36,8 @@ pub(super) struct HostOutput<'a> {
     /// Where the output of the next part begins.
     next_part: Offsets,
     parts: Parts<'a>,
-    /// Is told when the script waits at a barrier.
-    reached: &'a (dyn Fn() + Send + Sync),
+    /// Is told when the script waits at a barrier, and when it is heard again.
+    tell: &'a Tell,
 }
 
 /// What is heard of a stream.
@@ -57,7 +62,7 @@ impl<'a> HostOutput<'a> {
         parts: &'a [Part],
         mask: &Mask,
         time: ScriptTime,
-        reached: &'a (dyn Fn() + Send + Sync),
+        tell: &'a Tell,
     ) -> Self {
         let heard = || Heard { mask: mask.stream(), lines: LastLines::new(!parts.is_empty()) };
         Self {
@@ -73,7 +78,7 @@ impl<'a> HostOutput<'a> {
             stderr: heard(),
             next_part: Offsets::default(),
             parts: Parts::new(parts),
-            reached,
+            tell,
         }
     }
 
@@ -162,6 +167,7 @@ impl OutputSink for HostOutput<'_> {
                 self.contact = Contact::Held;
                 self.reattached += 1;
                 self.recorder.record(EventKind::HostReattached { host, group });
+                (self.tell)(Standing::HeardAgain);
             }
         }
     }
@@ -202,7 +208,7 @@ impl OutputSink for HostOutput<'_> {
         self.time.held(barrier, Instant::now());
         if let Some(part) = self.parts.held(barrier) {
             self.recorder.record(EventKind::HostHeld { host, part });
-            (self.reached)();
+            (self.tell)(Standing::Reached);
         }
     }
 }
@@ -277,7 +283,7 @@ mod tests {
             job.request.parts(),
             &Mask::default(),
             ScriptTime::of(&job, Instant::now()),
-            &|| {},
+            &|_| {},
         );
         let is_over = |out: &HostOutput<'_>| out.time().left(Instant::now() + Duration::from_secs(15)).is_zero();
         out.part_begun(1);

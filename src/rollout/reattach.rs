@@ -14,7 +14,14 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{event::EventKind, executor::log_out, host_output::HostOutput, job::attach, recorder::Recorder, refusal};
+use super::{
+    event::EventKind,
+    executor::{Standing, Tell, log_out},
+    host_output::HostOutput,
+    job::attach,
+    recorder::Recorder,
+    refusal,
+};
 use crate::{
     guard::{Refusal, Trailer},
     inventory::Host,
@@ -39,7 +46,7 @@ pub(super) struct Search<'a> {
     /// What was sent at first.
     pub(super) job: &'a Job,
     /// Is told when a try was in vain.
-    pub(super) doubt: &'a (dyn Fn() + Send + Sync),
+    pub(super) tell: &'a Tell,
 }
 
 /// What the search came to.
@@ -86,7 +93,7 @@ impl Search<'_> {
             let mut session = match connected {
                 Ok(Connected { session, .. }) => session,
                 Err(error) => {
-                    (self.doubt)();
+                    (self.tell)(Standing::InDoubt);
                     let hopeless = !error.kind.may_pass();
                     trouble = Some(error.to_string());
                     if hopeless {

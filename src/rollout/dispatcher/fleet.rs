@@ -38,6 +38,8 @@ pub(super) struct Attempt {
     pub(super) number: u32,
     /// What the one before came to, if there was one.
     pub(super) before: Option<Outcome>,
+    /// Contact with its script is lost at the moment.
+    pub(super) lost: bool,
 }
 
 /// A host of the run.
@@ -49,8 +51,6 @@ pub(super) struct Member {
     pub(super) touched: bool,
     /// The hook before it has run, so the hook after it has to.
     pub(super) entered: bool,
-    /// Contact with its script is lost at the moment.
-    pub(super) lost: bool,
     /// The clouds say that it is there no more.
     pub(super) gone: bool,
     /// How many barriers it has passed.
@@ -97,15 +97,8 @@ impl Fleet {
     /// Adds hosts, and gives their places.
     pub(super) fn join(&mut self, hosts: usize) -> impl Iterator<Item = HostIndex> + use<> {
         let first = self.members.len();
-        let member = Member {
-            state: State::Waiting,
-            touched: false,
-            entered: false,
-            lost: false,
-            gone: false,
-            passed: 0,
-            settled: 0,
-        };
+        let member =
+            Member { state: State::Waiting, touched: false, entered: false, gone: false, passed: 0, settled: 0 };
         self.members.resize(first + hosts, member);
         (first..first + hosts).map(HostIndex)
     }

@@ -16,10 +16,7 @@ impl Dispatcher {
             debug_assert!(false, "an attempt ended on {host:?}, where none was under way");
             return;
         };
-        self.fleet.note(host, |member| {
-            member.touched |= end.touched();
-            member.lost = false;
-        });
+        self.fleet.note(host, |member| member.touched |= end.touched());
         let outcome = match end {
             AttemptEnd::Final(outcome) => self.of_all_attempts(host, outcome),
             AttemptEnd::Retryable(outcome) => {
@@ -76,7 +73,7 @@ impl Dispatcher {
         let next = attempt + 1;
         self.fleet.note(host, |member| member.passed = 0);
         self.wave.hold_back(host);
-        self.fleet.set(host, State::Active(Attempt { number: next, before: Some(before) }));
+        self.fleet.set(host, State::Active(Attempt { number: next, before: Some(before), lost: false }));
         commands.push(Command::Start { host, attempt: next, after: back_off(host, attempt) });
     }
 
@@ -90,11 +87,8 @@ impl Dispatcher {
     pub(super) fn reached(&mut self, host: HostIndex, commands: &mut Vec<Command>) {
         let Some(State::Active(attempt)) = self.fleet.state(host) else { return };
         let barrier = self.fleet.get(host).map_or(0, |member| member.passed);
-        self.fleet.note(host, |member| {
-            member.touched = true;
-            member.lost = false;
-        });
-        self.fleet.set(host, State::Held { attempt, barrier });
+        self.fleet.note(host, |member| member.touched = true);
+        self.fleet.set(host, State::Held { attempt: Attempt { lost: false, ..attempt }, barrier });
         if self.stopped.is_some() {
             commands.push(Command::End { host });
         } else {
@@ -105,27 +99,33 @@ impl Dispatcher {
 
     /// Contact with a running script is lost: the clouds know whether the host is still there.
     pub(super) fn in_doubt(&mut self, host: HostIndex, commands: &mut Vec<Command>) {
-        match self.fleet.state(host) {
-            Some(State::Active(_) | State::Held { .. }) if self.may_ask() => {
-                self.fleet.note(host, |member| member.lost = true);
-                if self.is_gone(host) {
-                    commands.push(Command::Abandon { host });
-                } else {
-                    self.ask(commands);
-                }
+        // Else nobody wants to know, or it has come to its end meanwhile.
+        if self.may_ask() && self.set_contact(host, true) {
+            if self.is_gone(host) {
+                commands.push(Command::Abandon { host });
+            } else {
+                self.ask(commands);
             }
-            // It has come to its end meanwhile, or nobody wants to know.
-            Some(
-                State::Active(_)
-                | State::Held { .. }
-                | State::Waiting
-                | State::Entering
-                | State::Doubtful { .. }
-                | State::Leaving { .. }
-                | State::Settled(_),
-            )
-            | None => {}
         }
+    }
+
+    /// Contact with a running script is had again: whatever the clouds say, it is not given up.
+    pub(super) fn heard_again(&mut self, host: HostIndex) {
+        self.set_contact(host, false);
+    }
+
+    /// Notes whether contact with a host's script is lost. False when no script runs there.
+    fn set_contact(&mut self, host: HostIndex, lost: bool) -> bool {
+        let state = match self.fleet.state(host) {
+            Some(State::Active(attempt)) => State::Active(Attempt { lost, ..attempt }),
+            Some(State::Held { attempt, barrier }) => State::Held { attempt: Attempt { lost, ..attempt }, barrier },
+            Some(
+                State::Waiting | State::Entering | State::Doubtful { .. } | State::Leaving { .. } | State::Settled(_),
+            )
+            | None => return false,
+        };
+        self.fleet.set(host, state);
+        true
     }
 
     /// The hook before or after a host came to its end.
@@ -305,7 +305,7 @@ impl Dispatcher {
     }
 
     fn start(&mut self, host: HostIndex, commands: &mut Vec<Command>) {
-        self.fleet.set(host, State::Active(Attempt { number: 1, before: None }));
+        self.fleet.set(host, State::Active(Attempt { number: 1, before: None, lost: false }));
         commands.push(Command::Start { host, attempt: 1, after: Duration::ZERO });
     }
 }

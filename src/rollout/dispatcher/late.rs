@@ -112,7 +112,7 @@ impl Dispatcher {
     fn is_answer_awaited(&self) -> bool {
         let awaits = |member: &Member| match member.state {
             State::Doubtful { .. } => true,
-            State::Active(_) | State::Held { .. } => member.lost,
+            State::Active(attempt) | State::Held { attempt, .. } => attempt.lost,
             State::Waiting | State::Entering | State::Leaving { .. } | State::Settled(_) => false,
         };
         matches!(self.at, Position::Asking(_)) || self.fleet.hosts().any(|(_, member)| awaits(member))
@@ -131,7 +131,9 @@ impl Dispatcher {
                 self.wave.remove(host);
                 self.settle(host, Outcome::Gone, commands);
             }
-            State::Active(_) | State::Held { .. } if member.lost => commands.push(Command::Abandon { host }),
+            State::Active(attempt) | State::Held { attempt, .. } if attempt.lost => {
+                commands.push(Command::Abandon { host })
+            }
             // What they come to says the rest.
             State::Active(_)
             | State::Held { .. }

@@ -148,6 +148,7 @@ impl Dispatcher {
             Input::Ended { host, end } => self.ended(host, end, &mut commands),
             Input::Reached { host } => self.reached(host, &mut commands),
             Input::InDoubt { host } => self.in_doubt(host, &mut commands),
+            Input::HeardAgain { host } => self.heard_again(host),
             Input::HostHookEnded { host, end } => self.host_hook_ended(host, end, &mut commands),
             Input::HookEnded(end) => self.hook = HookState::Ended(end),
             Input::PauseEnded(end) => self.pause_ended(end, &mut commands),

@@ -54,6 +54,11 @@ pub enum Input {
         /// Which host.
         host: HostIndex,
     },
+    /// A host's script is heard again after contact was lost.
+    HeardAgain {
+        /// Which host.
+        host: HostIndex,
+    },
     /// A hook of one host came to its end.
     HostHookEnded {
         /// Which host.

@@ -16,7 +16,7 @@ use tokio::{
 
 use super::super::{
     dispatcher::{AttemptEnd, HostIndex, PauseEnd, StepIndex, UndoEnd},
-    executor::{Attempt, Executor},
+    executor::{Attempt, Executor, Standing},
     job,
     outcome::{HostResult, Outcome, UndoOutcome, UndoResult},
     pause::{HostCheckFailed, Paused, Pausing},
@@ -49,10 +49,8 @@ pub(super) enum Done {
 /// What a task says while it goes on.
 #[derive(Debug)]
 pub(super) enum Word {
-    /// A host that was lost is not had back at once.
-    InDoubt(HostIndex),
-    /// A host's script waits at a barrier.
-    Reached(HostIndex),
+    /// How a host's script stands.
+    Host(HostIndex, Standing),
     /// A check says that a host is not well.
     CheckFailed(HostCheckFailed),
 }
@@ -168,7 +166,7 @@ impl Tasks {
             open: watch::Sender::new(0),
             abandoned: watch::Sender::new(false),
         };
-        let (doubt, reached) = (self.tell.clone(), self.tell.clone());
+        let tell = self.tell.clone();
         let executor = Executor {
             plan: Arc::clone(&self.plan),
             transport: Arc::clone(&self.world.transport),
@@ -178,8 +176,7 @@ impl Tasks {
             open: line.open.subscribe(),
             abandoned: line.abandoned.subscribe(),
             // Nobody listens any more when the run is over.
-            doubt: Box::new(move || _ = doubt.send(Word::InDoubt(host))),
-            reached: Box::new(move || _ = reached.send(Word::Reached(host))),
+            tell: Box::new(move |standing| _ = tell.send(Word::Host(host, standing))),
             running: Arc::clone(&self.running),
         };
         self.lines.insert(host, line);

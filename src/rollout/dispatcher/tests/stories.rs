@@ -258,6 +258,23 @@ fn a_host_that_the_cloud_does_not_know_any_more_is_gone_and_no_failure() {
 }
 
 #[test]
+fn a_script_that_is_heard_again_is_not_given_up_for_what_the_clouds_say() {
+    let script = HostIndex(0);
+    let gone = || Input::Found(Answer::Whole { joined: 0, gone: vec![script], moved: Vec::new() });
+    for heard in [false, true] {
+        let mut dispatcher = Dispatcher::new(Rules { ask_again: AskAgain::InDoubt, ..rules(2, 2, 1) });
+        dispatcher.handle(Input::Begin);
+        assert_eq!(dispatcher.handle(Input::InDoubt { host: script }), [Command::Ask]);
+        if heard {
+            dispatcher.handle(Input::HeardAgain { host: script });
+        }
+        dispatcher.handle(came_to(1, Outcome::Unreachable));
+        let given_up = dispatcher.handle(gone()).contains(&Command::Abandon { host: script });
+        assert_eq!(given_up, !heard);
+    }
+}
+
+#[test]
 fn a_host_that_moved_is_tried_where_it_is_now() {
     let mut dispatcher = Dispatcher::new(Rules { ask_again: AskAgain::InDoubt, retries: 1, ..rules(1, 1, 0) });
     dispatcher.handle(Input::Begin);
