@@ -118,9 +118,7 @@ impl Engine {
                 let facts = self.facts_for(hook);
                 self.tasks.hook(name_of(hook), facts, self.stop.subscribe());
             }
-            Command::BeginStage(StageIndex(stage)) => {
-                let waiting = self.roster.entries().filter(|(_, entry)| entry.stage_index == stage);
-                let hosts = waiting.filter(|(host, _)| self.book.is_untouched(*host)).count();
+            Command::BeginStage { stage: StageIndex(stage), hosts } => {
                 self.record(EventKind::StageStarted { stage, hosts });
             }
             Command::BeforeHost { host } => {
@@ -146,6 +144,12 @@ impl Engine {
             Command::Settle { host, outcome } => {
                 let result = self.book.settle(host, outcome);
                 self.tasks.recorder.record(EventKind::HostFinished { result });
+            }
+            Command::Requeue { host } => {
+                self.book.requeue(host);
+                self.roster.requeue(host);
+                let entry = self.roster.get(host);
+                self.record(EventKind::HostReturned { host: &entry.host.id, stage: &entry.stage });
             }
             Command::Pause(step) => {
                 let Some(PlanStep::Pause(pause)) = self.plan.steps.get(step.0) else {

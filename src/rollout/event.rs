@@ -193,10 +193,18 @@ pub enum EventKind<'a> {
         /// How long is waited first.
         wait: Duration,
     },
-    /// A host is done with. Said again when it comes to something else: a check failed, or it is gone.
+    /// A host is done with. Said again when it comes to something else: a check failed, or it is gone, or is there
+    /// again.
     HostFinished {
         /// All that is known.
         result: &'a HostResult,
+    },
+    /// A host that was gone is there again, and will be worked on after all.
+    HostReturned {
+        /// Which.
+        host: &'a HostId,
+        /// The name of its stage now.
+        stage: &'a str,
     },
     /// Nothing new is started any more; scripts that run are let finish or ended.
     Stopping {
@@ -239,6 +247,7 @@ impl<'a> EventKind<'a> {
             | Self::HostReattaching { .. }
             | Self::HostReattached { .. }
             | Self::HostRetrying { .. }
+            | Self::HostReturned { .. }
             | Self::Stopping { .. }
             | Self::RunFinished { .. } => None,
         }

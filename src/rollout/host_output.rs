@@ -257,7 +257,7 @@ mod tests {
         let secret = SecretRef::Env("X".into()).read(|_| Some("hunter2hunter2".into())).expect("set");
         let job = in_parts(&[], Duration::from_secs(10));
         let time = ScriptTime::of(&job, Instant::now());
-        let mut out = HostOutput::new(&recorder, &host.id, &running, &[], &Mask::of([&secret]), time, &|| {});
+        let mut out = HostOutput::new(&recorder, &host.id, &running, &[], &Mask::of([&secret]), time, &|_| {});
         out.output(Stream::Stderr, b"+ TOKEN=hunter2h");
         assert_eq!(out.heard().stderr, 16);
         out.lose("reset");

@@ -60,6 +60,12 @@ impl Roster {
         self.entries.push(Entry { host, stage, stage_index, gone: false });
     }
 
+    /// Moves a host to the last stage.
+    pub(super) fn requeue(&mut self, host: HostIndex) {
+        let entry = &mut self.entries[host.0];
+        (entry.stage_index, entry.stage) = self.last.clone();
+    }
+
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -83,7 +89,7 @@ impl Roster {
     /// Takes a sighting in: what it says of the hosts that are known, and those that are new.
     pub(super) fn sight(&mut self, sighting: Sighting) -> Answer {
         let mut seen: BTreeMap<HostId, Host> = sighting.hosts.into_iter().map(|host| (host.id.clone(), host)).collect();
-        let (mut gone, mut moved) = (Vec::new(), Vec::new());
+        let (mut gone, mut returned, mut moved) = (Vec::new(), Vec::new(), Vec::new());
         for (place, entry) in self.entries.iter_mut().enumerate() {
             match seen.remove(&entry.host.id) {
                 Some(host) => {
@@ -91,6 +97,9 @@ impl Roster {
                         moved.push(HostIndex(place));
                     }
                     entry.host = Arc::new(host);
+                    if std::mem::take(&mut entry.gone) {
+                        returned.push(HostIndex(place));
+                    }
                 }
                 None if sighting.whole && !entry.gone && !sighting.unaddressed.contains(&entry.host.id) => {
                     entry.gone = true;
@@ -109,7 +118,7 @@ impl Roster {
             }
             LateHosts::Ignore => 0,
         };
-        Answer::Whole { joined, gone, moved }
+        Answer::Whole { joined, gone, returned, moved }
     }
 }
 
@@ -138,18 +147,37 @@ mod tests {
         let mut roster = roster(vec![host("i-1", "a"), host("i-2", "b"), host("i-3", "c")], LateHosts::CatchUp);
         let hosts = vec![host("i-1", "a"), moved(host("i-3", "c")), host("i-4", "d")];
         let answer = roster.sight(Sighting { hosts: hosts.clone(), unaddressed: Vec::new(), whole: true });
-        assert_eq!(answer, Answer::Whole { joined: 1, gone: vec![HostIndex(1)], moved: vec![HostIndex(2)] });
+        assert_eq!(
+            answer,
+            Answer::Whole { joined: 1, gone: vec![HostIndex(1)], returned: Vec::new(), moved: vec![HostIndex(2)] }
+        );
         assert_eq!(roster.get(HostIndex(2)).host.address.host, "10.9.9.9", "it is tried where it is now");
         assert_eq!(roster.get(HostIndex(3)).host.id.to_string(), "aws:i-4");
         let again = roster.sight(Sighting { hosts, unaddressed: Vec::new(), whole: true });
-        assert_eq!(again, Answer::Whole { joined: 0, gone: Vec::new(), moved: Vec::new() }, "told once");
+        assert_eq!(
+            again,
+            Answer::Whole { joined: 0, gone: Vec::new(), returned: Vec::new(), moved: Vec::new() },
+            "told once"
+        );
+    }
+
+    #[test]
+    fn a_host_that_comes_back_is_told_of_once_and_is_no_new_one() {
+        let mut roster = roster(vec![host("i-1", "a"), host("i-2", "b")], LateHosts::CatchUp);
+        let mut sight = |hosts| roster.sight(Sighting { hosts, unaddressed: Vec::new(), whole: true });
+        let answer = |gone, returned| Answer::Whole { joined: 0, gone, returned, moved: Vec::new() };
+        let (all, a) = (vec![host("i-1", "a"), host("i-2", "b")], vec![host("i-1", "a")]);
+        assert_eq!(sight(a.clone()), answer(vec![HostIndex(1)], Vec::new()));
+        assert_eq!(sight(all.clone()), answer(Vec::new(), vec![HostIndex(1)]));
+        assert_eq!(sight(all), answer(Vec::new(), Vec::new()));
+        assert_eq!(sight(a), answer(vec![HostIndex(1)], Vec::new()), "it may go again");
     }
 
     #[test]
     fn who_is_not_seen_where_a_scope_is_missing_may_still_be_there() {
         let mut roster = roster(vec![host("i-1", "a")], LateHosts::Ignore);
         let answer = roster.sight(Sighting { hosts: vec![host("i-2", "b")], unaddressed: Vec::new(), whole: false });
-        assert_eq!(answer, Answer::Whole { joined: 0, gone: Vec::new(), moved: Vec::new() });
+        assert_eq!(answer, Answer::Whole { joined: 0, gone: Vec::new(), returned: Vec::new(), moved: Vec::new() });
         assert_eq!(roster.len(), 1, "late hosts are left alone");
     }
 
@@ -157,6 +185,9 @@ mod tests {
     fn another_instance_at_the_same_address_is_another_host() {
         let mut roster = roster(vec![host("i-1", "a")], LateHosts::CatchUp);
         let answer = roster.sight(Sighting { hosts: vec![host("i-2", "a")], unaddressed: Vec::new(), whole: true });
-        assert_eq!(answer, Answer::Whole { joined: 1, gone: vec![HostIndex(0)], moved: Vec::new() });
+        assert_eq!(
+            answer,
+            Answer::Whole { joined: 1, gone: vec![HostIndex(0)], returned: Vec::new(), moved: Vec::new() }
+        );
     }
 }

@@ -188,6 +188,12 @@ impl HostRecord {
         refused && self.message.as_deref().is_some_and(|message| message.starts_with("the host is busy"))
     }
 
+    /// It was gone, and is to be worked on after all, in this stage. Gives the one that it was of.
+    pub(super) fn wait_again(&mut self, stage: &str) -> String {
+        (self.outcome, self.cause, self.message, self.hint, self.duration_ms) = (None, None, None, None, None);
+        std::mem::replace(&mut self.stage, stage.to_owned())
+    }
+
     pub(super) fn finish(&mut self, result: &HostResult) {
         self.outcome = Some(result.outcome);
         self.exit_status = result.exit_status;

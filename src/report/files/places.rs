@@ -61,6 +61,11 @@ impl Places {
                 let Some(host) = self.host(record, host) else { return false };
                 host.message = Some((*message).to_owned());
             }
+            EventKind::HostReturned { host, stage } => {
+                let Some(host) = self.host(record, host) else { return false };
+                let before = host.wait_again(stage);
+                record.rollout.moved(&before);
+            }
             EventKind::HostFinished { result } | EventKind::HostUndone { result } => {
                 let by_hand = record.rollback.is_some();
                 let Some(host) = self.host(record, &result.host) else { return false };

@@ -171,6 +171,16 @@ impl RolloutRecord {
         Self { stages: plan.stages.iter().map(stage).collect(), checks: checks.collect(), ..Self::default() }
     }
 
+    /// A host of the stage of this name is one of the last stage now.
+    pub(super) fn moved(&mut self, from: &str) {
+        if let Some(stage) = self.stages.iter_mut().find(|stage| stage.name == from) {
+            stage.hosts -= 1;
+        }
+        if let Some(last) = self.stages.last_mut() {
+            last.hosts += 1;
+        }
+    }
+
     /// Enters what `kind` says; true when it says something of this.
     pub(super) fn enter(&mut self, kind: &EventKind<'_>, at: Timestamp) -> bool {
         match kind {

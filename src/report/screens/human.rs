@@ -206,6 +206,7 @@ impl Human {
             | EventKind::HookFinished { .. }
             | EventKind::FleetSighted { .. }
             | EventKind::FleetUnseen { .. }
+            | EventKind::HostReturned { .. }
             | EventKind::UndoStarted { .. }
             | EventKind::HostUndone { .. } => self.turn(&event.kind),
             EventKind::HostConnecting { .. }

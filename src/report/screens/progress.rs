@@ -85,6 +85,7 @@ impl Progress {
             }
             EventKind::HostFinished { result } => self.end(result),
             EventKind::HostUndone { result } if self.by_hand => self.end(result),
+            EventKind::HostReturned { host, .. } => self.forget(host),
             EventKind::StageStarted { stage, .. } => self.stage = Some(*stage),
             EventKind::PauseStarted { pause, .. } => self.between = Some(Between::new(pause, at)),
             EventKind::CheckSampled { check, sample, .. } => {
@@ -125,10 +126,16 @@ impl Progress {
         self.running.remove(&result.host);
         self.lost.remove(&result.host);
         self.held.remove(&result.host);
-        if let Some(before) = self.outcomes.insert(result.host.clone(), result.outcome) {
+        self.forget(&result.host);
+        self.outcomes.insert(result.host.clone(), result.outcome);
+        self.ended.add(result.outcome);
+    }
+
+    /// What a host came to does not count any more.
+    fn forget(&mut self, host: &HostId) {
+        if let Some(before) = self.outcomes.remove(host) {
             self.ended.take_back(before);
         }
-        self.ended.add(result.outcome);
     }
 
     /// The display as it stands at `now`: a bar, the counts, the slowest host.

@@ -104,6 +104,9 @@ impl Turns {
                 }
                 screen.paint(Ink::Warning, &parts.join("; "))
             }
+            EventKind::HostReturned { host, .. } => {
+                screen.paint(Ink::Warning, &format!("{} is back and will be worked on", label(host)))
+            }
             EventKind::FleetUnseen { message } => {
                 let text = format!("the clouds could not be asked again: {}", neutral::line(message));
                 screen.paint(Ink::Warning, &text)

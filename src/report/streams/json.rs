@@ -62,6 +62,7 @@ enum Body<'a> {
     FleetUnseen { message: &'a str },
     UndoStarted { hosts: usize },
     HostUndone { host: &'a HostId, result: Option<&'a HostRecord> },
+    HostReturned { host: &'a HostId, stage: &'a str },
     HostFinished { host: &'a HostId, result: Option<&'a HostRecord> },
     Stopping { reason: StopReason, running: usize },
     RunFinished { status: Status, exit_code: u8, summary: Summary },
@@ -140,6 +141,7 @@ impl Json {
             EventKind::HostRetrying { host, attempt, message, wait } => {
                 Body::HostRetrying { host, attempt, message, wait_ms: ms(wait) }
             }
+            EventKind::HostReturned { host, stage } => Body::HostReturned { host, stage },
             EventKind::HostFinished { result } => {
                 for stream in [Stream::Stdout, Stream::Stderr] {
                     self.torn.remove(&(result.host.clone(), stream));

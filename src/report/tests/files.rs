@@ -134,6 +134,23 @@ fn a_run_that_dies_leaves_what_it_knew() {
 }
 
 #[test]
+fn a_host_that_was_gone_and_came_back_waits_again_in_the_stage_that_it_joins() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("report.json");
+    let (_, _, builder) = capture(Screen::PLAIN);
+    let plan = plan(1);
+    let id = &ids(&plan)[0];
+    let run = builder.report(path.clone()).build().start(&plan, Gaps::default()).expect("writable");
+    let mut telling = Telling::of(&run, &plan);
+    let message = Some("it is not among the target's hosts any more".to_owned());
+    telling.end(&HostResult { message, ..result(id, Outcome::Gone) });
+    telling.event(EventKind::HostReturned { host: id, stage: "100%" });
+    drop(run);
+    let host = &read(&path).hosts[0];
+    assert_eq!((host.outcome, host.stage.as_str(), host.message.as_deref()), (None, "100%", None));
+}
+
+#[test]
 fn it_is_on_disk_soon_without_being_asked() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("report.json");

@@ -53,6 +53,10 @@ pub(super) struct Member {
     pub(super) entered: bool,
     /// The clouds say that it is there no more.
     pub(super) gone: bool,
+    /// What it came to when it was settled, wherever it is.
+    pub(super) came_to: Option<Outcome>,
+    /// How many attempts were made.
+    pub(super) attempts: u32,
     /// How many barriers it has passed.
     pub(super) passed: usize,
     /// When it was settled, counted over all hosts.
@@ -97,8 +101,16 @@ impl Fleet {
     /// Adds hosts, and gives their places.
     pub(super) fn join(&mut self, hosts: usize) -> impl Iterator<Item = HostIndex> + use<> {
         let first = self.members.len();
-        let member =
-            Member { state: State::Waiting, touched: false, entered: false, gone: false, passed: 0, settled: 0 };
+        let member = Member {
+            state: State::Waiting,
+            touched: false,
+            entered: false,
+            gone: false,
+            came_to: None,
+            attempts: 0,
+            passed: 0,
+            settled: 0,
+        };
         self.members.resize(first + hosts, member);
         (first..first + hosts).map(HostIndex)
     }

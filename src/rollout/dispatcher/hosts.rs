@@ -71,7 +71,7 @@ impl Dispatcher {
 
     pub(super) fn start_again(&mut self, host: HostIndex, attempt: u32, before: Outcome, commands: &mut Vec<Command>) {
         let next = attempt + 1;
-        self.fleet.note(host, |member| member.passed = 0);
+        self.fleet.note(host, |member| (member.attempts, member.passed) = (next, 0));
         self.wave.hold_back(host);
         self.fleet.set(host, State::Active(Attempt { number: next, before: Some(before), lost: false }));
         commands.push(Command::Start { host, attempt: next, after: back_off(host, attempt) });
@@ -150,6 +150,12 @@ impl Dispatcher {
             (Some(State::Leaving { outcome: Outcome::Succeeded }), HookEnd::Failed) => {
                 self.settle(host, Outcome::Failed, commands);
             }
+            (Some(State::Leaving { outcome: Outcome::Gone }), HookEnd::Succeeded | HookEnd::Failed)
+                if !self.is_gone(host) =>
+            {
+                // It came back while the hook ran.
+                self.take_up(host, Outcome::Gone, commands);
+            }
             (Some(State::Leaving { outcome }), HookEnd::Succeeded | HookEnd::Failed) => {
                 self.settle(host, outcome, commands);
             }
@@ -184,6 +190,7 @@ impl Dispatcher {
     }
 
     pub(super) fn settle(&mut self, host: HostIndex, outcome: Outcome, commands: &mut Vec<Command>) {
+        self.fleet.note(host, |member| member.came_to = Some(outcome));
         let outcome = if self.is_gone(host) { outcome.when_gone() } else { outcome };
         self.fleet.set(host, State::Settled(outcome));
         commands.push(Command::Settle { host, outcome });
@@ -232,8 +239,10 @@ impl Dispatcher {
         }
     }
 
-    pub(super) fn has_waiting(&self, step: StepIndex) -> bool {
-        self.stages[self.stage_of(step).0].iter().any(|host| self.fleet.state(*host) == Some(State::Waiting))
+    /// How many hosts of a stage are not begun with.
+    pub(super) fn waiting(&self, step: StepIndex) -> usize {
+        let stage = &self.stages[self.stage_of(step).0];
+        stage.iter().filter(|host| self.fleet.state(**host) == Some(State::Waiting)).count()
     }
 
     /// How many hosts a stage or a part begins with.
@@ -266,7 +275,7 @@ impl Dispatcher {
         if self.at != Position::Stage(step) {
             return Some(self.at);
         }
-        if self.has_waiting(step) {
+        if self.waiting(step) > 0 {
             self.begin_wave(step);
             return Some(Position::Stage(step));
         }
@@ -304,8 +313,11 @@ impl Dispatcher {
         }
     }
 
+    /// Makes the first attempt on a host; on one that was gone for a while, the first since.
     fn start(&mut self, host: HostIndex, commands: &mut Vec<Command>) {
-        self.fleet.set(host, State::Active(Attempt { number: 1, before: None, lost: false }));
-        commands.push(Command::Start { host, attempt: 1, after: Duration::ZERO });
+        let number = self.fleet.get(host).map_or(0, |member| member.attempts) + 1;
+        self.fleet.note(host, |member| member.attempts = number);
+        self.fleet.set(host, State::Active(Attempt { number, before: None, lost: false }));
+        commands.push(Command::Start { host, attempt: number, after: Duration::ZERO });
     }
 }

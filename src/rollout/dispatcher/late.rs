@@ -94,12 +94,13 @@ impl Dispatcher {
                 self.resolve(&[], commands);
                 Reply::Failed
             }
-            Answer::Whole { joined, gone, moved } => {
+            Answer::Whole { joined, gone, returned, moved } => {
                 let vanished = gone.into_iter().filter(|host| self.vanish(*host, commands)).count();
+                let returned = returned.into_iter().filter(|host| self.come_back(*host, commands)).count();
                 self.join(joined, commands);
                 self.resolve(&moved, commands);
                 self.judge(commands);
-                if joined + vanished > 0 { Reply::Changed } else { Reply::Same }
+                if joined + vanished + returned > 0 { Reply::Changed } else { Reply::Same }
             }
         };
         if self.asking.wanted > self.asking.asked && self.is_answer_awaited() {
@@ -149,21 +150,69 @@ impl Dispatcher {
         true
     }
 
-    /// Late hosts belong to the last stage.
+    /// A host that was gone is there again. True if that is news.
+    fn come_back(&mut self, host: HostIndex, commands: &mut Vec<Command>) -> bool {
+        let Some(member) = self.fleet.get(host).copied().filter(|member| member.gone) else { return false };
+        self.fleet.note(host, |member| member.gone = false);
+        match member.state {
+            State::Settled(Outcome::Gone) => self.take_up(host, member.came_to.unwrap_or(Outcome::Gone), commands),
+            // It has what it came to.
+            State::Settled(
+                Outcome::Succeeded | Outcome::Failed | Outcome::Unreachable | Outcome::Unknown | Outcome::Skipped,
+            )
+            // It goes on.
+            | State::Waiting
+            | State::Entering
+            | State::Active(_)
+            | State::Held { .. }
+            | State::Doubtful { .. }
+            | State::Leaving { .. } => {}
+        }
+        true
+    }
+
+    /// A host that was called gone is there again, and had come to this before.
+    pub(super) fn take_up(&mut self, host: HostIndex, came_to: Outcome, commands: &mut Vec<Command>) {
+        match came_to {
+            Outcome::Succeeded | Outcome::Failed | Outcome::Unknown => {
+                self.settle(host, came_to, commands);
+                if self.at == Position::Undoing {
+                    self.undo.join(host, commands);
+                }
+            }
+            Outcome::Unreachable if self.stopped.is_some() => self.settle(host, came_to, commands),
+            Outcome::Skipped | Outcome::Gone if self.stopped.is_some() => {
+                self.settle(host, Outcome::Skipped, commands);
+            }
+            // Nothing was started there, so it is like a host that comes late.
+            Outcome::Unreachable | Outcome::Skipped | Outcome::Gone => {
+                self.fleet.note(host, |member| member.entered = false);
+                self.fleet.set(host, State::Waiting);
+                self.wave.remove(host);
+                self.stages.iter_mut().for_each(|hosts| hosts.retain(|other| *other != host));
+                commands.push(Command::Requeue { host });
+                self.enlist(host, commands);
+            }
+        }
+    }
+
     fn join(&mut self, joined: usize, commands: &mut Vec<Command>) {
         let late: Vec<_> = self.fleet.join(joined).collect();
+        late.into_iter().for_each(|host| self.enlist(host, commands));
+    }
+
+    /// Late hosts belong to the last stage.
+    fn enlist(&mut self, host: HostIndex, commands: &mut Vec<Command>) {
         let last = self.stages.len().checked_sub(1);
-        for host in late {
-            if let Some(stage) = last.and_then(|last| self.stages.get_mut(last)) {
-                stage.push(host);
-            }
-            if self.stopped.is_some() {
-                self.settle(host, Outcome::Skipped, commands);
-            } else if self.rules.barriers == 0
-                && matches!(self.at, Position::Stage(step) if Some(self.stage_of(step).0) == last)
-            {
-                self.wave.push(host);
-            }
+        if let Some(stage) = last.and_then(|last| self.stages.get_mut(last)) {
+            stage.push(host);
+        }
+        if self.stopped.is_some() {
+            self.settle(host, Outcome::Skipped, commands);
+        } else if self.rules.barriers == 0
+            && matches!(self.at, Position::Stage(step) if Some(self.stage_of(step).0) == last)
+        {
+            self.wave.push(host);
         }
     }
 
@@ -206,18 +255,22 @@ impl Dispatcher {
         self.fleet.hosts().filter_map(doubtful).collect()
     }
 
+    /// The step that late hosts belong to.
+    pub(super) fn last_stage(&self) -> Option<StepIndex> {
+        self.rules.steps.iter().rposition(|step| matches!(step, StepKind::Stage { .. })).map(StepIndex)
+    }
+
     /// What is next after the clouds were asked behind a stage, or behind the last step.
     pub(super) fn after_answer(&mut self, step: StepIndex, commands: &mut Vec<Command>) -> Position {
         let next = Position::Step(StepIndex(step.0 + 1));
-        let last = self.rules.steps.iter().rposition(|step| matches!(step, StepKind::Stage { .. })).map(StepIndex);
-        let Some(last) = last.filter(|last| *last <= step) else { return next };
+        let Some(last) = self.last_stage().filter(|last| *last <= step) else { return next };
         match self.asking.last {
             Reply::Same => self.asking.settled = true,
             Reply::Changed => self.asking.rounds += 1,
             Reply::Failed => self.asking.failures += 1,
         }
         self.blemished |= self.asking.is_exhausted();
-        if self.has_waiting(last) {
+        if self.waiting(last) > 0 {
             return Position::Step(last);
         }
         if self.asking.settled || self.asking.is_exhausted() {

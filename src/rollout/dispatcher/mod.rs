@@ -274,9 +274,9 @@ impl Dispatcher {
     fn begin_step(&mut self, step: StepIndex, commands: &mut Vec<Command>) -> Position {
         let after = Position::Step(StepIndex(step.0 + 1));
         match self.rules.steps.get(step.0) {
-            Some(StepKind::Stage { .. }) if self.has_waiting(step) => {
+            Some(StepKind::Stage { .. }) if self.waiting(step) > 0 => {
                 self.asking.unsettle();
-                commands.push(Command::BeginStage(self.stage_of(step)));
+                commands.push(Command::BeginStage { stage: self.stage_of(step), hosts: self.waiting(step) });
                 Position::BeforeStage(step)
             }
             // A small fleet: an earlier stage has all of its hosts. Or they are gone.
@@ -291,7 +291,11 @@ impl Dispatcher {
                 self.ask(commands);
                 Position::Asking(step)
             }
-            None => Position::AfterRun,
+            // They came, or came back, when nobody asked for late hosts.
+            None => match self.last_stage().filter(|last| self.waiting(*last) > 0) {
+                Some(last) => Position::Step(last),
+                None => Position::AfterRun,
+            },
         }
     }
 

@@ -52,6 +52,14 @@ impl Undo {
             })
     }
 
+    /// Adds a host that is there again after all.
+    pub(super) fn join(&mut self, host: HostIndex, commands: &mut Vec<Command>) {
+        self.waiting.push_back(host);
+        if self.halted {
+            self.halt(commands);
+        }
+    }
+
     /// Begins with as many hosts as there is room for.
     pub(super) fn fill(&mut self, rules: &Rules, commands: &mut Vec<Command>) {
         while self.active.len() < rules.concurrency.get() {

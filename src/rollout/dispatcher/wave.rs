@@ -58,9 +58,10 @@ impl Wave {
         !self.waiting.is_empty()
     }
 
-    /// Takes back a host that waits.
+    /// Takes out a host that waits, or has its outcome.
     pub(super) fn remove(&mut self, host: HostIndex) {
         self.waiting.retain(|other| *other != host);
+        self.hosts.retain(|other| *other != host);
     }
 
     /// Those that wait are begun with no more.

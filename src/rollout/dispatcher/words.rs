@@ -104,6 +104,8 @@ pub enum Answer {
         joined: usize,
         /// Hosts that are there no more, or run no more.
         gone: Vec<HostIndex>,
+        /// Hosts that were gone, and are there again.
+        returned: Vec<HostIndex>,
         /// Hosts that have another address than before.
         moved: Vec<HostIndex>,
     },
@@ -192,7 +194,12 @@ pub enum Command {
     /// Run a hook of the run or of a stage.
     Hook(Hook),
     /// A stage begins, or is taken up again for late hosts.
-    BeginStage(StageIndex),
+    BeginStage {
+        /// Which.
+        stage: StageIndex,
+        /// How many hosts of it wait.
+        hosts: usize,
+    },
     /// Run the hook that comes before a host.
     BeforeHost {
         /// Which host.
@@ -229,12 +236,18 @@ pub enum Command {
         /// What became of it so far.
         outcome: Outcome,
     },
-    /// The host has its outcome. Said again when it is another one: a check failed later on, or the host is gone.
+    /// The host has its outcome. Said again when it is another one: a check failed later on, or the host is gone, or is
+    /// there again.
     Settle {
         /// Which host.
         host: HostIndex,
         /// What became of it.
         outcome: Outcome,
+    },
+    /// The host was gone, and is to be worked on after all, with the last stage.
+    Requeue {
+        /// Which host.
+        host: HostIndex,
     },
     /// Begin the pause of a step.
     Pause(StepIndex),

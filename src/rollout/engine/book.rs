@@ -23,6 +23,16 @@ pub(super) struct Book {
 struct Entry {
     result: HostResult,
     settled: bool,
+    /// The message and the hint that it had before it was gone.
+    covered: Option<(Option<String>, Option<String>)>,
+}
+
+impl Entry {
+    fn uncover(&mut self) {
+        if let Some((message, hint)) = self.covered.take() {
+            (self.result.message, self.result.hint) = (message, hint);
+        }
+    }
 }
 
 impl Book {
@@ -34,10 +44,11 @@ impl Book {
 
     /// Makes room for hosts that came late.
     pub(super) fn grow(&mut self, roster: &Roster) {
-        let new = roster
-            .entries()
-            .skip(self.entries.len())
-            .map(|(_, entry)| Entry { result: HostResult::skipped(entry.host.id.clone()), settled: false });
+        let new = roster.entries().skip(self.entries.len()).map(|(_, entry)| Entry {
+            result: HostResult::skipped(entry.host.id.clone()),
+            settled: false,
+            covered: None,
+        });
         self.entries.extend(new);
     }
 
@@ -47,12 +58,6 @@ impl Book {
 
     pub(super) fn take(&mut self) -> Vec<HostResult> {
         std::mem::take(&mut self.entries).into_iter().map(|entry| entry.result).collect()
-    }
-
-    /// True of a host that was not begun with.
-    pub(super) fn is_untouched(&self, host: HostIndex) -> bool {
-        let entry = &self.entries[host.0];
-        !entry.settled && entry.result.attempts == 0
     }
 
     /// How many hosts had which outcome; those that have none yet are in the total only.
@@ -119,16 +124,24 @@ impl Book {
 
     pub(super) fn settle(&mut self, host: HostIndex, outcome: Outcome) -> &HostResult {
         let entry = &mut self.entries[host.0];
+        entry.uncover();
         entry.settled = true;
         entry.result.outcome = outcome;
         match outcome {
             Outcome::Gone => {
-                entry.result.message = Some("it is not among the target's hosts any more".to_owned());
-                entry.result.hint = None;
+                let message = "it is not among the target's hosts any more".to_owned();
+                entry.covered = Some((entry.result.message.replace(message), entry.result.hint.take()));
             }
             Outcome::Succeeded | Outcome::Failed | Outcome::Unreachable | Outcome::Unknown | Outcome::Skipped => {}
         }
         &entry.result
+    }
+
+    /// A host that was gone is to be worked on after all.
+    pub(super) fn requeue(&mut self, host: HostIndex) {
+        let entry = &mut self.entries[host.0];
+        entry.uncover();
+        entry.settled = false;
     }
 
     /// Takes in what an attempt to take a host back came to.

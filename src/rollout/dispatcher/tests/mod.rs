@@ -45,6 +45,12 @@ fn came_to(host: usize, outcome: Outcome) -> Input {
     ended(host, AttemptEnd::Final(outcome))
 }
 
+/// What the clouds say when all of them answer.
+fn sighting(joined: usize, gone: &[usize], returned: &[usize], moved: &[usize]) -> Input {
+    let hosts = |places: &[usize]| places.iter().copied().map(HostIndex).collect();
+    Input::Found(Answer::Whole { joined, gone: hosts(gone), returned: hosts(returned), moved: hosts(moved) })
+}
+
 fn finish(commands: &[Command]) -> Option<(RunStatus, Summary)> {
     match commands.last() {
         Some(Command::Finish { status, summary }) => Some((*status, *summary)),

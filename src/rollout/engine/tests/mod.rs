@@ -138,6 +138,7 @@ impl EventSink for Heard {
             EventKind::HostReattaching { .. } => "reattaching",
             EventKind::HostReattached { .. } => "reattached",
             EventKind::HostRetrying { .. } => "retrying",
+            EventKind::HostReturned { .. } => "returned",
             EventKind::HostFinished { .. } => "finished",
             EventKind::StageStarted { .. } => "stage-started",
             EventKind::PauseStarted { .. } => "pause-started",

@@ -385,6 +385,19 @@ async fn the_fleet_of_the_end_is_what_counts() {
     assert_eq!((rollout.status, rollout.summary.gone, rollout.summary.succeeded), (RunStatus::Succeeded, 1, 4));
 }
 
+/// Both are stopped and started again: one before it was deployed to, one behind.
+#[tokio::test]
+async fn hosts_that_come_back_are_deployed_to_once() {
+    let plan = in_steps(&["a", "b", "c"], "1, 2, 100%", |_| {});
+    let seen = |names: &[&str]| names.iter().map(|name| host(&format!("i-{name}"), name)).collect::<Vec<_>>();
+    let sightings = vec![seen(&["c"]), seen(&["a", "b", "c"])];
+    let (rollout, story) = play(&plan, Told { sightings: Mutex::new(sightings), ..Told::default() }, &[]).await;
+    assert_eq!(story, ["deploy a v2", "deploy c v2", "deploy b v2"]);
+    assert_eq!((rollout.status, rollout.summary.succeeded), (RunStatus::Succeeded, 3));
+    let [a, b, _] = &rollout.results[..] else { panic!("three hosts") };
+    assert_eq!((a.message.as_deref(), b.message.as_deref()), (None, None), "neither is gone");
+}
+
 #[tokio::test]
 async fn an_undo_that_fails_stops_no_other() {
     let plan = in_steps(&["a", "b", "c"], "100%", rolls_back);

@@ -12,6 +12,7 @@ impl World {
     #[expect(clippy::too_many_lines, reason = "one arm a command, each with its rules")]
     pub(super) fn obey(&mut self, command: &Command) {
         assert!(self.finished.is_none(), "{command:?} after the finish");
+        assert!(self.rules.purpose == Purpose::Work || !is_work(command), "{command:?} in a rollback by hand");
         match command {
             Command::Hook(hook) => {
                 assert!(self.hook.is_none() && !self.hosts.iter().any(|seen| seen.running || seen.hook));
@@ -23,10 +24,13 @@ impl World {
                 self.hook = Some(*hook);
                 self.hooks_run.push(*hook);
             }
-            Command::BeginStage(stage) => {
+            Command::BeginStage { stage, hosts } => {
                 assert!(self.halted.is_none() && self.pause.is_none());
                 let earlier = self.hosts.iter().filter(|seen| seen.stage < stage.0);
                 assert!(earlier.clone().all(|seen| seen.outcome.is_some()), "an earlier stage is not over");
+                let waiting =
+                    self.hosts.iter().filter(|seen| seen.stage == stage.0 && !seen.begun && seen.outcome.is_none());
+                assert_eq!(*hosts, waiting.count());
                 self.stage_begun = Some(stage.0);
             }
             Command::BeforeHost { host } => {
@@ -36,16 +40,18 @@ impl World {
             }
             Command::Start { host, attempt, .. } => {
                 assert!(self.halted.is_none(), "started while stopping");
-                if *attempt == 1 && !self.rules.hooks.before_host {
+                let first = !self.rules.hooks.before_host && !self.hosts[host.0].begun;
+                if first {
                     self.begin(*host);
                 }
                 let seen = &mut self.hosts[host.0];
                 assert!(seen.outcome.is_none() && !seen.running && !seen.hook);
                 assert!(!seen.touched || self.idempotent, "started twice");
                 assert_eq!(*attempt, seen.attempt + 1);
-                assert!(*attempt <= self.rules.retries + 1);
+                assert!(*attempt <= (self.rules.retries + 1).max(seen.attempt_before + 1));
+                (seen.lost, seen.abandoned, seen.told_to_end) = (false, false, false);
                 (seen.attempt, seen.running, seen.passed, seen.touched_now) = (*attempt, true, 0, false);
-                if *attempt == 1 && !self.rules.hooks.before_host {
+                if first {
                     self.look_at_places();
                 }
             }
@@ -72,6 +78,7 @@ impl World {
             }
             Command::Abandon { host } => {
                 assert!(self.hosts[host.0].running && self.hosts[host.0].gone);
+                assert!(self.hosts[host.0].lost, "a script that is heard is given up");
                 self.hosts[host.0].abandoned = true;
             }
             Command::AfterHost { host, .. } => {
@@ -85,12 +92,35 @@ impl World {
                     (None, _) => true,
                     (Some(Outcome::Succeeded), Outcome::Failed | Outcome::Gone) => true,
                     (Some(before), Outcome::Gone) => before != Outcome::Failed && before != Outcome::Gone,
+                    // It is there again, and has what it had come to.
+                    (Some(Outcome::Gone), Outcome::Succeeded | Outcome::Unknown) => !seen.gone && seen.touched,
+                    (Some(Outcome::Gone), Outcome::Unreachable | Outcome::Skipped) => {
+                        !seen.gone && !seen.touched && self.halted.is_some()
+                    }
                     (Some(_), _) => false,
                 };
                 assert!(news, "{outcome:?} after {:?}", seen.outcome);
                 assert!(*outcome != Outcome::Gone || seen.gone, "nobody said that it is gone");
                 assert!(*outcome != Outcome::Unreachable || !seen.touched, "a script was started there");
+                if seen.outcome == Some(Outcome::Gone) {
+                    assert!(seen.came_to.is_none_or(|before| before == *outcome), "it had come to something else");
+                    self.back_as_failures += usize::from(outcome.counts());
+                    if self.undoing && seen.touched {
+                        self.to_undo.insert(host.0);
+                    }
+                }
+                if *outcome != Outcome::Gone {
+                    seen.came_to = Some(*outcome);
+                }
                 seen.outcome = Some(*outcome);
+            }
+            Command::Requeue { host } => {
+                let stage = self.stages - 1;
+                let seen = &mut self.hosts[host.0];
+                assert!(matches!(seen.outcome, None | Some(Outcome::Gone)) && !seen.gone && !seen.touched);
+                assert!(self.halted.is_none() && !seen.running && !seen.hook);
+                (seen.outcome, seen.came_to, seen.begun, seen.stage) = (None, None, false, stage);
+                seen.attempt_before = seen.attempt;
             }
             Command::Pause(step) => {
                 assert!(self.halted.is_none() && self.pause.is_none());
@@ -111,8 +141,13 @@ impl World {
             }
             Command::BeginUndo { hosts } => {
                 assert!(!self.hosts.iter().any(|seen| seen.running || seen.hook), "undone while it is worked on");
-                assert_eq!(self.rules.on_failure, OnFailure::Rollback);
-                self.to_undo = self.to_be_undone();
+                self.to_undo = match self.rules.purpose {
+                    Purpose::Work => {
+                        assert_eq!(self.rules.on_failure, OnFailure::Rollback);
+                        self.to_be_undone()
+                    }
+                    Purpose::Rollback => (0..self.hosts.len()).collect(),
+                };
                 assert_eq!(*hosts, self.to_undo.len());
                 self.undoing = true;
             }
@@ -156,6 +191,7 @@ impl World {
         assert!(!seen.begun && self.halted.is_none() && self.hook.is_none() && self.pause.is_none());
         assert_eq!(self.stage_begun, Some(seen.stage));
         seen.begun = true;
+        self.contacted = true;
     }
 
     /// What holds when something is begun with. A host at a barrier takes no place, but needs one to come to its end.
@@ -178,20 +214,24 @@ impl World {
         if in_flight == 0 {
             self.open = 0;
         }
+        // Hosts that were gone may come back as failures, and others were begun with in their place.
+        let worst = self.rules.worst_case + self.back_as_failures;
         if self.pause.is_none() {
             // In a soak, hosts that had succeeded may turn out not to be well.
-            assert!(failures.min(in_flight) == 0 || failures + in_flight <= self.worst_case(), "beyond the worst case");
+            assert!(failures.min(in_flight) == 0 || failures + in_flight <= worst, "beyond the worst case");
         }
         let undoing = self.hosts.iter().filter(|seen| seen.undo_running || seen.undo_hook).count();
         assert!(undoing <= self.rules.concurrency.get());
     }
 
-    fn worst_case(&self) -> usize {
-        self.rules.worst_case
-    }
-
     pub(super) fn judge_the_end(&self) {
+        if self.rules.purpose == Purpose::Rollback {
+            self.judge_rollback();
+            return;
+        }
         let (status, summary) = self.finished.expect("finished");
+        let there = |seen: &Seen| seen.outcome != Some(Outcome::Gone) || seen.gone;
+        assert!(self.hosts.iter().all(there), "a host is called gone that is there again");
         let outcomes: Vec<_> = self.hosts.iter().map(|seen| seen.outcome.expect("every host has an outcome")).collect();
         assert_eq!(summary, Summary::of(outcomes.iter().copied()));
         let gone = summary.gone;
@@ -205,11 +245,10 @@ impl World {
             assert!(undone.is_empty());
         }
         let all_back = undone.values().all(|outcome| *outcome == UndoOutcome::Undone);
-        let contacted = self.hosts.iter().any(|seen| seen.begun);
         match self.halted {
             Some(StopReason::Interrupt) => assert_eq!(status, RunStatus::Interrupted),
             Some(StopReason::Terminate) => assert_eq!(status, RunStatus::Terminated),
-            Some(_) if !contacted => assert_eq!(status, RunStatus::Refused),
+            Some(_) if !self.contacted => assert_eq!(status, RunStatus::Refused),
             Some(_) if self.rules.on_failure == OnFailure::Stop => assert_eq!(status, RunStatus::Failed),
             Some(_) => {
                 assert!(self.undoing || self.to_be_undone().is_empty(), "touched hosts and no undo");
@@ -224,6 +263,26 @@ impl World {
                 }
             }
         }
+        self.judge_last_hook(status);
+    }
+
+    /// Of a rollback by hand: no host is missed, and it has not succeeded unless all are back.
+    fn judge_rollback(&self) {
+        let (status, _) = self.finished.expect("finished");
+        let undone: Vec<_> = self.hosts.iter().filter_map(|seen| seen.undo).collect();
+        assert!(undone.is_empty() || undone.len() == self.hosts.len(), "some were missed");
+        let all_back = undone.iter().all(|outcome| *outcome == UndoOutcome::Undone);
+        match self.halted {
+            Some(StopReason::Interrupt) => assert_eq!(status, RunStatus::Interrupted),
+            Some(StopReason::Terminate) => assert_eq!(status, RunStatus::Terminated),
+            Some(_) => assert_eq!((status, self.undoing), (RunStatus::Refused, false)),
+            None if all_back => assert!(matches!(status, RunStatus::Succeeded | RunStatus::FinishedWithFailures)),
+            None => assert_eq!(status, RunStatus::RollbackIncomplete),
+        }
+        self.judge_last_hook(status);
+    }
+
+    fn judge_last_hook(&self, status: RunStatus) {
         if self.rules.hooks.after_run {
             assert_eq!(self.hooks_run.last(), Some(&Hook::AfterRun));
             let told = self.told.expect("the last hook is told");
@@ -232,4 +291,17 @@ impl World {
             assert!(status == told || blemished, "the last hook was told {told:?}, and it ended {status:?}");
         }
     }
+}
+
+/// Whether a command is for working on hosts, step by step.
+fn is_work(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::BeginStage { .. }
+            | Command::BeforeHost { .. }
+            | Command::Start { .. }
+            | Command::Requeue { .. }
+            | Command::Pause(_)
+            | Command::Ask
+    )
 }

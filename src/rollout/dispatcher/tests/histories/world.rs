@@ -21,7 +21,12 @@ pub(super) struct Seen {
     /// The same in the attempt under way.
     pub(super) touched_now: bool,
     pub(super) outcome: Option<Outcome>,
+    /// The last outcome that was not "gone".
+    pub(super) came_to: Option<Outcome>,
     pub(super) gone: bool,
+    /// The attempt before it was put back to those that wait.
+    pub(super) attempt_before: u32,
+    pub(super) lost: bool,
     pub(super) abandoned: bool,
     pub(super) told_to_end: bool,
     pub(super) undo_hook: bool,
@@ -51,6 +56,10 @@ pub(super) struct World {
     pub(super) to_undo: BTreeSet<usize>,
     pub(super) undone_cancelled: bool,
     pub(super) cancels: usize,
+    /// Some host was begun with.
+    pub(super) contacted: bool,
+    /// Hosts that were gone, and came back as failures.
+    pub(super) back_as_failures: usize,
     /// Barriers that are open for the hosts in flight.
     pub(super) open: usize,
     pub(super) urgent: bool,
@@ -93,8 +102,9 @@ impl World {
         let largest = steps.iter().map(|step| if let StepKind::Stage { hosts } = step { *hosts } else { 0 }).max();
         let at_once = if barriers > 0 { largest.unwrap_or(0) } else { concurrency };
         let hook = |rng: &mut StdRng| rng.random_bool(0.2);
+        let by_hand = rng.random_bool(0.05);
         let rules = Rules {
-            purpose: Purpose::Work,
+            purpose: if by_hand { Purpose::Rollback } else { Purpose::Work },
             concurrency: NonZeroUsize::new(concurrency).expect("positive"),
             slow_start: rng.random_bool(0.5),
             worst_case: total.min(max_failures.of(total).saturating_add(at_once)),
@@ -104,7 +114,11 @@ impl World {
             barriers,
             on_stop: if rng.random_bool(0.3) { OnStop::Kill } else { OnStop::Finish },
             on_failure: if rng.random_bool(0.6) { OnFailure::Rollback } else { OnFailure::Stop },
-            ask_again: [AskAgain::Never, AskAgain::InDoubt, AskAgain::Always][rng.random_range(0..3)],
+            ask_again: if by_hand {
+                AskAgain::Never
+            } else {
+                [AskAgain::Never, AskAgain::InDoubt, AskAgain::Always][rng.random_range(0..3)]
+            },
             hooks: Hooks {
                 before_run: hook(&mut rng),
                 before_stage: hook(&mut rng),
@@ -152,6 +166,8 @@ impl World {
             to_undo: BTreeSet::new(),
             undone_cancelled: false,
             cancels: 0,
+            contacted: false,
+            back_as_failures: 0,
             open: 0,
             urgent: false,
             failing,
@@ -198,6 +214,12 @@ impl World {
                 StopReason::Terminate
             });
         }
+        if !self.hosts.is_empty() && self.rng.random_bool(0.01) {
+            let place = self.rng.random_range(0..self.hosts.len());
+            if !self.hosts[place].running {
+                return self.say_late(place);
+            }
+        }
         let mut possible: Vec<Happening> = Vec::new();
         for (place, seen) in self.hosts.iter().enumerate() {
             if seen.hook {
@@ -238,11 +260,12 @@ impl World {
                 Input::HookEnded(self.hook_end())
             }
             Happening::Pause => {
-                let well: Vec<_> = (0..self.hosts.len())
-                    .filter(|place| self.hosts[*place].outcome == Some(Outcome::Succeeded))
+                // Some are of hosts that have failed by another check, or are gone meanwhile.
+                let checked: Vec<_> = (0..self.hosts.len())
+                    .filter(|place| self.hosts[*place].came_to == Some(Outcome::Succeeded) || self.rng.random_bool(0.1))
                     .collect();
-                if !well.is_empty() && self.rng.random_bool(self.failing / 2.0) {
-                    return Input::CheckFailed { host: HostIndex(well[self.rng.random_range(0..well.len())]) };
+                if !checked.is_empty() && self.rng.random_bool(self.failing / 2.0) {
+                    return Input::CheckFailed { host: HostIndex(checked[self.rng.random_range(0..checked.len())]) };
                 }
                 self.pause = None;
                 Input::PauseEnded(if self.rng.random_bool(self.failing / 4.0) {
@@ -256,8 +279,14 @@ impl World {
                 if self.rng.random_bool(self.losing / 4.0) {
                     return Input::Found(Answer::Failed);
                 }
-                let gone: Vec<_> =
-                    (0..self.hosts.len()).filter(|_| self.rng.random_bool(self.losing / 4.0)).map(HostIndex).collect();
+                let (mut gone, mut returned) = (Vec::new(), Vec::new());
+                for place in 0..self.hosts.len() {
+                    if self.hosts[place].gone && self.rng.random_bool(0.3) {
+                        returned.push(HostIndex(place));
+                    } else if self.rng.random_bool(self.losing / 4.0) {
+                        gone.push(HostIndex(place));
+                    }
+                }
                 let moved: Vec<_> =
                     (0..self.hosts.len()).filter(|_| self.rng.random_bool(self.losing / 4.0)).map(HostIndex).collect();
                 let heard = self.dispatcher.hears_of_fleet();
@@ -272,7 +301,10 @@ impl World {
                 for host in gone.iter().filter(|_| heard) {
                     self.hosts[host.0].gone = true;
                 }
-                Input::Found(Answer::Whole { joined, gone, moved })
+                for host in returned.iter().filter(|_| heard) {
+                    self.hosts[host.0].gone = false;
+                }
+                Input::Found(Answer::Whole { joined, gone, returned, moved })
             }
             Happening::Undo(place) => {
                 self.hosts[place].undo_running = false;
@@ -298,6 +330,16 @@ impl World {
         }
     }
 
+    /// Of a host on which no script runs any more.
+    fn say_late(&mut self, place: usize) -> Input {
+        let host = HostIndex(place);
+        match self.rng.random_range(0..3) {
+            0 => Input::InDoubt { host },
+            1 => Input::HeardAgain { host },
+            _ => Input::Reached { host },
+        }
+    }
+
     /// Contact with a script is lost at a barrier: the host went down.
     fn lose_while_held(&mut self, place: usize) -> Input {
         let seen = &mut self.hosts[place];
@@ -314,12 +356,17 @@ impl World {
         let retry = self.rng.random_bool(0.5);
         let begun = self.rng.random_bool(0.5);
         let seen = &mut self.hosts[place];
+        if seen.lost && !seen.abandoned && retry {
+            seen.lost = false;
+            return Input::HeardAgain { host };
+        }
         if lose && !seen.abandoned && self.rng.random_bool(0.5) {
+            seen.lost = true;
             return Input::InDoubt { host };
         }
         if !seen.held && seen.passed < self.rules.barriers && !fail && !lose && !self.urgent {
             seen.held = true;
-            (seen.touched, seen.touched_now) = (true, true);
+            (seen.touched, seen.touched_now, seen.lost) = (true, true, false);
             return Input::Reached { host };
         }
         seen.running = false;
