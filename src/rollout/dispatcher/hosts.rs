@@ -65,7 +65,7 @@ impl Dispatcher {
         self.urgency == Urgency::Run && self.rules.ask_again != AskAgain::Never
     }
 
-    fn is_gone(&self, host: HostIndex) -> bool {
+    pub(super) fn is_gone(&self, host: HostIndex) -> bool {
         self.fleet.get(host).is_some_and(|member| member.gone)
     }
 

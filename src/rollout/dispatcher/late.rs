@@ -95,12 +95,15 @@ impl Dispatcher {
                 Reply::Failed
             }
             Answer::Whole { joined, gone, returned, moved } => {
+                // First of all: what follows may stop the run, and settle those that are in doubt.
+                let returned: Vec<_> = returned.into_iter().filter(|host| self.is_gone(*host)).collect();
+                returned.iter().for_each(|host| self.fleet.note(*host, |member| member.gone = false));
                 let vanished = gone.into_iter().filter(|host| self.vanish(*host, commands)).count();
-                let returned = returned.into_iter().filter(|host| self.come_back(*host, commands)).count();
+                returned.iter().for_each(|host| self.come_back(*host, commands));
                 self.join(joined, commands);
                 self.resolve(&moved, commands);
                 self.judge(commands);
-                if joined + vanished + returned > 0 { Reply::Changed } else { Reply::Same }
+                if joined + vanished + returned.len() > 0 { Reply::Changed } else { Reply::Same }
             }
         };
         if self.asking.wanted > self.asking.asked && self.is_answer_awaited() {
@@ -150,10 +153,9 @@ impl Dispatcher {
         true
     }
 
-    /// A host that was gone is there again. True if that is news.
-    fn come_back(&mut self, host: HostIndex, commands: &mut Vec<Command>) -> bool {
-        let Some(member) = self.fleet.get(host).copied().filter(|member| member.gone) else { return false };
-        self.fleet.note(host, |member| member.gone = false);
+    /// A host that was gone is there again.
+    fn come_back(&mut self, host: HostIndex, commands: &mut Vec<Command>) {
+        let Some(member) = self.fleet.get(host).copied() else { return };
         match member.state {
             State::Settled(Outcome::Gone) => self.take_up(host, member.came_to.unwrap_or(Outcome::Gone), commands),
             // It has what it came to.
@@ -168,7 +170,6 @@ impl Dispatcher {
             | State::Doubtful { .. }
             | State::Leaving { .. } => {}
         }
-        true
     }
 
     /// A host that was called gone is there again, and had come to this before.
