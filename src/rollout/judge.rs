@@ -44,8 +44,9 @@ impl Judge {
         }
     }
 
-    /// Hears an answer that came so long after the beginning.
-    pub(super) fn hear(&mut self, verdict: Verdict, elapsed: Duration) -> Finding {
+    /// Hears an answer that came so long after the beginning, of which so much went by in the queue: a soak lasts as long
+    /// for everybody, but nobody fails for having waited for a turn.
+    pub(super) fn hear(&mut self, verdict: Verdict, elapsed: Duration, queued: Duration) -> Finding {
         match verdict {
             Verdict::Well => (self.good, self.bad) = (self.good.saturating_add(1), 0),
             Verdict::Unwell => (self.good, self.bad) = (0, self.bad.saturating_add(1)),
@@ -54,7 +55,7 @@ impl Judge {
             Finding::Failed(self.bad)
         } else if self.good >= self.passes && elapsed >= self.soak {
             Finding::Passed
-        } else if elapsed >= self.deadline {
+        } else if elapsed.saturating_sub(queued) >= self.deadline {
             Finding::Undecided
         } else {
             Finding::Open
@@ -85,7 +86,10 @@ mod tests {
 
     fn findings(check: &Check, soak: u64, answers: &[Verdict]) -> Vec<Finding> {
         let mut judge = Judge::new(check, Duration::from_secs(soak));
-        (0..).zip(answers).map(|(second, verdict)| judge.hear(*verdict, Duration::from_secs(second))).collect()
+        (0..)
+            .zip(answers)
+            .map(|(second, verdict)| judge.hear(*verdict, Duration::from_secs(second), Duration::ZERO))
+            .collect()
     }
 
     #[test]
@@ -109,6 +113,16 @@ mod tests {
     fn what_comes_to_no_decision_comes_to_an_end() {
         let answers: Vec<_> = [Well, Unwell].into_iter().cycle().take(11).collect();
         assert_eq!(findings(&check(2, 2), 0, &answers).last(), Some(&Undecided));
+    }
+
+    #[test]
+    fn who_waited_for_a_turn_has_as_much_time_as_anybody() {
+        let second = Duration::from_secs;
+        let mut judge = Judge::new(&check(2, 1), Duration::ZERO);
+        assert_eq!(judge.hear(Well, second(12), second(11)), Open);
+        assert_eq!(judge.hear(Well, second(24), second(22)), Passed);
+        let mut judge = Judge::new(&check(2, 2), Duration::ZERO);
+        assert_eq!(judge.hear(Unwell, second(12), second(2)), Undecided);
     }
 
     proptest! {

@@ -119,13 +119,18 @@ impl Pausing {
         subject: Option<(HostIndex, &'a Arc<Host>)>,
         facts: Facts,
     ) -> (&'a Label, Option<HostIndex>, Option<String>) {
-        let began = Instant::now();
+        let (began, mut queued) = (Instant::now(), Duration::ZERO);
         let mut judge = Judge::new(check, soak);
         let host = subject.map(|(_, host)| &**host);
         loop {
+            let came = Instant::now();
+            // A fleet is not asked all at once.
+            let turn = self.turns.acquire().await;
             let asked = Instant::now();
+            queued += asked - came;
             let sample = self.asked(label, check, host, &facts).await;
-            let finding = judge.hear(sample.verdict, began.elapsed());
+            drop(turn);
+            let finding = judge.hear(sample.verdict, began.elapsed(), queued);
             let (at, elapsed) = (Timestamp::now(), asked.elapsed());
             self.recorder.record(EventKind::CheckSampled {
                 check: label,
@@ -152,8 +157,6 @@ impl Pausing {
     async fn asked(&self, label: &Label, check: &Check, host: Option<&Host>, facts: &Facts) -> Sample {
         // A login on a host is not the answer's time.
         const MARGIN: Duration = Duration::from_mins(1);
-        // A fleet is not asked all at once.
-        let _turn = self.turns.acquire().await;
         let sample = timeout(check.timeout + MARGIN, self.prober.sample(label, host, facts)).await;
         sample.unwrap_or_else(|_| Sample {
             verdict: Verdict::Unwell,

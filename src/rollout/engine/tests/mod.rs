@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod parts;
+mod pauses;
 mod staged;
 
 use std::{collections::HashMap, num::NonZeroUsize, sync::Mutex, time::Duration};
@@ -180,15 +181,7 @@ fn plan_of(work: Work, names: &[&str], concurrency: usize, max_failures: usize) 
 }
 
 async fn play(plan: Arc<Plan>, acts: &[(&str, &[Act])]) -> (Rollout, Vec<(u64, &'static str)>) {
-    let (_never, cancel) = mpsc::channel(1);
-    play_until(plan, acts, cancel).await
-}
-
-async fn play_until(
-    plan: Arc<Plan>,
-    acts: &[(&str, &[Act])],
-    mut cancel: mpsc::Receiver<StopReason>,
-) -> (Rollout, Vec<(u64, &'static str)>) {
+    let (_never, mut cancel) = mpsc::channel(1);
     let acts = acts.iter().map(|(name, list)| ((*name).to_owned(), list.to_vec())).collect();
     let heard = Arc::new(Heard::default());
     let sink: Arc<dyn EventSink> = Arc::<Heard>::clone(&heard);
@@ -235,13 +228,17 @@ async fn the_budget_stops_the_run_and_the_rest_is_skipped() {
 
 #[tokio::test]
 async fn a_cancel_ends_running_scripts_and_waits_for_their_word() {
-    let (sender, cancel) = mpsc::channel(1);
-    sender.send(StopReason::Interrupt).await.expect("room");
-    let (rollout, _) = play_until(plan(&["a", "b"], 1, 0), &[("a", &[Act::RunUntilStopped])], cancel).await;
+    let acts = HashMap::from([("a".to_owned(), vec![Act::RunUntilStopped])]);
+    let stage = Arc::new(Stage { acts: Mutex::new(acts), resumed: Arc::default() });
+    let (sender, mut cancel) = mpsc::channel(1);
+    let started = |event: &EventKind<'_>| matches!(event, EventKind::ScriptStarted { .. });
+    let heard = Arc::new(Cancelling { at: started, times: 1, sender });
+    let plan = plan(&["a", "b"], 1, 0);
+    let rollout = run(Arc::clone(&plan), world(&plan, stage, heard), &[], &mut cancel).await;
     assert_eq!(rollout.status, RunStatus::Interrupted);
     let [a, b] = &rollout.results[..] else { panic!("two hosts") };
-    // The cancel may come before or after the script's start; either way the host's end is known.
-    assert!(matches!((a.outcome, a.attempts), (Outcome::Failed, 1) | (Outcome::Skipped, 0)), "{a:?}");
+    assert_eq!((a.outcome, a.attempts, a.signal.as_deref()), (Outcome::Failed, 1, Some("TERM")));
+    assert_eq!((a.failure, a.killed), (Some(FailureCause::Cancelled), Some(Killed::Confirmed)));
     assert_eq!(b.outcome, Outcome::Skipped);
 }
 

@@ -1,29 +1,26 @@
-//! Stages, pauses, hooks, late hosts and the way back, from the plan to what each host was sent.
+//! Stages, hooks, late hosts and the way back, from the plan to what each host was sent.
 
-use super::{
-    super::super::{Event, PauseEnd, UndoOutcome},
-    *,
-};
+use super::{super::super::UndoOutcome, *};
 use crate::plan::Payload;
 
 /// A world in which everything is written down, and things happen by order.
 #[derive(Default)]
-struct Told {
+pub(super) struct Told {
     /// What happened, in order.
-    story: Mutex<Vec<String>>,
+    pub(super) story: Mutex<Vec<String>>,
     /// Hosts whose script fails when it deploys `v2`.
-    failing: Vec<&'static str>,
+    pub(super) failing: Vec<&'static str>,
     /// Hosts whose undo fails.
-    stuck: Vec<&'static str>,
+    pub(super) stuck: Vec<&'static str>,
     /// Hosts that had no revision before.
-    new: Vec<&'static str>,
+    pub(super) new: Vec<&'static str>,
     /// Answers to checks, by their names, the last one for ever.
-    answers: Mutex<HashMap<String, Vec<Verdict>>>,
+    pub(super) answers: Mutex<HashMap<String, Vec<Verdict>>>,
     /// Hooks that fail.
-    broken: Vec<HookName>,
+    pub(super) broken: Vec<HookName>,
     /// What the clouds say, the last one for ever; nothing: the plan's hosts.
-    sightings: Mutex<Vec<Vec<Host>>>,
-    approval: Option<Approval>,
+    pub(super) sightings: Mutex<Vec<Vec<Host>>>,
+    pub(super) approval: Option<Approval>,
 }
 
 impl std::fmt::Debug for Told {
@@ -37,7 +34,7 @@ impl Told {
         self.story.lock().expect("no panic while held").push(what);
     }
 
-    fn story(&self) -> Vec<String> {
+    pub(super) fn story(&self) -> Vec<String> {
         self.story.lock().expect("no panic while held").clone()
     }
 }
@@ -131,7 +128,7 @@ impl Approver for Told {
 }
 
 /// A deploy of `v2` to these hosts, in these steps, one at a time.
-fn in_steps(names: &[&str], steps: &str, change: impl FnOnce(&mut crate::config::Target)) -> Arc<Plan> {
+pub(super) fn in_steps(names: &[&str], steps: &str, change: impl FnOnce(&mut crate::config::Target)) -> Arc<Plan> {
     let mut target = target(Vec::new());
     target.deploy.concurrency = NonZeroUsize::MIN;
     target.deploy.steps = steps.parse().expect("steps");
@@ -143,7 +140,7 @@ fn in_steps(names: &[&str], steps: &str, change: impl FnOnce(&mut crate::config:
     Arc::new(Plan::new(RunId::new(), &target, Assignment::of(work), hosts))
 }
 
-fn check(target: &mut crate::config::Target, name: &str, per_host: bool) {
+pub(super) fn check(target: &mut crate::config::Target, name: &str, per_host: bool) {
     use crate::config::{Check, Probe};
     let line = "true".to_owned();
     let positive = std::num::NonZeroU32::MIN;
@@ -158,7 +155,7 @@ fn check(target: &mut crate::config::Target, name: &str, per_host: bool) {
     target.checks.insert(name.parse().expect("a name"), check);
 }
 
-async fn play(plan: &Arc<Plan>, told: Told, hooks: &[HookName]) -> (Rollout, Vec<String>) {
+pub(super) async fn play(plan: &Arc<Plan>, told: Told, hooks: &[HookName]) -> (Rollout, Vec<String>) {
     let (world, told) = world_of(plan, told);
     let (_never, mut cancel) = mpsc::channel(1);
     let rollout = run(Arc::clone(plan), world, hooks, &mut cancel).await;
@@ -166,7 +163,7 @@ async fn play(plan: &Arc<Plan>, told: Told, hooks: &[HookName]) -> (Rollout, Vec
     (rollout, story)
 }
 
-fn world_of(plan: &Plan, mut told: Told) -> (World, Arc<Told>) {
+pub(super) fn world_of(plan: &Plan, mut told: Told) -> (World, Arc<Told>) {
     let sightings = told.sightings.get_mut().expect("nobody else has it");
     if sightings.is_empty() {
         sightings.push(plan.hosts().map(|host| (**host).clone()).collect());
@@ -183,7 +180,7 @@ fn world_of(plan: &Plan, mut told: Told) -> (World, Arc<Told>) {
     (world, told)
 }
 
-fn rolls_back(target: &mut crate::config::Target) {
+pub(super) fn rolls_back(target: &mut crate::config::Target) {
     target.deploy.on_failure = crate::config::OnFailure::Rollback;
 }
 
@@ -231,94 +228,6 @@ async fn a_rollback_script_needs_no_revision_before() {
     let told = Told { failing: vec!["a"], new: vec!["a"], ..Told::default() };
     let (rollout, story) = play(&plan, told, &[]).await;
     assert_eq!((rollout.status, story), (RunStatus::RolledBack, vec!["deploy a v2".to_owned(), "undo a ".to_owned()]));
-}
-
-#[tokio::test]
-async fn a_check_that_fails_in_the_soak_stops_and_undoes() {
-    let plan = in_steps(&["a", "b"], "1, soak 10m check errors, 100%", |target| {
-        check(target, "errors", false);
-        rolls_back(target);
-    });
-    let answers = HashMap::from([("errors".to_owned(), vec![Verdict::Well, Verdict::Well, Verdict::Unwell])]);
-    let (rollout, story) = play(&plan, Told { answers: Mutex::new(answers), ..Told::default() }, &[]).await;
-    assert_eq!(rollout.status, RunStatus::RolledBack);
-    assert_eq!(story, ["deploy a v2", "check errors", "check errors", "check errors", "undo a v1"]);
-    assert_eq!(rollout.results[1].outcome, Outcome::Skipped);
-}
-
-#[tokio::test]
-async fn a_host_that_is_not_well_has_failed_though_its_script_has_not() {
-    let plan = in_steps(&["a", "b", "c"], "2, check health, 100%", |target| {
-        check(target, "health", true);
-        target.deploy.max_failures = crate::config::FailureLimit::Hosts(1);
-    });
-    let answers = HashMap::from([("health b".to_owned(), vec![Verdict::Unwell])]);
-    let (rollout, _) = play(&plan, Told { answers: Mutex::new(answers), ..Told::default() }, &[]).await;
-    assert_eq!(rollout.status, RunStatus::FinishedWithFailures);
-    let b = &rollout.results[1];
-    assert_eq!((b.outcome, b.failure, b.exit_status), (Outcome::Failed, Some(FailureCause::Check), Some(0)));
-    assert!(b.message.as_deref().is_some_and(|message| message.contains("check health: because")), "{b:?}");
-    assert_eq!(rollout.results[2].outcome, Outcome::Succeeded, "one may fail");
-}
-
-/// What is said of hosts and the end of the pause that says it come from two channels.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_check_that_fails_at_the_very_end_is_never_missed() {
-    for _ in 0..50 {
-        let plan = in_steps(&["a", "b", "c"], "100%, check health", |target| check(target, "health", true));
-        let answers = ["a", "b", "c"].map(|host| (format!("health {host}"), vec![Verdict::Unwell]));
-        let (rollout, _) = play(&plan, Told { answers: Mutex::new(answers.into()), ..Told::default() }, &[]).await;
-        assert_eq!(rollout.status, RunStatus::Failed);
-    }
-}
-
-/// As on another thread: before either is looked at, the pause has said that a host is not well, and has ended.
-#[tokio::test]
-async fn what_a_task_said_comes_before_its_end() {
-    let plan = in_steps(&["a", "b"], "1, check health, 100%", |target| check(target, "health", true));
-    let answers = Mutex::new([("health a".to_owned(), vec![Verdict::Unwell])].into());
-    let (world, told) = world_of(&plan, Told { answers, ..Told::default() });
-    let mut engine = Engine::new(plan, world, &[]);
-    let mut over = engine.step(Input::Begin);
-    while over.is_none() {
-        let done = engine.tasks.next().await.expect("something is under way");
-        over = engine.end(done);
-    }
-    assert_eq!(over.map(|rollout| rollout.status), Some(RunStatus::Failed));
-    assert_eq!(told.story(), ["deploy a v2", "check health a"]);
-}
-
-/// Nobody answers; it presses Ctrl-C when somebody is asked, and notes how that ended.
-struct Impatient {
-    cancel: mpsc::Sender<StopReason>,
-    ends: Mutex<Vec<PauseEnd>>,
-}
-
-#[async_trait]
-impl Approver for Impatient {
-    async fn ask(&self, _: &Question) -> Approval {
-        self.cancel.try_send(StopReason::Interrupt).expect("room");
-        std::future::pending().await
-    }
-}
-
-impl EventSink for Impatient {
-    fn event(&self, event: &Event<'_>) {
-        if let EventKind::PauseEnded { end, .. } = event.kind {
-            self.ends.lock().expect("no panic while held").push(end);
-        }
-    }
-}
-
-#[tokio::test]
-async fn an_approval_that_was_cut_off_is_no_consent() {
-    let plan = in_steps(&["a"], "approve ops, 100%", |_| {});
-    let (sender, mut cancel) = mpsc::channel(1);
-    let nobody = Arc::new(Impatient { cancel: sender, ends: Mutex::default() });
-    let (world, _) = world_of(&plan, Told::default());
-    let world = World { approver: nobody.clone(), sink: nobody.clone(), ..world };
-    assert_eq!(run(plan, world, &[], &mut cancel).await.status, RunStatus::Interrupted);
-    assert_eq!(*nobody.ends.lock().expect("the run is over"), [PauseEnd::GivenUp]);
 }
 
 #[tokio::test]

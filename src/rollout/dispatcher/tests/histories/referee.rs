@@ -135,7 +135,9 @@ impl World {
             }
             Command::Halt(reason) => self.halted = Some(*reason),
             Command::Terminate | Command::Kill => {
-                assert!(self.halted.is_some() || self.hook == Some(Hook::AfterRun));
+                let last_hook = self.hook == Some(Hook::AfterRun);
+                assert!(self.halted.is_some() || last_hook);
+                assert!(*command == Command::Terminate || self.cancels > 1 || last_hook, "killed at once");
                 self.urgent = true;
                 self.asking = false;
             }
