@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use super::{
-    AskAgain, AttemptEnd, Command, Dispatcher, HookEnd, HostIndex, Position, StepIndex, Urgency, back_off,
+    Dispatcher,
+    back_off::back_off,
     fleet::{Attempt, State},
+    machine::{Position, Urgency},
     wave::Wave,
+    words::{AskAgain, AttemptEnd, Command, HookEnd, HostIndex, StepIndex},
 };
 use crate::rollout::outcome::{Outcome, StopReason};
 

@@ -1,8 +1,10 @@
 //! What the clouds say while a run goes on: hosts that came late, hosts that are gone, hosts that have moved.
 
 use super::{
-    Answer, Command, Dispatcher, HostIndex, Position, StepIndex, StepKind,
+    Dispatcher,
     fleet::{Member, State},
+    machine::Position,
+    words::{Answer, Command, HostIndex, StepIndex, StepKind},
 };
 use crate::rollout::outcome::Outcome;
 

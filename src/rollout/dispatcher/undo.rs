@@ -6,10 +6,12 @@ use std::{
 };
 
 use super::{
-    super::outcome::UndoOutcome,
-    back_off,
-    words::{Command, HookEnd, HostIndex, Rules, UndoEnd},
+    Dispatcher,
+    back_off::back_off,
+    fleet,
+    words::{Command, HookEnd, HostIndex, Purpose, Rules, UndoEnd},
 };
+use crate::rollout::outcome::{Outcome, UndoOutcome};
 
 /// The undo of a run, once it has begun.
 #[derive(Debug, Default)]
@@ -141,5 +143,21 @@ impl Undo {
         self.active.remove(&host);
         self.outcomes.insert(host, outcome);
         commands.push(Command::SettleUndo { host, outcome });
+    }
+}
+
+impl Dispatcher {
+    /// Says which hosts are taken back, in the order in which they are.
+    pub(super) fn begin_undo(&mut self) -> Vec<HostIndex> {
+        match self.rules.purpose {
+            Purpose::Work => self.fleet.touched(),
+            Purpose::Rollback => {
+                let hosts: Vec<_> = self.fleet.hosts().map(|(host, _)| host).rev().collect();
+                for host in &hosts {
+                    self.fleet.set(*host, fleet::State::Settled(Outcome::Skipped));
+                }
+                hosts
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! seed of its one history, which `FLEETWIDE_TEST_HISTORY` plays alone.
 
 mod referee;
+mod rules;
 mod world;
 
 use std::collections::BTreeMap;

@@ -1,13 +1,14 @@
 mod histories;
+mod late;
 mod rollback;
 mod stories;
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, time::Duration};
 
-use super::*;
+use super::{back_off::back_off, *};
 use crate::{
-    config::FailureLimit,
-    rollout::outcome::{Outcome, UndoOutcome},
+    config::{FailureLimit, OnFailure, OnStop},
+    rollout::outcome::{Outcome, RunStatus, StopReason, Summary, UndoOutcome},
 };
 
 /// Rules for one stage of so many hosts, and nothing else.

@@ -1,6 +1,7 @@
 //! The engine over a transport that does as it is told.
 
 mod by_hand;
+mod calm;
 mod parts;
 mod pauses;
 mod staged;
@@ -9,10 +10,11 @@ use std::{collections::HashMap, num::NonZeroUsize, sync::Mutex, time::Duration};
 
 use async_trait::async_trait;
 
+use self::calm::{Cancelling, world};
 use super::{
     super::{
-        Approval, Approver, EventSink, Fleet, HookFailure, Hooks as HookRunner, Outcome, Prober, Question, Sample,
-        Sighting, Verdict, outcome::Killed,
+        Approval, Approver, Event, EventSink, Fleet, HookFailure, Hooks as HookRunner, Outcome, Prober, Question,
+        Sample, Sighting, Verdict, outcome::Killed,
     },
     *,
 };
@@ -126,7 +128,7 @@ impl Session for Played {
 struct Heard(Mutex<Vec<(u64, &'static str)>>);
 
 impl EventSink for Heard {
-    fn event(&self, event: &super::super::Event<'_>) {
+    fn event(&self, event: &Event<'_>) {
         let name = match &event.kind {
             EventKind::RunStarted { .. } => "run-started",
             EventKind::HostConnecting { .. } => "connecting",
@@ -370,58 +372,4 @@ async fn whoever_waits_for_its_turn_when_the_run_halts_was_never_tried() {
     let plan = plan(&["a"], 1, 0);
     let rollout = run(Arc::clone(&plan), world(&plan, stage, heard), &[], &mut cancel).await;
     assert_eq!((rollout.results[0].outcome, rollout.results[0].attempts), (Outcome::Skipped, 0));
-}
-
-/// A world in which the fleet stays as it is, all is well, and nobody approves.
-fn world(plan: &Plan, transport: Arc<dyn Transport>, sink: Arc<dyn EventSink>) -> World {
-    let hosts = plan.hosts().map(|host| (**host).clone()).collect();
-    let calm = Arc::new(Calm(hosts));
-    World { transport, fleet: calm.clone(), prober: calm.clone(), hooks: calm.clone(), approver: calm, sink }
-}
-
-struct Calm(Vec<Host>);
-
-#[async_trait]
-impl Fleet for Calm {
-    async fn again(&self) -> Result<Sighting, String> {
-        Ok(Sighting { hosts: self.0.clone(), unaddressed: Vec::new(), whole: true })
-    }
-}
-
-#[async_trait]
-impl Prober for Calm {
-    async fn sample(&self, _: &Label, _: Option<&Host>, _: &Facts) -> Sample {
-        Sample { verdict: Verdict::Well, value: None, text: String::new() }
-    }
-}
-
-#[async_trait]
-impl HookRunner for Calm {
-    async fn run(&self, _: HookName, _: &Facts, _: watch::Receiver<Stop>) -> Result<(), HookFailure> {
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Approver for Calm {
-    async fn ask(&self, _: &Question) -> Approval {
-        Approval::Refused("nobody is there".into())
-    }
-}
-
-/// Presses Ctrl-C so many times at an event.
-struct Cancelling {
-    at: fn(&EventKind<'_>) -> bool,
-    times: u32,
-    sender: mpsc::Sender<StopReason>,
-}
-
-impl EventSink for Cancelling {
-    fn event(&self, event: &super::super::Event<'_>) {
-        if (self.at)(&event.kind) {
-            for _ in 0..self.times {
-                self.sender.try_send(StopReason::Interrupt).expect("room");
-            }
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! Pauses: what checks say of hosts, and people who do not answer.
 
 use super::{
-    super::super::{Event, PauseEnd},
+    super::super::PauseEnd,
     staged::{Told, check, in_steps, play, rolls_back, world_of},
     *,
 };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
-use super::super::*;
+use super::{super::*, rules::some_rules};
 
 /// What the world knows of a host.
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
@@ -78,73 +78,16 @@ impl World {
     pub(super) fn new(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let pick = |rng: &mut StdRng, of: &[f64]| of[rng.random_range(0..of.len())];
-        let mut steps = Vec::new();
-        let (mut total, mut stages) = (0, 0);
-        for _ in 0..rng.random_range(1..=4) {
-            while rng.random_bool(0.3) {
-                steps.push(StepKind::Pause { approval: rng.random_bool(0.3) });
-            }
-            let hosts = rng.random_range(0..=7);
-            steps.push(StepKind::Stage { hosts });
-            total += hosts;
-            stages += 1;
-        }
-        while rng.random_bool(0.3) {
-            steps.push(StepKind::Pause { approval: rng.random_bool(0.3) });
-        }
-        let concurrency = rng.random_range(1..=8);
-        let max_failures = if rng.random_bool(0.5) {
-            FailureLimit::Hosts(rng.random_range(0..=4))
-        } else {
-            FailureLimit::Percent(rng.random_range(0..=100))
-        };
-        let barriers = if rng.random_bool(0.3) { rng.random_range(1..=2) } else { 0 };
-        let largest = steps.iter().map(|step| if let StepKind::Stage { hosts } = step { *hosts } else { 0 }).max();
-        let at_once = if barriers > 0 { largest.unwrap_or(0) } else { concurrency };
-        let hook = |rng: &mut StdRng| rng.random_bool(0.2);
-        let by_hand = rng.random_bool(0.05);
-        let rules = Rules {
-            purpose: if by_hand { Purpose::Rollback } else { Purpose::Work },
-            concurrency: NonZeroUsize::new(concurrency).expect("positive"),
-            slow_start: rng.random_bool(0.5),
-            worst_case: total.min(max_failures.of(total).saturating_add(at_once)),
-            max_failures,
-            stage_must_succeed: rng.random_bool(0.8),
-            retries: rng.random_range(0..=2),
-            barriers,
-            on_stop: if rng.random_bool(0.3) { OnStop::Kill } else { OnStop::Finish },
-            on_failure: if rng.random_bool(0.6) { OnFailure::Rollback } else { OnFailure::Stop },
-            ask_again: if by_hand {
-                AskAgain::Never
-            } else {
-                [AskAgain::Never, AskAgain::InDoubt, AskAgain::Always][rng.random_range(0..3)]
-            },
-            hooks: Hooks {
-                before_run: hook(&mut rng),
-                before_stage: hook(&mut rng),
-                before_host: hook(&mut rng),
-                after_host: hook(&mut rng),
-                after_stage: hook(&mut rng),
-                on_failure: hook(&mut rng),
-                on_rollback: hook(&mut rng),
-                after_run: hook(&mut rng),
-            },
-            steps,
-        };
+        let rules = some_rules(&mut rng);
         let mut hosts = Vec::new();
-        for step in &rules.steps {
-            if let StepKind::Stage { hosts: size } = step {
-                hosts.extend(std::iter::repeat_n(Seen::default(), *size));
-            }
-        }
-        let mut place = 0;
         let sizes = rules.steps.iter().filter_map(|step| match step {
             StepKind::Stage { hosts } => Some(*hosts),
             StepKind::Pause { .. } => None,
         });
-        for (stage, size) in sizes.enumerate() {
-            hosts[place..place + size].iter_mut().for_each(|seen| seen.stage = stage);
-            place += size;
+        let mut stages = 0;
+        for size in sizes {
+            hosts.extend(std::iter::repeat_n(Seen { stage: stages, ..Seen::default() }, size));
+            stages += 1;
         }
         let failing = pick(&mut rng, &[0.0, 0.02, 0.1, 0.3, 1.0]);
         let losing = pick(&mut rng, &[0.0, 0.05, 0.3]);
