@@ -61,7 +61,7 @@ pub async fn run(
         over = tokio::select! {
             biased;
             Some(reason) = cancel.recv() => engine.step(Input::Cancel(reason)),
-            Some(word) = engine.words.recv() => engine.hear(word),
+            Some(said) = engine.words.recv() => engine.hear(said),
             Some(done) = engine.tasks.next() => engine.end(done),
         };
     }

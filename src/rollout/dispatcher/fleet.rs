@@ -44,7 +44,6 @@ pub(super) struct Attempt {
 
 /// A host of the run.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub(super) struct Member {
     pub(super) state: State,
     /// A script was started there, or may have been.

@@ -99,9 +99,13 @@ impl Dispatcher {
             Answer::Whole { joined, gone, returned, moved } => {
                 // First of all: what follows may stop the run, and settle those that are in doubt.
                 let returned: Vec<_> = returned.into_iter().filter(|host| self.is_gone(*host)).collect();
-                returned.iter().for_each(|host| self.fleet.note(*host, |member| member.gone = false));
+                for host in &returned {
+                    self.fleet.note(*host, |member| member.gone = false);
+                }
                 let vanished = gone.into_iter().filter(|host| self.vanish(*host, commands)).count();
-                returned.iter().for_each(|host| self.come_back(*host, commands));
+                for host in &returned {
+                    self.come_back(*host, commands);
+                }
                 self.join(joined, commands);
                 self.resolve(&moved, commands);
                 self.judge(commands);
@@ -138,7 +142,7 @@ impl Dispatcher {
                 self.settle(host, Outcome::Gone, commands);
             }
             State::Active(attempt) | State::Held { attempt, .. } if attempt.lost => {
-                commands.push(Command::Abandon { host })
+                commands.push(Command::Abandon { host });
             }
             // What they come to says the rest.
             State::Active(_)
@@ -192,7 +196,9 @@ impl Dispatcher {
                 self.fleet.note(host, |member| member.entered = false);
                 self.fleet.set(host, State::Waiting);
                 self.wave.remove(host);
-                self.stages.iter_mut().for_each(|hosts| hosts.retain(|other| *other != host));
+                for hosts in &mut self.stages {
+                    hosts.retain(|other| *other != host);
+                }
                 commands.push(Command::Requeue { host });
                 self.enlist(host, commands);
             }
@@ -201,7 +207,9 @@ impl Dispatcher {
 
     fn join(&mut self, joined: usize, commands: &mut Vec<Command>) {
         let late: Vec<_> = self.fleet.join(joined).collect();
-        late.into_iter().for_each(|host| self.enlist(host, commands));
+        for host in late {
+            self.enlist(host, commands);
+        }
     }
 
     /// Late hosts belong to the last stage.

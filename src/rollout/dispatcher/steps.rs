@@ -46,7 +46,7 @@ impl Dispatcher {
             }
             // Nobody gives up a pause of a run that goes on; in any case it was not passed.
             (Position::Pause(_), PauseEnd::CheckFailed | PauseEnd::GivenUp) => {
-                self.pause_failed(StopReason::Check, commands)
+                self.pause_failed(StopReason::Check, commands);
             }
             (Position::Pause(_), PauseEnd::Refused) => self.pause_failed(StopReason::Approval, commands),
             (

@@ -190,7 +190,7 @@ fn the_undo_begins_with_the_newest_and_one_that_fails_stops_no_other() {
 fn a_cancel_between_two_tries_of_an_undo_leaves_no_host_without_the_hook_behind_it() {
     let hooks = Hooks { before_host: true, after_host: true, ..Hooks::default() };
     let (retries, on_failure) = (3, OnFailure::Rollback);
-    let mut dispatcher = Dispatcher::new(Rules { hooks, retries, on_failure, ..rules(1, 1, 0) });
+    let mut dispatcher = Dispatcher::new(Rules { retries, on_failure, hooks, ..rules(1, 1, 0) });
     let host = HostIndex(0);
     let hook = |end| Input::HostHookEnded { host, end };
     dispatcher.handle(Input::Begin);
