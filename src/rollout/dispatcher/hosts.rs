@@ -267,6 +267,10 @@ impl Dispatcher {
     /// Works on the hosts of a stage; gives what is next when all of them have their outcome.
     pub(super) fn work(&mut self, step: StepIndex, commands: &mut Vec<Command>) -> Option<Position> {
         if self.rules.barriers > 0 {
+            if !self.has_room() && self.fleet.in_flight() > 0 {
+                // A failure came back with its host. Those at the barrier do not wait for hosts that cannot begin.
+                self.wave.put_back_waiting();
+            }
             self.wave.open_barrier(&self.fleet, self.first_window());
         }
         self.fill(commands);
@@ -285,6 +289,11 @@ impl Dispatcher {
         Some(Position::AfterStage(step))
     }
 
+    /// Whether the printed plan lets one more host be begun with.
+    fn has_room(&self) -> bool {
+        self.fleet.failures() + self.fleet.in_flight() < self.rules.worst_case
+    }
+
     fn fill(&mut self, commands: &mut Vec<Command>) {
         while self.stopped.is_none() && self.fleet.working() < self.wave.window() {
             if let Some(host) = self.wave.next_released() {
@@ -295,9 +304,7 @@ impl Dispatcher {
                 }
                 continue;
             }
-            let room = self.fleet.failures() + self.fleet.in_flight() < self.rules.worst_case
-                && self.fleet.feared() <= self.fleet.budget();
-            if !room {
+            if !self.has_room() || self.fleet.feared() > self.fleet.budget() {
                 break;
             }
             let Some(host) = self.wave.next_waiting() else { break };

@@ -64,6 +64,13 @@ impl Wave {
         self.hosts.retain(|other| *other != host);
     }
 
+    /// Leaves those that wait to another wave.
+    pub(super) fn put_back_waiting(&mut self) {
+        for host in std::mem::take(&mut self.waiting) {
+            self.hosts.retain(|other| *other != host);
+        }
+    }
+
     /// Those that wait are begun with no more.
     pub(super) fn clear_waiting(&mut self) {
         self.waiting.clear();

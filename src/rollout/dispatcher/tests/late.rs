@@ -112,6 +112,26 @@ fn a_host_that_comes_back_has_what_it_came_to_and_is_undone_with_the_others() {
 }
 
 #[test]
+fn hosts_at_a_barrier_do_not_wait_for_one_that_a_returning_failure_leaves_no_room_for() {
+    let steps = vec![StepKind::Stage { hosts: 1 }, StepKind::Stage { hosts: 3 }];
+    let (worst_case, ask_again) = (3, AskAgain::InDoubt);
+    let rules = Rules { steps, worst_case, barriers: 1, stage_must_succeed: false, ask_again, ..rules(4, 2, 1) };
+    let mut dispatcher = Dispatcher::new(rules);
+    let reached = |host| Input::Reached { host: HostIndex(host) };
+    dispatcher.handle(Input::Begin);
+    dispatcher.handle(came_to(0, Outcome::Unknown));
+    assert_eq!(started(&dispatcher.handle(sighting(0, &[0], &[], &[]))), [(1, 1), (2, 1)]);
+    dispatcher.handle(Input::InDoubt { host: HostIndex(1) });
+    dispatcher.handle(sighting(0, &[], &[0], &[]));
+    dispatcher.handle(reached(1));
+    let commands = dispatcher.handle(reached(2));
+    let release = |host| Command::Release { host: HostIndex(host) };
+    assert_eq!(commands, [release(1), release(2)], "the third goes with another wave");
+    dispatcher.handle(came_to(1, Outcome::Succeeded));
+    assert_eq!(started(&dispatcher.handle(came_to(2, Outcome::Succeeded))), [(3, 1)]);
+}
+
+#[test]
 fn a_fleet_that_never_comes_to_rest_is_told_of() {
     let mut dispatcher = Dispatcher::new(Rules { ask_again: AskAgain::Always, ..rules(1, 4, 0) });
     dispatcher.handle(Input::Begin);
