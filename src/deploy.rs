@@ -21,7 +21,7 @@ use crate::{
     guard::Input,
     inventory::{self, HostId, HostKeysError, Inventory, InventoryError, NarrowError, Narrowed, Narrowing},
     plan::{Assignment, Goal, Mask, Payload, Plan, Revision, Rollback, RunId, Survey, Work},
-    rollout::{self, Approver, Asking, EventSink, Rollout, StopReason, World},
+    rollout::{self, Approver, Asking, Cancel, EventSink, Rollout, World},
     transport::{OpenFiles, OpenSsh, OpenSshConfig, OpenSshError, Transport, Vouched, raise_nofile_limit},
 };
 
@@ -208,7 +208,7 @@ pub async fn execute(
     prepared: Prepared,
     sink: Arc<dyn EventSink>,
     approver: Arc<dyn Approver>,
-    cancel: &mut mpsc::Receiver<StopReason>,
+    cancel: &mut mpsc::Receiver<Cancel>,
 ) -> Report {
     let Prepared { plan, transport, probes, hooks, target, known_hosts, .. } = prepared;
     let names = hooks.names();

@@ -10,7 +10,7 @@ use crate::{
     inventory::{HostKeysError, InventoryError, NarrowError},
     plan::{BadRevision, RunId, quoted},
     report::{Pipeline, ReportError, neutral},
-    rollout::StopReason,
+    rollout::Cancel,
     transport::{ConnectError, OpenSshError},
 };
 
@@ -30,7 +30,7 @@ pub(super) enum CliError {
     #[error(transparent)]
     Report(#[from] ReportError),
     #[error("interrupted before any host was touched")]
-    Interrupted(StopReason),
+    Interrupted(Cancel),
     #[error("the demo could not be set up")]
     Demo(#[source] io::Error),
     #[error("cannot start the program's own machinery")]

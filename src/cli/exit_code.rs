@@ -6,7 +6,6 @@ use crate::{
     cli::error::CliError,
     deploy::DeployError,
     inventory::{HostKeysError, InventoryError, NarrowError},
-    rollout::{RunStatus, StopReason},
 };
 
 /// Every selected host is at the target revision.
@@ -70,15 +69,7 @@ pub(super) fn of(error: &CliError) -> u8 {
                 NarrowError::NoneLeft { .. } | NarrowError::NoneNamed => TOO_FEW_HOSTS,
             },
         },
-        CliError::Interrupted(reason) => match reason {
-            StopReason::Interrupt
-            | StopReason::Budget
-            | StopReason::StageFailed
-            | StopReason::Check
-            | StopReason::Approval
-            | StopReason::Hook => RunStatus::Interrupted.exit_code(),
-            StopReason::Terminate => RunStatus::Terminated.exit_code(),
-        },
+        CliError::Interrupted(cancel) => cancel.status().exit_code(),
         CliError::Connect(_) | CliError::Stdin(_) => USAGE,
         CliError::Declined => GATE,
         CliError::Demo(_) | CliError::Runtime(_) | CliError::Ssh(_) | CliError::Terminal(_) | CliError::Output(_) => {

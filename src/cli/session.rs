@@ -18,14 +18,14 @@ use super::{
 use crate::{
     config::Places,
     report::{Builder, Destination, Detail, Format, Pipeline, Reporter, Screen, paragraphs},
-    rollout::StopReason,
+    rollout::Cancel,
 };
 
 /// One invocation's surroundings.
 #[derive(Debug)]
 pub(super) struct Session {
     /// Ctrl-C and its like, from the program's start on.
-    pub(super) cancel: mpsc::Receiver<StopReason>,
+    pub(super) cancel: mpsc::Receiver<Cancel>,
     quiet: bool,
 }
 

@@ -7,21 +7,21 @@ use tokio::{
     sync::mpsc,
 };
 
-use crate::rollout::StopReason;
+use crate::rollout::Cancel;
 
 /// Hears the signals from now on. Each one is a message; the first asks, the second insists.
 ///
 /// A signal that we were started to ignore stays ignored: `nohup` means it.
-pub(super) fn listen() -> io::Result<mpsc::Receiver<StopReason>> {
+pub(super) fn listen() -> io::Result<mpsc::Receiver<Cancel>> {
     let ignored = ignored_signals();
     let (sender, receiver) = mpsc::channel(8);
-    for (kind, reason) in [
-        (SignalKind::interrupt(), StopReason::Interrupt),
-        (SignalKind::terminate(), StopReason::Terminate),
-        (SignalKind::hangup(), StopReason::Terminate),
+    for (kind, cancel) in [
+        (SignalKind::interrupt(), Cancel::Interrupt),
+        (SignalKind::terminate(), Cancel::Terminate),
+        (SignalKind::hangup(), Cancel::Terminate),
     ] {
         if ignored & (1 << (kind.as_raw_value() - 1)) == 0 {
-            tokio::spawn(pass_on(signal(kind)?, reason, sender.clone()));
+            tokio::spawn(pass_on(signal(kind)?, cancel, sender.clone()));
         }
     }
     // Kept open even where every signal is ignored: a closed channel would look like a message.
@@ -29,8 +29,8 @@ pub(super) fn listen() -> io::Result<mpsc::Receiver<StopReason>> {
     Ok(receiver)
 }
 
-async fn pass_on(mut signal: Signal, reason: StopReason, to: mpsc::Sender<StopReason>) {
-    while signal.recv().await.is_some() && to.send(reason).await.is_ok() {}
+async fn pass_on(mut signal: Signal, cancel: Cancel, to: mpsc::Sender<Cancel>) {
+    while signal.recv().await.is_some() && to.send(cancel).await.is_ok() {}
 }
 
 /// The signals that this process was started to ignore, a bit each from SIGHUP on (proc(5), `SigIgn`).

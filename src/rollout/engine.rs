@@ -19,7 +19,7 @@ use super::{
     event::EventKind,
     executor::Standing,
     facts,
-    outcome::{FailureCause, HostResult, RunStatus, StopReason, Summary, UnreachableCause},
+    outcome::{Cancel, FailureCause, HostResult, RunStatus, StopReason, Summary, UnreachableCause},
     recorder::Recorder,
     roster::Roster,
     undo::{self, NoWay},
@@ -44,12 +44,7 @@ pub struct Rollout {
 
 /// Runs `plan` in this world; these hooks there are. Each message on `cancel` asks to stop: the first ends the scripts that
 /// run, a second kills them.
-pub async fn run(
-    plan: Arc<Plan>,
-    world: World,
-    hooks: &[HookName],
-    cancel: &mut mpsc::Receiver<StopReason>,
-) -> Rollout {
+pub async fn run(plan: Arc<Plan>, world: World, hooks: &[HookName], cancel: &mut mpsc::Receiver<Cancel>) -> Rollout {
     let mut engine = Engine::new(plan, world, hooks);
     engine.tasks.recorder.record(EventKind::RunStarted { plan: &engine.plan });
 
@@ -172,7 +167,7 @@ impl Engine {
             Command::Kill => self.urge(Stop::Kill),
             Command::BeginUndo { hosts } => {
                 // What was to end has ended: from here on only a signal ends anything.
-                if self.stopped.is_none_or(|reason| !reason.is_signal()) {
+                if self.stopped.is_none_or(|reason| !reason.is_cancel()) {
                     self.stop.send_replace(Stop::No);
                 }
                 self.record(EventKind::UndoStarted { hosts });
@@ -222,7 +217,7 @@ impl Engine {
     }
 
     fn urge(&mut self, stop: Stop) {
-        if self.stopped.is_some_and(StopReason::is_signal) {
+        if self.stopped.is_some_and(StopReason::is_cancel) {
             self.ended.send_replace(true);
         }
         self.stop.send_replace(stop);

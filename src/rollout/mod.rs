@@ -37,7 +37,7 @@ pub use dispatcher::PauseEnd;
 pub use engine::{Rollout, run};
 pub use event::{Event, EventKind, EventSink, SCHEMA};
 pub use outcome::{
-    FailureCause, HostResult, Killed, Outcome, Phases, RunStatus, StopReason, Summary, UndoOutcome, UndoResult,
+    Cancel, FailureCause, HostResult, Killed, Outcome, Phases, RunStatus, StopReason, Summary, UndoOutcome, UndoResult,
     UnreachableCause,
 };
 pub use parts::{PartOutcome, PartResult};

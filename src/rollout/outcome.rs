@@ -234,10 +234,29 @@ pub enum StopReason {
     Approval,
     /// A hook failed that comes before hosts are touched or after a stage.
     Hook,
+    /// Somebody asked for it; written as the signal alone.
+    #[serde(untagged)]
+    Cancel(Cancel),
+}
+
+/// A signal that asks a run to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cancel {
     /// Ctrl-C.
     Interrupt,
     /// SIGTERM.
     Terminate,
+}
+
+impl Cancel {
+    /// How a run ends that was asked to stop by it.
+    pub const fn status(self) -> RunStatus {
+        match self {
+            Self::Interrupt => RunStatus::Interrupted,
+            Self::Terminate => RunStatus::Terminated,
+        }
+    }
 }
 
 impl StopReason {
@@ -249,15 +268,15 @@ impl StopReason {
             Self::Check => "check",
             Self::Approval => "approval",
             Self::Hook => "hook",
-            Self::Interrupt => "interrupt",
-            Self::Terminate => "terminate",
+            Self::Cancel(Cancel::Interrupt) => "interrupt",
+            Self::Cancel(Cancel::Terminate) => "terminate",
         }
     }
 
     /// True when somebody asked for it; else the run stopped by itself.
-    pub const fn is_signal(self) -> bool {
+    pub const fn is_cancel(self) -> bool {
         match self {
-            Self::Interrupt | Self::Terminate => true,
+            Self::Cancel(_) => true,
             Self::Budget | Self::StageFailed | Self::Check | Self::Approval | Self::Hook => false,
         }
     }
@@ -376,6 +395,17 @@ impl RunStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_is_written_in_a_word() {
+        use StopReason::{Approval, Budget, Check, Hook, StageFailed};
+        let cancels = [Cancel::Interrupt, Cancel::Terminate].map(StopReason::Cancel);
+        for reason in [Budget, StageFailed, Check, Approval, Hook].into_iter().chain(cancels) {
+            let word = serde_json::Value::from(reason.as_str());
+            assert_eq!(serde_json::to_value(reason).expect("a word"), word);
+            assert_eq!(serde_json::from_value::<StopReason>(word).expect("a reason"), reason);
+        }
+    }
 
     #[test]
     fn the_status_follows_outcomes_and_budget() {

@@ -4,10 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::{
-    host_record::HostRecord,
-    record::{Record, Status},
-};
+use super::{host_record::HostRecord, record::Record};
 use crate::{
     inventory::HostId,
     rollout::{EventKind, StopReason},
@@ -84,8 +81,7 @@ impl Places {
                 record.stopped_by = Some(reason.as_str().to_owned());
                 record.stopped_at.get_or_insert(at);
                 match reason {
-                    StopReason::Interrupt => record.status = Status::Interrupted,
-                    StopReason::Terminate => record.status = Status::Terminated,
+                    StopReason::Cancel(cancel) => record.status = cancel.status().into(),
                     StopReason::Budget
                     | StopReason::StageFailed
                     | StopReason::Check

@@ -47,7 +47,7 @@ use crate::{
             words,
         },
     },
-    rollout::{Event, EventKind, Outcome, StopReason},
+    rollout::{Cancel, Event, EventKind, Outcome, StopReason},
 };
 
 /// Without a terminal, the longest time without a word.
@@ -398,8 +398,8 @@ impl Human {
                 (OnStop::Finish, _) => format!("letting {scripts} go on, but past no barrier"),
                 (OnStop::Kill, _) => format!("ending {scripts}"),
             },
-            (StopReason::Interrupt, _) => format!("ending {scripts}; Ctrl-C again kills at once"),
-            (StopReason::Terminate, _) => format!("ending {scripts}"),
+            (StopReason::Cancel(Cancel::Interrupt), _) => format!("ending {scripts}; Ctrl-C again kills at once"),
+            (StopReason::Cancel(Cancel::Terminate), _) => format!("ending {scripts}"),
         };
         let text = format!("stopping ({}): no new host is started, {what}", progress::stop_word(reason));
         self.say(&self.stage.err_screen.paint(Ink::Warning, &text));

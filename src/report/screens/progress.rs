@@ -16,7 +16,7 @@ use crate::{
         screen::{Ink, Screen},
         words,
     },
-    rollout::{EventKind, HostResult, Outcome, StopReason, Summary},
+    rollout::{Cancel, EventKind, HostResult, Outcome, StopReason, Summary},
 };
 
 /// Without a terminal, a run that goes well says something every tenth part …
@@ -248,8 +248,8 @@ pub(in crate::report) const fn stop_word(reason: StopReason) -> &'static str {
         StopReason::Check => "a check failed",
         StopReason::Approval => "not approved",
         StopReason::Hook => "a hook failed",
-        StopReason::Interrupt => "Ctrl-C",
-        StopReason::Terminate => "SIGTERM",
+        StopReason::Cancel(Cancel::Interrupt) => "Ctrl-C",
+        StopReason::Cancel(Cancel::Terminate) => "SIGTERM",
     }
 }
 
@@ -300,7 +300,7 @@ mod tests {
           408 done · 5 running · 4 unreachable · 583 to go
           slowest: aws:i-500 1m 02s
         ");
-        progress.enter(&EventKind::Stopping { reason: StopReason::Interrupt, running: 5 }, at(562));
+        progress.enter(&EventKind::Stopping { reason: StopReason::Cancel(Cancel::Interrupt), running: 5 }, at(562));
         insta::assert_snapshot!(lines(&progress, 40), @r"
         Deploy 4f2a91c to w…  412/1,000  9m 22s
           408 done · 5 running · 4 unreachable …

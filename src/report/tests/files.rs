@@ -159,7 +159,7 @@ fn it_is_on_disk_soon_without_being_asked() {
     let run = builder.report(path.clone()).build().start(&plan, Gaps::default()).expect("writable");
     let mut telling = Telling::of(&run, &plan);
     telling.begin(&ids(&plan)[0]);
-    telling.event(EventKind::Stopping { reason: StopReason::Interrupt, running: 1 });
+    telling.event(EventKind::Stopping { reason: StopReason::Cancel(Cancel::Interrupt), running: 1 });
     // Ends as soon as the saver's thread has been there; never, if it does not save by itself.
     while read(&path).hosts[0].group.is_none() {
         std::thread::yield_now();

@@ -298,7 +298,7 @@ fn an_interrupted_run_says_what_may_still_run() {
     let mut telling = Telling::of(&run, &plan);
     telling.begin(&ids[0]);
     telling.begin(&ids[1]);
-    telling.event(EventKind::Stopping { reason: StopReason::Interrupt, running: 2 });
+    telling.event(EventKind::Stopping { reason: StopReason::Cancel(Cancel::Interrupt), running: 2 });
     for (id, killed) in [(&ids[0], Killed::Confirmed), (&ids[1], Killed::Unconfirmed)] {
         telling.end(&HostResult {
             signal: Some("TERM".to_owned()),
@@ -309,7 +309,7 @@ fn an_interrupted_run_says_what_may_still_run() {
             ..result(id, Outcome::Failed)
         });
     }
-    telling.finish(Some(StopReason::Interrupt));
+    telling.finish(Some(StopReason::Cancel(Cancel::Interrupt)));
     insta::assert_snapshot!(format!("{}--\n{}", err.text(), out.text()), @r"
     Deploy 4f2a91c to web: 4 hosts (aws 1, azure 1, gcp 2)
       10 at once · no failure allowed · run 01JQZX0000000000000000TEST

@@ -17,7 +17,7 @@ use crate::{
     inventory::{Host, HostId, SshAddress},
     plan::{Limits, Pause, Payload, Plan, PlanStep, Policy, Script, Stage, Work},
     rollout::{
-        Event, EventKind, EventSink, FailureCause, HostResult, Killed, Outcome, PauseEnd, Phases, RunStatus,
+        Cancel, Event, EventKind, EventSink, FailureCause, HostResult, Killed, Outcome, PauseEnd, Phases, RunStatus,
         StopReason, Summary, UndoOutcome, UndoResult, UnreachableCause,
     },
     transport::{ConnectFailure, Stream},
@@ -331,8 +331,8 @@ impl<'a> Telling<'a> {
         }
         let summary = Summary::of(self.ended.iter().copied());
         let status = match stopped {
-            Some(StopReason::Interrupt) => RunStatus::Interrupted,
-            Some(StopReason::Terminate) => RunStatus::Terminated,
+            Some(StopReason::Cancel(Cancel::Interrupt)) => RunStatus::Interrupted,
+            Some(StopReason::Cancel(Cancel::Terminate)) => RunStatus::Terminated,
             Some(_) => RunStatus::Failed,
             None => RunStatus::of(&summary, self.plan.budget(), false),
         };

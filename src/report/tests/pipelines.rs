@@ -169,8 +169,8 @@ fn an_interrupted_run_says_so_though_nothing_failed() {
     let left = Job::new(Pipeline::GitHub).run(&plan, |run| {
         let mut telling = Telling::of(run, &plan);
         telling.whole(&succeeded(&ids(&plan)[0]));
-        telling.event(EventKind::Stopping { reason: StopReason::Interrupt, running: 0 });
-        telling.finish(Some(StopReason::Interrupt));
+        telling.event(EventKind::Stopping { reason: StopReason::Cancel(Cancel::Interrupt), running: 0 });
+        telling.finish(Some(StopReason::Cancel(Cancel::Interrupt)));
     });
     assert_eq!(
         commands(&left.err),

@@ -46,10 +46,10 @@ fn tell_a_flood(run: &RunReporter, plan: &Plan) {
     for _ in 0..80 {
         telling.output(id, Stream::Stdout, &vec![b'y'; 65_536]);
     }
-    telling.event(EventKind::Stopping { reason: StopReason::Interrupt, running: 1 });
+    telling.event(EventKind::Stopping { reason: StopReason::Cancel(Cancel::Interrupt), running: 1 });
     telling.output(id, Stream::Stdout, &vec![b'y'; 65_536]);
     telling.end(&HostResult { failure: Some(FailureCause::Cancelled), ..result(id, Outcome::Failed) });
-    telling.finish(Some(StopReason::Interrupt));
+    telling.finish(Some(StopReason::Cancel(Cancel::Interrupt)));
 }
 
 #[test]

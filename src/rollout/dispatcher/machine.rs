@@ -127,7 +127,7 @@ impl Dispatcher {
             Input::Found(answer) => self.found(answer, &mut commands),
             Input::Undone { host, end } => self.undo.ended(host, end, &self.rules, &mut commands),
             Input::UndoHookEnded { host, end } => self.undo.hook_ended(host, end, &self.rules, &mut commands),
-            Input::Cancel(reason) => self.cancel(reason, &mut commands),
+            Input::Cancel(cancel) => self.cancel(cancel, &mut commands),
         }
         while let Some(next) = self.next(&mut commands) {
             self.at = next;

@@ -18,8 +18,7 @@ impl Dispatcher {
     /// How the run ends, if it ends as it stands.
     pub fn status(&self, summary: &Summary) -> RunStatus {
         match self.stopped {
-            Some(StopReason::Interrupt) => RunStatus::Interrupted,
-            Some(StopReason::Terminate) => RunStatus::Terminated,
+            Some(StopReason::Cancel(cancel)) => cancel.status(),
             Some(
                 StopReason::Budget
                 | StopReason::StageFailed

@@ -7,11 +7,11 @@ use super::{
 };
 use crate::{
     config::{OnFailure, OnStop},
-    rollout::outcome::StopReason,
+    rollout::outcome::{Cancel, StopReason},
 };
 
 impl Dispatcher {
-    pub(super) fn cancel(&mut self, reason: StopReason, commands: &mut Vec<Command>) {
+    pub(super) fn cancel(&mut self, cancel: Cancel, commands: &mut Vec<Command>) {
         if self.at == Position::AfterRun {
             // What the run came to stands, for the last hook was told so. Nothing else runs, so the hook is meant.
             if self.urgency < Urgency::Kill {
@@ -20,7 +20,7 @@ impl Dispatcher {
             }
             return;
         }
-        self.halt(reason, commands);
+        self.halt(StopReason::Cancel(cancel), commands);
         let (urgency, command) = match self.urgency {
             // The first signal asks, also what the run itself ended already; only another one kills.
             Urgency::Run | Urgency::Stopped => (Urgency::Terminate, Command::Terminate),
@@ -39,7 +39,7 @@ impl Dispatcher {
     pub(super) fn halt(&mut self, reason: StopReason, commands: &mut Vec<Command>) {
         match self.stopped {
             None => {}
-            Some(known) if !known.is_signal() && reason.is_signal() => {}
+            Some(known) if !known.is_cancel() && reason.is_cancel() => {}
             Some(_) => return,
         }
         self.stopped = Some(reason);
@@ -64,23 +64,23 @@ impl Dispatcher {
             | Position::Over => {}
         }
         self.skip_waiting(commands);
-        if self.rules.on_stop == OnStop::Kill && !reason.is_signal() {
+        if self.rules.on_stop == OnStop::Kill && !reason.is_cancel() {
             self.urgency = Urgency::Stopped;
             commands.push(Command::Terminate);
             self.resolve_all(commands);
-        } else if !reason.is_signal() {
+        } else if !reason.is_cancel() {
             // They cannot be let finish: what they wait for will not come.
             commands.extend(self.wave.held(&self.fleet).into_iter().map(|host| Command::End { host }));
         }
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
-        self.stopped.is_some_and(StopReason::is_signal)
+        self.stopped.is_some_and(StopReason::is_cancel)
     }
 
     pub(super) fn is_rolled_back(&self) -> bool {
         match self.rules.on_failure {
-            OnFailure::Rollback => self.stopped.is_some_and(|reason| !reason.is_signal()),
+            OnFailure::Rollback => self.stopped.is_some_and(|reason| !reason.is_cancel()),
             OnFailure::Stop => false,
         }
     }

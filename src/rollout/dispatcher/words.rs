@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, time::Duration};
 
-use super::super::outcome::{Outcome, RunStatus, StopReason, Summary, UndoOutcome};
+use super::super::outcome::{Cancel, Outcome, RunStatus, StopReason, Summary, UndoOutcome};
 use crate::config::{FailureLimit, OnFailure, OnStop};
 
 /// A host's place in the run: the plan's hosts in their order, then the late ones as they came.
@@ -92,7 +92,7 @@ pub enum Input {
         end: HookEnd,
     },
     /// A person or the system asks to stop. The first asks scripts to end; any further one kills them.
-    Cancel(StopReason),
+    Cancel(Cancel),
 }
 
 /// What the clouds say of the fleet now.

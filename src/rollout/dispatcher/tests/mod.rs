@@ -8,7 +8,7 @@ use std::{num::NonZeroUsize, time::Duration};
 use super::{back_off::back_off, *};
 use crate::{
     config::{FailureLimit, OnFailure, OnStop},
-    rollout::outcome::{Outcome, RunStatus, StopReason, Summary, UndoOutcome},
+    rollout::outcome::{Cancel, Outcome, RunStatus, StopReason, Summary, UndoOutcome},
 };
 
 /// Rules for one stage of so many hosts, and nothing else.

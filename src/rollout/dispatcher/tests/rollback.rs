@@ -53,7 +53,7 @@ fn where_there_is_nobody_to_be_taken_back_all_is_well() {
 fn a_cancel_begins_with_no_other_and_waits_for_those_under_way() {
     let mut dispatcher = Dispatcher::new(by_hand(3, 1));
     dispatcher.handle(Input::Begin);
-    let commands = dispatcher.handle(Input::Cancel(StopReason::Interrupt));
+    let commands = dispatcher.handle(Input::Cancel(Cancel::Interrupt));
     assert!(commands.contains(&Command::Terminate) && undone(&commands).is_empty(), "{commands:?}");
     let left = |host| Command::SettleUndo { host: HostIndex(host), outcome: UndoOutcome::UndoFailed };
     assert!(commands.contains(&left(1)) && commands.contains(&left(0)), "{commands:?}");

@@ -73,7 +73,7 @@ fn a_host_that_was_tried_keeps_what_it_came_to_when_the_next_try_is_cut_off() {
     let mut dispatcher = Dispatcher::new(Rules { retries: 3, ..rules(2, 2, 0) });
     dispatcher.handle(Input::Begin);
     dispatcher.handle(ended(0, AttemptEnd::Retryable(Outcome::Unreachable)));
-    dispatcher.handle(Input::Cancel(StopReason::Interrupt));
+    dispatcher.handle(Input::Cancel(Cancel::Interrupt));
     let commands = dispatcher.handle(ended(0, AttemptEnd::NotStarted));
     assert!(commands.contains(&Command::Settle { host: HostIndex(0), outcome: Outcome::Unreachable }));
     let commands = dispatcher.handle(ended(1, AttemptEnd::NotStarted));
@@ -84,9 +84,9 @@ fn a_host_that_was_tried_keeps_what_it_came_to_when_the_next_try_is_cut_off() {
 fn the_first_cancel_asks_and_the_second_kills() {
     let mut dispatcher = Dispatcher::new(Rules { retries: 5, ..rules(3, 1, 0) });
     dispatcher.handle(Input::Begin);
-    assert!(dispatcher.handle(Input::Cancel(StopReason::Interrupt)).contains(&Command::Terminate));
-    assert!(dispatcher.handle(Input::Cancel(StopReason::Interrupt)).contains(&Command::Kill));
-    assert!(dispatcher.handle(Input::Cancel(StopReason::Interrupt)).is_empty());
+    assert!(dispatcher.handle(Input::Cancel(Cancel::Interrupt)).contains(&Command::Terminate));
+    assert!(dispatcher.handle(Input::Cancel(Cancel::Interrupt)).contains(&Command::Kill));
+    assert!(dispatcher.handle(Input::Cancel(Cancel::Interrupt)).is_empty());
     let last = dispatcher.handle(ended(0, AttemptEnd::Retryable(Outcome::Unreachable)));
     assert!(started(&last).is_empty(), "nothing is retried while stopping");
     assert_eq!(finish(&last).map(|(status, _)| status), Some(RunStatus::Interrupted));
@@ -97,9 +97,13 @@ fn a_first_cancel_kills_nothing_that_the_run_ended_itself() {
     let mut dispatcher = Dispatcher::new(Rules { on_stop: OnStop::Kill, ..rules(5, 2, 0) });
     dispatcher.handle(Input::Begin);
     assert!(dispatcher.handle(came_to(0, Outcome::Failed)).contains(&Command::Terminate));
-    let interrupt = StopReason::Interrupt;
+    let interrupt = Cancel::Interrupt;
     let commands = dispatcher.handle(Input::Cancel(interrupt));
-    assert_eq!(commands, [Command::Halt(interrupt), Command::Terminate], "the screen says that the next one kills");
+    assert_eq!(
+        commands,
+        [Command::Halt(StopReason::Cancel(interrupt)), Command::Terminate],
+        "the screen says that the next one kills"
+    );
     assert_eq!(dispatcher.handle(Input::Cancel(interrupt)), [Command::Kill]);
 }
 
@@ -110,8 +114,8 @@ fn a_cancel_of_the_last_hook_ends_it_and_changes_no_end_that_it_was_told() {
         let mut dispatcher = Dispatcher::new(Rules { hooks, ..rules(1, 1, 0) });
         dispatcher.handle(Input::Begin);
         assert_eq!(dispatcher.handle(came_to(0, outcome)).last(), Some(&Command::Hook(Hook::AfterRun)));
-        assert_eq!(dispatcher.handle(Input::Cancel(StopReason::Interrupt)), [Command::Kill]);
-        assert!(dispatcher.handle(Input::Cancel(StopReason::Interrupt)).is_empty());
+        assert_eq!(dispatcher.handle(Input::Cancel(Cancel::Interrupt)), [Command::Kill]);
+        assert!(dispatcher.handle(Input::Cancel(Cancel::Interrupt)).is_empty());
         let last = dispatcher.handle(Input::HookEnded(HookEnd::Succeeded));
         assert_eq!(finish(&last).map(|(status, _)| status), Some(status));
     }
@@ -122,8 +126,8 @@ fn a_cancel_of_the_last_hook_ends_it_and_changes_no_end_that_it_was_told() {
 fn of_two_signals_the_first_says_how_the_run_ended() {
     let mut dispatcher = Dispatcher::new(rules(1, 1, 0));
     dispatcher.handle(Input::Begin);
-    dispatcher.handle(Input::Cancel(StopReason::Interrupt));
-    assert_eq!(dispatcher.handle(Input::Cancel(StopReason::Terminate)), [Command::Kill]);
+    dispatcher.handle(Input::Cancel(Cancel::Interrupt));
+    assert_eq!(dispatcher.handle(Input::Cancel(Cancel::Terminate)), [Command::Kill]);
     let last = dispatcher.handle(came_to(0, Outcome::Failed));
     assert_eq!(finish(&last).map(|(status, _)| status), Some(RunStatus::Interrupted), "{last:?}");
 }
@@ -200,7 +204,7 @@ fn a_cancel_between_two_tries_of_an_undo_leaves_no_host_without_the_hook_behind_
     let hook = |end| Input::UndoHookEnded { host, end };
     let undo = |attempt, after| Command::Undo { host, attempt, after };
     assert_eq!(dispatcher.handle(hook(HookEnd::Succeeded)), [undo(1, Duration::ZERO)]);
-    dispatcher.handle(Input::Cancel(StopReason::Interrupt));
+    dispatcher.handle(Input::Cancel(Cancel::Interrupt));
     let outcome = UndoOutcome::UndoFailed;
     let commands = dispatcher.handle(Input::Undone { host, end: UndoEnd::Retryable(outcome) });
     assert_eq!(commands, [Command::AfterUndo { host, outcome }]);

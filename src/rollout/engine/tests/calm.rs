@@ -43,14 +43,14 @@ impl Approver for Calm {
 pub(super) struct Cancelling {
     pub(super) at: fn(&EventKind<'_>) -> bool,
     pub(super) times: u32,
-    pub(super) sender: mpsc::Sender<StopReason>,
+    pub(super) sender: mpsc::Sender<Cancel>,
 }
 
 impl EventSink for Cancelling {
     fn event(&self, event: &Event<'_>) {
         if (self.at)(&event.kind) {
             for _ in 0..self.times {
-                self.sender.try_send(StopReason::Interrupt).expect("room");
+                self.sender.try_send(Cancel::Interrupt).expect("room");
             }
         }
     }

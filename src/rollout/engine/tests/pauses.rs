@@ -63,14 +63,14 @@ async fn what_a_task_said_comes_before_its_end() {
 
 /// Nobody answers; it presses Ctrl-C when somebody is asked, and notes how that ended.
 struct Impatient {
-    cancel: mpsc::Sender<StopReason>,
+    cancel: mpsc::Sender<Cancel>,
     ends: Mutex<Vec<PauseEnd>>,
 }
 
 #[async_trait]
 impl Approver for Impatient {
     async fn ask(&self, _: &Question) -> Approval {
-        self.cancel.try_send(StopReason::Interrupt).expect("room");
+        self.cancel.try_send(Cancel::Interrupt).expect("room");
         std::future::pending().await
     }
 }

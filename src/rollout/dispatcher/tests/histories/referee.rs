@@ -248,8 +248,8 @@ impl World {
         }
         let all_back = undone.values().all(|outcome| *outcome == UndoOutcome::Undone);
         match self.halted {
-            Some(StopReason::Interrupt) => assert_eq!(status, RunStatus::Interrupted),
-            Some(StopReason::Terminate) => assert_eq!(status, RunStatus::Terminated),
+            Some(StopReason::Cancel(Cancel::Interrupt)) => assert_eq!(status, RunStatus::Interrupted),
+            Some(StopReason::Cancel(Cancel::Terminate)) => assert_eq!(status, RunStatus::Terminated),
             Some(_) if !self.contacted => assert_eq!(status, RunStatus::Refused),
             Some(_) if self.rules.on_failure == OnFailure::Stop => assert_eq!(status, RunStatus::Failed),
             Some(_) => {
@@ -275,8 +275,8 @@ impl World {
         assert!(undone.is_empty() || undone.len() == self.hosts.len(), "some were missed");
         let all_back = undone.iter().all(|outcome| *outcome == UndoOutcome::Undone);
         match self.halted {
-            Some(StopReason::Interrupt) => assert_eq!(status, RunStatus::Interrupted),
-            Some(StopReason::Terminate) => assert_eq!(status, RunStatus::Terminated),
+            Some(StopReason::Cancel(Cancel::Interrupt)) => assert_eq!(status, RunStatus::Interrupted),
+            Some(StopReason::Cancel(Cancel::Terminate)) => assert_eq!(status, RunStatus::Terminated),
             Some(_) => assert_eq!((status, self.undoing), (RunStatus::Refused, false)),
             None if all_back => assert!(matches!(status, RunStatus::Succeeded | RunStatus::FinishedWithFailures)),
             None => assert_eq!(status, RunStatus::RollbackIncomplete),

@@ -151,11 +151,7 @@ impl World {
         if self.cancels < 3 && self.rng.random_bool(0.004) {
             self.cancels += 1;
             self.undone_cancelled |= self.undoing;
-            return Input::Cancel(if self.rng.random_bool(0.5) {
-                StopReason::Interrupt
-            } else {
-                StopReason::Terminate
-            });
+            return Input::Cancel(if self.rng.random_bool(0.5) { Cancel::Interrupt } else { Cancel::Terminate });
         }
         if !self.hosts.is_empty() && self.rng.random_bool(0.01) {
             let place = self.rng.random_range(0..self.hosts.len());
