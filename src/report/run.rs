@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
@@ -16,7 +16,10 @@ use super::{
         outlet::{Outlet, Shortfall, Wait},
     },
 };
-use crate::rollout::{Event, EventKind, EventSink, RunStatus};
+use crate::{
+    inventory::HostId,
+    rollout::{Event, EventKind, EventSink, RunStatus},
+};
 
 /// Hears one run. That it exists means that its log folder and the first save of its record do too.
 ///
@@ -123,10 +126,13 @@ impl EventSink for RunReporter {
 impl Books {
     /// Takes an event in; gives the record, and what it says of the host that the event ended.
     fn event(&mut self, event: &Event<'_>) -> (Arc<Mutex<Record>>, Option<HostRecord>) {
-        self.log(&event.kind);
+        let logged = self.log(&event.kind);
         // A flood of output must not wait for the record, which may be being saved.
         let changed = !matches!(event.kind, EventKind::Output { .. })
             && self.places.enter(&mut lock(&self.record), &event.kind, event.at);
+        if let Some(host) = logged {
+            self.enter_logs(host);
+        }
         match event.kind {
             EventKind::Stopping { .. } => self.files.iter().for_each(RecordFile::changed_gravely),
             _ if changed => self.files.iter().for_each(RecordFile::changed),
@@ -141,18 +147,60 @@ impl Books {
         (Arc::clone(&self.record), host)
     }
 
-    fn log(&mut self, kind: &EventKind<'_>) {
-        let Some(logs) = &mut self.logs else { return };
-        let (host, bytes): (_, &[u8]) = match (kind, kind.result()) {
-            (_, Some(result)) => return logs.close(&result.host),
-            (EventKind::ScriptStarted { host, .. }, _) => (*host, b""),
-            (EventKind::Output { host, bytes, .. }, _) => (*host, bytes),
-            _ => return,
-        };
-        if let Some(path) = logs.write(host, bytes)
-            && let Some(host) = self.places.host(&mut lock(&self.record), host)
-        {
-            host.log = Some(path.display().to_string());
+    /// Writes what hosts print; gives the host of whose files there is news.
+    fn log<'a>(&mut self, kind: &EventKind<'a>) -> Option<&'a HostId> {
+        let logs = self.logs.as_mut()?;
+        match *kind {
+            EventKind::ScriptStarted { host, .. } => logs.write(host, b"").then_some(host),
+            EventKind::Output { host, bytes, .. } => logs.write(host, bytes).then_some(host),
+            EventKind::HostFinished { result } | EventKind::HostUndone { result } => {
+                logs.close(&result.host);
+                Some(&result.host)
+            }
+            EventKind::FleetSighted { joined, .. } => {
+                for (host, _) in joined {
+                    logs.join(host);
+                }
+                None
+            }
+            EventKind::UndoStarted { .. } => {
+                // To take hosts back is all that a rollback by hand does.
+                if lock(&self.record).rollback.is_none() {
+                    logs.begin_undo();
+                }
+                None
+            }
+            EventKind::RunStarted { .. }
+            | EventKind::StageStarted { .. }
+            | EventKind::PauseStarted { .. }
+            | EventKind::CheckSampled { .. }
+            | EventKind::Approved { .. }
+            | EventKind::PauseEnded { .. }
+            | EventKind::HookFinished { .. }
+            | EventKind::FleetUnseen { .. }
+            | EventKind::HostReturned { .. }
+            | EventKind::HostConnecting { .. }
+            | EventKind::PartStarted { .. }
+            | EventKind::PartFinished { .. }
+            | EventKind::HostHeld { .. }
+            | EventKind::HostLost { .. }
+            | EventKind::HostReattaching { .. }
+            | EventKind::HostReattached { .. }
+            | EventKind::HostRetrying { .. }
+            | EventKind::Stopping { .. }
+            | EventKind::RunFinished { .. } => None,
+        }
+    }
+
+    /// Enters where the output of a host is.
+    fn enter_logs(&self, id: &HostId) {
+        let Some(logs) = &self.logs else { return };
+        let mut record = lock(&self.record);
+        let Some(host) = self.places.host(&mut record, id) else { return };
+        let shown = |path: &Path| path.display().to_string();
+        host.log = logs.log(id).map(shown);
+        if let Some(undo) = &mut host.undo {
+            undo.log = logs.undo_log(id).map(shown);
         }
     }
 }
@@ -167,7 +215,7 @@ impl View {
 
     fn event(&mut self, event: &Event<'_>, record: &Mutex<Record>, host: Option<&HostRecord>) {
         match self {
-            Self::Human(human) => human.event(event, host),
+            Self::Human(human) => human.event(event, record, host),
             Self::Json { json, .. } => json.event(event, record, host),
         }
     }

@@ -181,3 +181,52 @@ printf 'three\\nfour\\n'
     ");
     assert!(run.stderr.contains("finished with failures (exit code 7)"), "{}", run.stderr);
 }
+
+/// Prints more than the report's last lines hold, and ends without the end of a line.
+const TALKATIVE: &str = "n=0; while [ $n -lt 2000 ]; do n=$((n + 1)); echo \"$word $n\"; done
+printf \"$word ends\"
+";
+
+/// The second host appears when the first one is deployed to; its script fails, and both are taken back.
+#[test]
+fn a_log_is_whole_of_a_late_host_and_of_what_takes_hosts_back() {
+    let fleet = SshFleet::start(&names(2), "on_failure = \"rollback\"\nrollback = \"back.sh\"\n");
+    let project = &fleet.project;
+    let config = project.read("fleetwide.toml");
+    let (before, rest) = config.split_once("hosts = [\n").expect("hosts");
+    let (_, after) = rest.split_once("] } ]").expect("their end");
+    project.write("fleetwide.toml", &format!("{before}file = \"hosts.toml\" }} ]{after}"));
+    let hosts = ["web-1", "web-2"].map(|name| {
+        let address = fleet.address(name);
+        let (address, _) = address.rsplit_once(':').expect("a port");
+        format!("[[hosts]]\nname = \"{name}\"\naddress = \"{address}\"\n")
+    });
+    let file = project.write("hosts.toml", &hosts[0]);
+    project.write(
+        "deploy.sh",
+        &format!(
+            "#!/bin/sh\nword=deploys\n{TALKATIVE}\n[ $FLEETWIDE_HOST_NAME = web-1 ] || exit 3\n\
+             printf '{}' >>'{}'\n",
+            hosts[1].replace('\n', "\\n"),
+            file.display()
+        ),
+    );
+    project.write("back.sh", &format!("#!/bin/sh\nword=undoes\n{TALKATIVE}"));
+
+    for (output, shown) in [("human", ""), ("stream", "\nweb-2 | undoes ends\n"), ("group", "  | undoes ends\n")] {
+        project.write("hosts.toml", &hosts[0]);
+        let arguments = ["deploy", "web", "--revision", "v2", "--report", "report.json", "--log-dir", "logs"];
+        let run = project.run(&[&arguments[..], &["--output", output]].concat()).expect(9);
+        assert!(run.stdout.contains(shown), "{output}: {}", run.stdout);
+        let report = project.report("report.json");
+        let told = report["hosts"].as_array().expect("hosts");
+        assert_eq!(told.len(), 2, "{report:#}");
+        for host in told {
+            for (log, word) in [(&host["log"], "deploys"), (&host["undo"]["log"], "undoes")] {
+                let text = project.read(log.as_str().unwrap_or_else(|| panic!("no log: {host:#}")));
+                let lines: String = (1..=2000).map(|n| format!("{word} {n}\n")).collect();
+                assert!(text == lines + word + " ends", "{output}, {word}: {} bytes: {text:.200}", text.len());
+            }
+        }
+    }
+}

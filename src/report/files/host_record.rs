@@ -194,7 +194,8 @@ impl HostRecord {
         std::mem::replace(&mut self.stage, stage.to_owned())
     }
 
-    pub(super) fn finish(&mut self, result: &HostResult) {
+    /// Enters how the run's work there ended; `by_hand` where that was to take it back.
+    pub(super) fn finish(&mut self, result: &HostResult, by_hand: bool) {
         self.outcome = Some(result.outcome);
         self.exit_status = result.exit_status;
         self.signal.clone_from(&result.signal);
@@ -212,7 +213,7 @@ impl HostRecord {
         self.parts = result.parts.iter().map(PartRecord::from).collect();
         self.stdout_tail.clone_from(&result.stdout_tail);
         self.stderr_tail.clone_from(&result.stderr_tail);
-        self.undo = result.undo.as_deref().map(UndoRecord::from);
+        self.undo = result.undo.as_deref().map(|undo| UndoRecord::new(undo, by_hand));
     }
 }
 

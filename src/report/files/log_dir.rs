@@ -1,7 +1,8 @@
-//! `--log-dir DIR`: all that each host printed, in a file of its own, `DIR/<run>/<name>--<id>.log`.
+//! `--log-dir DIR`: all that each host printed, in a file of its own, `DIR/<run>/<name>--<id>.log`; what takes it back
+//! afterwards prints to a file beside it, `<name>--<id>.undo.log`.
 //!
 //! Raw bytes as they came, standard output and standard error in the order of their arrival. The
-//! folder is new for each run and every file in it is created, never opened, so no link that
+//! folder is new for each run and every file in it is created by us, so no link that
 //! somebody laid beforehand is followed. Names are foreign text: only harmless letters are kept.
 
 use std::{
@@ -12,8 +13,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::fs::OFlags;
+
 use crate::{
-    inventory::HostId,
+    inventory::{Host, HostId},
     plan::{Plan, RunId},
 };
 
@@ -24,10 +27,20 @@ const LONGEST_PART: usize = 100;
 /// The log files of one run.
 #[derive(Debug)]
 pub(in crate::report) struct LogDir {
-    logs: HashMap<HostId, Log>,
-    /// The first failure, and how many files had one.
-    trouble: Option<(PathBuf, io::Error)>,
-    broken: usize,
+    folder: PathBuf,
+    logs: HashMap<HostId, Logs>,
+    /// The names that are in use, in small letters.
+    taken: HashSet<String>,
+    /// Hosts are being taken back: what they print now is no part of the run's own work.
+    undoing: bool,
+    failures: Failures,
+}
+
+/// The files of one host.
+#[derive(Debug)]
+struct Logs {
+    own: Log,
+    undo: Log,
 }
 
 #[derive(Debug)]
@@ -42,10 +55,20 @@ enum LogState {
     Waiting,
     /// Being written.
     Open(File),
-    /// The host is done with.
+    /// The host is done with, for all that is known.
     Closed,
     /// Writing failed; what the file holds is not all.
     Broken,
+    /// It could not be made.
+    Missing,
+}
+
+/// What went wrong.
+#[derive(Debug, Default)]
+struct Failures {
+    first: Option<(PathBuf, io::Error)>,
+    /// How many files had one.
+    files: usize,
 }
 
 impl LogDir {
@@ -58,48 +81,57 @@ impl LogDir {
         let folder = run_folder(dir, plan.run);
         // What hosts print may hold what others must not read.
         DirBuilder::new().mode(0o700).create(&folder)?;
-        let mut taken = HashSet::new();
-        let logs = plan.hosts().map(|host| {
-            let name = free_name(&host.instance.name, &host.id, &mut taken);
-            (host.id.clone(), Log { path: folder.join(name), state: LogState::Waiting })
-        });
-        Ok(Self { logs: logs.collect(), trouble: None, broken: 0 })
+        let mut logs =
+            Self { folder, logs: HashMap::new(), taken: HashSet::new(), undoing: false, failures: Failures::default() };
+        plan.hosts().for_each(|host| logs.join(host));
+        Ok(logs)
     }
 
-    /// Appends to `host`'s file, which is made when this is the first time; gives its path then.
-    pub(in crate::report) fn write(&mut self, host: &HostId, bytes: &[u8]) -> Option<&Path> {
-        let log = self.logs.get_mut(host)?;
-        let fresh = matches!(log.state, LogState::Waiting);
-        if fresh {
-            match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&log.path) {
-                Ok(file) => log.state = LogState::Open(file),
-                Err(error) => {
-                    log.fail(error, &mut self.trouble, &mut self.broken);
-                    return None;
-                }
-            }
-        }
-        if let LogState::Open(file) = &mut log.state
-            && let Err(error) = file.write_all(bytes)
-        {
-            log.fail(error, &mut self.trouble, &mut self.broken);
-        }
-        fresh.then_some(log.path.as_path())
+    /// Takes a host in, which may have come late.
+    pub(in crate::report) fn join(&mut self, host: &Host) {
+        let [own, undo] = free_names(&host.instance.name, &host.id, &mut self.taken)
+            .map(|name| Log { path: self.folder.join(name), state: LogState::Waiting });
+        self.logs.insert(host.id.clone(), Logs { own, undo });
+    }
+
+    /// From now on hosts are taken back.
+    pub(in crate::report) fn begin_undo(&mut self) {
+        self.undoing = true;
+    }
+
+    /// Appends to `host`'s file; true when it was made for that.
+    pub(in crate::report) fn write(&mut self, host: &HostId, bytes: &[u8]) -> bool {
+        let Some(logs) = self.logs.get_mut(host) else { return false };
+        let log = if self.undoing { &mut logs.undo } else { &mut logs.own };
+        let was_there = log.path().is_some();
+        log.write(bytes, &mut self.failures);
+        !was_there && log.path().is_some()
     }
 
     /// The host is done with.
     pub(in crate::report) fn close(&mut self, host: &HostId) {
-        if let Some(log) = self.logs.get_mut(host)
-            && let LogState::Open(_) = log.state
-        {
-            log.state = LogState::Closed;
+        let Some(logs) = self.logs.get_mut(host) else { return };
+        for log in [&mut logs.own, &mut logs.undo] {
+            if let LogState::Open(_) = log.state {
+                log.state = LogState::Closed;
+            }
         }
+    }
+
+    /// Where `host`'s output is, once there is a file.
+    pub(in crate::report) fn log(&self, host: &HostId) -> Option<&Path> {
+        self.logs.get(host)?.own.path()
+    }
+
+    /// Where the output is of what took `host` back, once there is a file.
+    pub(in crate::report) fn undo_log(&self, host: &HostId) -> Option<&Path> {
+        self.logs.get(host)?.undo.path()
     }
 
     /// What went wrong, in one line, however many files it struck.
     pub(in crate::report) fn trouble(&self) -> Option<String> {
-        let (path, error) = self.trouble.as_ref()?;
-        let others = match self.broken {
+        let (path, error) = self.failures.first.as_ref()?;
+        let others = match self.failures.files {
             0 | 1 => String::new(),
             n => format!(", nor {} other log files", n - 1),
         };
@@ -108,10 +140,47 @@ impl LogDir {
 }
 
 impl Log {
-    fn fail(&mut self, error: io::Error, trouble: &mut Option<(PathBuf, io::Error)>, broken: &mut usize) {
-        self.state = LogState::Broken;
-        *broken += 1;
-        trouble.get_or_insert_with(|| (self.path.clone(), error));
+    fn write(&mut self, bytes: &[u8], failures: &mut Failures) {
+        let opened = match &mut self.state {
+            LogState::Open(file) => {
+                if let Err(error) = file.write_all(bytes) {
+                    self.fail(LogState::Broken, error, failures);
+                }
+                return;
+            }
+            LogState::Broken | LogState::Missing => return,
+            LogState::Waiting => {
+                let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path);
+                made.map_err(|error| (LogState::Missing, error))
+            }
+            // The host was not done with after all.
+            LogState::Closed => {
+                #[expect(clippy::cast_possible_wrap, reason = "a flag of open(2), which takes an int")]
+                let no_link = OFlags::NOFOLLOW.bits() as i32;
+                let opened = OpenOptions::new().append(true).custom_flags(no_link).open(&self.path);
+                opened.map_err(|error| (LogState::Broken, error))
+            }
+        };
+        match opened {
+            Ok(file) => {
+                self.state = LogState::Open(file);
+                self.write(bytes, failures);
+            }
+            Err((state, error)) => self.fail(state, error, failures),
+        }
+    }
+
+    fn fail(&mut self, state: LogState, error: io::Error, failures: &mut Failures) {
+        self.state = state;
+        failures.files += 1;
+        failures.first.get_or_insert_with(|| (self.path.clone(), error));
+    }
+
+    fn path(&self) -> Option<&Path> {
+        match self.state {
+            LogState::Open(_) | LogState::Closed | LogState::Broken => Some(&self.path),
+            LogState::Waiting | LogState::Missing => None,
+        }
     }
 }
 
@@ -120,16 +189,21 @@ pub(in crate::report) fn run_folder(dir: &Path, run: RunId) -> PathBuf {
     dir.join(run.to_string())
 }
 
-/// A file name for a host that no other has, on file systems that ignore case as well.
-fn free_name(name: &str, id: &HostId, taken: &mut HashSet<String>) -> String {
+/// File names for a host that no other has, on file systems that ignore case as well: for its output, and for that of
+/// what takes it back.
+fn free_names(name: &str, id: &HostId, taken: &mut HashSet<String>) -> [String; 2] {
     let stem = format!("{}--{}", safe(name), safe(id.as_str()));
-    let mut candidate = format!("{stem}.log");
     let mut number = 1;
-    while !taken.insert(candidate.to_ascii_lowercase()) {
+    loop {
+        let stem = if number == 1 { stem.clone() } else { format!("{stem}-{number}") };
+        let names = [format!("{stem}.log"), format!("{stem}.undo.log")];
+        let small = names.each_ref().map(|name| name.to_ascii_lowercase());
+        if !small.iter().any(|name| taken.contains(name)) {
+            taken.extend(small);
+            return names;
+        }
         number += 1;
-        candidate = format!("{stem}-{number}.log");
     }
-    candidate
 }
 
 /// Letters, digits, `.`, `_` and `-` stay; neither hidden nor mistaken for an option.
@@ -152,26 +226,61 @@ mod tests {
         HostId::new(&ProviderName::new("aws"), &InstanceId::new(format!("i-{n}")))
     }
 
+    fn log(path: impl Into<PathBuf>, state: LogState) -> Log {
+        Log { path: path.into(), state }
+    }
+
+    fn dir(logs: impl IntoIterator<Item = (HostId, Logs)>) -> LogDir {
+        LogDir {
+            folder: PathBuf::new(),
+            logs: logs.into_iter().collect(),
+            taken: HashSet::new(),
+            undoing: false,
+            failures: Failures::default(),
+        }
+    }
+
     /// `/dev/full` is a disk without room.
     #[test]
     fn a_full_disk_is_told_once_for_all_hosts() {
         let full = |n| {
             let file = OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
-            (id(n), Log { path: format!("{n}.log").into(), state: LogState::Open(file) })
+            let own = log(format!("{n}.log"), LogState::Open(file));
+            (id(n), Logs { own, undo: log(format!("{n}.undo.log"), LogState::Waiting) })
         };
-        let mut logs = LogDir { logs: (0..3).map(full).collect(), trouble: None, broken: 0 };
+        let mut logs = dir((0..3).map(full));
         assert_eq!(logs.trouble(), None);
         for n in [1, 1, 0, 2] {
-            assert_eq!(logs.write(&id(n), b"lost"), None);
+            logs.write(&id(n), b"lost");
         }
         let told = logs.trouble().expect("it failed");
         assert!(told.starts_with("cannot write 1.log, nor 2 other log files: No space left"), "{told}");
     }
 
     #[test]
+    fn what_comes_after_the_end_is_appended_but_never_through_a_link() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.log");
+        let mut logs =
+            dir([(id(1), Logs { own: log(&path, LogState::Waiting), undo: log("undo.log", LogState::Waiting) })]);
+        for text in ["one\n", "two\n"] {
+            logs.write(&id(1), text.as_bytes());
+            logs.close(&id(1));
+        }
+        assert_eq!(std::fs::read_to_string(&path).expect("there"), "one\ntwo\n");
+        let trap = folder.path().join("trap");
+        std::fs::rename(&path, &trap).expect("ours");
+        std::os::unix::fs::symlink(&trap, &path).expect("ours");
+        logs.write(&id(1), b"three\n");
+        assert_eq!(std::fs::read_to_string(&trap).expect("there"), "one\ntwo\n");
+        assert!(logs.trouble().is_some_and(|told| told.contains("a.log")), "{logs:?}");
+    }
+
+    #[test]
     fn names_are_safe_and_different() {
         let mut taken = HashSet::new();
-        let names = ["Web", "web", ".hidden", "-rf", "", "a/../b", "ü"].map(|name| free_name(name, &id(1), &mut taken));
+        let mut names = |name: &str, id: &HostId| free_names(name, id, &mut taken);
+        let own = ["Web", "web", ".hidden", "-rf", "", "a/../b", "ü"].map(|name| names(name, &id(1))[0].clone());
         let expected = [
             "Web--aws_i-1",
             "web--aws_i-1-2",
@@ -181,7 +290,10 @@ mod tests {
             "a_.._b--aws_i-1",
             "_--aws_i-1",
         ];
-        assert_eq!(names, expected.map(|stem| format!("{stem}.log")));
-        assert!(free_name(&"x".repeat(1000), &id(1), &mut taken).len() < 255);
+        assert_eq!(own, expected.map(|stem| format!("{stem}.log")));
+        // One whose output would go where another's undo does.
+        let odd = HostId::new(&ProviderName::new("aws"), &InstanceId::new("i-1.undo"));
+        assert_eq!(names("Web", &odd), ["Web--aws_i-1.undo-2.log", "Web--aws_i-1.undo-2.undo.log"]);
+        assert!(names(&"x".repeat(1000), &id(1)).iter().all(|name| name.len() < 255));
     }
 }

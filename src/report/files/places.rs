@@ -66,10 +66,7 @@ impl Places {
             EventKind::HostFinished { result } | EventKind::HostUndone { result } => {
                 let by_hand = record.rollback.is_some();
                 let Some(host) = self.host(record, &result.host) else { return false };
-                host.finish(result);
-                if let Some(undo) = &mut host.undo {
-                    undo.by_hand = by_hand;
-                }
+                host.finish(result, by_hand);
             }
             EventKind::RunFinished { status, .. } => {
                 record.status = (*status).into();
@@ -89,7 +86,21 @@ impl Places {
                     | StopReason::Hook => {}
                 }
             }
-            _ => return of_rollout,
+            // Of no host: the rollout's part of the record has it, or it is not recorded.
+            EventKind::StageStarted { .. }
+            | EventKind::PauseStarted { .. }
+            | EventKind::CheckSampled { .. }
+            | EventKind::Approved { .. }
+            | EventKind::PauseEnded { .. }
+            | EventKind::HookFinished { .. }
+            | EventKind::FleetUnseen { .. }
+            | EventKind::UndoStarted { .. }
+            // What a host prints is in its log, and how its parts ended in its result.
+            | EventKind::Output { .. }
+            | EventKind::PartStarted { .. }
+            | EventKind::PartFinished { .. }
+            | EventKind::HostHeld { .. }
+            | EventKind::HostReattaching { .. } => return of_rollout,
         }
         true
     }

@@ -157,6 +157,9 @@ pub struct UndoRecord {
     pub stdout_tail: String,
     /// The last lines of its standard error.
     pub stderr_tail: String,
+    /// The file with all of its output; `null` where the host's own log is that, for nothing else was done there.
+    #[serde(default)]
+    pub log: Option<String>,
 }
 
 impl RolloutRecord {
@@ -234,7 +237,22 @@ impl RolloutRecord {
             }),
             EventKind::UndoStarted { .. } => self.undo_started = Some(at),
             // Of a host or of the run as a whole: the record has places of its own for it.
-            _ => return false,
+            EventKind::RunStarted { .. }
+            | EventKind::HostReturned { .. }
+            | EventKind::HostUndone { .. }
+            | EventKind::HostConnecting { .. }
+            | EventKind::ScriptStarted { .. }
+            | EventKind::Output { .. }
+            | EventKind::PartStarted { .. }
+            | EventKind::PartFinished { .. }
+            | EventKind::HostHeld { .. }
+            | EventKind::HostLost { .. }
+            | EventKind::HostReattaching { .. }
+            | EventKind::HostReattached { .. }
+            | EventKind::HostRetrying { .. }
+            | EventKind::HostFinished { .. }
+            | EventKind::Stopping { .. }
+            | EventKind::RunFinished { .. } => return false,
         }
         true
     }
@@ -283,12 +301,12 @@ impl PauseRecord {
     }
 }
 
-impl From<&UndoResult> for UndoRecord {
-    fn from(undo: &UndoResult) -> Self {
+impl UndoRecord {
+    pub(super) fn new(undo: &UndoResult, by_hand: bool) -> Self {
         let HostResult { exit_status, signal, message, hint, attempts, started, duration, .. } = &undo.run;
         Self {
             outcome: undo.outcome,
-            by_hand: false,
+            by_hand,
             revision: undo.revision.clone(),
             exit_status: *exit_status,
             signal: signal.clone(),
@@ -299,6 +317,7 @@ impl From<&UndoResult> for UndoRecord {
             duration_ms: ms(*duration),
             stdout_tail: undo.run.stdout_tail.clone(),
             stderr_tail: undo.run.stderr_tail.clone(),
+            log: None,
         }
     }
 }

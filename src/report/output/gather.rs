@@ -5,7 +5,7 @@
 //! [`IN_ALL`], whatever hosts print. Of a line that is written over with carriage returns only the last
 //! state counts, so that two downloads of different speed are the same.
 
-use std::{collections::HashMap, mem};
+use std::{collections::HashMap, mem, sync::Arc};
 
 use sha2::{Digest, Sha256};
 
@@ -36,9 +36,14 @@ pub(in crate::report) struct Gathered {
     pub(in crate::report) ending: Ending,
     /// In the order of their names.
     pub(in crate::report) hosts: Vec<HostId>,
-    pub(in crate::report) stdout: Kept,
-    pub(in crate::report) stderr: Kept,
+    pub(in crate::report) stdout: Arc<Kept>,
+    pub(in crate::report) stderr: Arc<Kept>,
+    /// Tell outputs apart, whatever is kept of them.
+    pub(in crate::report) hashes: Hashes,
 }
+
+/// Of standard output and standard error.
+pub(in crate::report) type Hashes = [[u8; 32]; 2];
 
 /// The beginning of a stream.
 #[derive(Debug, Default)]
@@ -52,7 +57,9 @@ pub(in crate::report) struct Kept {
 #[derive(Debug, Default)]
 pub(in crate::report) struct Gathering {
     running: HashMap<(HostId, Stream), Capture>,
-    places: HashMap<(Ending, [u8; 32], [u8; 32]), usize>,
+    places: HashMap<(Ending, Hashes), usize>,
+    /// Where each host that has ended stands in `outputs`.
+    ended: HashMap<HostId, usize>,
     outputs: Vec<Gathered>,
     /// How much text is kept in all.
     kept: usize,
@@ -67,23 +74,38 @@ impl Gathering {
         self.kept = self.kept + capture.kept.text.len() - before;
     }
 
-    /// A host is done with, and ended so.
+    /// A host is done with, and ended so. Said again, it moves the host, with what it printed, if it printed nothing since.
     pub(in crate::report) fn end(&mut self, host: &HostId, ending: Ending) {
-        let mut take = |stream| self.running.remove(&(host.clone(), stream)).unwrap_or_default().finish();
-        let ((stdout, out_hash), (stderr, err_hash)) = (take(Stream::Stdout), take(Stream::Stderr));
-        let place = *self.places.entry((ending.clone(), out_hash, err_hash)).or_insert(self.outputs.len());
-        match self.outputs.get_mut(place) {
-            Some(known) => {
-                known.hosts.push(host.clone());
+        let mut before = self.ended.remove(host).and_then(|place| self.outputs.get_mut(place));
+        if let Some(before) = &mut before {
+            before.hosts.retain(|known| known != host);
+        }
+        let printed = |stream| self.running.contains_key(&(host.clone(), stream));
+        let again = printed(Stream::Stdout) || printed(Stream::Stderr);
+        let (stdout, stderr, hashes) = if let Some(before) = before.filter(|_| !again) {
+            (Arc::clone(&before.stdout), Arc::clone(&before.stderr), before.hashes)
+        } else {
+            let mut take = |stream| self.running.remove(&(host.clone(), stream)).unwrap_or_default().finish();
+            let ((stdout, out_hash), (stderr, err_hash)) = (take(Stream::Stdout), take(Stream::Stderr));
+            let hashes = [out_hash, err_hash];
+            if self.places.contains_key(&(ending.clone(), hashes)) {
                 self.kept = self.kept.saturating_sub(stdout.text.len() + stderr.text.len());
             }
-            None => self.outputs.push(Gathered { ending, hosts: vec![host.clone()], stdout, stderr }),
+            (Arc::new(stdout), Arc::new(stderr), hashes)
+        };
+        let place = *self.places.entry((ending.clone(), hashes)).or_insert(self.outputs.len());
+        match self.outputs.get_mut(place) {
+            Some(known) => known.hosts.push(host.clone()),
+            None => self.outputs.push(Gathered { ending, hosts: vec![host.clone()], stdout, stderr, hashes }),
         }
+        self.ended.insert(host.clone(), place);
     }
 
     /// The different outputs, that of most hosts first, then in the natural order of what hosts are called.
     pub(in crate::report) fn finish(self, label: impl Fn(&HostId) -> String) -> Vec<Gathered> {
         let mut outputs = self.outputs;
+        // Whoever was there has moved.
+        outputs.retain(|output| !output.hosts.is_empty());
         for output in &mut outputs {
             output.hosts.sort_by(|a, b| natural(&label(a), &label(b)));
         }
@@ -190,6 +212,23 @@ mod tests {
         let outputs = gathering.finish(|_| String::new());
         let sizes: Vec<_> = outputs.iter().map(|output| (&*output.ending.words, output.hosts.len())).collect();
         assert_eq!(sizes, [("succeeded", 89), ("failed", 10), ("succeeded", 1)]);
+    }
+
+    #[test]
+    fn a_host_that_ends_again_moves_with_what_it_printed() {
+        let mut gathering = Gathering::default();
+        for n in 0..3 {
+            gathering.output(&id(n), Stream::Stdout, b"1.24.0\n");
+            gathering.end(&id(n), ending("succeeded"));
+        }
+        for n in [1, 2, 1] {
+            gathering.end(&id(n), ending("check failed"));
+        }
+        assert_eq!(gathering.kept, 7);
+        let shown = |output: &Gathered| (output.ending.words.clone(), output.hosts.clone(), output.stdout.text.clone());
+        let outputs: Vec<_> = gathering.finish(HostId::to_string).iter().map(shown).collect();
+        let expected = [("check failed", vec![id(1), id(2)]), ("succeeded", vec![id(0)])];
+        assert_eq!(outputs, expected.map(|(words, hosts)| (words.to_owned(), hosts, b"1.24.0\n".to_vec())));
     }
 
     #[test]

@@ -42,12 +42,12 @@ pub(in crate::report) const PATIENCE: Duration = Duration::from_secs(2);
 type Line<'t> = (Stream, &'t str);
 
 /// Prints all outputs, that of most hosts first, each before the next one is made: together they may be large.
-/// No more are compared after `patience` in all.
+/// The time that comparing takes is taken from `patience`; without any left, no more are compared.
 pub(in crate::report) fn print(
     outputs: Vec<Gathered>,
     labels: &Labels,
     screen: &Screen,
-    mut patience: Duration,
+    patience: &mut Duration,
     mut print: impl FnMut(&str),
 ) {
     let mut outputs = outputs.into_iter();
@@ -58,7 +58,12 @@ pub(in crate::report) fn print(
     for output in outputs {
         let text = Text::of(&output);
         let own = text.lines();
-        let body = match compare(&most_lines, &own, count, &mut patience) {
+        let same = output.hashes == most.hashes;
+        let body = match compare(&most_lines, &own, count, patience) {
+            Comparison::Near(_) if same => {
+                let note = format!("printed the same as the {} above", words::count(count, "host"));
+                format!("  {}\n", screen.paint(Ink::Faint, &note))
+            }
             Comparison::Near(ops) => difference(&ops, &most_lines, &own, count, screen) + &left_out(&output, screen),
             Comparison::Far => whole(&output, &own, screen),
             Comparison::TooLate => {

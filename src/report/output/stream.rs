@@ -20,7 +20,7 @@ use crate::{
         streams::{display::Display, heartbeat::Heartbeat},
         text::{
             cells,
-            labels::Labels,
+            labels::{Labels, LiveLabels},
             screen::{Ink, Screen},
         },
     },
@@ -47,18 +47,15 @@ pub(in crate::report) struct Streamed {
 struct Printer {
     stage: Stage,
     display: Arc<Display>,
-    labels: Arc<Labels>,
-    /// How wide the column of names is.
-    column: usize,
+    labels: LiveLabels,
     /// The unfinished lines.
     lines: Mutex<HashMap<(HostId, Stream), Lines>>,
 }
 
 impl Streamed {
     /// Shows output from now on, above `display`.
-    pub(in crate::report) fn start(stage: Stage, labels: Arc<Labels>, display: Arc<Display>) -> Self {
-        let column = labels.all().map(cells::width).max().unwrap_or(0).min(WIDEST);
-        let printer = Arc::new(Printer { stage, display, labels, column, lines: Mutex::default() });
+    pub(in crate::report) fn start(stage: Stage, labels: LiveLabels, display: Arc<Display>) -> Self {
+        let printer = Arc::new(Printer { stage, display, labels, lines: Mutex::default() });
         let overdue = Arc::clone(&printer);
         Self { printer, _overdue: Heartbeat::start(PERIOD, move || overdue.show_overdue()) }
     }
@@ -99,11 +96,13 @@ impl Printer {
             Stream::Stderr => (&self.stage.err, &self.stage.err_screen),
         };
         // On a terminal the names leave most of the line to the output.
-        let column = screen.width.map_or(self.column, |width| self.column.min((width / 3).max(8)));
+        let labels = self.labels.now();
+        let column = labels.width().min(WIDEST);
+        let column = screen.width.map_or(column, |width| column.min((width / 3).max(8)));
         let room = screen.width.map_or(usize::MAX, |width| width.saturating_sub(column + MARGIN));
         let (sign, ink) = stream_sign(stream, screen);
         let sign = screen.paint(ink, sign);
-        let (name, blank) = (self.name(host, column, screen), cells::pad("", column));
+        let (name, blank) = (name(host, &labels, column, screen), cells::pad("", column));
         let mut text = String::new();
         for line in lines {
             let goes_on = if line.goes_on { screen.signs().ellipsis } else { "" };
@@ -115,17 +114,17 @@ impl Printer {
         }
         self.display.above(|| outlet.flood(&text, |bytes| left_out(bytes, screen)));
     }
+}
 
-    /// The host's name, as wide as the column.
-    fn name(&self, host: &HostId, column: usize, screen: &Screen) -> String {
-        let label = self.labels.get(host);
-        let label = if screen.width.is_some() {
-            cells::cut_middle(label, column, screen.signs().ellipsis)
-        } else {
-            label.to_owned()
-        };
-        screen.paint(Ink::of_host(host), &cells::pad(&label, column))
-    }
+/// The host's name, as wide as the column.
+fn name(host: &HostId, labels: &Labels, column: usize, screen: &Screen) -> String {
+    let label = labels.get(host);
+    let label = if screen.width.is_some() {
+        cells::cut_middle(label, column, screen.signs().ellipsis)
+    } else {
+        label.to_owned()
+    };
+    screen.paint(Ink::of_host(host), &cells::pad(&label, column))
 }
 
 /// What stands before a line that a host printed.

@@ -62,7 +62,7 @@ fn kind(alike: &[&HostRecord], labels: &Labels, open: bool) -> Markup {
                 p { "Likewise: " (names::fold(others.iter().map(|host| labels.get(&host.id))).join(", ")) }
             }
             (words_of_host(host.hint.as_deref(), &host.stderr_tail, &host.stdout_tail, host.group.is_some()))
-            @if let Some(log) = &host.log { p.log { "All of it: " code { (neutral::line(log)) } } }
+            (whole(host.log.as_deref()))
         }
     }
 }
@@ -74,6 +74,7 @@ fn undo_failure(host: &HostRecord, undo: &UndoRecord, labels: &Labels, open: boo
             summary { (title(look, labels.get(&host.id))) ": " span.why { (words::of_undo(undo)) } }
             p.faint { (hosts::place(host)) " · undo " (hosts::took(undo.duration_ms)) }
             (words_of_host(undo.hint.as_deref(), &undo.stderr_tail, &undo.stdout_tail, undo.started.is_some()))
+            (whole(undo.log.as_deref()))
         }
     }
 }
@@ -106,6 +107,11 @@ fn words_of_host(hint: Option<&str>, stderr: &str, stdout: &str, ran: bool) -> M
         }
         @if silent { p.faint { "It printed nothing." } }
     }
+}
+
+/// Where all is that was printed.
+fn whole(log: Option<&str>) -> Markup {
+    html! { @if let Some(log) = log { p.log { "All of it: " code { (neutral::line(log)) } } } }
 }
 
 /// The last lines of a stream, harmless.

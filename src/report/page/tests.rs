@@ -106,6 +106,7 @@ fn taken_back() -> Record {
             duration_ms: 1_500,
             stdout_tail: String::new(),
             stderr_tail: "disk is full\n".to_owned(),
+            log: None,
         });
     }
     record.hosts[2..].iter_mut().for_each(|host| host.outcome = Some(Outcome::Skipped));

@@ -33,6 +33,8 @@ pub(super) struct Class<'r> {
     pub(super) last_words: Option<&'r str>,
     /// What to try.
     pub(super) hint: Option<&'r str>,
+    /// Where all is that it printed.
+    pub(super) log: Option<&'r str>,
 }
 
 /// The classes of `record`'s failures, those to take a host back included.
@@ -59,6 +61,7 @@ impl<'r> Class<'r> {
             why: words::why(host),
             last_words: last_words(&host.stderr_tail, &host.stdout_tail),
             hint: host.hint.as_deref(),
+            log: host.log.as_deref(),
         }
     }
 
@@ -72,6 +75,7 @@ impl<'r> Class<'r> {
             why: words::of_undo(undo),
             last_words: last_words(&undo.stderr_tail, &undo.stdout_tail),
             hint: undo.hint.as_deref(),
+            log: undo.log.as_deref(),
         }
     }
 
@@ -102,7 +106,7 @@ impl<'r> Class<'r> {
             lines.push(tail[kept..].to_owned());
         }
         lines.extend(self.hint.map(|hint| format!("hint: {hint}")));
-        lines.extend(self.hosts.first().and_then(|host| host.log.as_ref()).map(|log| format!("log: {log}")));
+        lines.extend(self.log.map(|log| format!("log: {log}")));
         let title = format!("{}: {}", neutral::line(&record.target), self.headline());
         Issue { grade: Grade::Error, title, text: lines.join("\n") }
     }

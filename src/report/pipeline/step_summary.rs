@@ -126,7 +126,7 @@ fn details(class: &Class<'_>, labels: &Labels) -> Option<String> {
     // A summary is HTML: GitHub reads no Markdown in it, so signs are written as HTML has them.
     let title = html(&format!("{}: {}", labels.get(&host.id), class.reason));
     let hint = class.hint.map(|hint| format!("hint: {}\n\n", escaped(&neutral::line(hint)))).unwrap_or_default();
-    let log = host.log.as_ref().map(|log| format!("log: {}\n\n", escaped(&neutral::line(log)))).unwrap_or_default();
+    let log = class.log.map(|log| format!("log: {}\n\n", escaped(&neutral::line(log)))).unwrap_or_default();
     Some(format!("<details><summary>{title}</summary>\n\n{fence}text\n{tail}\n{fence}\n\n{hint}{log}</details>\n\n"))
 }
 

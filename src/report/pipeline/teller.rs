@@ -10,10 +10,7 @@ use jiff::Timestamp;
 
 use super::{Fold, Grade, Issue, Pipeline, classes, step_summary};
 use crate::report::{
-    files::{
-        host_record::HostRecord,
-        record::{Record, Status},
-    },
+    files::record::{Record, Status},
     screens::{failures, summary},
     streams::outlet::Outlet,
     text::{labels::Labels, neutral, screen::Screen, words},
@@ -84,22 +81,26 @@ impl Teller {
     /// What failed hosts printed, where there is more of it than the last screen shows.
     fn logs(&self, record: &Record, labels: &Labels, err: &Outlet) {
         let failed = record.hosts.iter().filter(|host| failures::wants_telling(host));
-        let logs = failed.filter_map(|host| Some((host, host.log.as_deref()?)));
-        let longer = logs.filter(|(host, log)| {
-            let shown = host.stdout_tail.len() + host.stderr_tail.len();
+        let own = failed.map(|host| (host, "it", &host.log, host.stdout_tail.len() + host.stderr_tail.len()));
+        let unhealed = record.hosts.iter().filter_map(|host| Some((host, host.unhealed()?)));
+        let undo =
+            unhealed.map(|(host, undo)| (host, "its undo", &undo.log, undo.stdout_tail.len() + undo.stderr_tail.len()));
+        let longer = own.chain(undo).filter_map(|(host, who, log, shown)| {
+            let log = log.as_deref()?;
             // The last line break of each stream is not in its tail.
-            Path::new(log).metadata().is_ok_and(|found| found.len() > shown as u64 + 2)
+            let is_longer = Path::new(log).metadata().is_ok_and(|found| found.len() > shown as u64 + 2);
+            is_longer.then_some((host, who, log))
         });
-        for (number, (host, log)) in longer.take(MOST_LOGS).enumerate() {
-            self.log(number, host, log, labels, err);
+        for (number, (host, who, log)) in longer.take(MOST_LOGS).enumerate() {
+            self.log(number, &format!("{who} printed ({log})"), labels.get(&host.id), Path::new(log), err);
         }
     }
 
-    fn log(&self, number: usize, host: &HostRecord, path: &str, labels: &Labels, err: &Outlet) {
-        let Ok((text, missing)) = end_of(Path::new(path)) else { return };
+    fn log(&self, number: usize, printed: &str, label: &str, path: &Path, err: &Outlet) {
+        let Ok((text, missing)) = end_of(path) else { return };
         let id = format!("fleetwide-log-{number}");
-        let what = if missing > 0 { "the end of what it printed" } else { "all that it printed" };
-        let title = format!("{}: {what} ({path})", labels.get(&host.id));
+        let much = if missing > 0 { "the end of what" } else { "all that" };
+        let title = format!("{label}: {much} {printed}");
         let fold = Fold { id: &id, title: &title, at: Timestamp::now() };
         err.print(&self.pipeline.open(&fold));
         if missing > 0 {

@@ -136,7 +136,7 @@ fn failure(group: &[&HostRecord], labels: &Labels, screen: &Screen, shown_whole:
     for hint in [host.hint.as_ref(), host.unhealed().and_then(|undo| undo.hint.as_ref())].into_iter().flatten() {
         out.push_str(&field("hint", &wrapped(&neutral::line(hint), FIELD, FIELD, screen), screen));
     }
-    if let Some(log) = &host.log {
+    for log in [host.log.as_ref(), host.unhealed().and_then(|undo| undo.log.as_ref())].into_iter().flatten() {
         out.push_str(&field("log", log, screen));
     }
     if !others.is_empty() {

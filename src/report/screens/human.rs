@@ -21,7 +21,6 @@ use super::{
 };
 use crate::{
     config::OnStop,
-    inventory::HostId,
     plan::{Pause, Plan, Work},
     report::{
         files::{host_record::HostRecord, record::Record},
@@ -41,13 +40,13 @@ use crate::{
         tables::plan,
         text::{
             cells,
-            labels::Labels,
+            labels::LiveLabels,
             neutral,
             screen::{Ink, Screen},
             words,
         },
     },
-    rollout::{Cancel, Event, EventKind, Outcome, StopReason},
+    rollout::{Cancel, Event, EventKind, HostResult, Outcome, StopReason, UndoResult},
 };
 
 /// Without a terminal, the longest time without a word.
@@ -78,7 +77,7 @@ impl fmt::Debug for Stage {
 #[derive(Debug)]
 pub(in crate::report) struct Human {
     stage: Stage,
-    labels: Arc<Labels>,
+    labels: LiveLabels,
     progress: Arc<Mutex<Progress>>,
     display: Arc<Display>,
     output: Output,
@@ -101,7 +100,18 @@ enum Output {
     /// As it comes; shown since the run has started.
     Streamed(Option<Streamed>),
     /// At the end, equal outputs once.
-    Grouped(Gathering),
+    Grouped(Box<Grouped>),
+}
+
+/// What hosts print, gathered.
+#[derive(Debug, Default)]
+struct Grouped {
+    /// In the run's own work.
+    own: Gathering,
+    /// When they are taken back afterwards.
+    undo: Gathering,
+    /// They are being taken back.
+    undoing: bool,
 }
 
 impl Human {
@@ -116,7 +126,7 @@ impl Human {
         let ad_hoc = matches!(plan.work, Work::Command(_));
         let output = match (format, stage.detail) {
             (Format::Stream, _) => Output::Streamed(None),
-            (Format::Group, _) => Output::Grouped(Gathering::default()),
+            (Format::Group, _) => Output::Grouped(Box::default()),
             // The output of an ad hoc command is what it was run for.
             (Format::Human | Format::Json, Detail::Normal) if ad_hoc => Output::Streamed(None),
             (Format::Human | Format::Json, Detail::Verbose) => Output::Streamed(None),
@@ -124,7 +134,7 @@ impl Human {
         };
         let total = record.hosts.len();
         Self {
-            labels: Arc::new(Labels::of(record)),
+            labels: LiveLabels::of(record),
             progress: Arc::new(Mutex::new(Progress::new(plan::title(plan), Some(plan), total, record.started))),
             display: Arc::new(Display::None),
             output,
@@ -149,54 +159,72 @@ impl Human {
         matches!(self.output, Output::Hidden) && self.stage.detail != Detail::Quiet
     }
 
-    /// Shows one event. `host` is the record of the host that it is about.
-    pub(in crate::report) fn event(&mut self, event: &Event<'_>, host: Option<&HostRecord>) {
+    /// Shows one event, of which `record` has been told already. `host` is the record of the host that it ends.
+    pub(in crate::report) fn event(&mut self, event: &Event<'_>, record: &Mutex<Record>, host: Option<&HostRecord>) {
         lock(&self.progress).enter(&event.kind, event.at);
         let verbose = self.stage.detail == Detail::Verbose;
         match event.kind {
             EventKind::RunStarted { plan } => self.start(plan),
             EventKind::HostConnecting { host, attempt } if verbose => {
                 let again = if attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
-                self.say(&format!("{}: connecting{again}", self.labels.get(host)));
+                self.say(&format!("{}: connecting{again}", self.labels.now().get(host)));
             }
             EventKind::ScriptStarted { host, group } if verbose => {
-                self.say(&format!("{}: script started (process group {group})", self.labels.get(host)));
+                self.say(&format!("{}: script started (process group {group})", self.labels.now().get(host)));
             }
             EventKind::PartStarted { host, part } if verbose => {
-                self.say(&format!("{}: part {}", self.labels.get(host), neutral::line(part)));
+                self.say(&format!("{}: part {}", self.labels.now().get(host), neutral::line(part)));
             }
             EventKind::PartFinished { host, part } if verbose => {
-                self.say(&format!("{}: {}", self.labels.get(host), words::part(part)));
+                self.say(&format!("{}: {}", self.labels.now().get(host), words::part(part)));
             }
             EventKind::HostHeld { host, part } if verbose => {
                 let part = neutral::line(part);
-                self.say(&format!("{}: waits at the barrier behind {part}", self.labels.get(host)));
+                self.say(&format!("{}: waits at the barrier behind {part}", self.labels.now().get(host)));
             }
             EventKind::HostLost { host, message } if verbose => {
-                self.say(&format!("{}: {}; looking for it again", self.labels.get(host), neutral::line(message)));
+                self.say(&format!("{}: {}; looking for it again", self.labels.now().get(host), neutral::line(message)));
             }
             EventKind::HostReattaching { host, tries, wait } if verbose => {
-                let (label, wait) = (self.labels.get(host), words::duration(wait));
-                self.say(&format!("{label}: re-attaching in {wait} (try {tries})"));
+                let (labels, wait) = (self.labels.now(), words::duration(wait));
+                self.say(&format!("{}: re-attaching in {wait} (try {tries})", labels.get(host)));
             }
             // A live display counts such hosts; in a log, one that is had back at once is not worth a line.
             EventKind::HostReattaching { host, tries: 2, .. } if self.display.is_log() => {
-                self.say(&format!("{}: contact was lost; looking for it again", self.labels.get(host)));
+                self.say(&format!("{}: contact was lost; looking for it again", self.labels.now().get(host)));
             }
             EventKind::HostReattached { host, group } if verbose => {
-                self.say(&format!("{}: heard again (process group {group})", self.labels.get(host)));
+                self.say(&format!("{}: heard again (process group {group})", self.labels.now().get(host)));
             }
             EventKind::HostRetrying { host, attempt, message, wait } if verbose => {
-                let (label, message, wait) = (self.labels.get(host), neutral::line(message), words::duration(wait));
-                self.say(&format!("{label}: {message}; attempt {attempt} in {wait}"));
+                let (labels, message, wait) = (self.labels.now(), neutral::line(message), words::duration(wait));
+                self.say(&format!("{}: {message}; attempt {attempt} in {wait}", labels.get(host)));
             }
             EventKind::Output { host, stream, bytes } => match &mut self.output {
                 Output::Streamed(Some(streamed)) => streamed.output(host, stream, bytes),
-                Output::Grouped(gathering) => gathering.output(host, stream, bytes),
+                Output::Grouped(grouped) => grouped.now().output(host, stream, bytes),
                 Output::Streamed(None) | Output::Hidden => {}
             },
-            EventKind::HostFinished { result } => self.host_ended(&result.host, host, event.at),
-            EventKind::HostUndone { result } if self.by_hand => self.host_ended(&result.host, host, event.at),
+            EventKind::HostFinished { result } | EventKind::HostUndone { result } => {
+                self.output_ended(result, host);
+                match (&event.kind, host) {
+                    (EventKind::HostUndone { .. }, _) if !self.by_hand => self.turn(&event.kind),
+                    (_, Some(host)) => self.host_finished(host, event.at),
+                    (_, None) => {}
+                }
+            }
+            EventKind::FleetSighted { joined, .. } => {
+                if !joined.is_empty() {
+                    self.labels.renew(&lock(record));
+                }
+                self.turn(&event.kind);
+            }
+            EventKind::UndoStarted { .. } => {
+                if let Output::Grouped(grouped) = &mut self.output {
+                    grouped.undoing = !self.by_hand;
+                }
+                self.turn(&event.kind);
+            }
             EventKind::Stopping { reason, running } => self.stopping(reason, running),
             EventKind::StageStarted { .. }
             | EventKind::PauseStarted { .. }
@@ -204,11 +232,8 @@ impl Human {
             | EventKind::CheckSampled { .. }
             | EventKind::Approved { .. }
             | EventKind::HookFinished { .. }
-            | EventKind::FleetSighted { .. }
             | EventKind::FleetUnseen { .. }
-            | EventKind::HostReturned { .. }
-            | EventKind::UndoStarted { .. }
-            | EventKind::HostUndone { .. } => self.turn(&event.kind),
+            | EventKind::HostReturned { .. } => self.turn(&event.kind),
             EventKind::HostConnecting { .. }
             | EventKind::ScriptStarted { .. }
             | EventKind::PartStarted { .. }
@@ -224,16 +249,19 @@ impl Human {
 
     /// Shows the end of the run, and what went wrong with reporting it.
     pub(in crate::report) fn finish(&mut self, record: &Record, troubles: &[String], wait: Wait) {
-        let outputs = match mem::replace(&mut self.output, Output::Hidden) {
-            Output::Grouped(gathering) => gathering.finish(|host| self.labels.get(host).to_owned()),
+        let labels = self.labels.now();
+        let [own, undo] = match mem::replace(&mut self.output, Output::Hidden) {
+            Output::Grouped(grouped) => {
+                [grouped.own, grouped.undo].map(|outputs| outputs.finish(|host| labels.get(host).to_owned()))
+            }
             Output::Streamed(streamed) => {
                 // What shows output holds on to the display, which goes before the last screen comes.
                 drop(streamed);
-                Vec::new()
+                Default::default()
             }
-            Output::Hidden => Vec::new(),
+            Output::Hidden => Default::default(),
         };
-        let shown_whole = group::shown_whole(&outputs);
+        let shown_whole = group::shown_whole(&own);
         self.display = Arc::new(Display::None);
         let Stage { out, err, out_screen, err_screen, detail, .. } = &self.stage;
         for (outlet, screen) in [(out, out_screen), (err, err_screen)] {
@@ -243,11 +271,18 @@ impl Human {
             }
         }
         let mut read = true;
-        group::print(outputs, &self.labels, out_screen, group::PATIENCE, |text| {
+        let mut print = |text: &str| {
             out.print(text);
             // Waited for, so that no more than one is in memory twice; but not for each, if nobody reads.
             read = read && out.flush(wait);
-        });
+        };
+        let apart = !own.is_empty() && !undo.is_empty();
+        let mut patience = group::PATIENCE;
+        group::print(own, &labels, out_screen, &mut patience, &mut print);
+        if apart {
+            print("\n");
+        }
+        group::print(undo, &labels, out_screen, &mut patience, &mut print);
         let (last, last_screen) = if self.output_is_result { (err, err_screen) } else { (out, out_screen) };
         let mut rerun = self.rerun.clone();
         if let Some(rerun) = rerun.as_mut().filter(|_| !troubles.is_empty()) {
@@ -271,7 +306,7 @@ impl Human {
             self.display = Arc::new(self.display());
         }
         if let Output::Streamed(streamed) = &mut self.output {
-            let (labels, display) = (Arc::clone(&self.labels), Arc::clone(&self.display));
+            let (labels, display) = (self.labels.clone(), Arc::clone(&self.display));
             *streamed = Some(Streamed::start(self.stage.clone(), labels, display));
         }
     }
@@ -295,35 +330,39 @@ impl Human {
     /// What shows from now on that the run goes on.
     fn display(&self) -> Display {
         let Stage { err, err_screen, clock, live_width, .. } = self.stage.clone();
-        let (progress, labels) = (Arc::clone(&self.progress), Arc::clone(&self.labels));
+        let (progress, labels) = (Arc::clone(&self.progress), self.labels.clone());
         if err_screen.live {
             let draw = move |width: usize| {
-                lock(&progress).lines(clock(), width, &err_screen, |host| labels.get(host).to_owned())
+                lock(&progress).lines(clock(), width, &err_screen, |host| labels.now().get(host).to_owned())
             };
             Display::Live(Live::start(err, live_width, draw))
         } else {
             let beat = move || {
-                let line = lock(&progress).heartbeat(clock(), &err_screen, |host| labels.get(host).to_owned());
+                let line = lock(&progress).heartbeat(clock(), &err_screen, |host| labels.now().get(host).to_owned());
                 err.line(&line);
             };
             Display::Log { _heartbeat: Heartbeat::start(HEARTBEAT, beat) }
         }
     }
 
-    /// Shows that the run's work on a host is over.
-    fn host_ended(&mut self, id: &HostId, host: Option<&HostRecord>, now: Timestamp) {
+    /// Shows that what a host printed is all.
+    fn output_ended(&mut self, result: &HostResult, host: Option<&HostRecord>) {
         match &mut self.output {
-            Output::Streamed(Some(streamed)) => streamed.end(id),
-            Output::Grouped(gathering) => {
+            Output::Streamed(Some(streamed)) => streamed.end(&result.host),
+            Output::Grouped(grouped) => {
+                let undo = host.and_then(|host| host.undo_after()).zip(result.undo.as_deref());
                 // Where no script started there is no output to be equal to another.
-                if let Some(ending) = host.filter(|host| host.group.is_some()).and_then(ending) {
-                    gathering.end(id, ending);
+                let ending = match undo {
+                    Some((undo, UndoResult { run, .. })) => {
+                        run.group.map(|_| Ending { outcome: run.outcome, words: words::of_undo(undo) })
+                    }
+                    None => host.filter(|host| host.group.is_some()).and_then(ending),
+                };
+                if let Some(ending) = ending {
+                    grouped.now().end(&result.host, ending);
                 }
             }
             Output::Streamed(None) | Output::Hidden => {}
-        }
-        if let Some(host) = host {
-            self.host_finished(host, now);
         }
     }
 
@@ -333,7 +372,8 @@ impl Human {
             // The last screen tells of each failure, and once is enough for who wants little.
             return;
         }
-        let label = self.labels.get(&host.id);
+        let labels = self.labels.now();
+        let label = labels.get(&host.id);
         let time = host.duration_ms.map(|ms| words::duration(Duration::from_millis(ms))).unwrap_or_default();
         let in_a_log = self.display.is_log();
         if failures::wants_telling(host) {
@@ -355,7 +395,7 @@ impl Human {
         if in_a_log && host.outcome != Some(Outcome::Skipped) {
             let mut progress = lock(&self.progress);
             if progress.heartbeat_due() {
-                let line = progress.heartbeat(now, err_screen, |host| self.labels.get(host).to_owned());
+                let line = progress.heartbeat(now, err_screen, |host| self.labels.now().get(host).to_owned());
                 drop(progress);
                 self.say(&line);
             }
@@ -376,7 +416,7 @@ impl Human {
         if let EventKind::PauseEnded { .. } = kind {
             self.display.hide(false);
         }
-        if let Some(line) = self.turns.line(kind, wanted, err_screen, |host| self.labels.get(host).to_owned()) {
+        if let Some(line) = self.turns.line(kind, wanted, err_screen, |host| self.labels.now().get(host).to_owned()) {
             self.say(&line);
         }
     }
@@ -408,6 +448,13 @@ impl Human {
     /// Says something about how things go.
     fn say(&self, line: &str) {
         self.display.above(|| self.stage.err.line(line));
+    }
+}
+
+impl Grouped {
+    /// Where what is printed now belongs.
+    fn now(&mut self) -> &mut Gathering {
+        if self.undoing { &mut self.undo } else { &mut self.own }
     }
 }
 

@@ -97,7 +97,7 @@ impl Progress {
             EventKind::FleetSighted { joined, .. } => self.total += joined.len(),
             EventKind::UndoStarted { hosts } => self.undo = Some((0, *hosts)).filter(|_| !self.by_hand),
             EventKind::HostUndone { result } => {
-                self.running.remove(&result.host);
+                self.leave(&result.host);
                 if let Some((done, _)) = &mut self.undo {
                     *done += 1;
                 }
@@ -123,9 +123,7 @@ impl Progress {
 
     /// The run's work on a host is over, or came to something else.
     fn end(&mut self, result: &HostResult) {
-        self.running.remove(&result.host);
-        self.lost.remove(&result.host);
-        self.held.remove(&result.host);
+        self.leave(&result.host);
         self.forget(&result.host);
         self.outcomes.insert(result.host.clone(), result.outcome);
         self.ended.add(result.outcome);
@@ -136,6 +134,13 @@ impl Progress {
         if let Some(before) = self.outcomes.remove(host) {
             self.ended.take_back(before);
         }
+    }
+
+    /// Nothing goes on at a host any more.
+    fn leave(&mut self, host: &HostId) {
+        self.running.remove(host);
+        self.lost.remove(host);
+        self.held.remove(host);
     }
 
     /// The display as it stands at `now`: a bar, the counts, the slowest host.
@@ -310,6 +315,19 @@ mod tests {
             let lines = progress.lines(at(562), width, &Screen::PLAIN, HostId::to_string);
             assert!(lines.iter().all(|line| cells::width(line) <= width), "{width}: {lines:?}");
         }
+    }
+
+    #[test]
+    fn whoever_is_taken_back_is_neither_lost_nor_held_any_more() {
+        let mut progress = Progress::new("Deploy".to_owned(), None, 1, at(0));
+        let result = HostResult { outcome: Outcome::Failed, ..HostResult::skipped(id(1)) };
+        progress.enter(&EventKind::HostFinished { result: &result }, at(1));
+        progress.enter(&EventKind::HostConnecting { host: &id(1), attempt: 1 }, at(2));
+        progress.enter(&EventKind::HostHeld { host: &id(1), part: "test" }, at(3));
+        progress.enter(&EventKind::HostLost { host: &id(1), message: "gone" }, at(3));
+        assert!(lines(&progress, 80).contains("re-attaching"));
+        progress.enter(&EventKind::HostUndone { result: &result }, at(4));
+        assert!(lines(&progress, 80).contains("0 done · 1 failed\n"), "{}", lines(&progress, 80));
     }
 
     #[test]

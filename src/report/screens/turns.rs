@@ -93,7 +93,8 @@ impl Turns {
                     None => return None,
                 }
             }
-            EventKind::FleetSighted { joined, gone } if !joined.is_empty() || !gone.is_empty() => {
+            EventKind::FleetSighted { joined: [], gone: [] } => return None,
+            EventKind::FleetSighted { joined, gone } => {
                 let mut parts = Vec::new();
                 if !joined.is_empty() {
                     parts.push(format!("{} came late and will be deployed to", words::count(joined.len(), "host")));
@@ -129,7 +130,21 @@ impl Turns {
                     }
                 }
             }
-            _ => return None,
+            // Told where hosts are, or not at all.
+            EventKind::RunStarted { .. }
+            | EventKind::HostConnecting { .. }
+            | EventKind::ScriptStarted { .. }
+            | EventKind::Output { .. }
+            | EventKind::PartStarted { .. }
+            | EventKind::PartFinished { .. }
+            | EventKind::HostHeld { .. }
+            | EventKind::HostLost { .. }
+            | EventKind::HostReattaching { .. }
+            | EventKind::HostReattached { .. }
+            | EventKind::HostRetrying { .. }
+            | EventKind::HostFinished { .. }
+            | EventKind::Stopping { .. }
+            | EventKind::RunFinished { .. } => return None,
         })
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! `{"schema":1,"run":"01J…","seq":7,"at":"…","type":"output","host":"aws:i-0abc",…}`. Fields are
 //! `snake_case`, words `kebab-case`. What a host printed is its text, cut anywhere, bytes that are
-//! not UTF-8 replaced: the log file has them raw. A reader who is too slow misses `output` lines, each
+//! not UTF-8 replaced: the log file has them raw. Of a character that never became whole there is no `output`; the end's
+//! `torn` names its stream. A reader who is too slow misses `output` lines, each
 //! whole, and sees so by `seq`.
 
 use std::{collections::HashMap, sync::Mutex};
@@ -61,11 +62,21 @@ enum Body<'a> {
     FleetSighted { joined: Vec<JoinedHost<'a>>, gone: &'a [HostId] },
     FleetUnseen { message: &'a str },
     UndoStarted { hosts: usize },
-    HostUndone { host: &'a HostId, result: Option<&'a HostRecord> },
+    HostUndone(HostEnd<'a>),
     HostReturned { host: &'a HostId, stage: &'a str },
-    HostFinished { host: &'a HostId, result: Option<&'a HostRecord> },
+    HostFinished(HostEnd<'a>),
     Stopping { reason: StopReason, running: usize },
     RunFinished { status: Status, exit_code: u8, summary: Summary },
+}
+
+/// What a host came to.
+#[derive(Debug, Serialize)]
+struct HostEnd<'a> {
+    host: &'a HostId,
+    result: Option<&'a HostRecord>,
+    /// The streams that ended within a character, whose beginning no `output` has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    torn: Vec<Stream>,
 }
 
 /// A host that came late.
@@ -124,7 +135,7 @@ impl Json {
             },
             EventKind::FleetUnseen { message } => Body::FleetUnseen { message },
             EventKind::UndoStarted { hosts } => Body::UndoStarted { hosts },
-            EventKind::HostUndone { result } => Body::HostUndone { host: &result.host, result: host },
+            EventKind::HostUndone { result } => Body::HostUndone(self.end(&result.host, host)),
             EventKind::HostConnecting { host, attempt } => Body::HostConnecting { host, attempt },
             EventKind::ScriptStarted { host, group } => Body::ScriptStarted { host, group },
             EventKind::Output { host, stream, bytes } => {
@@ -142,12 +153,7 @@ impl Json {
                 Body::HostRetrying { host, attempt, message, wait_ms: ms(wait) }
             }
             EventKind::HostReturned { host, stage } => Body::HostReturned { host, stage },
-            EventKind::HostFinished { result } => {
-                for stream in [Stream::Stdout, Stream::Stderr] {
-                    self.torn.remove(&(result.host.clone(), stream));
-                }
-                Body::HostFinished { host: &result.host, result: host }
-            }
+            EventKind::HostFinished { result } => Body::HostFinished(self.end(&result.host, host)),
             EventKind::Stopping { reason, running } => Body::Stopping { reason, running },
             EventKind::RunFinished { status, summary } => {
                 Body::RunFinished { status: status.into(), exit_code: status.exit_code(), summary }
@@ -163,6 +169,13 @@ impl Json {
                 self.unwritten.get_or_insert_with(|| format!("cannot write event {} as JSON: {error}", event.seq));
             }
         }
+    }
+
+    /// A host's output is over.
+    fn end<'a>(&mut self, host: &'a HostId, result: Option<&'a HostRecord>) -> HostEnd<'a> {
+        let mut torn = vec![Stream::Stdout, Stream::Stderr];
+        torn.retain(|stream| self.torn.remove(&(host.clone(), *stream)).is_some());
+        HostEnd { host, result, torn }
     }
 
     /// What could not be put into JSON.

@@ -225,6 +225,49 @@ fn logs_are_raw_and_each_in_a_file_of_its_own() {
     assert_eq!(fs::read(&logs[1]).expect("there"), b"other\r\n");
 }
 
+/// Hosts that a late answer of the clouds adds to a run's last stage.
+pub(super) fn joined(hosts: &[usize]) -> Vec<(Arc<Host>, Arc<str>)> {
+    hosts.iter().map(|n| (Arc::new(host(*n)), Arc::from("all"))).collect()
+}
+
+#[test]
+fn logs_have_what_a_late_host_prints_and_what_takes_a_host_back() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let plan = plan(2);
+    let (_, _, builder) = capture(Screen::PLAIN);
+    let run = builder.log_dir(dir.path().to_owned()).build().start(&plan, Gaps::default()).expect("writable");
+    let mut telling = Telling::of(&run, &plan);
+    let late = joined(&[9]);
+    let mut ids = ids(&plan);
+    ids.push(late[0].0.id.clone());
+    telling.event(EventKind::FleetSighted { joined: &late, gone: &[] });
+    for id in &ids {
+        telling.begin(id);
+        telling.output(id, Stream::Stdout, format!("deploys {id}\n").as_bytes());
+        telling.end(&succeeded(id));
+    }
+    // Its check fails: it ends again, and printed nothing more.
+    telling.end(&failed(&ids[0], 0, ""));
+    telling.event(EventKind::UndoStarted { hosts: 3 });
+    for id in &ids {
+        telling.begin(id);
+    }
+    telling.output(&ids[0], Stream::Stderr, b"takes back");
+    telling.output(&ids[2], Stream::Stdout, b"takes back, too\n");
+    for id in &ids {
+        telling.event(EventKind::HostUndone { result: &taken_back(succeeded(id), UndoOutcome::Undone, succeeded(id)) });
+    }
+    telling.event(EventKind::RunFinished { status: RunStatus::RolledBack, summary: Summary::default() });
+
+    let read = |path: &Option<String>| fs::read_to_string(path.as_deref().expect("a log")).expect("there");
+    for (host, back) in run.record().hosts.iter().zip(["takes back", "", "takes back, too\n"]) {
+        let undo = host.undo.as_ref().expect("taken back");
+        assert_eq!((read(&host.log), read(&undo.log)), (format!("deploys {}\n", host.id), back.to_owned()));
+        let [own, undo] = [&host.log, &undo.log].map(|path| path.clone().expect("a log"));
+        assert_eq!(undo, own.replace(".log", ".undo.log"));
+    }
+}
+
 #[test]
 fn a_folder_or_file_that_is_there_already_is_never_used() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -59,6 +59,33 @@ fn output_is_text_and_escaped() {
 }
 
 #[test]
+fn a_character_that_never_became_whole_is_told_of_at_the_end() {
+    let plan = plan(1);
+    let id = &ids(&plan)[0];
+    let lines = told(
+        |sink, plan| {
+            let mut telling = Telling::of(sink, plan);
+            telling.begin(id);
+            telling.output(id, Stream::Stdout, b"caf\xc3");
+            telling.end(&succeeded(id));
+            telling.event(EventKind::UndoStarted { hosts: 1 });
+            telling.begin(id);
+            telling.output(id, Stream::Stderr, b"\xf0\x9f");
+            telling.event(EventKind::HostUndone {
+                result: &taken_back(succeeded(id), UndoOutcome::Undone, succeeded(id)),
+            });
+            telling.event(EventKind::HostUndone {
+                result: &taken_back(succeeded(id), UndoOutcome::Undone, succeeded(id)),
+            });
+        },
+        &plan,
+    );
+    let torn: Vec<_> = lines.iter().filter_map(|line| Some((line["type"].as_str()?, line.get("torn")?))).collect();
+    let (out, err) = (serde_json::json!(["stdout"]), serde_json::json!(["stderr"]));
+    assert_eq!(torn, [("host-finished", &out), ("host-undone", &err)]);
+}
+
+#[test]
 fn hosts_are_an_array() {
     let mut evil = host(1);
     evil.instance.name = "web\x1b[2J".to_owned();

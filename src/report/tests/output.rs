@@ -187,3 +187,73 @@ fn each_host_of_a_stream_keeps_its_colour() {
         .collect();
     assert_eq!(plain, streamed(terminal(80), Detail::Quiet).0);
 }
+
+/// A run of two hosts, with a late one; a check of the first fails after it succeeded, and all are taken back.
+fn taken_back_after_a_check(format: Format) -> (String, String) {
+    let (out, err, builder) = capture(Screen::PLAIN);
+    let plan = plan(2);
+    let run = builder.format(format).build().start(&plan, Gaps::default()).expect("no files");
+    let mut telling = Telling::of(&run, &plan);
+    let late = super::files::joined(&[9]);
+    telling.event(EventKind::FleetSighted { joined: &late, gone: &[] });
+    let mut ids = ids(&plan);
+    ids.push(late[0].0.id.clone());
+    for id in &ids {
+        telling.begin(id);
+        telling.output(id, Stream::Stdout, b"deployed\n");
+        telling.end(&succeeded(id));
+    }
+    let unwell = HostResult {
+        outcome: Outcome::Failed,
+        failure: Some(FailureCause::Check),
+        message: Some("check health: HTTP 503".to_owned()),
+        ..succeeded(&ids[0])
+    };
+    telling.end(&unwell);
+    telling.event(EventKind::UndoStarted { hosts: 3 });
+    for id in &ids {
+        telling.begin(id);
+        telling.output(id, Stream::Stdout, b"back again");
+        let (outcome, run) = if *id == ids[1] {
+            (UndoOutcome::UndoFailed, failed(id, 7, "disk full\n"))
+        } else {
+            (UndoOutcome::Undone, succeeded(id))
+        };
+        let own = if *id == ids[0] { unwell.clone() } else { succeeded(id) };
+        telling.event(EventKind::HostUndone { result: &taken_back(own, outcome, run) });
+    }
+    telling.event(EventKind::RunFinished { status: RunStatus::RollbackIncomplete, summary: Summary::default() });
+    (out.text(), err.text())
+}
+
+#[test]
+fn a_group_has_each_host_once_and_what_took_hosts_back_after_it() {
+    let (out, _) = taken_back_after_a_check(Format::Group);
+    insta::assert_snapshot!(out, @"
+    ✓ 2 hosts, exit status 0: web-[2,9]
+      │ deployed
+
+    ✗ 1 host, check health: HTTP 503: web-1
+      printed the same as the 2 hosts above
+
+    ✓ 2 hosts, back at v1: web-[1,9]
+      │ back again
+
+    ✗ 1 host, not back at v1: exit status 7: web-2
+      printed the same as the 2 hosts above
+    ");
+}
+
+#[test]
+fn a_stream_has_the_last_words_of_what_takes_a_host_back_and_calls_late_hosts_by_name() {
+    let (out, err) = taken_back_after_a_check(Format::Stream);
+    insta::assert_snapshot!(out, @"
+    web-1 │ deployed
+    web-2 │ deployed
+    web-9 │ deployed
+    web-1 │ back again
+    web-2 │ back again
+    web-9 │ back again
+    ");
+    assert!(!err.contains("aws:i-"), "{err}");
+}

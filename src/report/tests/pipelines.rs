@@ -103,8 +103,8 @@ fn the_check_or_hook_that_failed_is_named_and_so_is_what_was_not_taken_back() {
     ::error title=web%3A 2 hosts failed%3A check health::check health: web-2, web-3%0Acheck health: 3 times in a row, the last time: HTTP 503%0Adeployed%0Alog: FOLDER/logs/01JQZX0000000000000000TEST/web-2--azure_7f6e9a52-1111-4222-8333-000000000002.log
     ::error title=web%3A 1 host failed%3A hook after_host::hook after_host: web-4%0Ahook after_host: timed out after 60s%0Adeployed%0Alog: FOLDER/logs/01JQZX0000000000000000TEST/web-4--gcp_4000000000000000004.log
     ::error title=web%3A 1 host unreachable%3A hook before_host::hook before_host: web-5%0Ahook before_host: exit status 1: no such server
-    ::error title=web%3A 1 host undo-failed%3A exit status 7::exit status 7: web-1%0Anot back at v1: exit status 7%0Adisk full%0Alog: FOLDER/logs/01JQZX0000000000000000TEST/web-1--gcp_4000000000000000001.log
-    ::error title=web%3A 1 host undo-unknown%3A contact was lost while the script ran::contact was lost while the script ran: web-3%0Anot back at v1: contact was lost while the script ran%0Arestarting%0Alog: FOLDER/logs/01JQZX0000000000000000TEST/web-3--aws_i-0000000000000003.log
+    ::error title=web%3A 1 host undo-failed%3A exit status 7::exit status 7: web-1%0Anot back at v1: exit status 7%0Adisk full
+    ::error title=web%3A 1 host undo-unknown%3A contact was lost while the script ran::contact was lost while the script ran: web-3%0Anot back at v1: contact was lost while the script ran%0Arestarting
     ");
     let counts = "| failed | 3 |\n| unreachable | 1 |\n| undone | 3 |\n| undo-failed | 1 |\n| undo-unknown | 1 |\n";
     assert!(left.page.contains(counts), "{}", left.page);
@@ -261,6 +261,26 @@ fn the_whole_output_of_what_failed_is_folded_away() {
     assert!(left.err.contains("are in the file only\nline "), "what is long is cut at a line's beginning");
     assert!(left.err.contains("line 99999\n\x1b[0Ksection_end:"), "{}", &left.err[left.err.len() - 500..]);
     assert!(left.err.len() < 300 * 1024, "{}", left.err.len());
+}
+
+#[test]
+fn the_whole_output_of_an_undo_that_failed_is_folded_away_too() {
+    let plan = plan(1);
+    let id = &ids(&plan)[0];
+    let left = Job::new(Pipeline::GitLab).run(&plan, |run| {
+        let mut telling = Telling::of(run, &plan);
+        telling.begin(id);
+        telling.end(&succeeded(id));
+        telling.event(EventKind::UndoStarted { hosts: 1 });
+        telling.begin(id);
+        telling.output(id, Stream::Stdout, b"stops\nstarts\n");
+        let undo = HostResult { stdout_tail: "starts".to_owned(), ..failed(id, 7, "") };
+        telling.event(EventKind::HostUndone { result: &taken_back(succeeded(id), UndoOutcome::UndoFailed, undo) });
+        telling.event(EventKind::RunFinished { status: RunStatus::RollbackIncomplete, summary: Summary::default() });
+    });
+    let opened = left.err.lines().find(|line| line.contains("section_start")).expect("a section");
+    assert!(opened.contains("web-1: all that its undo printed (FOLDER/logs/"), "{opened:?}");
+    assert!(opened.ends_with(".undo.log)") && left.err.contains("\nstops\nstarts\n"), "{}", left.err);
 }
 
 #[test]

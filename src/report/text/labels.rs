@@ -1,13 +1,22 @@
 //! What each host is called on a screen: its name, made harmless; with its id where two share one.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
-use super::neutral;
-use crate::{inventory::HostId, report::files::record::Record};
+use super::{cells, neutral};
+use crate::{
+    inventory::HostId,
+    report::{files::record::Record, lock},
+};
 
 /// The hosts' names on screens, each different.
 #[derive(Debug)]
-pub(in crate::report) struct Labels(HashMap<HostId, String>);
+pub(in crate::report) struct Labels {
+    names: HashMap<HostId, String>,
+    width: usize,
+}
 
 impl Labels {
     /// The labels of a run's hosts.
@@ -25,20 +34,41 @@ impl Labels {
             };
             ((*id).clone(), shown)
         };
-        Self(names.iter().map(label).collect())
+        let names: HashMap<_, _> = names.iter().map(label).collect();
+        Self { width: names.values().map(|name| cells::width(name)).max().unwrap_or(0), names }
     }
 
-    /// All of them, in no order.
-    pub(in crate::report) fn all(&self) -> impl Iterator<Item = &str> {
-        self.0.values().map(String::as_str)
+    /// How wide the widest is. In cells.
+    pub(in crate::report) const fn width(&self) -> usize {
+        self.width
     }
 
     /// What `host` is called. Of one that the report does not list nothing but the id is known, and that may be anything.
     pub(in crate::report) fn get<'a>(&'a self, host: &'a HostId) -> &'a str {
-        match self.0.get(host) {
+        match self.names.get(host) {
             Some(label) => label,
             None if neutral::is_harmless_line(host.as_str()) => host.as_str(),
             None => "a host that is not listed",
         }
+    }
+}
+
+/// The labels of a run that goes on, shared by all who show it: hosts may still come.
+#[derive(Clone, Debug)]
+pub(in crate::report) struct LiveLabels(Arc<Mutex<Arc<Labels>>>);
+
+impl LiveLabels {
+    pub(in crate::report) fn of(record: &Record) -> Self {
+        Self(Arc::new(Mutex::new(Arc::new(Labels::of(record)))))
+    }
+
+    /// The labels as they are now.
+    pub(in crate::report) fn now(&self) -> Arc<Labels> {
+        Arc::clone(&lock(&self.0))
+    }
+
+    /// Hosts have come, which `record` has by now.
+    pub(in crate::report) fn renew(&self, record: &Record) {
+        *lock(&self.0) = Arc::new(Labels::of(record));
     }
 }

@@ -15,7 +15,7 @@ fn grouped(hosts: usize, screen: &Screen, output: impl Fn(usize) -> (u8, String,
 
 /// The same, by somebody who has only so much `patience`.
 fn compared_for(
-    patience: Duration,
+    mut patience: Duration,
     hosts: usize,
     screen: &Screen,
     output: impl Fn(usize) -> (u8, String, String),
@@ -40,7 +40,7 @@ fn compared_for(
     let labels = Labels::of(&record);
     let mut text = String::new();
     let outputs = gathering.finish(|host| labels.get(host).to_owned());
-    print(outputs, &labels, screen, patience, |shown| text.push_str(shown));
+    print(outputs, &labels, screen, &mut patience, |shown| text.push_str(shown));
     text
 }
 
