@@ -20,6 +20,7 @@ mod init;
 mod man;
 mod narrow;
 mod numbers;
+mod patient;
 mod plan;
 mod report;
 mod report_file;

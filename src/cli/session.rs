@@ -13,7 +13,9 @@ use tokio::sync::mpsc;
 use super::{
     args::{GlobalArgs, Output, PipelineKind},
     error::CliError,
-    exit_code, signals, terminal,
+    exit_code,
+    patient::Patient,
+    signals, terminal,
 };
 use crate::{
     config::Places,
@@ -39,7 +41,7 @@ impl Session {
     pub(super) fn say(&self, text: &str) {
         if !self.quiet {
             // A closed standard error takes nothing away from the work.
-            let _ = io::stderr().write_all(text.as_bytes());
+            let _ = Patient(io::stderr()).write_all(text.as_bytes());
         }
     }
 
@@ -68,11 +70,11 @@ pub(super) fn reporter(global: &GlobalArgs) -> Builder {
     let screen = |terminal, columns| Screen::detect(terminal, columns, env);
     let stdout = Destination {
         screen: screen(io::stdout().is_terminal(), columns(io::stdout())),
-        writer: Box::new(io::stdout()),
+        writer: Box::new(Patient(io::stdout())),
     };
     let stderr = Destination {
         screen: screen(io::stderr().is_terminal(), columns(io::stderr())),
-        writer: Box::new(io::stderr()),
+        writer: Box::new(Patient(io::stderr())),
     };
     let detail = match (global.quiet, global.verbose) {
         (true, _) => Detail::Quiet,
@@ -187,12 +189,12 @@ pub(super) fn complain(text: &str) {
         None => text.to_owned(),
     };
     // Nobody is left to be told when even this cannot be written.
-    let _ = io::stderr().write_all(text.as_bytes());
+    let _ = Patient(io::stderr()).write_all(text.as_bytes());
 }
 
 /// Writes a result to standard output. A reader that has gone away (`| head`) is no error.
 pub(super) fn print(bytes: &[u8]) -> Result<u8, CliError> {
-    let mut stdout = io::stdout().lock();
+    let mut stdout = Patient(io::stdout().lock());
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Output(error)),
         _ => Ok(exit_code::SUCCESS),

@@ -30,6 +30,7 @@ mod listings;
 mod load_balancer;
 mod man;
 mod narrowing;
+mod nonblocking;
 mod output;
 mod parts;
 mod pipeline;
