@@ -1,9 +1,12 @@
 //! A file that is always whole: it is written beside the old one, which it then takes the place of.
+//!
+//! What is written so holds what servers print, which may be nobody else's affair: a new file is its owner's alone. One
+//! that is there keeps its mode, so that whoever reads it goes on to, and nobody else begins to.
 
 use std::{
     fs,
     io::{self, Write},
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt, fchown},
     path::{Path, PathBuf},
 };
 
@@ -23,10 +26,14 @@ pub enum Sync {
 pub fn write(path: &Path, bytes: &[u8], sync: Sync) -> io::Result<()> {
     let mut file = tempfile::Builder::new()
         .prefix(".fleetwide-report-")
-        // As any new file: the process's umask takes its part away.
-        .permissions(fs::Permissions::from_mode(0o666))
+        .permissions(fs::Permissions::from_mode(0o600))
         .tempfile_in(folder(path))?;
     file.write_all(bytes)?;
+    match fs::metadata(path) {
+        Ok(old) => inherit(file.as_file(), &old)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
     match sync {
         Sync::Now => file.as_file().sync_all()?,
         Sync::Later => {}
@@ -46,6 +53,18 @@ pub fn destination(path: &Path) -> io::Result<PathBuf> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
         Err(error) => Err(error),
     }
+}
+
+/// Gives `file` the mode of the `old` one, and its owner and group as far as we may.
+fn inherit(file: &fs::File, old: &fs::Metadata) -> io::Result<()> {
+    // Only root may give a file away; a group, whoever belongs to it.
+    let own = file.metadata()?;
+    let as_it_was = (own.uid(), own.gid()) == (old.uid(), old.gid())
+        || fchown(file, Some(old.uid()), Some(old.gid())).is_ok()
+        || fchown(file, None, Some(old.gid())).is_ok();
+    // What the old group might do is not for another.
+    let allowed = if as_it_was { 0o777 } else { 0o707 };
+    file.set_permissions(fs::Permissions::from_mode(old.mode() & allowed))
 }
 
 fn folder(path: &Path) -> &Path {

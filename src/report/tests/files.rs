@@ -193,6 +193,27 @@ fn a_link_to_the_report_stays_a_link() {
 }
 
 #[test]
+fn a_new_report_is_its_owners_alone_and_one_that_is_there_keeps_its_mode() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let dir = tempfile::tempdir().expect("a folder");
+    let [report, junit, html] = ["report.json", "junit.xml", "report.html"].map(|name| dir.path().join(name));
+    for (path, mode) in [(&junit, 0o644), (&html, 0o400)] {
+        fs::write(path, "old").expect("writable");
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
+    }
+    let (_, _, builder) = capture(Screen::PLAIN);
+    let builder = builder.report(report.clone()).junit(junit.clone()).html(html.clone());
+    let plan = plan(1);
+    let run = builder.build().start(&plan, Gaps::default()).expect("writable");
+    let modes = || [&report, &junit, &html].map(|path| fs::metadata(path).expect("there").permissions().mode() & 0o777);
+    assert_eq!(modes(), [0o600, 0o644, 0o400]);
+    fs::set_permissions(&report, fs::Permissions::from_mode(0o640)).expect("ours");
+    Telling::of(&run, &plan).finish(None);
+    assert_eq!(modes(), [0o640, 0o644, 0o400]);
+}
+
+#[test]
 fn logs_are_raw_and_each_in_a_file_of_its_own() {
     let dir = tempfile::tempdir().expect("a folder");
     let (mut one, mut two) = (host(3), host(6));
