@@ -69,5 +69,5 @@ fn unfinished(path: &Path, target: &Target) -> Result<BTreeSet<HostId>, CliError
     }
     // One that is gone nobody will find again.
     let done = |host: &HostRecord| host.has_succeeded() || host.outcome == Some(Outcome::Gone);
-    Ok(record.hosts.into_iter().filter(|host| !done(host)).map(|host| host.id).collect())
+    Ok(record.hosts.iter().filter(|host| !done(host)).map(|host| host.id.clone()).collect())
 }

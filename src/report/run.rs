@@ -111,7 +111,7 @@ impl EventSink for RunReporter {
         }
         let (record, host) = lock(&self.books).event(event);
         let mut view = lock(&self.view);
-        view.event(event, &record, host.as_ref());
+        view.event(event, &record, host.as_deref());
         if let EventKind::RunFinished { status, .. } = event.kind {
             let mut troubles = lock(&self.books).troubles.clone();
             if let Some(teller) = &self.teller {
@@ -125,7 +125,7 @@ impl EventSink for RunReporter {
 
 impl Books {
     /// Takes an event in; gives the record, and what it says of the host that the event ended.
-    fn event(&mut self, event: &Event<'_>) -> (Arc<Mutex<Record>>, Option<HostRecord>) {
+    fn event(&mut self, event: &Event<'_>) -> (Arc<Mutex<Record>>, Option<Arc<HostRecord>>) {
         let logged = self.log(&event.kind);
         // A flood of output must not wait for the record, which may be being saved.
         let changed = !matches!(event.kind, EventKind::Output { .. })
@@ -143,7 +143,7 @@ impl Books {
             let files = self.files.iter_mut().filter_map(RecordFile::finish);
             self.troubles = logs.into_iter().chain(files).collect();
         }
-        let host = event.kind.result().and_then(|it| self.places.host(&mut lock(&self.record), &it.host).cloned());
+        let host = event.kind.result().and_then(|it| self.places.shared(&lock(&self.record), &it.host));
         (Arc::clone(&self.record), host)
     }
 

@@ -1,10 +1,10 @@
 //! Keeps a run's record true to its events.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{host_record::HostRecord, record::Record};
+use super::{host_record::HostRecord, record::Record, rollout_record::SampleRecord, samples::Thinning};
 use crate::{
     inventory::HostId,
     rollout::{EventKind, StopReason},
@@ -12,17 +12,26 @@ use crate::{
 
 /// Keeps a record true to a run's events.
 #[derive(Debug)]
-pub(in crate::report) struct Places(HashMap<HostId, usize>);
+pub(in crate::report) struct Places {
+    hosts: HashMap<HostId, usize>,
+    thinning: Thinning,
+}
 
 impl Places {
     /// Where each host stands in `record`.
     pub(in crate::report) fn of(record: &Record) -> Self {
-        Self(record.hosts.iter().enumerate().map(|(place, host)| (host.id.clone(), place)).collect())
+        let hosts = record.hosts.iter().enumerate().map(|(place, host)| (host.id.clone(), place)).collect();
+        Self { hosts, thinning: Thinning::default() }
     }
 
     /// `id`'s part of `record`.
     pub(in crate::report) fn host<'r>(&self, record: &'r mut Record, id: &HostId) -> Option<&'r mut HostRecord> {
-        self.0.get(id).and_then(|place| record.hosts.get_mut(*place))
+        self.hosts.get(id).and_then(|place| record.hosts.get_mut(*place))
+    }
+
+    /// `id`'s part of `record`, as it is now.
+    pub(in crate::report) fn shared(&self, record: &Record, id: &HostId) -> Option<Arc<HostRecord>> {
+        self.hosts.get(id).and_then(|place| record.hosts.shared(*place))
     }
 
     /// Enters what `kind` says into `record`; true when that changed it.
@@ -31,11 +40,15 @@ impl Places {
         match kind {
             EventKind::FleetSighted { joined, .. } => {
                 for (host, stage) in *joined {
-                    self.0.insert(host.id.clone(), record.hosts.len());
+                    self.hosts.insert(host.id.clone(), record.hosts.len());
                     record.hosts.push(HostRecord::new(host, stage));
                 }
             }
             EventKind::RunStarted { .. } => record.started = at,
+            EventKind::CheckSampled { check, host, sample, at, elapsed } => {
+                let sample = SampleRecord::new(check, *host, sample, *at, *elapsed);
+                record.rollout.hear(sample, &mut self.thinning, record.hosts.len());
+            }
             EventKind::HostConnecting { host, attempt } => {
                 let Some(host) = self.host(record, host) else { return false };
                 host.started.get_or_insert(at);
@@ -89,7 +102,6 @@ impl Places {
             // Of no host: the rollout's part of the record has it, or it is not recorded.
             EventKind::StageStarted { .. }
             | EventKind::PauseStarted { .. }
-            | EventKind::CheckSampled { .. }
             | EventKind::Approved { .. }
             | EventKind::PauseEnded { .. }
             | EventKind::HookFinished { .. }

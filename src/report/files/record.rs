@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use provider_core::{FailureKind, Instance, Scope, ScopeError};
 use serde::{Deserialize, Serialize};
 
-use super::{host_record::HostRecord, rollout_record::RolloutRecord};
+use super::{host_record::HostRecord, hosts::Hosts, rollout_record::RolloutRecord};
 use crate::{
     inventory::HostId,
     plan::{Goal, Plan, Revision, RunId},
@@ -54,7 +54,7 @@ pub struct Record {
     #[serde(default)]
     pub stopped_at: Option<Timestamp>,
     /// Every host of the plan, in its order; behind them those that came late.
-    pub hosts: Vec<HostRecord>,
+    pub hosts: Hosts,
     /// What happened between and around the hosts: stages, checks, approvals, hooks.
     #[serde(default)]
     pub rollout: RolloutRecord,

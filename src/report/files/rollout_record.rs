@@ -1,4 +1,4 @@
-//! What happened in a run between and around its hosts: stages, pauses, every answer of every check, hooks, what the
+//! What happened in a run between and around its hosts: stages, pauses, answers of checks, hooks, what the
 //! clouds said meanwhile. A part of the record, and like it a promise.
 
 use std::time::Duration;
@@ -6,12 +6,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::record::ms;
+use super::{
+    record::ms,
+    samples::{Samples, Thinning},
+};
 use crate::{
     config::{Label, Probe, PromqlProbe},
     inventory::HostId,
     plan::{Pause, Plan},
-    rollout::{EventKind, HostResult, PauseEnd, UndoOutcome, UndoResult, Verdict},
+    rollout::{EventKind, HostResult, PauseEnd, Sample, UndoOutcome, UndoResult, Verdict},
 };
 
 /// All of it, in the order in which it happened.
@@ -21,8 +24,8 @@ pub struct RolloutRecord {
     pub stages: Vec<StageRecord>,
     /// Time that passed, checks that were held, people who were asked.
     pub pauses: Vec<PauseRecord>,
-    /// Every answer to a check.
-    pub samples: Vec<SampleRecord>,
+    /// The answers to checks; of many, a part (see [`Samples`]).
+    pub samples: Samples,
     /// What the checks are.
     #[serde(default)]
     pub checks: Vec<CheckRecord>,
@@ -80,6 +83,15 @@ pub struct CheckRecord {
     pub kind: String,
     /// What its number has to be, as in `< 5`; `null` where it is about none.
     pub pass_if: Option<String>,
+    /// How many answers it gave.
+    #[serde(default)]
+    pub answers: usize,
+    /// How many of them were bad.
+    #[serde(default)]
+    pub bad: usize,
+    /// How many of them are not among the samples: there is room for so many only.
+    #[serde(default)]
+    pub left_out: usize,
 }
 
 /// An answer to a check.
@@ -174,6 +186,21 @@ impl RolloutRecord {
         Self { stages: plan.stages.iter().map(stage).collect(), checks: checks.collect(), ..Self::default() }
     }
 
+    /// Enters the answer of a check.
+    pub(super) fn hear(&mut self, sample: SampleRecord, thinning: &mut Thinning, hosts: usize) {
+        let place = self.samples.heard();
+        let gone = thinning.hear(place, &sample, hosts);
+        if let Some(check) = self.checks.iter_mut().find(|check| check.name == sample.check) {
+            check.answers += 1;
+            check.bad += usize::from(sample.verdict == Verdict::Unwell);
+            check.left_out += gone.len();
+        }
+        self.samples.push(sample);
+        for place in gone {
+            self.samples.remove(place);
+        }
+    }
+
     /// A host of the stage of this name is one of the last stage now.
     pub(super) fn moved(&mut self, from: &str) {
         if let Some(stage) = self.stages.iter_mut().find(|stage| stage.name == from) {
@@ -193,16 +220,6 @@ impl RolloutRecord {
                 }
             }
             EventKind::PauseStarted { step, pause } => self.pauses.push(PauseRecord::new(*step, pause, at)),
-            EventKind::CheckSampled { check, host, sample, at, elapsed } => self.samples.push(SampleRecord {
-                check: check.to_string(),
-                host: host.cloned(),
-                at: *at,
-                elapsed_ms: ms(*elapsed),
-                verdict: sample.verdict,
-                // JSON has no other numbers.
-                value: sample.value.filter(|value| value.is_finite()),
-                text: sample.text.clone(),
-            }),
             EventKind::Approved { by, .. } => {
                 if let Some(pause) = self.pauses.last_mut() {
                     pause.approved_by = Some((*by).to_owned());
@@ -236,9 +253,11 @@ impl RolloutRecord {
                 error: Some((*message).to_owned()),
             }),
             EventKind::UndoStarted { .. } => self.undo_started = Some(at),
-            // Of a host or of the run as a whole: the record has places of its own for it.
+            // Of a host or of the run as a whole: the record has places of its own for it. So have the answers of checks,
+            // of which some are left out.
             EventKind::RunStarted { .. }
             | EventKind::HostReturned { .. }
+            | EventKind::CheckSampled { .. }
             | EventKind::HostUndone { .. }
             | EventKind::HostConnecting { .. }
             | EventKind::ScriptStarted { .. }
@@ -267,7 +286,28 @@ impl CheckRecord {
             Probe::Remote { .. } => ("remote", None),
             Probe::Promql(PromqlProbe { pass_if, .. }) => ("promql", Some(pass_if.to_string())),
         };
-        Self { name: name.to_string(), kind: kind.to_owned(), pass_if }
+        Self { name: name.to_string(), kind: kind.to_owned(), pass_if, answers: 0, bad: 0, left_out: 0 }
+    }
+}
+
+impl SampleRecord {
+    pub(in crate::report) fn new(
+        check: &Label,
+        host: Option<&HostId>,
+        sample: &Sample,
+        at: Timestamp,
+        elapsed: Duration,
+    ) -> Self {
+        Self {
+            check: check.to_string(),
+            host: host.cloned(),
+            at,
+            elapsed_ms: ms(elapsed),
+            verdict: sample.verdict,
+            // JSON has no other numbers.
+            value: sample.value.filter(|value| value.is_finite()),
+            text: sample.text.clone(),
+        }
     }
 }
 

@@ -35,7 +35,7 @@ const MOST_BAD: usize = 50;
 pub(super) fn part(record: &Record, labels: &Labels) -> Option<Part> {
     let mut checks: Vec<(&str, Vec<&SampleRecord>)> = Vec::new();
     let mut places = HashMap::new();
-    for sample in &record.rollout.samples {
+    for sample in record.rollout.samples.iter() {
         let place = *places.entry(&*sample.check).or_insert(checks.len());
         match checks.get_mut(place) {
             Some((_, samples)) => samples.push(sample),
@@ -55,7 +55,7 @@ fn check(record: &Record, number: usize, name: &str, samples: &[&SampleRecord], 
     html! {
         article.check {
             h3 { (name) @if let Some(check) = known { " " small { (neutral::line(&check.kind)) } } }
-            p.faint { (words::count(samples.len(), "answer")) ", " (words::number(bad.len())) " bad" (condition(known)) }
+            p.faint { (count(known, samples.len(), bad.len())) (condition(known)) }
             (plot(record, number, &name, samples, known, labels))
             @if !bad.is_empty() {
                 details {
@@ -67,6 +67,17 @@ fn check(record: &Record, number: usize, name: &str, samples: &[&SampleRecord], 
                 }
             }
         }
+    }
+}
+
+/// How many answers there were, and how many of them are shown.
+fn count(check: Option<&CheckRecord>, kept: usize, bad: usize) -> String {
+    let count = |answers, bad| format!("{}, {} bad", words::count(answers, "answer"), words::number(bad));
+    match check {
+        Some(CheckRecord { answers, bad, left_out: 1.., .. }) => {
+            format!("{}, of which {} are kept", count(*answers, *bad), words::number(kept))
+        }
+        Some(_) | None => count(kept, bad),
     }
 }
 
@@ -206,6 +217,21 @@ fn tip(told: bool, record: &Record, sample: &SampleRecord, labels: &Labels) -> M
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn answers_that_are_left_out_are_counted() {
+        let mut check = CheckRecord {
+            name: "up".to_owned(),
+            kind: "tcp".to_owned(),
+            pass_if: None,
+            answers: 1500,
+            bad: 3,
+            left_out: 988,
+        };
+        assert_eq!(count(Some(&check), 512, 2), "1,500 answers, 3 bad, of which 512 are kept");
+        check.left_out = 0;
+        assert_eq!(count(Some(&check), 7, 2), "7 answers, 2 bad", "of a report from before, what it holds");
+    }
 
     #[test]
     fn numbers_of_any_size_stay_in_the_plot() {

@@ -1,7 +1,7 @@
 //! `report FILE --html OUT`: a run as one page for a browser, drawn from its record.
 //!
 //! [`document`] puts the page together: `summary`, `failures`, `timeline` (every host), `course` (stages, pauses and what
-//! else happened), `checks` (every answer, as plots), `hosts` (all of them, in words). `layout` says where each row of the
+//! else happened), `checks` (their answers, as plots), `hosts` (all of them, in words). `layout` says where each row of the
 //! timeline stands, `phases` what is drawn in it; `axis` is time as a place on a line, `look` what an outcome looks like,
 //! `page.css` how all of it is painted.
 //!

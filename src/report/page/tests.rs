@@ -13,6 +13,7 @@ use crate::{
             host_record::PartRecord,
             record::{RollbackRecord, SkippedInstance},
             rollout_record::{HookRecord, PauseRecord, SampleRecord, SightingRecord, UndoRecord},
+            samples::Samples,
         },
         tests::{host, plan_for},
     },
@@ -31,7 +32,7 @@ fn untouched(n: usize) -> Record {
 
 /// A host that has succeeded.
 pub(super) fn host_record(n: usize) -> HostRecord {
-    let mut record = untouched(n + 1).hosts.remove(n);
+    let mut record = untouched(n + 1).hosts[n].clone();
     succeed(&mut record, n);
     record
 }
@@ -109,7 +110,7 @@ fn taken_back() -> Record {
             log: None,
         });
     }
-    record.hosts[2..].iter_mut().for_each(|host| host.outcome = Some(Outcome::Skipped));
+    record.hosts.iter_mut().skip(2).for_each(|host| host.outcome = Some(Outcome::Skipped));
     record.stopped_by = Some("check".to_owned());
     record.stopped_at = Some(at(240));
     record.rollout.stages[0].started = Some(at(0));
@@ -235,7 +236,7 @@ fn nothing_that_a_stranger_wrote_does_anything() {
     record.command = Some(hostile());
     record.stopped_by = Some(hostile());
     record.revision = None;
-    for host in &mut record.hosts {
+    for host in record.hosts.iter_mut() {
         (host.name, host.region, host.address, host.stage) = (hostile(), hostile(), hostile(), hostile());
         host.id = HostId::new(
             &provider_core::ProviderName::new("aws"),
@@ -256,12 +257,12 @@ fn nothing_that_a_stranger_wrote_does_anything() {
     let pause = &mut record.rollout.pauses[0];
     (pause.kind, pause.names, pause.message, pause.approved_by) =
         (hostile(), vec![hostile()], Some(hostile()), Some(hostile()));
-    for sample in &mut record.rollout.samples {
-        (sample.check, sample.text) = (hostile(), hostile());
-    }
     // Of hosts that the report does not list nobody has looked at the ids.
     let stranger = || HostId::new(&provider_core::ProviderName::new("aws"), &provider_core::InstanceId::new(HOSTILE));
-    record.rollout.samples[0].host = Some(stranger());
+    record.rollout.samples = change(&record, |n, sample| {
+        (sample.check, sample.text) = (hostile(), hostile());
+        sample.host = if n == 0 { Some(stranger()) } else { sample.host.take() };
+    });
     (record.rollout.checks[0].name, record.rollout.checks[0].pass_if) = (hostile(), Some(hostile()));
     record.rollout.hooks.push(HookRecord {
         hook: hostile(),
@@ -297,7 +298,7 @@ fn what_a_rollback_by_hand_did_is_told_once() {
     let mut record = taken_back();
     record.revision = None;
     record.rollback = Some(RollbackRecord { run: None, to: Some("v1".parse().expect("a revision")) });
-    for host in &mut record.hosts[..2] {
+    for host in record.hosts.iter_mut().take(2) {
         let undo = host.undo.as_mut().expect("undone");
         undo.by_hand = true;
         (undo.started, undo.duration_ms) = (host.started, host.duration_ms.expect("ended"));
@@ -375,10 +376,22 @@ fn clocks_that_were_set_back_and_numbers_without_bounds_are_drawn() {
     record.finished = Some(at(-500));
     record.hosts[0].started = Some(Timestamp::MIN);
     record.hosts[1].duration_ms = Some(u64::MAX);
-    record.rollout.samples[0].value = Some(f64::MAX);
-    record.rollout.samples[1].value = Some(f64::MIN);
-    record.rollout.samples[2].elapsed_ms = u64::MAX;
+    record.rollout.samples = change(&record, |n, sample| match n {
+        0 => sample.value = Some(f64::MAX),
+        1 => sample.value = Some(f64::MIN),
+        2 => sample.elapsed_ms = u64::MAX,
+        _ => {}
+    });
     let page = html(&record);
     does_nothing(&page);
     assert!(!page.contains("NaN") && !page.contains("inf%"));
+}
+
+/// The answers of a record's checks, each changed.
+fn change(record: &Record, mut change: impl FnMut(usize, &mut SampleRecord)) -> Samples {
+    let changed = record.rollout.samples.iter().cloned().enumerate().map(|(n, mut sample)| {
+        change(n, &mut sample);
+        sample
+    });
+    changed.collect()
 }

@@ -117,9 +117,8 @@ impl Json {
             EventKind::PauseStarted { step, pause } => {
                 Body::PauseStarted { pause: PauseRecord::new(step, pause, event.at) }
             }
-            EventKind::CheckSampled { .. } => {
-                let Some(sample) = lock(record).rollout.samples.last().cloned() else { return };
-                Body::CheckSampled { sample }
+            EventKind::CheckSampled { check, host, sample, at, elapsed } => {
+                Body::CheckSampled { sample: SampleRecord::new(check, host, sample, at, elapsed) }
             }
             EventKind::Approved { who, by } => Body::Approved { who: who.as_str(), by },
             EventKind::PauseEnded { step, end, message } => Body::PauseEnded { step, end: end_word(end), message },

@@ -3,7 +3,10 @@
 use std::fs;
 
 use super::*;
-use crate::report::{Gaps, Record, ReportError, Status};
+use crate::{
+    report::{Gaps, Record, ReportError, Status, files::rollout_record::RolloutRecord},
+    rollout::{Sample, Verdict},
+};
 
 fn read(path: &std::path::Path) -> Record {
     serde_json::from_slice(&fs::read(path).expect("there")).expect("a whole record")
@@ -213,6 +216,38 @@ fn a_new_report_is_its_owners_alone_and_one_that_is_there_keeps_its_mode() {
     assert_eq!(modes(), [0o640, 0o644, 0o400]);
 }
 
+/// An hour under watch would otherwise fill the memory, and take longer to save than it lasts.
+#[test]
+fn of_many_answers_of_checks_all_are_counted_and_a_part_is_kept() {
+    let (_, _, builder) = capture(Screen::PLAIN);
+    let mut plan = plan(2);
+    let (second, one) = (Duration::from_secs(1), std::num::NonZeroU32::MIN);
+    let probe = crate::config::Probe::Command { line: "true".into() };
+    let check =
+        crate::config::Check { probe, interval: second, timeout: second, deadline: second, passes: one, failures: one };
+    let name: crate::config::Label = "up".parse().expect("a name");
+    plan.checks.insert(name.clone(), check);
+    let run = builder.build().start(&plan, Gaps::default()).expect("no files");
+    let mut telling = Telling::of(&run, &plan);
+    let ids = ids(&plan);
+    for n in 0..1500 {
+        for id in &ids {
+            let verdict = if n == 700 { Verdict::Unwell } else { Verdict::Well };
+            let sample = Sample { verdict, value: None, text: n.to_string() };
+            let (host, at, elapsed) = (Some(id), at(n), Duration::ZERO);
+            telling.event(EventKind::CheckSampled { check: &name, host, sample: &sample, at, elapsed });
+        }
+    }
+    let RolloutRecord { samples, checks, .. } = run.record().rollout;
+    let kept: Vec<_> = samples.iter().map(|sample| &*sample.text).collect();
+    assert!((512..=1024).contains(&kept.len()), "{}", kept.len());
+    assert_eq!((checks[0].answers, checks[0].bad, checks[0].left_out), (3000, 2, 3000 - kept.len()));
+    for text in ["0", "699", "700", "701", "1499"] {
+        assert_eq!(kept.iter().filter(|kept| **kept == text).count(), 2, "{text}: {kept:?}");
+    }
+    assert!(samples.iter().is_sorted_by_key(|sample| sample.at), "they are in order");
+}
+
 #[test]
 fn logs_are_raw_and_each_in_a_file_of_its_own() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -239,7 +274,7 @@ fn logs_are_raw_and_each_in_a_file_of_its_own() {
     }
     telling.finish(None);
 
-    let logs: Vec<_> = run.record().hosts.into_iter().map(|host| host.log.expect("started")).collect();
+    let logs: Vec<_> = run.record().hosts.iter().map(|host| host.log.clone().expect("started")).collect();
     let names: Vec<_> = logs.iter().map(|log| log.rsplit('/').next().expect("a name")).collect();
     assert_eq!(names, ["_._.._web_--aws_i_1.log", "_._.._web_--aws_i_1-2.log"]);
     assert_eq!(fs::read(&logs[0]).expect("there"), b"\xff\x1b[31mout err");

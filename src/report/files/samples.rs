@@ -1,0 +1,192 @@
+//! The answers of checks, of which a record keeps no more than it can: an hour under watch of a thousand hosts is most of a
+//! million.
+//!
+//! Of each check of each host (or of all) the first answer is kept, the last ones, and those at which a verdict changed;
+//! of the others as many as there is room for, spread evenly. How many there were, a check's own record says.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::rollout_record::SampleRecord;
+use crate::{inventory::HostId, rollout::Verdict};
+
+/// So many answers are kept of a check that is about all hosts; it is a curve.
+const OF_ALL: usize = 512;
+
+/// So many are kept of a check of single hosts, of all hosts together, where each has its least.
+const OF_HOSTS: usize = 16 * 1024;
+
+/// So many are kept of each host, however many hosts there are.
+const LEAST: usize = 8;
+
+/// The answers that are kept, in the order in which they came. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Samples {
+    kept: BTreeMap<u64, Arc<SampleRecord>>,
+    /// How many have come in all.
+    heard: u64,
+}
+
+impl Samples {
+    /// Those that are kept.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &SampleRecord> {
+        self.kept.values().map(|sample| &**sample)
+    }
+
+    /// How many have come, those that were left out among them: the place of the next one.
+    pub(super) const fn heard(&self) -> u64 {
+        self.heard
+    }
+
+    pub(super) fn push(&mut self, sample: SampleRecord) {
+        self.kept.insert(self.heard, Arc::new(sample));
+        self.heard += 1;
+    }
+
+    pub(super) fn remove(&mut self, place: u64) {
+        self.kept.remove(&place);
+    }
+}
+
+impl PartialEq for Samples {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl FromIterator<SampleRecord> for Samples {
+    fn from_iter<I: IntoIterator<Item = SampleRecord>>(samples: I) -> Self {
+        let mut all = Self::default();
+        for sample in samples {
+            all.push(sample);
+        }
+        all
+    }
+}
+
+impl Serialize for Samples {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Samples {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Vec::deserialize(deserializer)?.into_iter().collect())
+    }
+}
+
+/// Chooses which answers are left out.
+#[derive(Debug, Default)]
+pub(super) struct Thinning(HashMap<(String, Option<HostId>), Series>);
+
+impl Thinning {
+    /// Hears of the answer at `place`; gives the places of those that are to be left out for it. `hosts` is how many hosts
+    /// the run has.
+    pub(super) fn hear(&mut self, place: u64, sample: &SampleRecord, hosts: usize) -> Vec<u64> {
+        let room = if sample.host.is_none() { OF_ALL } else { (OF_HOSTS / hosts.max(1)).clamp(LEAST, OF_ALL) };
+        let series = self.0.entry((sample.check.clone(), sample.host.clone())).or_default();
+        series.hear(place, sample.verdict, room)
+    }
+}
+
+/// The answers that are kept of one check of one host, or of all.
+#[derive(Debug)]
+struct Series {
+    kept: Vec<Kept>,
+    /// How many there were.
+    heard: usize,
+    last: Option<Verdict>,
+    /// Of those that are old, and no turn, every so manyth stays.
+    stride: usize,
+    /// The verdict changes too often for a turn to be anything special.
+    is_restless: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    place: u64,
+    /// Counted within the series, from 0.
+    number: usize,
+    /// It, or the one behind it, has another verdict than the one before.
+    turns: bool,
+}
+
+impl Default for Series {
+    fn default() -> Self {
+        Self { kept: Vec::new(), heard: 0, last: None, stride: 1, is_restless: false }
+    }
+}
+
+impl Series {
+    fn hear(&mut self, place: u64, verdict: Verdict, room: usize) -> Vec<u64> {
+        let turns = self.last.replace(verdict).is_some_and(|last| last != verdict);
+        if let Some(before) = self.kept.last_mut().filter(|_| turns) {
+            before.turns = true;
+        }
+        self.kept.push(Kept { place, number: self.heard, turns });
+        self.heard += 1;
+        let mut gone = self.thin(room);
+        while self.kept.len() > room {
+            self.stride *= 2;
+            self.is_restless |= self.kept.iter().filter(|kept| kept.turns).count() > room / 2;
+            gone.extend(self.thin(room));
+        }
+        gone
+    }
+
+    /// Drops what need not stay, and gives the places. The last ones stay, and the first is on every stride.
+    fn thin(&mut self, room: usize) -> Vec<u64> {
+        let last_ones = self.heard.saturating_sub(room / 4);
+        let (stride, is_restless) = (self.stride, self.is_restless);
+        let goes = |kept: &mut Kept| {
+            kept.number < last_ones && !kept.number.is_multiple_of(stride) && (is_restless || !kept.turns)
+        };
+        self.kept.extract_if(.., goes).map(|kept| kept.place).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Verdict::*, *};
+
+    /// The places that are kept of so many answers.
+    fn kept(verdicts: &[Verdict], room: usize) -> Vec<u64> {
+        let (mut series, mut kept) = (Series::default(), Vec::new());
+        for (place, verdict) in (0..).zip(verdicts) {
+            kept.push(place);
+            let gone = series.hear(place, *verdict, room);
+            kept.retain(|place| !gone.contains(place));
+        }
+        kept
+    }
+
+    #[test]
+    fn of_a_calm_hour_the_ends_are_kept_and_an_even_part_between() {
+        let kept = kept(&[Well; 720], 16);
+        assert_eq!(kept, [0, 64, 128, 192, 256, 320, 384, 448, 512, 576, 640, 704, 716, 717, 718, 719]);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_kept_fits_and_has_both_ends_and_every_change(
+            room in LEAST..64,
+            answers in prop::collection::vec(prop_oneof![9 => Just(Well), 1 => Just(Unwell)], 1..600),
+        ) {
+            let kept = kept(&answers, room);
+            prop_assert!(kept.len() <= room);
+            prop_assert_eq!((kept.first(), kept.last()), (Some(&0), Some(&(answers.len() as u64 - 1))));
+            let turns: Vec<u64> = (1..answers.len()).filter(|n| answers[*n] != answers[n - 1]).map(|n| n as u64).collect();
+            // Of each both sides.
+            if 2 * turns.len() <= room / 2 {
+                prop_assert!(turns.iter().all(|turn| kept.contains(turn) && kept.contains(&(turn - 1))), "{turns:?} {kept:?}");
+            }
+        }
+    }
+}
