@@ -1,8 +1,9 @@
 //! The command line as clap reads it: what all verbs share. Each verb's own words stand in its file.
 
 use std::{
+    fs,
     num::{NonZeroU16, NonZeroUsize},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
@@ -266,16 +267,37 @@ impl RecordArgs {
     /// Refuses two that are to be the same file: one would take the other's place.
     pub(super) fn are_apart(&self) -> Result<(), CliError> {
         let files = [("--report", &self.report), ("--junit", &self.junit), ("--html", &self.html)];
-        for (place, (flag, file)) in files.iter().enumerate() {
-            let same = |other: &&(&str, &Option<PathBuf>)| file.is_some() && other.1 == *file;
-            if let Some((other, _)) = files[place + 1..].iter().find(same) {
+        let files = files.into_iter().filter_map(|(flag, file)| Some((flag, real(file.as_deref()?, LINKS))));
+        let mut known: Vec<(&str, PathBuf)> = Vec::new();
+        for (flag, file) in files {
+            if let Some((other, _)) = known.iter().find(|(_, known)| *known == file) {
                 return Err(CliError::Usage {
-                    message: format!("{flag} and {other} name the same file"),
+                    message: format!("{other} and {flag} name the same file"),
                     hint: Some("each is of another kind (JSON, XML, HTML): give it a file of its own".to_owned()),
                 });
             }
+            known.push((flag, file));
         }
         Ok(())
+    }
+}
+
+/// So many links are followed to a file, as by the system itself (`path_resolution(7)`).
+const LINKS: usize = 40;
+
+/// Where a file is, or would be made, whatever way leads there.
+fn real(file: &Path, links: usize) -> PathBuf {
+    if let Ok(found) = fs::canonicalize(file) {
+        return found;
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let (Ok(target), 1..) = (fs::read_link(file), links) {
+        return real(&folder.join(target), links - 1);
+    }
+    match (fs::canonicalize(folder), file.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        // It cannot be made, which is said where it is tried.
+        (Err(_), _) | (_, None) => file.to_owned(),
     }
 }
 

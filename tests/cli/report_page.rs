@@ -144,4 +144,17 @@ fn the_files_of_a_run_are_apart() {
     let project = Project::new();
     let same = ["run", "--host", "127.0.0.1", "--junit", "a.xml", "--html", "a.xml", "--", "true"];
     project.run(&same).expect(2).says("--junit and --html name the same file");
+    // By other ways, the last two to what is not there yet.
+    let folder = project.path("");
+    let link = |name: &str, target: &str| std::os::unix::fs::symlink(target, project.path(name)).expect("a link");
+    link("link", "a");
+    link("here", ".");
+    let whole = folder.join("a").to_str().expect("text").to_owned();
+    for other in ["./a", "link", "here/a", "here/link", &whole] {
+        let same = ["run", "--host", "127.0.0.1", "--report", "a", "--html", other, "--", "true"];
+        project.run(&same).expect(2).says("--report and --html name the same file");
+    }
+    link("round", "round");
+    let never = ["run", "--host", "127.0.0.1", "--report", "round", "--html", "missing/a", "--", "true"];
+    assert_ne!(project.run(&never).code, Some(0), "and a link that leads round and round ends");
 }
