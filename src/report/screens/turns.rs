@@ -1,5 +1,7 @@
 //! The turns of a rollout in lines: a stage begins, a soak is over, hosts came late, an undo begins. Pure: text comes out.
 
+use std::collections::HashSet;
+
 use crate::{
     inventory::HostId,
     plan::{Plan, PlanStep},
@@ -26,6 +28,8 @@ pub(super) struct Turns {
     stages: Vec<String>,
     /// There is more than one step.
     staged: bool,
+    /// Checks that one bad answer decides: what comes of it says all that the answer does.
+    decided_at_once: HashSet<String>,
 }
 
 impl Turns {
@@ -35,6 +39,12 @@ impl Turns {
         Self {
             stages: plan.stages.iter().map(|stage| neutral::line(&stage.name)).collect(),
             staged: with_hosts > 1 || pauses,
+            decided_at_once: plan
+                .checks
+                .iter()
+                .filter(|(_, check)| check.failures.get() == 1)
+                .map(|(name, _)| name.to_string())
+                .collect(),
         }
     }
 
@@ -74,6 +84,7 @@ impl Turns {
                 let text = format!("check {check}{of}: {}", neutral::line(&sample.text));
                 match (sample.verdict, wanted) {
                     (Verdict::Well, Wanted::All) => good(text),
+                    (Verdict::Unwell, Wanted::Turns) if self.decided_at_once.contains(check.as_str()) => return None,
                     (Verdict::Unwell, Wanted::All | Wanted::Turns) => bad(text),
                     (Verdict::Well, Wanted::Turns) => return None,
                 }

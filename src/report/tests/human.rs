@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     config::Part,
     report::{Detail, Format, Gaps},
+    rollout::{Sample, Verdict},
 };
 use provider_core::{Progress as _, Scope, Step};
 
@@ -460,6 +461,40 @@ fn hosts_that_a_broken_network_took_are_told_of_once() {
     telling.finish(None);
     let told = out.text();
     assert!(told.contains("also:  2 other hosts in the same way: web-[2-3]"), "{told}");
+}
+
+#[test]
+fn a_check_that_one_bad_answer_decides_is_told_of_once() {
+    let [once, twice] = [1, 2].map(|failures| {
+        let (_, err, builder) = capture(Screen::PLAIN);
+        let mut plan = plan(1);
+        let second = Duration::from_secs(1);
+        let check = crate::config::Check {
+            probe: crate::config::Probe::Command { line: "true".into() },
+            interval: second,
+            timeout: second,
+            deadline: second,
+            passes: std::num::NonZeroU32::MIN,
+            failures: std::num::NonZeroU32::new(failures).expect("positive"),
+        };
+        let name: crate::config::Label = "errors".parse().expect("a name");
+        plan.checks.insert(name.clone(), check);
+        let run = builder.build().start(&plan, Gaps::default()).expect("no files");
+        let mut telling = Telling::of(&run, &plan);
+        let sample = Sample { verdict: Verdict::Unwell, value: None, text: "7 is not < 5".to_owned() };
+        telling.event(EventKind::CheckSampled {
+            check: &name,
+            host: None,
+            sample: &sample,
+            at: at(1),
+            elapsed: Duration::ZERO,
+        });
+        let message = Some("check errors: 7 is not < 5");
+        telling.event(EventKind::PauseEnded { step: 1, end: PauseEnd::CheckFailed, message });
+        drop(run);
+        err.text().matches("check errors: 7 is not < 5").count()
+    });
+    assert_eq!((once, twice), (1, 2));
 }
 
 #[test]
