@@ -1,6 +1,6 @@
 //! What every verb that starts something does with its request: discover, plan, and run the plan or print it.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use super::{
     approve::ApproveArgs,
@@ -103,7 +103,22 @@ fn say_silent(survey: &Survey, plan: &Plan, reporter: &Reporter) {
     if silent.len() > SHOWN {
         told.push("…".to_owned());
     }
-    let hosts = if silent.len() == 1 { "1 host goes".to_owned() } else { format!("{} hosts go", silent.len()) };
+    let silence: HashSet<&HostId> = silent.iter().map(|(host, _)| *host).collect();
+    // Behind a host that does not answer stand others that do not, unless it is a canary.
+    let order: Vec<&HostId> = plan.hosts().map(|host| &host.id).collect();
+    let answered = order.iter().rposition(|host| !silence.contains(host)).unwrap_or(0);
+    let canaries = order[..answered].iter().filter(|host| silence.contains(*host)).count();
+    let (hosts, have) = match silent.len() {
+        1 => ("1 host".to_owned(), "it has"),
+        n => (format!("{n} hosts"), "they have"),
+    };
+    let turn = match (silent.len() - canaries, canaries) {
+        (1, 0) => ", so it goes last".to_owned(),
+        (_, 0) => ", so they go last".to_owned(),
+        (0, 1) => ", but as a canary it goes first all the same".to_owned(),
+        (0, _) => ", but as canaries they go first all the same".to_owned(),
+        (last, canaries) => format!("; last: {last}, first all the same, as canaries: {canaries}"),
+    };
     let budget = if silent.len() > plan.budget() { "; more than may fail, if it stays like that" } else { "" };
-    reporter.warn(&format!("{hosts} last, for it is not known what they have on record: {}{budget}", told.join(", ")));
+    reporter.warn(&format!("{hosts} did not say what {have} on record{turn}: {}{budget}", told.join(", ")));
 }

@@ -42,7 +42,7 @@ fn who_is_not_well_or_behind_goes_first_and_who_does_not_answer_last() {
     let text = fleet.project.run(&plan).expect(0);
     let text =
         text.says("4 on v1, 1 on v0, 1 on v2, 1 without an answer").says("asked 7 hosts what they have on record");
-    text.says("1 host goes last, for it is not known what they have on record: dead (connection refused");
+    text.says("1 host did not say what it has on record, so it goes last: dead (connection refused");
     let planned = stages(&fleet.project.run(&[&plan[..], &["--output", "json"]].concat()).expect(0).json());
     let flat: Vec<_> = planned.concat();
     assert_eq!(planned[0], ["web-2"], "its last deploy failed");
@@ -69,4 +69,14 @@ fn nobody_is_asked_where_nobody_goes_first_or_who_says_so() {
     let one_stage = ["plan", "web", "--revision", "v1", "--steps", "all-at-once"];
     let quiet = fleet.project.run(&one_stage).expect(0);
     assert!(!quiet.stderr.contains("on record"), "{}", quiet.stderr);
+}
+
+#[test]
+fn a_canary_that_does_not_answer_goes_first_and_that_is_said() {
+    let fleet = fleet("canary = { tags = { canary = \"yes\" } }\n");
+    let config = fleet.project.read("fleetwide.toml").replace("port = 1 }", "port = 1, tags = { canary = \"yes\" } }");
+    fleet.project.write("fleetwide.toml", &config);
+    let plan = fleet.project.run(&["plan", "web", "--revision", "v1", "--output", "json"]).expect(0);
+    assert_eq!(stages(&plan.json())[0], ["dead"]);
+    plan.says("1 host did not say what it has on record, but as a canary it goes first all the same: dead (connection");
 }
