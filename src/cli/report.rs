@@ -25,7 +25,7 @@ Examples:
   fleetwide report report.json --html - > report.html
 
 The page is one file and makes no requests: it can be kept, sent and opened anywhere. It shows a
-summary, each failure with its last lines, a timeline of every host, stages and pauses, every answer
+summary, each failure with its last lines, a timeline of every host, stages and pauses, the answers
 of every check, and a table of all hosts. `deploy`, `rollback` and `run` write the same page with
 --html FILE.")]
 pub(super) struct ReportArgs {
