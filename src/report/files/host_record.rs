@@ -1,6 +1,7 @@
-//! What a run's record says of one host.
+//! The part of a run's record that describes one host.
 //!
-//! One whose `outcome` is `null` has not ended: it was being worked on when `started` is set, and not yet touched when not.
+//! A host whose `outcome` is `null` has not ended: if `started` is set, it was being worked on; if not, it was
+//! untouched.
 
 use jiff::Timestamp;
 use provider_core::ProviderName;
@@ -15,22 +16,22 @@ use crate::{
     transport::ConnectFailure,
 };
 
-/// All that is known of one host in a run. Text from the host is as the host wrote it.
+/// All that is known of one host in a run. Text from the host is stored as the host wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostRecord {
     /// The id, unique across clouds.
     pub id: HostId,
     /// The instance's name; not unique.
     pub name: String,
-    /// Which provider found it.
+    /// The provider that found it.
     pub provider: ProviderName,
-    /// Where it is.
+    /// Its region.
     pub region: String,
-    /// The address by which it is reached.
+    /// The address at which it is reached.
     pub address: String,
     /// The stage that it belongs to.
     pub stage: String,
-    /// What became of it; `null` when it has not ended.
+    /// How its work ended; `null` if it has not ended.
     pub outcome: Option<Outcome>,
     /// The script's own exit status, when it exited.
     pub exit_status: Option<u8>,
@@ -44,31 +45,31 @@ pub struct HostRecord {
     pub hint: Option<String>,
     /// The script's process group on the host, once it started.
     pub group: Option<u32>,
-    /// When a kill was asked for: whether the host confirmed it.
+    /// If a kill was requested: whether the host confirmed it.
     pub killed: Option<Killed>,
     /// The revision that the host had before.
     pub previous_revision: Option<String>,
-    /// How many times it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// How many times contact with the running script was lost and had back.
+    /// How many times contact with the running script was lost and restored.
     #[serde(default)]
     pub reattached: u32,
     /// When the first attempt began.
     pub started: Option<Timestamp>,
-    /// From the first attempt's beginning to the end.
+    /// From the start of the first attempt to the end.
     pub duration_ms: Option<u64>,
     /// How long each part of the last attempt took.
     pub phases: PhasesRecord,
-    /// The parts of the last attempt's script, in order, where it has some.
+    /// The parts of the last attempt's script, in order; empty for a script without parts.
     #[serde(default)]
     pub parts: Vec<PartRecord>,
-    /// The last lines of standard output; of a script in parts, those of the last one that was begun.
+    /// The last lines of standard output; of a script in parts, those of the last part that started.
     pub stdout_tail: String,
     /// The last lines of standard error.
     pub stderr_tail: String,
     /// The file with all of its output.
     pub log: Option<String>,
-    /// What became of taking it back; `null` where that was not tried.
+    /// The result of rolling it back; `null` if that was not tried.
     #[serde(default)]
     pub undo: Option<UndoRecord>,
 }
@@ -76,7 +77,7 @@ pub struct HostRecord {
 /// One part of a script on a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartRecord {
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// `succeeded`, `failed`, `unfinished` or `not-started`.
     pub outcome: PartOutcome,
@@ -84,7 +85,7 @@ pub struct PartRecord {
     pub exit_status: Option<u8>,
     /// The signal that ended it, without `SIG`.
     pub signal: Option<String>,
-    /// How long it took; none where that was not seen.
+    /// How long it took; `None` if its end was not observed.
     pub duration_ms: Option<u64>,
 }
 
@@ -131,24 +132,24 @@ impl HostRecord {
         }
     }
 
-    /// True when it is at the revision that was wanted: the script went well, and nobody took the host back, unless that
-    /// was what the script was for.
+    /// True when the host is at the wanted revision: the script succeeded, and the host was not rolled back, unless the
+    /// rollback was the script's purpose.
     pub fn has_succeeded(&self) -> bool {
         let stayed = self.undo.as_ref().is_none_or(|undo| undo.by_hand && undo.outcome == UndoOutcome::Undone);
         self.outcome == Some(Outcome::Succeeded) && stayed
     }
 
-    /// What is known of taking it back after the run's own work there, where that was tried.
+    /// The rollback that followed the run's own work on the host, if one was tried.
     pub fn undo_after(&self) -> Option<&UndoRecord> {
         self.undo.as_ref().filter(|undo| !undo.by_hand)
     }
 
-    /// True when it was, or was to be, taken back after the run's own work there.
+    /// True when the host was rolled back, or was to be, after the run's own work there.
     pub fn was_undone_after(&self) -> bool {
         self.undo_after().is_some()
     }
 
-    /// What is known of taking it back, when it was not taken back.
+    /// The rollback after the run's own work, if it did not succeed.
     pub fn unhealed(&self) -> Option<&UndoRecord> {
         self.undo_after().filter(|undo| match undo.outcome {
             UndoOutcome::Undone => false,
@@ -156,7 +157,7 @@ impl HostRecord {
         })
     }
 
-    /// What became of it at last, in a word: of the undo, where there was one.
+    /// The host's final state, in a word: that of the undo, if there was one.
     pub fn word(&self) -> Option<&'static str> {
         match &self.undo {
             Some(undo) => Some(undo.outcome.as_str()),
@@ -164,12 +165,12 @@ impl HostRecord {
         }
     }
 
-    /// What became of it in the run's own work, in a word.
+    /// The result of the run's own work on the host, in a word.
     pub(in crate::report) fn own_word(&self) -> Option<&'static str> {
         if self.was_undone_after() { self.outcome.map(Outcome::as_str) } else { self.word() }
     }
 
-    /// True when a script may still be running there that nobody watches.
+    /// True when a script may still be running there unwatched.
     pub fn may_still_run(&self) -> bool {
         match self.outcome {
             Some(Outcome::Unknown) => self.killed != Some(Killed::Confirmed),
@@ -181,20 +182,20 @@ impl HostRecord {
         }
     }
 
-    /// True when the host refused because another run was at work there. Of refusals there is one
-    /// cause only; which one it was is in the words.
+    /// True when the host refused because another run was at work there. All refusals share one cause; only the message
+    /// tells which it was.
     pub(in crate::report) fn was_busy(&self) -> bool {
         let refused = self.cause.as_deref() == Some(cause_word(FailureCause::Unreachable(UnreachableCause::Refused)));
         refused && self.message.as_deref().is_some_and(|message| message.starts_with("the host is busy"))
     }
 
-    /// It was gone, and is to be worked on after all, in this stage. Gives the one that it was of.
+    /// The host was gone and will be worked on after all, in this stage. Returns its former stage.
     pub(super) fn wait_again(&mut self, stage: &str) -> String {
         (self.outcome, self.cause, self.message, self.hint, self.duration_ms) = (None, None, None, None, None);
         std::mem::replace(&mut self.stage, stage.to_owned())
     }
 
-    /// Enters how the run's work there ended; `by_hand` where that was to take it back.
+    /// Enters how the run's work there ended. `by_hand`: the work was the rollback itself.
     pub(super) fn finish(&mut self, result: &HostResult, by_hand: bool) {
         self.outcome = Some(result.outcome);
         self.exit_status = result.exit_status;
@@ -235,7 +236,7 @@ impl From<Phases> for PhasesRecord {
     }
 }
 
-/// Why a host did not succeed, in one flat list of words: easier to match than nested objects.
+/// The cause of a host's failure as one flat list of words, which is easier to match than nested objects.
 const fn cause_word(cause: FailureCause) -> &'static str {
     match cause {
         FailureCause::Script => "script",

@@ -1,5 +1,5 @@
-//! The hosts of a record: a list whose copy costs next to nothing, for the record is copied whenever it is saved, and the
-//! run waits for that.
+//! The hosts of a record, in a list that is cheap to copy: the record is copied at every save, and the run waits for
+//! the copy.
 
 use std::{iter::Map, ops::Index, slice, sync::Arc};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::host_record::HostRecord;
 
-/// Every host of a run. Those that did not change since are shared with the copies.
+/// Every host of a run. Copies share the hosts that have not changed since.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hosts(Vec<Arc<HostRecord>>);
 
@@ -29,7 +29,7 @@ impl Hosts {
         self.0.is_empty()
     }
 
-    /// The host at `place`, as it is now.
+    /// The host at `place`, in its present state.
     pub(in crate::report) fn shared(&self, place: usize) -> Option<Arc<HostRecord>> {
         self.0.get(place).cloned()
     }

@@ -1,8 +1,8 @@
-//! `--junit FILE`: one test case a host, for the pipelines that show such files (GitLab, Jenkins, Azure, …).
+//! `--junit FILE`: one test case per host, for pipelines that show such files (GitLab, Jenkins, Azure, …).
 //!
-//! A host that failed, or that was taken back, is a `failure`; one that was not reached, or of whose end nothing is
-//! known, is an `error`; one that was never tried is `skipped`. What became of taking it back stands in the words. There
-//! is no standard: what is written is the little that all readers agree on.
+//! A host that failed or was rolled back is a `failure`; a host that was not reached, or whose end is unknown, is an
+//! `error`; an untried host is `skipped`. The text says how a rollback ended. JUnit has no standard: the file holds
+//! only what all readers agree on.
 
 use std::{io, time::Duration};
 
@@ -65,7 +65,7 @@ fn ending(host: &HostRecord) -> TestCaseStatus {
             NonSuccessKind::Error
         }
         Some(Outcome::Succeeded) if host.has_succeeded() => return TestCaseStatus::success(),
-        // It was taken back.
+        // It was rolled back.
         Some(Outcome::Succeeded) => NonSuccessKind::Failure,
         Some(Outcome::Failed) => NonSuccessKind::Failure,
         Some(Outcome::Unreachable | Outcome::Unknown) => NonSuccessKind::Error,
@@ -84,7 +84,7 @@ fn ending(host: &HostRecord) -> TestCaseStatus {
     ending
 }
 
-/// What a person wants to read who looks at nothing else: many viewers show only this.
+/// The full explanation of a failure, because many viewers show nothing else.
 fn explanation(host: &HostRecord, why: String) -> String {
     let mut lines = vec![why];
     if host.may_still_run() {
@@ -104,7 +104,7 @@ fn explanation(host: &HostRecord, why: String) -> String {
     text(&lines.join("\n"))
 }
 
-/// `text` in characters that XML 1.0 has, and that do no harm where they are shown.
+/// `text` reduced to characters that XML 1.0 allows and that are harmless where they are shown.
 fn text(text: &str) -> String {
     neutral::block(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
 }

@@ -1,9 +1,9 @@
-//! `--log-dir DIR`: all that each host printed, in a file of its own, `DIR/<run>/<name>--<id>.log`; what takes it back
-//! afterwards prints to a file beside it, `<name>--<id>.undo.log`.
+//! `--log-dir DIR`: the complete output of each host, in a file of its own, `DIR/<run>/<name>--<id>.log`; the output of
+//! a later rollback goes to a file beside it, `<name>--<id>.undo.log`.
 //!
-//! Raw bytes as they came, standard output and standard error in the order of their arrival. The
-//! folder is new for each run and every file in it is created by us, so no link that
-//! somebody laid beforehand is followed. Names are foreign text: only harmless letters are kept.
+//! The files hold raw bytes, standard output and standard error in the order of their arrival. Each run has a new
+//! folder, and Fleetwide itself creates every file in it, so no link planted beforehand is followed. Names are foreign
+//! text: only harmless letters are kept.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -20,8 +20,8 @@ use crate::{
     plan::{Plan, RunId},
 };
 
-/// The longest part of a file's name that comes from a host's name, and from its id. In bytes; file
-/// systems allow 255 for the whole.
+/// The longest part of a file's name that comes from a host's name or its id. In bytes; file systems allow 255 in
+/// total.
 const LONGEST_PART: usize = 100;
 
 /// The log files of one run.
@@ -29,9 +29,9 @@ const LONGEST_PART: usize = 100;
 pub(in crate::report) struct LogDir {
     folder: PathBuf,
     logs: HashMap<HostId, Logs>,
-    /// The names that are in use, in small letters.
+    /// The names in use, in lower case.
     taken: HashSet<String>,
-    /// Hosts are being taken back: what they print now is no part of the run's own work.
+    /// Hosts are being rolled back: what they print now is not part of the run's own work.
     undoing: bool,
     failures: Failures,
 }
@@ -55,11 +55,11 @@ enum LogState {
     Waiting,
     /// Being written.
     Open(File),
-    /// The host is done with, for all that is known.
+    /// The host has finished, as far as is known.
     Closed,
-    /// Writing failed; what the file holds is not all.
+    /// Writing failed; the file is incomplete.
     Broken,
-    /// It could not be made.
+    /// The file could not be created.
     Missing,
 }
 
@@ -67,7 +67,7 @@ enum LogState {
 #[derive(Debug, Default)]
 struct Failures {
     first: Option<(PathBuf, io::Error)>,
-    /// How many files had one.
+    /// The number of files with a failure.
     files: usize,
 }
 
@@ -75,11 +75,11 @@ impl LogDir {
     /// Makes the run's folder in `dir`, and `dir` itself where it is missing.
     ///
     /// # Errors
-    /// When that is not possible, or something is there already.
+    /// When that is not possible, or the run's folder already exists.
     pub(in crate::report) fn create(dir: &Path, plan: &Plan) -> io::Result<Self> {
         std::fs::create_dir_all(dir)?;
         let folder = run_folder(dir, plan.run);
-        // What hosts print may hold what others must not read.
+        // Output of hosts may hold what others must not read.
         DirBuilder::new().mode(0o700).create(&folder)?;
         let mut logs =
             Self { folder, logs: HashMap::new(), taken: HashSet::new(), undoing: false, failures: Failures::default() };
@@ -87,19 +87,19 @@ impl LogDir {
         Ok(logs)
     }
 
-    /// Takes a host in, which may have come late.
+    /// Adds a host, which may have joined late.
     pub(in crate::report) fn join(&mut self, host: &Host) {
         let [own, undo] = free_names(&host.instance.name, &host.id, &mut self.taken)
             .map(|name| Log { path: self.folder.join(name), state: LogState::Waiting });
         self.logs.insert(host.id.clone(), Logs { own, undo });
     }
 
-    /// From now on hosts are taken back.
+    /// Output from now on belongs to the rollback.
     pub(in crate::report) fn begin_undo(&mut self) {
         self.undoing = true;
     }
 
-    /// Appends to `host`'s file; true when it was made for that.
+    /// Appends to `host`'s file; true when this created the file.
     pub(in crate::report) fn write(&mut self, host: &HostId, bytes: &[u8]) -> bool {
         let Some(logs) = self.logs.get_mut(host) else { return false };
         let log = if self.undoing { &mut logs.undo } else { &mut logs.own };
@@ -108,7 +108,7 @@ impl LogDir {
         !was_there && log.path().is_some()
     }
 
-    /// The host is done with.
+    /// Closes the files of a host that has finished.
     pub(in crate::report) fn close(&mut self, host: &HostId) {
         let Some(logs) = self.logs.get_mut(host) else { return };
         for log in [&mut logs.own, &mut logs.undo] {
@@ -118,17 +118,17 @@ impl LogDir {
         }
     }
 
-    /// Where `host`'s output is, once there is a file.
+    /// The path of `host`'s log, once the file exists.
     pub(in crate::report) fn log(&self, host: &HostId) -> Option<&Path> {
         self.logs.get(host)?.own.path()
     }
 
-    /// Where the output is of what took `host` back, once there is a file.
+    /// The path of the log of `host`'s rollback, once the file exists.
     pub(in crate::report) fn undo_log(&self, host: &HostId) -> Option<&Path> {
         self.logs.get(host)?.undo.path()
     }
 
-    /// What went wrong, in one line, however many files it struck.
+    /// The failures of all files, in one line.
     pub(in crate::report) fn trouble(&self) -> Option<String> {
         let (path, error) = self.failures.first.as_ref()?;
         let others = match self.failures.files {
@@ -153,7 +153,7 @@ impl Log {
                 let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path);
                 made.map_err(|error| (LogState::Missing, error))
             }
-            // The host was not done with after all.
+            // The host had not finished after all.
             LogState::Closed => {
                 #[expect(clippy::cast_possible_wrap, reason = "a flag of open(2), which takes an int")]
                 let no_link = OFlags::NOFOLLOW.bits() as i32;
@@ -184,13 +184,13 @@ impl Log {
     }
 }
 
-/// Where the logs of `run` are.
+/// The folder with the logs of `run`.
 pub(in crate::report) fn run_folder(dir: &Path, run: RunId) -> PathBuf {
     dir.join(run.to_string())
 }
 
-/// File names for a host that no other has, on file systems that ignore case as well: for its output, and for that of
-/// what takes it back.
+/// Two file names that no other host has, even on file systems that ignore case: one for the host's output, one for
+/// that of its rollback.
 fn free_names(name: &str, id: &HostId, taken: &mut HashSet<String>) -> [String; 2] {
     let stem = format!("{}--{}", safe(name), safe(id.as_str()));
     let mut number = 1;
@@ -206,7 +206,7 @@ fn free_names(name: &str, id: &HostId, taken: &mut HashSet<String>) -> [String; 
     }
 }
 
-/// Letters, digits, `.`, `_` and `-` stay; neither hidden nor mistaken for an option.
+/// Keeps letters, digits, `.`, `_` and `-`; the result is neither a hidden file nor mistaken for an option.
 fn safe(text: &str) -> String {
     let harmless = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' };
     let mut safe: String = text.chars().map(harmless).take(LONGEST_PART).collect();
@@ -291,7 +291,7 @@ mod tests {
             "_--aws_i-1",
         ];
         assert_eq!(own, expected.map(|stem| format!("{stem}.log")));
-        // One whose output would go where another's undo does.
+        // A host whose log would have the name of another host's undo log.
         let odd = HostId::new(&ProviderName::new("aws"), &InstanceId::new("i-1.undo"));
         assert_eq!(names("Web", &odd), ["Web--aws_i-1.undo-2.log", "Web--aws_i-1.undo-2.undo.log"]);
         assert!(names(&"x".repeat(1000), &id(1)).iter().all(|name| name.len() < 255));

@@ -1,11 +1,10 @@
 //! What a run leaves behind: the record, and the files that it is written to.
 //!
-//! [`record`] is what all screens and files of a run are drawn from, and is itself the JSON of `--report`; `places` enters
-//! events into it. `hosts` and `host_record` are the part of it that tells of hosts, `rollout_record` that of stages, checks and hooks,
-//! `samples` that of the checks' answers.
-//! `record_file` keeps a file true while the run goes on,
-//! and `whole` writes it so that nobody ever reads half of it; `junit` is another form of the same; `log_dir` holds what
-//! hosts print, whole.
+//! All screens and files of a run are drawn from the [`record`], which is itself the JSON of `--report`; `places`
+//! enters events into it. Its parts: `hosts` and `host_record` describe hosts; `rollout_record` describes stages,
+//! checks and hooks; `samples` holds the checks' answers. `record_file` keeps a file up to date while the run goes on,
+//! and `whole` writes it so that nobody ever reads half of it; `junit` is another form of the record; `log_dir` holds
+//! the complete output of hosts.
 
 pub(super) mod host_record;
 pub(super) mod hosts;

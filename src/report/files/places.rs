@@ -1,4 +1,4 @@
-//! Keeps a run's record true to its events.
+//! Keeps a run's record up to date with its events.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -10,7 +10,7 @@ use crate::{
     rollout::{EventKind, StopReason},
 };
 
-/// Keeps a record true to a run's events.
+/// Keeps a record up to date with a run's events.
 #[derive(Debug)]
 pub(in crate::report) struct Places {
     hosts: HashMap<HostId, usize>,
@@ -18,23 +18,23 @@ pub(in crate::report) struct Places {
 }
 
 impl Places {
-    /// Where each host stands in `record`.
+    /// The position of each host in `record`.
     pub(in crate::report) fn of(record: &Record) -> Self {
         let hosts = record.hosts.iter().enumerate().map(|(place, host)| (host.id.clone(), place)).collect();
         Self { hosts, thinning: Thinning::default() }
     }
 
-    /// `id`'s part of `record`.
+    /// The entry of `id` in `record`.
     pub(in crate::report) fn host<'r>(&self, record: &'r mut Record, id: &HostId) -> Option<&'r mut HostRecord> {
         self.hosts.get(id).and_then(|place| record.hosts.get_mut(*place))
     }
 
-    /// `id`'s part of `record`, as it is now.
+    /// The entry of `id` in `record`, in its present state.
     pub(in crate::report) fn shared(&self, record: &Record, id: &HostId) -> Option<Arc<HostRecord>> {
         self.hosts.get(id).and_then(|place| record.hosts.shared(*place))
     }
 
-    /// Enters what `kind` says into `record`; true when that changed it.
+    /// Enters an event into `record`; true when that changed the record.
     pub(in crate::report) fn enter(&mut self, record: &mut Record, kind: &EventKind<'_>, at: Timestamp) -> bool {
         let of_rollout = record.rollout.enter(kind, at);
         match kind {
@@ -86,7 +86,7 @@ impl Places {
                 record.exit_code = Some(status.exit_code());
                 record.finished = Some(at);
             }
-            // Said now: whoever asks us to end may not let us live to say more.
+            // Recorded now: whoever asked the run to end may kill it before it can record more.
             EventKind::Stopping { reason, .. } => {
                 record.stopped_by = Some(reason.as_str().to_owned());
                 record.stopped_at.get_or_insert(at);
@@ -99,7 +99,7 @@ impl Places {
                     | StopReason::Hook => {}
                 }
             }
-            // Of no host: the rollout's part of the record has it, or it is not recorded.
+            // Not about a host: the rollout's part of the record has it, or it is not recorded.
             EventKind::StageStarted { .. }
             | EventKind::PauseStarted { .. }
             | EventKind::Approved { .. }
@@ -107,7 +107,7 @@ impl Places {
             | EventKind::HookFinished { .. }
             | EventKind::FleetUnseen { .. }
             | EventKind::UndoStarted { .. }
-            // What a host prints is in its log, and how its parts ended in its result.
+            // The log has the output of a host, and its result has how its parts ended.
             | EventKind::Output { .. }
             | EventKind::PartStarted { .. }
             | EventKind::PartFinished { .. }

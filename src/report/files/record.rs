@@ -1,8 +1,7 @@
-//! The record of a run: what `--report FILE` holds, and what every screen about a run is drawn from.
+//! The record of a run: the content of `--report FILE`, and the source of every screen about a run.
 //!
-//! Its JSON is a promise: a changed or removed field is a new [`SCHEMA`]. A run whose `finished` is `null` has not ended;
-//! its `status` is `running`, or why it is being ended.
-//! Writing it to a file is `record_file`'s work.
+//! Its JSON is a promise: changing or removing a field needs a new [`SCHEMA`]. A run whose `finished` is `null` has not
+//! ended; its `status` is `running`, or the reason why it is being ended. `record_file` writes the record to a file.
 
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use crate::{
     rollout::{RunStatus, SCHEMA, Summary, with_last_line},
 };
 
-/// All that is known of a run, at its end or on the way.
+/// All that is known of a run, finished or under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The version of this shape.
@@ -37,39 +36,39 @@ pub struct Record {
     /// How many hosts the target has, when only some of them were chosen.
     #[serde(default)]
     pub narrowed_from: Option<usize>,
-    /// How far it got; while it is being ended, already why.
+    /// How far it got; the reason for the end as soon as it is being ended.
     pub status: Status,
-    /// The exit code; `null` while it goes on.
+    /// The exit code; `null` while the run goes on.
     pub exit_code: Option<u8>,
-    /// When the first host was about to be touched.
+    /// When the run was about to touch its first host.
     pub started: Timestamp,
-    /// When the last host was done with.
+    /// When the last host had finished.
     pub finished: Option<Timestamp>,
-    /// How many hosts were allowed to fail.
+    /// How many hosts may fail.
     pub max_failures: usize,
-    /// Why nothing new was started any more, in a word; `null` when nothing stopped the run.
+    /// Why the run stopped starting new work, in a word; `null` when nothing stopped it.
     #[serde(default)]
     pub stopped_by: Option<String>,
     /// When that was.
     #[serde(default)]
     pub stopped_at: Option<Timestamp>,
-    /// Every host of the plan, in its order; behind them those that came late.
+    /// Every host of the plan, in its order, followed by those that joined late.
     pub hosts: Hosts,
     /// What happened between and around the hosts: stages, checks, approvals, hooks.
     #[serde(default)]
     pub rollout: RolloutRecord,
-    /// Scopes that could not be read, in a run that was told to go on without them.
+    /// Scopes that could not be read, in a run allowed to go on without them.
     pub missing_scopes: Vec<MissingScope>,
-    /// Instances that were left out because they have no wanted address.
+    /// Instances left out because they have none of the wanted addresses.
     pub skipped_unaddressed: Vec<SkippedInstance>,
 }
 
-/// What a rollback by hand was for.
+/// The goal of a rollback by hand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RollbackRecord {
-    /// The run that was undone; `null` where hosts were taken to a revision whatever run they had theirs of.
+    /// The run that was undone; `null` where the goal was a revision, whichever run had deployed the present one.
     pub run: Option<RunId>,
-    /// The revision that they were taken to; `null` where each got back its own.
+    /// The revision that the hosts were taken to; `null` where each returned to its own previous one.
     pub to: Option<Revision>,
 }
 
@@ -77,7 +76,7 @@ pub struct RollbackRecord {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// It goes on, or was killed before it could say otherwise.
+    /// The run goes on, or was killed before it could record its end.
     Running,
     /// See [`RunStatus::Succeeded`].
     Succeeded,
@@ -132,9 +131,9 @@ impl From<RunStatus> for Status {
 /// A scope that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingScope {
-    /// What was asked.
+    /// The scope that was queried.
     pub scope: Scope,
-    /// What sort of failure it was, in a word for programs.
+    /// The kind of failure, in a word for programs.
     pub kind: String,
     /// What happened.
     pub message: String,
@@ -149,17 +148,17 @@ pub struct SkippedInstance {
     pub name: String,
 }
 
-/// What discovery could not give, in a run that was told to go on without it.
+/// The gaps in discovery, in a run allowed to go on with them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Gaps<'a> {
     /// Scopes that could not be read.
     pub missing_scopes: &'a [ScopeError],
-    /// Instances without a wanted address.
+    /// Instances with none of the wanted addresses.
     pub unaddressed: &'a [Instance],
 }
 
 impl Record {
-    /// The record of a run in which nothing was touched yet.
+    /// The record of a run that has touched nothing yet.
     pub fn new(plan: &Plan, gaps: Gaps<'_>, now: Timestamp) -> Self {
         let hosts =
             plan.stages.iter().flat_map(|stage| stage.hosts.iter().map(|host| HostRecord::new(host, &stage.name)));
@@ -185,15 +184,15 @@ impl Record {
         }
     }
 
-    /// How many hosts had which outcome; those that have not ended are in the total only, and so are those that had
-    /// succeeded and were, or were to be, taken back.
+    /// The number of hosts with each outcome. Hosts that have not ended count only in the total; so do hosts that
+    /// succeeded and were then rolled back, or were to be.
     pub fn summary(&self) -> Summary {
         let ended = Summary::of(self.hosts.iter().filter_map(|host| host.outcome));
         let succeeded = self.hosts.iter().filter(|host| host.has_succeeded()).count();
         Summary { total: self.hosts.len(), succeeded, ..ended }
     }
 
-    /// Why the run stopped by itself, in a line: the check, the approval or the hook that said no.
+    /// Why the run stopped by itself, in a line: the check, the approval or the hook that failed.
     pub fn objection(&self) -> Option<String> {
         let pause = self.rollout.pauses.iter().rev().find_map(|pause| pause.message.clone());
         let hook = || {
@@ -215,7 +214,7 @@ impl Record {
 }
 
 impl RollbackRecord {
-    /// The same as a plan has it.
+    /// The same, as a plan's type.
     pub(in crate::report) fn goal(&self) -> Goal {
         Goal { run: self.run, to: self.to.clone() }
     }
@@ -238,7 +237,7 @@ pub(in crate::report) fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What sort of failure a scope had, in a word for programs.
+/// The kind of a scope's failure, in a word for programs.
 pub(in crate::report) const fn kind_word(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::Credentials => "credentials",

@@ -1,8 +1,10 @@
-//! `--report FILE`, `--junit FILE` and `--html FILE`: the record on disk, always whole, never more than a moment behind.
+//! `--report FILE`, `--junit FILE` and `--html FILE`: the record on disk, always complete, never more than a moment
+//! behind.
 //!
-//! The first save is made before any host is touched. Each save replaces the file, so a reader and a killed run both find
-//! a whole record. Saves are made by a thread of their own: a large fleet's record takes a while to write, and no host
-//! should wait for that. Once somebody has asked us to end, saves follow each other quickly: the next thing may be SIGKILL.
+//! The first save is made before any host is touched. Each save replaces the file, so a reader always finds a complete
+//! record, even after the run was killed. A separate thread saves: a large fleet's record takes a while to write, and
+//! no host should wait for that. Once the run was asked to end, saves follow each other quickly, because SIGKILL may
+//! come next.
 
 use std::{
     io,
@@ -21,13 +23,13 @@ use crate::report::lock;
 /// The least time between two saves.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Of all time, saving takes no more than one part in this.
+/// Saving takes at most one part in this many of the time.
 const SHARE: u32 = 10;
 
 /// The least time between two saves once the run is being ended.
 const SHORT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What of a record a file holds.
+/// Renders a record as the content of a file.
 pub(in crate::report) type Form = fn(&Record) -> io::Result<Vec<u8>>;
 
 /// A record that is saved to a file whenever it changes.
@@ -48,24 +50,24 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Wish {
-    /// The record has changed since the last save began.
+    /// The record has changed since the last save started.
     dirty: bool,
     haste: Haste,
-    /// Nothing more will come.
+    /// No more changes will come.
     last: bool,
     /// Why the latest save failed.
     failure: Option<io::Error>,
 }
 
-/// How soon a change is to be on disk.
+/// How soon a change must be on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Haste {
-    /// When its turn has come.
+    /// When its turn comes.
     #[default]
     None,
-    /// At once, whatever the last save cost.
+    /// At once, however long the last save took.
     Now,
-    /// Very soon, for we may be killed at any moment.
+    /// Very soon, because the run may be killed at any moment.
     Soon,
 }
 
@@ -73,7 +75,7 @@ impl RecordFile {
     /// Saves `record` for the first time, before this returns.
     ///
     /// # Errors
-    /// When it cannot be saved: then nothing should be started that it was to tell of.
+    /// When it cannot be saved. The caller should then start nothing that the record was to report.
     pub(in crate::report) fn create(path: &Path, form: Form, record: &Arc<Mutex<Record>>) -> io::Result<Self> {
         let (path, record) = (whole::destination(path)?, Arc::clone(record));
         let shared = Arc::new(Shared { path, form, record, wish: Mutex::default(), wished: Condvar::new() });
@@ -85,14 +87,14 @@ impl RecordFile {
         Ok(Self { shared, saver: Some(saver) })
     }
 
-    /// The record has changed: saves it soon.
+    /// Tells the saver that the record has changed; it is saved soon.
     pub(in crate::report) fn changed(&self) {
         lock(&self.shared.wish).dirty = true;
         self.shared.wished.notify_one();
     }
 
-    /// The record has changed in a way that must be on disk if the next signal kills us; so must all
-    /// that changes from now on.
+    /// Tells the saver of a change that must be on disk if the next signal kills the run. All later changes are as
+    /// urgent.
     pub(in crate::report) fn changed_gravely(&self) {
         {
             let mut wish = lock(&self.shared.wish);
@@ -102,7 +104,7 @@ impl RecordFile {
         self.shared.wished.notify_one();
     }
 
-    /// Saves for the last time, before this returns; gives why that failed, if it did.
+    /// Saves for the last time, before this returns. Returns why that failed, if it did.
     pub(in crate::report) fn finish(&mut self) -> Option<String> {
         {
             let mut wish = lock(&self.shared.wish);
@@ -111,7 +113,7 @@ impl RecordFile {
         }
         self.shared.wished.notify_one();
         if let Some(saver) = self.saver.take() {
-            // A saver that panicked has saved nothing: said below like any other failure.
+            // A saver that panicked has saved nothing; the return value reports it like any other failure.
             if saver.join().is_err() {
                 lock(&self.shared.wish).failure = Some(io::Error::other("the thread that saves it ended"));
             }
@@ -167,14 +169,14 @@ impl Shared {
     }
 
     fn save(&self) -> io::Result<()> {
-        // Copied, so that the run, which enters what happens, does not wait for a form that takes long.
+        // A copy, so that the run can enter events while a slow form is rendered.
         let record = lock(&self.record).clone();
         let bytes = (self.form)(&record)?;
         whole::write(&self.path, &bytes, if record.finished.is_some() { Sync::Now } else { Sync::Later })
     }
 }
 
-/// The record as `--report FILE` holds it.
+/// The record as the JSON of `--report FILE`.
 ///
 /// # Errors
 /// When it cannot be put into JSON.

@@ -1,5 +1,5 @@
-//! What happened in a run between and around its hosts: stages, pauses, answers of checks, hooks, what the
-//! clouds said meanwhile. A part of the record, and like it a promise.
+//! What happened in a run between and around its hosts: stages, pauses, answers of checks, hooks, and later answers of
+//! the clouds. It is part of the record, and like the record a promise.
 
 use std::time::Duration;
 
@@ -17,58 +17,59 @@ use crate::{
     rollout::{EventKind, HostResult, PauseEnd, Sample, UndoOutcome, UndoResult, Verdict},
 };
 
-/// All of it, in the order in which it happened.
+/// All of these, each list in the order of events.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RolloutRecord {
     /// The plan's stages.
     pub stages: Vec<StageRecord>,
-    /// Time that passed, checks that were held, people who were asked.
+    /// The soaks, checks and approvals between stages.
     pub pauses: Vec<PauseRecord>,
-    /// The answers to checks; of many, a part (see [`Samples`]).
+    /// The answers of checks; a selection if there are many (see [`Samples`]).
     pub samples: Samples,
-    /// What the checks are.
+    /// The checks themselves.
     #[serde(default)]
     pub checks: Vec<CheckRecord>,
     /// Scripts on this machine.
     pub hooks: Vec<HookRecord>,
-    /// What the clouds said when they were asked again.
+    /// What the clouds answered when they were queried again.
     pub sightings: Vec<SightingRecord>,
-    /// When it was begun to take hosts back; `null` where it was not.
+    /// When the rollback started; `null` if there was none.
     pub undo_started: Option<Timestamp>,
 }
 
-// A sample's value is a number that a check was answered with; where it is none there is none.
+// `value` is a finite number or `None`, never NaN.
 impl Eq for RolloutRecord {}
 
 /// A stage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageRecord {
-    /// The size that its step has, or `all`.
+    /// The size of its step, or `all`.
     pub name: String,
-    /// How many hosts it has, late ones included.
+    /// The number of its hosts, late ones included.
     pub hosts: usize,
-    /// When it was begun; `null` when it was not.
+    /// When it started; `null` if it did not.
     pub started: Option<Timestamp>,
 }
 
 /// What stood between stages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PauseRecord {
-    /// Which step of the plan, from 0.
+    /// The step of the plan, counted from 0.
     pub step: usize,
-    /// What it is: `soak`, `check` or `approve`.
+    /// Its kind: `soak`, `check` or `approve`.
     pub kind: String,
-    /// The names of its checks, or of who approves.
+    /// The names of its checks or its approver.
     pub names: Vec<String>,
-    /// How long it was to last, in milliseconds; `null` where it is no soak.
+    /// The configured time in milliseconds; `null` if it is not a soak.
     pub soak_ms: Option<u64>,
-    /// When it was begun.
+    /// When it started.
     pub started: Timestamp,
-    /// When it was over; `null` while it goes on.
+    /// When it ended; `null` while it goes on.
     pub ended: Option<Timestamp>,
-    /// How: `passed`, `check-failed`, `refused`, or `given-up` when the run stopped meanwhile; `null` while it goes on.
+    /// How it ended: `passed`, `check-failed`, `refused`, or `given-up` when the run stopped meanwhile; `null` while it
+    /// goes on.
     pub end: Option<String>,
-    /// Why, where it did not pass.
+    /// Why it did not pass, if it did not.
     pub message: Option<String>,
     /// Who or what approved.
     pub approved_by: Option<String>,
@@ -79,17 +80,17 @@ pub struct PauseRecord {
 pub struct CheckRecord {
     /// Its name.
     pub name: String,
-    /// What it asks: `http`, `tcp`, `command`, `remote` or `promql`.
+    /// Its kind: `http`, `tcp`, `command`, `remote` or `promql`.
     pub kind: String,
-    /// What its number has to be, as in `< 5`; `null` where it is about none.
+    /// The condition on its number, as in `< 5`; `null` if it gives no number.
     pub pass_if: Option<String>,
-    /// How many answers it gave.
+    /// How many answers came.
     #[serde(default)]
     pub answers: usize,
     /// How many of them were bad.
     #[serde(default)]
     pub bad: usize,
-    /// How many of them are not among the samples: there is room for so many only.
+    /// How many of them the samples lack, because there was no room.
     #[serde(default)]
     pub left_out: usize,
 }
@@ -99,57 +100,57 @@ pub struct CheckRecord {
 pub struct SampleRecord {
     /// The name of the check.
     pub check: String,
-    /// The host that it is about; `null` where it is about all.
+    /// The host that was checked; `null` if the check is about all hosts.
     pub host: Option<HostId>,
     /// When it came.
     pub at: Timestamp,
     /// How long it took.
     pub elapsed_ms: u64,
-    /// Whether it is a good one.
+    /// Whether the answer is good.
     pub verdict: Verdict,
-    /// The number that was answered, if it was one.
+    /// The answered number, if there was one.
     pub value: Option<f64>,
-    /// In a line. Data from elsewhere.
+    /// The answer in one line. Foreign text.
     pub text: String,
 }
 
 /// A script on this machine that has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookRecord {
-    /// Its key in the file.
+    /// Its key in the configuration file.
     pub hook: String,
-    /// The host that it is about; `null` where it is about the run or a stage.
+    /// The host that the hook ran for; `null` if it ran for the run or a stage.
     pub host: Option<HostId>,
     /// When it ended.
     pub at: Timestamp,
     /// Why it did not succeed; `null` if it did.
     pub failure: Option<String>,
-    /// Its last lines, where it did not succeed.
+    /// Its last lines, if it did not succeed.
     pub output: String,
 }
 
-/// What the clouds said.
+/// An answer of the clouds during the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SightingRecord {
     /// When.
     pub at: Timestamp,
-    /// Hosts that were new.
+    /// New hosts.
     pub joined: Vec<HostId>,
-    /// Hosts that were there no more.
+    /// Hosts that no longer exist.
     pub gone: Vec<HostId>,
-    /// Why nothing is known, where they could not be asked.
+    /// Why nothing is known, if the clouds could not be queried.
     pub error: Option<String>,
 }
 
-/// What became of taking a host back.
+/// The result of rolling a host back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UndoRecord {
     /// `undone`, `undo-failed` or `undo-unknown`.
     pub outcome: UndoOutcome,
-    /// It was all that this run did there: a rollback by hand. Then all that is said of the host is said of this.
+    /// The rollback was all that this run did on the host: a rollback by hand. The host's own fields then describe it.
     #[serde(default)]
     pub by_hand: bool,
-    /// The revision that it was to have again.
+    /// The revision that the host was to return to.
     pub revision: Option<String>,
     /// The undo's own exit status, when it exited.
     pub exit_status: Option<u8>,
@@ -159,9 +160,9 @@ pub struct UndoRecord {
     pub message: Option<String>,
     /// What to try.
     pub hint: Option<String>,
-    /// How many times it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// When it was begun.
+    /// When it started.
     pub started: Option<Timestamp>,
     /// How long it took.
     pub duration_ms: u64,
@@ -169,13 +170,13 @@ pub struct UndoRecord {
     pub stdout_tail: String,
     /// The last lines of its standard error.
     pub stderr_tail: String,
-    /// The file with all of its output; `null` where the host's own log is that, for nothing else was done there.
+    /// The file with all of its output; `null` in a rollback by hand, where the host's own log holds it.
     #[serde(default)]
     pub log: Option<String>,
 }
 
 impl RolloutRecord {
-    /// Of a run that has not begun.
+    /// The record of a run that has not started.
     pub(super) fn of(plan: &Plan) -> Self {
         let stage = |stage: &crate::plan::Stage| StageRecord {
             name: stage.name.clone(),
@@ -201,7 +202,7 @@ impl RolloutRecord {
         }
     }
 
-    /// A host of the stage of this name is one of the last stage now.
+    /// Moves one host from the stage of this name to the last stage.
     pub(super) fn moved(&mut self, from: &str) {
         if let Some(stage) = self.stages.iter_mut().find(|stage| stage.name == from) {
             stage.hosts -= 1;
@@ -211,7 +212,7 @@ impl RolloutRecord {
         }
     }
 
-    /// Enters what `kind` says; true when it says something of this.
+    /// Enters an event; true when it belongs in this part of the record.
     pub(super) fn enter(&mut self, kind: &EventKind<'_>, at: Timestamp) -> bool {
         match kind {
             EventKind::StageStarted { stage, .. } => {
@@ -253,8 +254,8 @@ impl RolloutRecord {
                 error: Some((*message).to_owned()),
             }),
             EventKind::UndoStarted { .. } => self.undo_started = Some(at),
-            // Of a host or of the run as a whole: the record has places of its own for it. So have the answers of checks,
-            // of which some are left out.
+            // About a host or the run as a whole: the record has other fields for it. Answers of checks have their own
+            // method, because some of them are left out.
             EventKind::RunStarted { .. }
             | EventKind::HostReturned { .. }
             | EventKind::CheckSampled { .. }
@@ -335,7 +336,7 @@ impl PauseRecord {
         }
     }
 
-    /// How long a soak was to last.
+    /// The configured time of a soak.
     pub fn soak(&self) -> Option<Duration> {
         self.soak_ms.map(Duration::from_millis)
     }

@@ -1,8 +1,9 @@
-//! The answers of checks, of which a record keeps no more than it can: an hour under watch of a thousand hosts is most of a
-//! million.
+//! The answers of checks. A record keeps only a selection: watching a thousand hosts for an hour gives nearly a million
+//! answers.
 //!
-//! Of each check of each host (or of all) the first answer is kept, the last ones, and those at which a verdict changed;
-//! of the others as many as there is room for, spread evenly. How many there were, a check's own record says.
+//! For each check of each host (or of all hosts), the first answer, the last ones and those at which the verdict
+//! changed are kept; of the others, as many as there is room for, evenly spaced. The check's own record counts all of
+//! them.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,30 +15,30 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::rollout_record::SampleRecord;
 use crate::{inventory::HostId, rollout::Verdict};
 
-/// So many answers are kept of a check that is about all hosts; it is a curve.
+/// The number of answers kept of a check that is about all hosts; it is a curve.
 const OF_ALL: usize = 512;
 
-/// So many are kept of a check of single hosts, of all hosts together, where each has its least.
+/// The number of answers kept of a check of single hosts, over all hosts, unless `LEAST` needs more.
 const OF_HOSTS: usize = 16 * 1024;
 
-/// So many are kept of each host, however many hosts there are.
+/// The number of answers kept of each host, however many hosts there are.
 const LEAST: usize = 8;
 
-/// The answers that are kept, in the order in which they came. Cheap to clone.
+/// The kept answers, in the order of arrival. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Samples {
     kept: BTreeMap<u64, Arc<SampleRecord>>,
-    /// How many have come in all.
+    /// The number of all answers that came.
     heard: u64,
 }
 
 impl Samples {
-    /// Those that are kept.
+    /// The kept answers.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &SampleRecord> {
         self.kept.values().map(|sample| &**sample)
     }
 
-    /// How many have come, those that were left out among them: the place of the next one.
+    /// The number of all answers that came, including those left out; the place of the next one.
     pub(super) const fn heard(&self) -> u64 {
         self.heard
     }
@@ -85,8 +86,8 @@ impl<'de> Deserialize<'de> for Samples {
 pub(super) struct Thinning(HashMap<(String, Option<HostId>), Series>);
 
 impl Thinning {
-    /// Hears of the answer at `place`; gives the places of those that are to be left out for it. `hosts` is how many hosts
-    /// the run has.
+    /// Takes the answer at `place` and returns the places of the answers to leave out in return. `hosts` is the number
+    /// of hosts in the run.
     pub(super) fn hear(&mut self, place: u64, sample: &SampleRecord, hosts: usize) -> Vec<u64> {
         let room = if sample.host.is_none() { OF_ALL } else { (OF_HOSTS / hosts.max(1)).clamp(LEAST, OF_ALL) };
         let series = self.0.entry((sample.check.clone(), sample.host.clone())).or_default();
@@ -94,25 +95,25 @@ impl Thinning {
     }
 }
 
-/// The answers that are kept of one check of one host, or of all.
+/// The kept answers of one check of one host, or of all hosts.
 #[derive(Debug)]
 struct Series {
     kept: Vec<Kept>,
-    /// How many there were.
+    /// The number of all its answers.
     heard: usize,
     last: Option<Verdict>,
-    /// Of those that are old, and no turn, every so manyth stays.
+    /// Of the older answers without a turn, every `stride`th is kept.
     stride: usize,
-    /// The verdict changes too often for a turn to be anything special.
+    /// The verdict changes too often for turns to be worth keeping.
     is_restless: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Kept {
     place: u64,
-    /// Counted within the series, from 0.
+    /// The position within the series, counted from 0.
     number: usize,
-    /// It, or the one behind it, has another verdict than the one before.
+    /// The verdict changes at this answer or at the next one.
     turns: bool,
 }
 
@@ -139,7 +140,8 @@ impl Series {
         gone
     }
 
-    /// Drops what need not stay, and gives the places. The last ones stay, and the first is on every stride.
+    /// Drops the answers that need not stay and returns their places. The last ones stay; the first stays on every
+    /// stride.
     fn thin(&mut self, room: usize) -> Vec<u64> {
         let last_ones = self.heard.saturating_sub(room / 4);
         let (stride, is_restless) = (self.stride, self.is_restless);
@@ -156,7 +158,7 @@ mod tests {
 
     use super::{Verdict::*, *};
 
-    /// The places that are kept of so many answers.
+    /// The places that are kept of these answers.
     fn kept(verdicts: &[Verdict], room: usize) -> Vec<u64> {
         let (mut series, mut kept) = (Series::default(), Vec::new());
         for (place, verdict) in (0..).zip(verdicts) {
@@ -183,7 +185,7 @@ mod tests {
             prop_assert!(kept.len() <= room);
             prop_assert_eq!((kept.first(), kept.last()), (Some(&0), Some(&(answers.len() as u64 - 1))));
             let turns: Vec<u64> = (1..answers.len()).filter(|n| answers[*n] != answers[n - 1]).map(|n| n as u64).collect();
-            // Of each both sides.
+            // Both sides of each turn are kept.
             if 2 * turns.len() <= room / 2 {
                 prop_assert!(turns.iter().all(|turn| kept.contains(turn) && kept.contains(&(turn - 1))), "{turns:?} {kept:?}");
             }

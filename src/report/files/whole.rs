@@ -1,7 +1,7 @@
-//! A file that is always whole: it is written beside the old one, which it then takes the place of.
+//! Writes a file that is always complete: the new content is written beside the old file and then replaces it.
 //!
-//! What is written so holds what servers print, which may be nobody else's affair: a new file is its owner's alone. One
-//! that is there keeps its mode, so that whoever reads it goes on to, and nobody else begins to.
+//! Such files hold output of servers, which may be private: a new file is readable by its owner only. An existing file
+//! keeps its mode, so its readers keep access and nobody else gains it.
 
 use std::{
     fs,
@@ -10,16 +10,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// When a file must be on the disk itself.
+/// When a file must reach the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sync {
     /// Before this returns.
     Now,
-    /// When the system gets to it: another one will soon take its place.
+    /// When the system gets to it, because another version will soon replace it.
     Later,
 }
 
-/// Writes `bytes` to the file at `path`, or leaves the one that is there as it is.
+/// Writes `bytes` to the file at `path`, or leaves an existing file as it is.
 ///
 /// # Errors
 /// When there is no room, no folder or no permission.
@@ -42,10 +42,10 @@ pub fn write(path: &Path, bytes: &[u8], sync: Sync) -> io::Result<()> {
     Ok(())
 }
 
-/// Where a file really goes: a link stays a link, and a device or a pipe is never replaced by a file.
+/// The path where a file really goes: a link stays a link, and a device or a pipe is never replaced by a file.
 ///
 /// # Errors
-/// When something is there that is no file, or that cannot be looked at.
+/// When the path is something other than a file, or cannot be inspected.
 pub fn destination(path: &Path) -> io::Result<PathBuf> {
     match fs::metadata(path) {
         Ok(found) if found.is_file() => fs::canonicalize(path),
@@ -55,14 +55,14 @@ pub fn destination(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// Gives `file` the mode of the `old` one, and its owner and group as far as we may.
+/// Gives `file` the mode of the `old` one, and its owner and group if permitted.
 fn inherit(file: &fs::File, old: &fs::Metadata) -> io::Result<()> {
-    // Only root may give a file away; a group, whoever belongs to it.
+    // Only root may change the owner; any member of a group may set that group.
     let own = file.metadata()?;
     let as_it_was = (own.uid(), own.gid()) == (old.uid(), old.gid())
         || fchown(file, Some(old.uid()), Some(old.gid())).is_ok()
         || fchown(file, None, Some(old.gid())).is_ok();
-    // What the old group might do is not for another.
+    // The permissions of the old group must not pass to another group.
     let allowed = if as_it_was { 0o777 } else { 0o707 };
     file.set_permissions(fs::Permissions::from_mode(old.mode() & allowed))
 }
