@@ -1,9 +1,8 @@
-//! What each host printed, gathered so that equal outputs are kept once. Pure.
+//! Gathers the output of each host, so that equal outputs are kept once. Pure.
 //!
-//! Whether two outputs are equal is told by a hash over all of their bytes, which grows with nothing.
-//! Texts are kept of different outputs only, and of each only the beginning: memory is bounded by
-//! [`IN_ALL`], whatever hosts print. Of a line that is written over with carriage returns only the last
-//! state counts, so that two downloads of different speed are the same.
+//! A hash over all bytes tells whether two outputs are equal; its size is constant. Texts are kept only of different
+//! outputs, and of each only the beginning: [`IN_ALL`] bounds the memory, whatever hosts print. Of a line overwritten
+//! with carriage returns only the last state counts, so that two downloads of different speed are equal.
 
 use std::{collections::HashMap, mem, sync::Arc};
 
@@ -15,30 +14,30 @@ use crate::{
     transport::Stream,
 };
 
-/// So much of one stream of one host is kept. In bytes.
+/// The most that is kept of one stream of one host. In bytes.
 pub(in crate::report) const OF_ONE: usize = 256 * 1024;
 
-/// So much is kept of all, those that are still running among them. In bytes.
+/// The most that is kept of all hosts, including those still running. In bytes.
 const IN_ALL: usize = 24 * 1024 * 1024;
 
 /// How a host ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::report) struct Ending {
     pub(in crate::report) outcome: Outcome,
-    /// With its exit status or signal.
+    /// Includes the exit status or the signal.
     pub(in crate::report) words: String,
 }
 
-/// One of the outputs, and who printed it.
+/// One of the outputs, and the hosts that printed it.
 #[derive(Debug)]
 pub(in crate::report) struct Gathered {
-    /// Hosts that ended in different ways are told apart, whatever they printed.
+    /// Hosts that ended in different ways are kept apart, even if their outputs are equal.
     pub(in crate::report) ending: Ending,
     /// In the order of their names.
     pub(in crate::report) hosts: Vec<HostId>,
     pub(in crate::report) stdout: Arc<Kept>,
     pub(in crate::report) stderr: Arc<Kept>,
-    /// Tell outputs apart, whatever is kept of them.
+    /// Distinguish outputs, however little of them is kept.
     pub(in crate::report) hashes: Hashes,
 }
 
@@ -49,7 +48,7 @@ pub(in crate::report) type Hashes = [[u8; 32]; 2];
 #[derive(Debug, Default)]
 pub(in crate::report) struct Kept {
     pub(in crate::report) text: Vec<u8>,
-    /// How many bytes followed it.
+    /// The number of bytes that followed.
     pub(in crate::report) more: u64,
 }
 
@@ -58,15 +57,15 @@ pub(in crate::report) struct Kept {
 pub(in crate::report) struct Gathering {
     running: HashMap<(HostId, Stream), Capture>,
     places: HashMap<(Ending, Hashes), usize>,
-    /// Where each host that has ended stands in `outputs`.
+    /// The index in `outputs` of each host that has ended.
     ended: HashMap<HostId, usize>,
     outputs: Vec<Gathered>,
-    /// How much text is kept in all.
+    /// The size of all kept text.
     kept: usize,
 }
 
 impl Gathering {
-    /// Takes what a host printed.
+    /// Adds output of a host.
     pub(in crate::report) fn output(&mut self, host: &HostId, stream: Stream, bytes: &[u8]) {
         let capture = self.running.entry((host.clone(), stream)).or_default();
         let before = capture.kept.text.len();
@@ -74,7 +73,8 @@ impl Gathering {
         self.kept = self.kept + capture.kept.text.len() - before;
     }
 
-    /// A host is done with, and ended so. Said again, it moves the host, with what it printed, if it printed nothing since.
+    /// Enters how a host ended. A second call moves the host to its new ending, with its former output if it has
+    /// printed nothing since.
     pub(in crate::report) fn end(&mut self, host: &HostId, ending: Ending) {
         let mut before = self.ended.remove(host).and_then(|place| self.outputs.get_mut(place));
         if let Some(before) = &mut before {
@@ -101,10 +101,10 @@ impl Gathering {
         self.ended.insert(host.clone(), place);
     }
 
-    /// The different outputs, that of most hosts first, then in the natural order of what hosts are called.
+    /// The different outputs, that of most hosts first, then in the natural order of the hosts' labels.
     pub(in crate::report) fn finish(self, label: impl Fn(&HostId) -> String) -> Vec<Gathered> {
         let mut outputs = self.outputs;
-        // Whoever was there has moved.
+        // The hosts of an empty output have moved to another one.
         outputs.retain(|output| !output.hosts.is_empty());
         for output in &mut outputs {
             output.hosts.sort_by(|a, b| natural(&label(a), &label(b)));
@@ -115,14 +115,14 @@ impl Gathering {
     }
 }
 
-/// One stream while it comes.
+/// One stream while it arrives.
 #[derive(Debug, Default)]
 struct Capture {
     kept: Kept,
     hash: Sha256,
-    /// A carriage return was the last byte: what comes next replaces the line, unless it is its end.
+    /// A carriage return was the last byte: what comes next replaces the line, unless it is a line feed.
     returned: bool,
-    /// How all this was at the current line's beginning.
+    /// The state at the start of the current line.
     line: LineStart,
 }
 
@@ -163,7 +163,7 @@ impl Capture {
             self.hash = self.line.hash.clone();
         }
         self.hash.update(bytes);
-        // After the first byte that is left out all others are: what is kept is the beginning.
+        // Once a byte is left out, all later ones are too: what is kept is the beginning.
         let room = if self.kept.more == 0 { room.saturating_sub(self.kept.text.len()) } else { 0 };
         let taken = bytes.len().min(room);
         self.kept.text.extend_from_slice(&bytes[..taken]);
@@ -264,7 +264,7 @@ mod tests {
     }
 
     proptest! {
-        /// However a stream is cut into pieces, it is the same.
+        /// A stream gives the same result however it is cut into pieces.
         #[test]
         fn pieces_make_no_difference(
             pieces in proptest::collection::vec(

@@ -1,5 +1,5 @@
-//! `--output group`: equal outputs once, with the names of all hosts that printed them; an output that
-//! is nearly that of most hosts as its difference from it. Pure.
+//! `--output group`: equal outputs are shown once, with the names of all hosts that printed them; an output that nearly
+//! equals that of most hosts is shown as its difference from it. Pure.
 
 use std::{
     collections::HashSet,
@@ -26,23 +26,23 @@ use crate::{
     transport::Stream,
 };
 
-/// So many equal lines stand around a difference.
+/// The number of equal lines around a difference.
 const CONTEXT: usize = 2;
 
-/// Outputs that share less than this with that of most hosts are shown whole. A share of the lines.
+/// Outputs that share less than this with that of most hosts are shown in full. A share of the lines.
 const NEARLY: f32 = 0.5;
 
-/// What stands before a line: an indent, the mark of a difference, the stream's sign, a blank. In cells.
+/// The width before a line: an indent, the mark of a difference, the stream's sign, a blank. In cells.
 const MARGIN: usize = 5;
 
-/// So long are outputs compared in all: whoever waits for the end would rather read than wait.
+/// The most time spent on comparing all outputs, because a person waits for the result.
 pub(in crate::report) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A line that a host printed, harmless.
 type Line<'t> = (Stream, &'t str);
 
-/// Prints all outputs, that of most hosts first, each before the next one is made: together they may be large.
-/// The time that comparing takes is taken from `patience`; without any left, no more are compared.
+/// Prints all outputs, that of most hosts first. Each is printed before the next is rendered, because together they may
+/// be large. Comparing uses up `patience`; when none is left, no more outputs are compared.
 pub(in crate::report) fn print(
     outputs: Vec<Gathered>,
     labels: &Labels,
@@ -75,17 +75,17 @@ pub(in crate::report) fn print(
     }
 }
 
-/// How an output stands to that of most hosts.
+/// How an output compares to that of most hosts.
 enum Comparison {
-    /// It is nearly the same: but for these.
+    /// Nearly the same, except for these.
     Near(Vec<DiffOp>),
-    /// It shares little, or there is no majority to share it with.
+    /// It has little in common with the output of most hosts, or there is no majority.
     Far,
-    /// Nobody knows, for time had run out.
+    /// Unknown, because the time had run out.
     TooLate,
 }
 
-/// Compares an output with that of the `count` hosts that are most, and takes the time from `patience`.
+/// Compares an output with that of the majority, which has `count` hosts, and subtracts the time from `patience`.
 fn compare(most: &[Line<'_>], own: &[Line<'_>], count: usize, patience: &mut Duration) -> Comparison {
     if count == 1 || own.is_empty() {
         return Comparison::Far;
@@ -93,20 +93,20 @@ fn compare(most: &[Line<'_>], own: &[Line<'_>], count: usize, patience: &mut Dur
     let began = Instant::now();
     let ops = capture_diff_slices_deadline(Algorithm::Myers, most, own, Some(began + *patience));
     *patience = patience.saturating_sub(began.elapsed());
-    // What was found in haste is no difference that anybody should read.
+    // A difference found in haste is not worth reading.
     if patience.is_zero() {
         return Comparison::TooLate;
     }
     if get_diff_ratio(&ops, most.len(), own.len()) >= NEARLY { Comparison::Near(ops) } else { Comparison::Far }
 }
 
-/// The hosts of whose output nothing is left out, so that nobody needs to tell its end again.
+/// The hosts whose output is shown in full, so that its end need not be shown again.
 pub(in crate::report) fn shown_whole(outputs: &[Gathered]) -> HashSet<HostId> {
     let whole = outputs.iter().filter(|output| output.stdout.more == 0 && output.stderr.more == 0);
     whole.flat_map(|output| output.hosts.iter().cloned()).collect()
 }
 
-/// How many hosts, how they ended, and which they are.
+/// How many hosts, how they ended, and their names.
 fn heading(output: &Gathered, labels: &Labels, screen: &Screen) -> String {
     let (sign, ink) = match output.ending.outcome {
         Outcome::Succeeded => (screen.signs().tick, Ink::Good),
@@ -124,7 +124,7 @@ fn heading(output: &Gathered, labels: &Labels, screen: &Screen) -> String {
     format!("{sign} {hosts}, {}: {}\n", screen.paint(ink, &output.ending.words), names.join("\n  "))
 }
 
-/// What was printed to both streams, harmless.
+/// Both streams of an output, harmless.
 struct Text {
     stdout: String,
     stderr: String,
@@ -153,7 +153,7 @@ fn whole(output: &Gathered, lines: &[Line<'_>], screen: &Screen) -> String {
     out + &left_out(output, screen)
 }
 
-/// What is missing and what is new in `own`, against what most hosts printed.
+/// The lines that `own` lacks, and those that it adds, compared with the majority's output.
 fn difference(ops: &[DiffOp], most: &[Line<'_>], own: &[Line<'_>], count: usize, screen: &Screen) -> String {
     let hunks = group_diff_ops(ops.to_vec(), CONTEXT);
     if hunks.is_empty() {
@@ -195,7 +195,7 @@ fn shown(mark: &str, (stream, text): &Line<'_>, ink: Option<Ink>, screen: &Scree
     pieces.iter().map(|piece| format!("{}\n", format!("  {mark}{sign} {}", paint(piece)).trim_end())).collect()
 }
 
-/// Says how much of an output is not shown.
+/// States how much of an output is not shown.
 fn left_out(output: &Gathered, screen: &Screen) -> String {
     let mut out = String::new();
     for (stream, kept) in [("output", &output.stdout), ("error", &output.stderr)] {

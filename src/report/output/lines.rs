@@ -1,5 +1,5 @@
-//! Whole lines out of a stream that comes in pieces: output is shown by line, never by piece, so
-//! that two hosts never share a line.
+//! Cuts a stream that arrives in pieces into whole lines: output is shown by line, never by piece, so that two hosts
+//! never share a line.
 
 use std::{
     mem,
@@ -8,27 +8,26 @@ use std::{
 
 use crate::report::text::{neutral, words};
 
-/// So much of a line is kept; the rest is counted. In bytes.
+/// The most that is kept of a line; the rest is counted. In bytes.
 const LONGEST: usize = 8 * 1024;
 
-/// What has waited so long for the end of its line is shown as it stands: it may be a question, or
-/// the dots of something slow.
+/// A line that stays unfinished for so long is shown as it stands: it may be a question, or the dots of something slow.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The unfinished line of one stream.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    /// The beginning of what has not been shown yet.
+    /// The beginning of the text that has not been shown yet.
     text: Vec<u8>,
-    /// How many bytes followed it.
+    /// The number of bytes that followed.
     more: usize,
-    /// A carriage return was the last byte: what comes next replaces the line, unless it is its end.
+    /// A carriage return was the last byte: what comes next replaces the line, unless it is a line feed.
     returned: bool,
-    /// Something was written over: a progress bar, of which only the last state counts.
+    /// The line was overwritten: a progress bar, of which only the last state counts.
     overwritten: bool,
-    /// The line's beginning has been shown already.
+    /// The start of the line has been shown already.
     begun: bool,
-    /// When the first byte of what has not been shown came.
+    /// When the first byte that has not been shown arrived.
     since: Option<Instant>,
 }
 
@@ -36,12 +35,12 @@ pub(super) struct Lines {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) text: String,
-    /// It goes on with what was shown as a line of its own.
+    /// It continues text that was shown as a line of its own.
     pub(super) goes_on: bool,
 }
 
 impl Lines {
-    /// Takes the bytes that came `now`; gives each line that they finish.
+    /// Takes the bytes that arrived at `now`; returns each line that they finish.
     pub(super) fn push(&mut self, bytes: &[u8], now: Instant) -> Vec<Line> {
         let mut finished = Vec::new();
         for piece in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
@@ -61,7 +60,7 @@ impl Lines {
         finished
     }
 
-    /// What has waited too long for the end of its line.
+    /// The unfinished line, if it has waited too long for its end.
     pub(super) fn overdue(&mut self, now: Instant) -> Option<Line> {
         let since = self.since.filter(|_| !self.overwritten && !self.returned)?;
         if now.saturating_duration_since(since) < PATIENCE {
@@ -72,7 +71,7 @@ impl Lines {
         Some(line)
     }
 
-    /// The unfinished line, if there is one: the stream has ended.
+    /// The unfinished line, if there is one, when the stream has ended.
     pub(super) fn finish(&mut self) -> Option<Line> {
         if self.since.is_some() { self.end() } else { None }
     }
@@ -91,7 +90,7 @@ impl Lines {
         self.more += body.len() - kept;
     }
 
-    /// The line is complete. Nothing is left to say when all of it was shown.
+    /// Ends the line. Nothing is left to show if all of it was shown.
     fn end(&mut self) -> Option<Line> {
         let said = self.begun && self.since.is_none();
         let line = self.take();
@@ -121,7 +120,7 @@ mod tests {
 
     use super::*;
 
-    /// The lines' texts; a `+` before those that go on.
+    /// The lines' texts; a `+` marks those that go on.
     fn texts(lines: impl IntoIterator<Item = Line>) -> Vec<String> {
         lines.into_iter().map(|line| format!("{}{}", if line.goes_on { "+" } else { "" }, line.text)).collect()
     }
@@ -182,7 +181,7 @@ mod tests {
     }
 
     proptest! {
-        /// However the stream is cut into pieces, the lines are those of the whole.
+        /// A stream gives the same lines however it is cut into pieces.
         #[test]
         fn pieces_make_no_difference(
             pieces in proptest::collection::vec(

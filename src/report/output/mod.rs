@@ -1,6 +1,6 @@
-//! What hosts print, on screens for people.
+//! The output of hosts, on screens for people.
 //!
-//! `stream` shows it as it comes, by `lines`. `group` shows it at the end, equal outputs once; `gather` keeps it
+//! `stream` shows it as it arrives, cut by `lines`. `group` shows it at the end, equal outputs once; `gather` keeps it
 //! until then.
 
 pub(super) mod gather;

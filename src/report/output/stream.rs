@@ -1,9 +1,9 @@
-//! `--output stream`: every line that a host prints, as it comes, behind the host's name. Also how
-//! `run` and `--verbose` show output.
+//! `--output stream`: shows every line of a host as it arrives, behind the host's name. `run` and `--verbose` show
+//! output in the same way.
 //!
-//! What hosts write to their standard output goes to ours, behind `│`; what they write to their
-//! standard error to ours, behind `!`. The names stand in a column, each in a colour of its own. On a terminal a
-//! long line goes on behind the sign, so that nothing which a host prints stands where a name does.
+//! The standard output of hosts goes to ours, behind `│`; their standard error goes to ours, behind `!`. The names form
+//! a column, each in its own colour. On a terminal a long line continues behind the sign, so that no output of a host
+//! stands where a name does.
 
 use std::{
     collections::HashMap,
@@ -27,13 +27,13 @@ use crate::{
     transport::Stream,
 };
 
-/// How often unfinished lines are looked at.
+/// How often unfinished lines are checked.
 const PERIOD: Duration = Duration::from_millis(500);
 
-/// The column of names is no wider than this, unless it must be: longer names stand out. In cells.
+/// The widest column of names, unless it must be wider; longer names stick out. In cells.
 const WIDEST: usize = 40;
 
-/// The sign between a name and a line, and the blanks around it. In cells.
+/// The width of the sign between a name and a line, and of the blanks around it. In cells.
 const MARGIN: usize = 3;
 
 /// Shows output line by line.
@@ -60,15 +60,15 @@ impl Streamed {
         Self { printer, _overdue: Heartbeat::start(PERIOD, move || overdue.show_overdue()) }
     }
 
-    /// Takes what a host printed.
+    /// Takes output of a host.
     pub(in crate::report) fn output(&self, host: &HostId, stream: Stream, bytes: &[u8]) {
         let mut lines = lock(&self.printer.lines);
         let finished = lines.entry((host.clone(), stream)).or_default().push(bytes, Instant::now());
-        // Shown before the lock is given back, so that no later line comes first.
+        // Shown before the lock is released, so that no later line overtakes these.
         self.printer.show(host, stream, &finished);
     }
 
-    /// Shows what a host printed last, without the end of a line.
+    /// Shows the last, unfinished line of a host.
     pub(in crate::report) fn end(&self, host: &HostId) {
         let mut lines = lock(&self.printer.lines);
         for stream in [Stream::Stdout, Stream::Stderr] {
@@ -116,7 +116,7 @@ impl Printer {
     }
 }
 
-/// The host's name, as wide as the column.
+/// The host's name, padded to the column.
 fn name(host: &HostId, labels: &Labels, column: usize, screen: &Screen) -> String {
     let label = labels.get(host);
     let label = if screen.width.is_some() {
@@ -127,7 +127,7 @@ fn name(host: &HostId, labels: &Labels, column: usize, screen: &Screen) -> Strin
     screen.paint(Ink::of_host(host), &cells::pad(&label, column))
 }
 
-/// What stands before a line that a host printed.
+/// The sign before a line of a host.
 pub(in crate::report) const fn stream_sign(stream: Stream, screen: &Screen) -> (&'static str, Ink) {
     match stream {
         Stream::Stdout => (screen.signs().gutter, Ink::Faint),

@@ -8,12 +8,12 @@ use crate::{
     },
 };
 
-/// Hosts `web-01` and so on print what `output` says, and end with that exit status.
+/// Hosts `web-01` and so on print what `output` returns and end with that exit status.
 fn grouped(hosts: usize, screen: &Screen, output: impl Fn(usize) -> (u8, String, String)) -> String {
     compared_for(Duration::from_mins(5), hosts, screen, output)
 }
 
-/// The same, by somebody who has only so much `patience`.
+/// The same with limited `patience`.
 fn compared_for(
     mut patience: Duration,
     hosts: usize,
