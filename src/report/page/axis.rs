@@ -1,4 +1,4 @@
-//! Time as a place on a line: where a moment is drawn, and which moments are written below.
+//! Maps time to places on a line: where a moment is drawn, and which moments are labelled below.
 
 use std::{fmt, time::Duration};
 
@@ -6,16 +6,16 @@ use jiff::Timestamp;
 
 use crate::report::text::words;
 
-/// No line is shorter than this: a run of a moment would be drawn as if it were long.
+/// The shortest line: a run of a moment would otherwise look long.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// So many moments are written below a line, which a phone has room for.
+/// The most moments labelled below a line; a phone has room for these.
 const TICKS: u32 = 6;
 
-/// What is shorter is drawn so long, in percent of the line: it would not be seen.
+/// The least length drawn, in percent of the line; anything shorter would be invisible.
 const THINNEST: f64 = 0.25;
 
-/// From one written moment to the next, in seconds.
+/// The possible distances between labelled moments, in seconds.
 const STEPS: [u64; 20] =
     [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800];
 
@@ -25,7 +25,7 @@ pub(super) struct Percent(f64);
 
 impl fmt::Display for Percent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A tenth of a pixel on the widest screen; zeros would be half of a large page.
+        // Two decimals are a tenth of a pixel on the widest screen. Trailing zeros would be half of a large page.
         let text = format!("{:.2}", self.0);
         let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
         write!(f, "{text}%")
@@ -33,67 +33,67 @@ impl fmt::Display for Percent {
 }
 
 impl Percent {
-    /// Of `whole`, the part `of`; nothing where there is no whole.
+    /// The share of `part` in `whole`; 0 where `whole` is 0.
     pub(super) fn of(part: f64, whole: f64) -> Self {
         Self(if whole > 0.0 { (part / whole * 100.0).clamp(0.0, 100.0) } else { 0.0 })
     }
 
-    /// True of a length in which at least the beginning of a word can stand.
+    /// True if a length has room for at least the beginning of a word.
     pub(super) fn has_room(self) -> bool {
         self.0 > 12.0
     }
 }
 
-/// The line.
+/// The line of time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Axis {
-    /// What is written is counted from here.
+    /// The labels count from this moment.
     zero: Timestamp,
     start: Timestamp,
     length: Duration,
 }
 
 impl Axis {
-    /// From `start` to `end`, with moments counted from `zero`.
+    /// A line from `start` to `end`, labelled from `zero`.
     pub(super) fn new(zero: Timestamp, start: Timestamp, end: Timestamp) -> Self {
         Self { zero, start, length: between(start, end).max(SHORTEST) }
     }
 
-    /// From `start` to `end`, with some room at both, for what is drawn there has a size.
+    /// As [`Self::new`], with some room at both ends, because the marks drawn there have a size.
     pub(super) fn roomy(zero: Timestamp, start: Timestamp, end: Timestamp) -> Self {
         let room = (between(start, end) / 40).max(SHORTEST / 2);
         let ms = u64::try_from(room.as_millis()).unwrap_or(u64::MAX);
         Self::new(zero, before(start, ms), after(end, ms))
     }
 
-    /// How long it is.
+    /// The length of the line.
     pub(super) const fn length(&self) -> Duration {
         self.length
     }
 
-    /// Where a moment is.
+    /// The place of a moment.
     pub(super) fn place(&self, at: Timestamp) -> Percent {
         Percent::of(between(self.start, at).as_secs_f64(), self.length.as_secs_f64())
     }
 
-    /// Where some time begins and how long it is, never too short to be seen nor past the end.
+    /// The place and the length of a time span; never too short to be seen, and never past the end.
     pub(super) fn stretch(&self, from: Timestamp, to: Timestamp) -> (Percent, Percent) {
         let (Percent(from), Percent(to)) = (self.place(from), self.place(to));
         let width = (to - from).max(THINNEST);
         (Percent(from.min(100.0 - width)), Percent(width))
     }
 
-    /// True of a time that is long enough to be seen.
+    /// True if a time span is long enough to be seen.
     pub(super) fn shows(&self, from: Timestamp, to: Timestamp) -> bool {
         self.place(to).0 - self.place(from).0 >= THINNEST
     }
 
-    /// The moments that are written, each with its place.
+    /// The labelled moments, each with its place.
     pub(super) fn ticks(&self) -> Vec<(Percent, String)> {
         let longest = STEPS[STEPS.len() - 1];
         let seconds = self.length.as_secs();
         let step = STEPS.into_iter().find(|step| seconds <= step * u64::from(TICKS));
-        // Past some weeks a number of such steps is one.
+        // Past some weeks, each step is a multiple of the longest one.
         let step = step.unwrap_or_else(|| longest * (seconds / (longest * u64::from(TICKS)) + 1));
         let first = between(self.zero, self.start).as_millis().div_ceil(u128::from(step) * 1000);
         let first = u64::try_from(first).unwrap_or(u64::MAX / step);
@@ -105,17 +105,17 @@ impl Axis {
     }
 }
 
-/// From one moment to a later one; nothing where it is not later, for clocks may be set back.
+/// The time from one moment to a later one; zero if it is not later, because clocks may be set back.
 pub(super) fn between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
 
-/// A moment that much later; the same one where there is none.
+/// The moment `ms` milliseconds later, or `at` itself if that cannot be represented.
 pub(super) fn after(at: Timestamp, ms: u64) -> Timestamp {
     at.checked_add(Duration::from_millis(ms)).unwrap_or(at)
 }
 
-/// A moment that much earlier; the same one where there is none.
+/// The moment `ms` milliseconds earlier, or `at` itself if that cannot be represented.
 pub(super) fn before(at: Timestamp, ms: u64) -> Timestamp {
     at.checked_sub(Duration::from_millis(ms)).unwrap_or(at)
 }

@@ -1,4 +1,4 @@
-//! Every check as a plot of all its answers, with what it has to be, and the bad ones in words.
+//! Plots the answers of every check with its condition, and describes the bad ones in words.
 
 use std::collections::{HashMap, HashSet};
 
@@ -21,15 +21,15 @@ use crate::{
     rollout::Verdict,
 };
 
-/// How high a plot is, in pixels, and where in it the least value is drawn.
+/// The height of a plot, and where in it the greatest and the least value are drawn. In pixels.
 const HEIGHT: f64 = 150.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 122.0;
 
-/// So many answers of a plot say what they are when they are pointed at, and are joined by a line.
+/// A plot of at most this many answers has tooltips and a line through the answers.
 const TELLING: usize = 600;
 
-/// So many bad answers of a check are told in words.
+/// The most bad answers of a check described in words.
 const MOST_BAD: usize = 50;
 
 pub(super) fn part(record: &Record, labels: &Labels) -> Option<Part> {
@@ -70,7 +70,7 @@ fn check(record: &Record, number: usize, name: &str, samples: &[&SampleRecord], 
     }
 }
 
-/// How many answers there were, and how many of them are shown.
+/// The number of answers, and the number shown.
 fn count(check: Option<&CheckRecord>, kept: usize, bad: usize) -> String {
     let count = |answers, bad| format!("{}, {} bad", words::count(answers, "answer"), words::number(bad));
     match check {
@@ -93,7 +93,7 @@ fn in_words(record: &Record, sample: &SampleRecord, labels: &Labels) -> String {
     format!("+{at}{host} {} (in {took})", neutral::line(&sample.text))
 }
 
-/// What is drawn upwards: the number that was answered, or where there is none how long the answer took.
+/// The vertical scale: the answered number, or the time that the answer took if there is no number.
 struct Scale {
     least: f64,
     most: f64,
@@ -110,14 +110,15 @@ impl Scale {
         Self { least, most: if most > least { most } else { least + 1.0 }, of_values }
     }
 
-    /// How far down a number is drawn. The ends are halved first, for numbers of a stranger's may be that large.
+    /// The distance of a number from the top. The ends are halved first, because foreign numbers may be too large to
+    /// subtract.
     fn y(&self, number: f64) -> f64 {
         let part = (number / 2.0 - self.least / 2.0) / (self.most / 2.0 - self.least / 2.0);
         let y = BOTTOM - part.clamp(0.0, 1.0) * (BOTTOM - TOP);
         (y * 10.0).round() / 10.0
     }
 
-    /// Where an answer is drawn: one without a number where numbers are is at the bottom.
+    /// The height of an answer. An answer without a number, among numbers, is at the bottom.
     fn of_sample(&self, sample: &SampleRecord) -> f64 {
         self.y(if self.of_values { sample.value.unwrap_or(self.least) } else { seconds(sample) })
     }
@@ -193,7 +194,7 @@ fn condition_of(check: Option<&CheckRecord>) -> String {
     check.and_then(|check| check.pass_if.as_deref()).map(neutral::line).unwrap_or_default()
 }
 
-/// Every answer. Those that would cover each other are one sign.
+/// Draws every answer. Answers that would cover each other become one sign.
 fn answers(record: &Record, samples: &[&SampleRecord], axis: Axis, scale: &Scale, labels: &Labels) -> Markup {
     let mut drawn = HashSet::new();
     let is_new =

@@ -1,4 +1,4 @@
-//! What happened between and around the hosts, in the order in which it did: stages, pauses, hooks, what the clouds said,
+//! What happened between and around the hosts, in chronological order: stages, pauses, hooks, answers of the clouds,
 //! the stop, the undo.
 
 use std::{collections::HashMap, time::Duration};
@@ -19,7 +19,7 @@ use crate::report::{
     text::{labels::Labels, names, neutral, words},
 };
 
-/// So many hooks of single hosts are told of: all of them may have failed.
+/// The most hooks of single hosts listed: all of them may have failed.
 const MOST: usize = 100;
 
 /// Something that happened.
@@ -28,9 +28,9 @@ struct Entry {
     what: String,
     lasted: Option<Duration>,
     end: End,
-    /// What else there is to say.
+    /// Anything else to say.
     note: Option<String>,
-    /// Last lines of a script.
+    /// The last lines of a script.
     output: String,
 }
 
@@ -39,7 +39,7 @@ struct Entry {
 enum End {
     Well,
     Badly,
-    /// There is no good or bad of it.
+    /// Neither good nor bad.
     Neither,
 }
 
@@ -90,7 +90,7 @@ fn row(entry: &Entry, zero: Timestamp) -> Markup {
     }
 }
 
-/// The stages that were begun. One is over when its last host is.
+/// The stages that started. A stage ends with its last host.
 fn stages(record: &Record) -> Vec<Entry> {
     let of = record.rollout.stages.len();
     let mut ends = HashMap::<&str, Option<Timestamp>>::new();
@@ -110,7 +110,7 @@ fn stages(record: &Record) -> Vec<Entry> {
     entries.collect()
 }
 
-/// What a pause is, in a few words.
+/// A pause in a few words.
 pub(super) fn of_pause(pause: &PauseRecord) -> String {
     let names = pause.names.iter().map(|name| neutral::line(name)).collect::<Vec<_>>().join(", ");
     match (pause.kind.as_str(), pause.soak()) {
@@ -147,7 +147,7 @@ fn hook(hook: &HookRecord, labels: &Labels) -> Entry {
     Entry { end, note, output: failures::lines(&hook.output), ..entry(hook.at, &what) }
 }
 
-/// What the clouds said, where it was new.
+/// An answer of the clouds, if it brought news.
 fn sighting(sighting: &SightingRecord, labels: &Labels) -> Option<Entry> {
     if let Some(error) = &sighting.error {
         let entry = entry(sighting.at, "The clouds are asked again: no answer");

@@ -1,4 +1,4 @@
-//! The page as a whole: what stands in its head, and in which order its parts follow.
+//! The page as a whole: its head, and the order of its parts.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -11,12 +11,12 @@ use crate::report::{
     text::{labels::Labels, neutral},
 };
 
-/// How the page is painted.
+/// The page's style sheet.
 const SHEET: &str = include_str!("page.css");
 
-/// A part of the page, to which the list at its top leads.
+/// A part of the page, linked from the list at its top.
 pub(super) struct Part {
-    /// Its place in the page's address.
+    /// The fragment in the page's address.
     pub(super) id: &'static str,
     pub(super) title: &'static str,
     pub(super) body: Markup,
@@ -77,8 +77,8 @@ fn title(record: &Record) -> String {
     format!("{}{}: {}", neutral::line(&record.target), what.unwrap_or_default(), verdict(record).head)
 }
 
-/// What the browser may do with the page (CSP level 3): paint it by [`SHEET`], and nothing else. No script, no request, no
-/// form; not even a style of an element's own.
+/// The page's Content-Security-Policy (CSP level 3). It allows [`SHEET`] and nothing else: no script, no request, no
+/// form, not even an element's own style.
 fn policy() -> String {
     let hash = BASE64_STANDARD.encode(Sha256::digest(SHEET));
     format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'")

@@ -1,5 +1,5 @@
-//! Each failure in full: who, how it ended, what to try, the last lines. Hosts that failed in the same way with the same
-//! words are told of once, as on the last screen of the run.
+//! Each failure in full: the host, how it ended, what to try, the last lines. Hosts that failed in the same way with
+//! the same words share one entry, as on the last screen of the run.
 
 use maud::{Markup, html};
 
@@ -14,17 +14,18 @@ use crate::report::{
     text::{labels::Labels, names, neutral, words},
 };
 
-/// So many kinds of failures are told with their last lines; a page is to be opened, and a fleet can fail in many words.
+/// The most kinds of failures shown with their last lines. The page must stay small enough to open, and a fleet can
+/// fail in many words.
 const MOST: usize = 60;
 
-/// So many of them are unfolded.
+/// The number of them that are unfolded.
 const OPEN: usize = 3;
 
-/// So many of those that could not be taken back are told of.
+/// The most failed undos shown.
 const MOST_UNDOS: usize = 60;
 
 pub(super) fn part(record: &Record, labels: &Labels) -> Option<Part> {
-    // Those who succeeded and could not be taken back are told of behind the others.
+    // Hosts that succeeded and could not be rolled back come after the others.
     let kinds: Vec<_> =
         alike(record).into_iter().filter(|hosts| hosts.iter().any(|host| wants_telling(host))).collect();
     let undos: Vec<(&HostRecord, &UndoRecord)> = record.hosts.iter().filter_map(not_undone).collect();
@@ -83,7 +84,7 @@ fn title(look: Look, label: &str) -> Markup {
     html! { span.sign aria-hidden="true" { (look.sign) } strong { (label) } " " span.outcome { (look.word) } }
 }
 
-/// Where a host is, and what it spent its time on, in a line.
+/// Where a host is, and how its time was spent, in a line.
 fn facts(host: &HostRecord) -> String {
     let mut facts = vec![hosts::place(host)];
     if !host.stage.is_empty() {
@@ -109,7 +110,7 @@ fn words_of_host(hint: Option<&str>, stderr: &str, stdout: &str, ran: bool) -> M
     }
 }
 
-/// Where all is that was printed.
+/// The path of the complete output.
 fn whole(log: Option<&str>) -> Markup {
     html! { @if let Some(log) = log { p.log { "All of it: " code { (neutral::line(log)) } } } }
 }

@@ -1,4 +1,4 @@
-//! All hosts, in words: what the drawings show, for those who cannot see them, and for searching.
+//! All hosts in words: for readers who cannot see the drawings, and for searching.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{
     rollout::{Outcome, PartOutcome},
 };
 
-/// More than so many are folded away.
+/// A longer list is folded away.
 const OPEN: usize = 100;
 
 pub(super) fn part(record: &Record, labels: &Labels) -> Option<Part> {
@@ -58,7 +58,7 @@ pub(super) fn place(host: &HostRecord) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).map(neutral::line).collect::<Vec<_>>().join(" · ")
 }
 
-/// What there is to say beyond the outcome's word.
+/// Details beyond the outcome's word.
 fn why(host: &HostRecord) -> String {
     match (host.outcome, &host.undo) {
         (_, Some(_)) if host.was_undone_after() => words::fate(host),
@@ -69,7 +69,7 @@ fn why(host: &HostRecord) -> String {
     }
 }
 
-/// What it spent its time on.
+/// How the host's time was spent.
 fn times(record: &Record, host: &HostRecord) -> Vec<String> {
     let mut facts = Vec::new();
     if let Some(started) = host.started {
@@ -96,7 +96,7 @@ pub(super) fn phases(host: &HostRecord) -> Option<String> {
     (!known.is_empty()).then(|| known.join(", "))
 }
 
-/// The parts of a script that has some: what each came to, and how long it took.
+/// The parts of a script that has some: the outcome and the duration of each.
 pub(super) fn parts(host: &HostRecord) -> Markup {
     let facts = |part: &PartRecord| {
         let end = match (part.exit_status, &part.signal, part.outcome) {
@@ -122,7 +122,7 @@ pub(super) fn parts(host: &HostRecord) -> Markup {
     }
 }
 
-/// How long something took: exact where it was short, for logins are.
+/// A duration: exact if it is short, because logins are.
 pub(super) fn took(ms: u64) -> String {
     if ms < 1000 { format!("{ms} ms") } else { words::duration(Duration::from_millis(ms)) }
 }

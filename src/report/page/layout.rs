@@ -1,4 +1,4 @@
-//! Where everything of the timeline stands: the rows of each stage, how high they are, and which hosts have names.
+//! Lays out the timeline: the rows of each stage, their heights, and which hosts have names.
 
 use std::collections::HashMap;
 
@@ -7,41 +7,41 @@ use jiff::Timestamp;
 use super::look;
 use crate::report::files::{host_record::HostRecord, record::Record};
 
-/// A row with a name is so high, in pixels.
+/// The height of a row with a name, in pixels.
 const NAMED: u32 = 18;
 
-/// Where the rows are thin, those of a stage of so many hosts are not,
+/// In a drawing with thin rows, a stage of at most this many hosts still has high ones.
 const FEW: usize = 10;
 
-/// and so many others have names.
+/// The most hosts with names in all other stages together.
 const MOST_NAMED: usize = 40;
 
-/// What stands above the first row: what pauses are, moments that have names, and in a high drawing the time.
+/// The heights of the lanes above the first row: pauses, named moments, and in a high drawing the time. In pixels.
 pub(super) const PAUSES: u32 = 20;
 const MARKS: u32 = 18;
 const TIMES: u32 = 18;
 
-/// Higher than a screen, in pixels.
+/// A drawing higher than this exceeds a screen, in pixels.
 const HIGH: u32 = 700;
 
-/// What stands above the rows of a stage.
+/// The height of the space above the rows of a stage.
 pub(super) const STAGE: u32 = 28;
 
-/// A line in words below the rows of a stage.
+/// The height of a line of text below the rows of a stage.
 pub(super) const REMARK: u32 = 20;
 
-/// Where everything stands.
+/// The layout of the timeline.
 pub(super) struct Layout<'r> {
     pub(super) stages: Vec<StageRows<'r>>,
     pub(super) head: Head,
-    /// Where the last row ends.
+    /// The bottom of the last row.
     pub(super) bottom: u32,
 }
 
-/// What stands above the rows.
+/// The lanes above the rows.
 #[derive(Clone, Copy)]
 pub(super) struct Head {
-    /// Where the time is written, if it is.
+    /// Where the time is written, if it is written here.
     pub(super) times: Option<u32>,
     pub(super) bottom: u32,
 }
@@ -82,7 +82,7 @@ pub(super) fn laid_out(record: &Record, touched: usize) -> Layout<'_> {
     Layout { stages, head, bottom }
 }
 
-/// The rows below a head of this height, and where they end.
+/// The rows below a head of this height, and the bottom of the last one.
 fn below(record: &Record, touched: usize, head: u32) -> (Vec<StageRows<'_>>, u32) {
     let thin = match touched {
         0..=60 => NAMED,
@@ -119,7 +119,7 @@ fn below(record: &Record, touched: usize, head: u32) -> (Vec<StageRows<'_>>, u32
     (laid_out, top)
 }
 
-/// The hosts of each stage. One of a report of before there were stages is in the stage that its hosts name.
+/// The hosts of each stage. In a report older than stages, the stage comes from the hosts.
 pub(super) fn by_stage(record: &Record) -> Vec<(&str, Vec<&HostRecord>)> {
     let mut stages: Vec<(&str, Vec<&HostRecord>)> = Vec::new();
     let mut places = HashMap::new();
@@ -139,7 +139,7 @@ pub(super) fn by_stage(record: &Record) -> Vec<(&str, Vec<&HostRecord>)> {
     stages
 }
 
-/// The moments that have names.
+/// The named moments.
 pub(super) fn marked(record: &Record) -> impl Iterator<Item = (&'static str, Timestamp)> {
     let marks = [("stop", record.stopped_at), ("undo", record.rollout.undo_started)];
     marks.into_iter().filter_map(|(word, at)| Some((word, at?)))

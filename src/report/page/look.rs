@@ -1,18 +1,18 @@
-//! What an outcome looks like: a sign, a word and a colour, for nobody should need to see colours.
+//! How an outcome looks: a sign, a word and a colour, because colour alone is not accessible.
 
 use crate::{
     report::files::host_record::HostRecord,
     rollout::{Outcome, PartOutcome, UndoOutcome},
 };
 
-/// How something is shown.
+/// The look of an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Look {
-    /// The class that has its colour.
+    /// The CSS class with its colour.
     pub(super) class: &'static str,
-    /// In one letter.
+    /// One letter.
     pub(super) sign: &'static str,
-    /// In a word.
+    /// One word.
     pub(super) word: &'static str,
 }
 
@@ -20,7 +20,7 @@ const fn look(class: &'static str, sign: &'static str, word: &'static str) -> Lo
     Look { class, sign, word }
 }
 
-/// What a host's own script came to, whatever was done about it then.
+/// The look of the outcome of a host's own script, before any undo.
 pub(super) const fn of_outcome(outcome: Option<Outcome>, started: bool) -> Look {
     match outcome {
         Some(Outcome::Succeeded) => look("good", "✓", "succeeded"),
@@ -34,7 +34,7 @@ pub(super) const fn of_outcome(outcome: Option<Outcome>, started: bool) -> Look 
     }
 }
 
-/// What taking a host back came to.
+/// The look of the result of an undo.
 pub(super) const fn of_undo(outcome: UndoOutcome) -> Look {
     match outcome {
         UndoOutcome::Undone => look("back", "↩", "undone"),
@@ -43,7 +43,7 @@ pub(super) const fn of_undo(outcome: UndoOutcome) -> Look {
     }
 }
 
-/// What a part of a script came to.
+/// The look of the result of a part of a script.
 pub(super) const fn of_part(outcome: PartOutcome) -> Look {
     match outcome {
         PartOutcome::Succeeded => look("good", "✓", "succeeded"),
@@ -53,7 +53,7 @@ pub(super) const fn of_part(outcome: PartOutcome) -> Look {
     }
 }
 
-/// What a host's script came to: the run's own work there, which in a rollback by hand is to take it back.
+/// The look of the run's own work on a host; in a rollback by hand, that is the undo.
 pub(super) fn of_script(host: &HostRecord) -> Look {
     match &host.undo {
         Some(undo) if undo.by_hand => of_undo(undo.outcome),
@@ -61,7 +61,7 @@ pub(super) fn of_script(host: &HostRecord) -> Look {
     }
 }
 
-/// What became of a host at last.
+/// The look of a host's final state.
 pub(super) fn of_host(host: &HostRecord) -> Look {
     host.undo.as_ref().map_or_else(|| of_script(host), |undo| of_undo(undo.outcome))
 }

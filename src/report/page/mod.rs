@@ -1,15 +1,15 @@
-//! `report FILE --html OUT`: a run as one page for a browser, drawn from its record.
+//! `report FILE --html OUT`: draws a run's record as one page for a browser.
 //!
-//! [`document`] puts the page together: `summary`, `failures`, `timeline` (every host), `course` (stages, pauses and what
-//! else happened), `checks` (their answers, as plots), `hosts` (all of them, in words). `layout` says where each row of the
-//! timeline stands, `phases` what is drawn in it; `axis` is time as a place on a line, `look` what an outcome looks like,
-//! `page.css` how all of it is painted.
+//! [`document`] puts the page together: `summary`, `failures`, `timeline` (every host), `course` (stages, pauses and
+//! other events), `checks` (plots of their answers), `hosts` (all of them, in words). `layout` places each row of the
+//! timeline, `phases` says what is drawn in it; `axis` maps time to places on a line, `look` maps outcomes to signs and
+//! colours, `page.css` styles all of it.
 //!
-//! The page is whole by itself: it asks nobody for anything and holds no program, and its first words forbid both to the
-//! browser. What hosts print and what clouds call them passes `neutral` first; what is then left is escaped by `maud`, as
-//! all text of a page is. Drawings give places in percent, so they fit any width without a program.
+//! The page is self-contained: it loads nothing and contains no script, and its Content-Security-Policy makes the
+//! browser forbid both. Output of hosts and names from clouds pass `neutral` first; `maud` escapes all text after that.
+//! Drawings give places in percent, so they fit any width without a script.
 //!
-//! Pure: a [`Record`](super::Record) in, text out.
+//! Pure: takes a [`Record`](super::Record), returns text.
 
 mod axis;
 mod checks;

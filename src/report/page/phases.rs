@@ -1,4 +1,4 @@
-//! What a host spent its time on, as the timeline draws it.
+//! How a host's time was spent, as the timeline draws it.
 
 use jiff::Timestamp;
 
@@ -8,10 +8,10 @@ use super::{
 };
 use crate::report::files::host_record::HostRecord;
 
-/// What a host spent some time on.
+/// A phase of a host's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// For another attempt.
+    /// Between two attempts.
     Waiting,
     Connecting,
     LoggingIn,
@@ -30,7 +30,7 @@ impl Phase {
         }
     }
 
-    /// How much of a high row it takes: phases are told apart without colours.
+    /// Its height in a high row, which distinguishes phases without colours.
     pub(super) const fn height(self) -> u32 {
         match self {
             Self::Waiting => 2,
@@ -40,7 +40,7 @@ impl Phase {
         }
     }
 
-    /// True of what is drawn however short it was.
+    /// True if the phase is drawn however short it was.
     pub(super) const fn always_shows(self) -> bool {
         match self {
             Self::Waiting | Self::Connecting | Self::LoggingIn => false,
@@ -49,7 +49,7 @@ impl Phase {
     }
 }
 
-/// What a host spent its time on, in order. What has not ended goes on until `now`.
+/// The phases of a host, in order. A phase that has not ended goes on until `now`.
 pub(super) fn phases(host: &HostRecord, now: Timestamp) -> Vec<(Phase, Timestamp, Timestamp)> {
     let Some(started) = host.started else { return Vec::new() };
     let look = look::of_script(host);
@@ -59,7 +59,7 @@ pub(super) fn phases(host: &HostRecord, now: Timestamp) -> Vec<(Phase, Timestamp
     match host.duration_ms {
         None if host.group.is_some() => phases.push((script, started, now)),
         None => phases.push((Phase::Connecting, started, now)),
-        // What is known of is the end of the last attempt, and how long its parts took.
+        // The record has the end of the last attempt, and how long its phases took.
         Some(ms) => {
             let mut until = after(started, ms);
             let parts = host.phases;

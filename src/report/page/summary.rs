@@ -1,4 +1,4 @@
-//! What a reader wants to know first: what was done to what, how it ended and why, in what state the fleet is.
+//! What a reader wants to know first: the target and the work, how it ended and why, and the state of the fleet.
 
 use maud::{Markup, html};
 
@@ -57,7 +57,7 @@ fn why(record: &Record) -> Option<String> {
     })
 }
 
-/// Why nothing new was started any more, in a few words.
+/// Why the run stopped starting new work, in a few words.
 pub(super) fn stopped_by(record: &Record) -> Option<String> {
     let word = record.stopped_by.as_deref()?;
     let reason = serde_json::from_value::<StopReason>(word.into());
@@ -78,7 +78,7 @@ pub(super) fn body(record: &Record, labels: &Labels) -> Markup {
     }
 }
 
-/// How many hosts came to what, as a bar and in numbers.
+/// The number of hosts with each outcome, as a bar and in numbers.
 fn counts(record: &Record) -> Markup {
     let counts = tally(record);
     let total = u32::try_from(record.hosts.len()).unwrap_or(u32::MAX);
@@ -101,7 +101,7 @@ fn counts(record: &Record) -> Markup {
     }
 }
 
-/// How many hosts look how, those first that went well.
+/// The number of hosts of each look, the good ones first.
 fn tally(record: &Record) -> Vec<(Look, u32)> {
     let mut counts: Vec<(Look, u32)> = Vec::new();
     for host in &record.hosts {
@@ -118,14 +118,14 @@ fn tally(record: &Record) -> Vec<(Look, u32)> {
 
 fn facts(record: &Record) -> Vec<(&'static str, String)> {
     let summary = record.summary();
-    // Of a rollback those that are left alone are not in the record, so it is no part of the chosen ones.
+    // The record of a rollback lacks the hosts that are left alone, so its hosts are not the chosen ones.
     let of = record.narrowed_from.filter(|_| record.rollback.is_none());
     let mut facts = vec![("Hosts", words::chosen(record.hosts.len(), of))];
     facts.push(("Status", record.status.as_str().to_owned()));
     facts.push(("Exit code", record.exit_code.map_or_else(|| "none yet".to_owned(), |code| code.to_string())));
     let failures = words::number(summary.failures());
     facts.push(match (&record.rollback, record.max_failures) {
-        // None stops the others.
+        // In a rollback, a failure does not stop the other hosts.
         (Some(_), _) => ("Failures", failures),
         (None, 0) => ("Failures", format!("{failures}, none allowed")),
         (None, allowed) => ("Failures", format!("{failures}, {} allowed", words::number(allowed))),
@@ -136,7 +136,7 @@ fn facts(record: &Record) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// What a reader of the numbers alone would miss.
+/// What the numbers alone do not show.
 fn warnings(record: &Record, labels: &Labels) -> Vec<String> {
     let mut warnings = Vec::new();
     if record.finished.is_none() {
@@ -166,7 +166,7 @@ fn warnings(record: &Record, labels: &Labels) -> Vec<String> {
     warnings
 }
 
-/// Where something may be running.
+/// Where a script may still be running.
 fn place(host: &HostRecord, labels: &Labels) -> String {
     let group = host.group.map(|group| format!(", process group {group}")).unwrap_or_default();
     format!("{} ({}{group})", labels.get(&host.id), neutral::line(&host.address))

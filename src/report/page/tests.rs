@@ -1,4 +1,4 @@
-//! Pages of records: what is in them, and what never may be.
+//! Pages of records: what they contain, and what they must never contain.
 
 use jiff::Timestamp;
 
@@ -22,10 +22,10 @@ use crate::{
 
 pub(super) use crate::report::tests::at;
 
-/// All that may not be in text that a stranger chose, for a browser, a reader's eyes, or a page's frame.
+/// Foreign text with everything that could harm a browser, a reader's eyes, or a page's frame.
 const HOSTILE: &str = "<script>alert(1)</script>]]></style></svg><img src=x onerror=alert(1)>\"'&\u{202e}gpj\u{1}\u{1b}[31m\u{2066}\u{200b}&lt;";
 
-/// A record of `n` hosts that have not been touched.
+/// A record of `n` untouched hosts.
 fn untouched(n: usize) -> Record {
     Record::new(&plan_for((0..n).map(host).collect()), Gaps::default(), at(0))
 }
@@ -70,7 +70,7 @@ fn sample(n: i64, verdict: Verdict, value: Option<f64>) -> SampleRecord {
     }
 }
 
-/// A deploy in two stages with a soak, which a check ended, and a host that could not be taken back.
+/// A deploy in two stages with a soak, ended by a check, and a host that could not be rolled back.
 fn taken_back() -> Record {
     let hosts: Vec<_> = (0..4).map(host).collect();
     let mut plan: Plan = plan_for(hosts.clone());
@@ -142,7 +142,7 @@ fn has(page: &str, words: &str) {
     assert!(page.contains(words), "no {words:?} in\n{page}");
 }
 
-/// What would do something in a browser, or ask somebody for something.
+/// Asserts that nothing in the page runs in a browser or makes a request.
 #[track_caller]
 fn does_nothing(page: &str) {
     let lower = page.to_lowercase();
@@ -257,7 +257,7 @@ fn nothing_that_a_stranger_wrote_does_anything() {
     let pause = &mut record.rollout.pauses[0];
     (pause.kind, pause.names, pause.message, pause.approved_by) =
         (hostile(), vec![hostile()], Some(hostile()), Some(hostile()));
-    // Of hosts that the report does not list nobody has looked at the ids.
+    // Ids of hosts that the report does not list are not checked by anything.
     let stranger = || HostId::new(&provider_core::ProviderName::new("aws"), &provider_core::InstanceId::new(HOSTILE));
     record.rollout.samples = change(&record, |n, sample| {
         (sample.check, sample.text) = (hostile(), hostile());
@@ -387,7 +387,7 @@ fn clocks_that_were_set_back_and_numbers_without_bounds_are_drawn() {
     assert!(!page.contains("NaN") && !page.contains("inf%"));
 }
 
-/// The answers of a record's checks, each changed.
+/// The answers of a record's checks, each changed by `change`.
 fn change(record: &Record, mut change: impl FnMut(usize, &mut SampleRecord)) -> Samples {
     let changed = record.rollout.samples.iter().cloned().enumerate().map(|(n, mut sample)| {
         change(n, &mut sample);

@@ -1,7 +1,7 @@
-//! The timeline: every host that was touched as a row, stage by stage, with what it spent its time on and how it ended.
+//! The timeline: a row for every touched host, stage by stage, with how its time was spent and how it ended.
 //!
-//! A few hosts have a high row each, with their names. Of many the rows are thin, and only those have names that did not
-//! go well: so one is found among thousands, and the shape of the whole is seen.
+//! A few hosts have high rows with names. Many hosts have thin rows, and only those that did not end well have names: a
+//! single failure can be found among thousands, and the shape of the whole is visible.
 
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -20,10 +20,10 @@ use crate::report::{
     text::{cells, labels::Labels, neutral, words},
 };
 
-/// So many cells of a name are shown: what fits beside the rows.
+/// The width of a name, in cells: what fits beside the rows.
 const NAME: usize = 24;
 
-/// What stands below the last row: the time.
+/// The height below the last row, where the time stands.
 const FOOT: u32 = 26;
 
 pub(super) fn part(record: &Record, labels: &Labels) -> Option<Part> {
@@ -58,7 +58,7 @@ pub(super) fn part(record: &Record, labels: &Labels) -> Option<Part> {
     Some(Part { id: "timeline", title: "Timeline", body })
 }
 
-/// The last moment of which the record tells.
+/// The last moment in the record.
 pub(super) fn end(record: &Record) -> Timestamp {
     let hosts = record.hosts.iter().flat_map(|host| {
         let undo = host.undo.as_ref();
@@ -103,7 +103,7 @@ fn bars(row: &Row<'_>, axis: Axis, now: Timestamp, labels: &Labels) -> Markup {
                 @let height = if row.named { phase.height() } else { row.height };
                 rect.(phase.class()) x=(x) width=(width) y=(row.top + (row.height - height) / 2) height=(height) {}
             }
-            // Of a host that was never reached nothing else may be long enough to be seen.
+            // For a host that was never reached, nothing else may be long enough to be seen.
             @if drawn.is_empty() {
                 circle.(look.class) cx=(axis.place(last)) cy=(row.middle()) r=(if row.named { 4 } else { 2 }) {}
             }
@@ -112,7 +112,7 @@ fn bars(row: &Row<'_>, axis: Axis, now: Timestamp, labels: &Labels) -> Markup {
     }
 }
 
-/// How a host ended, in as few letters as there is room for; where there is little, words are left out.
+/// How a host ended, in as few letters as possible; where there is little room, words are left out.
 fn ending(host: &HostRecord, look: Look) -> Markup {
     let script = look::of_script(host);
     let short = match (&host.undo, host.exit_status, &host.signal) {
@@ -133,7 +133,7 @@ fn ending(host: &HostRecord, look: Look) -> Markup {
     }
 }
 
-/// What a host came to, and when.
+/// What became of a host, and when.
 fn sentence(host: &HostRecord) -> String {
     let look = look::of_script(host);
     let mut text = look.word.to_owned();
@@ -156,13 +156,13 @@ fn band(pause: &PauseRecord, axis: Axis, now: Timestamp, bottom: u32) -> Markup 
         g.(class) {
             title { (name) }
             rect x=(x) width=(width) height=(bottom) {}
-            // A drawing in the drawing cuts off what has no room.
+            // A nested drawing clips text that does not fit.
             @if width.has_room() { svg x=(x) width=(width) height=(PAUSES) { text x="4" y="14" { (name) } } }
         }
     }
 }
 
-/// The moments that are written, and a line through all rows at each.
+/// The labelled moments, and a line through all rows at each.
 fn grid(axis: Axis, head: Head, bottom: u32) -> Markup {
     html! {
         g.grid { @for (place, text) in axis.ticks() {
@@ -174,7 +174,7 @@ fn grid(axis: Axis, head: Head, bottom: u32) -> Markup {
     }
 }
 
-/// When the run was stopped, and when hosts began to be taken back.
+/// The moments when the run was stopped and when the rollback started.
 fn marks(record: &Record, axis: Axis, bottom: u32) -> Markup {
     let top = if record.rollout.pauses.is_empty() { 0 } else { PAUSES };
     html! {
@@ -190,7 +190,7 @@ fn marks(record: &Record, axis: Axis, bottom: u32) -> Markup {
 }
 
 fn legend(record: &Record) -> Markup {
-    // A rollback by hand has no scripts but those that take hosts back.
+    // A rollback by hand has no scripts other than the undos.
     let any = |class| record.rollback.is_none() && record.hosts.iter().any(|host| look::of_script(host).class == class);
     let scripts = [("good", "succeeded"), ("bad", "failed"), ("doubt", "unreachable or unknown"), ("live", "running")];
     let undone = record.hosts.iter().any(|host| host.undo.is_some());
@@ -209,7 +209,7 @@ fn swatch(class: &str, height: u32) -> Markup {
     html! { svg width="24" height="16" { rect.(class) width="24" y=((16 - height) / 2) height=(height) {} } }
 }
 
-/// What the drawing shows, for those who cannot see it.
+/// A description of the drawing, for readers who cannot see it.
 fn in_words(record: &Record, axis: Axis) -> String {
     let mut text = format!("{} long.", words::duration(axis.length()));
     for (name, hosts) in by_stage(record) {
