@@ -1,9 +1,9 @@
-//! The pipelines that run us: GitHub Actions, GitLab CI, Azure Pipelines. Each reads commands out of
-//! a job's log: to fold lines away, to pin an error to the top of the page.
+//! The pipelines that may run Fleetwide: GitHub Actions, GitLab CI, Azure Pipelines. Each obeys commands in a job's log
+//! that fold lines or show an error at the top of the page.
 //!
-//! So each would also obey what a host prints, had `neutral` not disarmed it: only what is made here
-//! goes to a log armed. GitHub's own way, `::stop-commands::`, is of no use: it holds for standard
-//! output and standard error together, which are two pipes without an order.
+//! Without `neutral`, a pipeline would also obey commands in the output of hosts: only commands made here reach a log
+//! intact. GitHub's own remedy, `::stop-commands::`, does not help: it applies to standard output and standard error
+//! together, which are two pipes without a common order.
 
 use std::borrow::Cow;
 
@@ -20,10 +20,10 @@ pub(super) use teller::Teller;
 
 use super::text::neutral;
 
-/// Who reads the log of a job.
+/// The reader of a job's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pipeline {
-    /// GitHub Actions, and those that speak as it does (Gitea, Forgejo).
+    /// GitHub Actions and compatible runners (Gitea, Forgejo).
     GitHub,
     /// GitLab CI.
     GitLab,
@@ -31,22 +31,22 @@ pub enum Pipeline {
     Azure,
 }
 
-/// Lines that are shown on demand.
+/// Lines that are folded away.
 #[derive(Clone, Copy, Debug)]
 struct Fold<'a> {
-    /// Names it among the others of a log: letters, digits, `-`, `_` and `.`.
+    /// Identifies the fold within a log: letters, digits, `-`, `_` and `.`.
     id: &'a str,
-    /// What is seen of it while it is closed.
+    /// The line that stays visible while it is closed.
     title: &'a str,
     at: Timestamp,
 }
 
-/// What is shown above the log, to somebody who has not opened it.
+/// A message above the log, visible without opening it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Issue {
     grade: Grade,
     title: String,
-    /// May have several lines.
+    /// One or more lines.
     text: String,
 }
 
@@ -57,7 +57,7 @@ enum Grade {
 }
 
 impl Pipeline {
-    /// The pipeline that this environment belongs to.
+    /// The pipeline that this environment indicates.
     pub fn detect(env: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let on = |name| env(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
         [("GITHUB_ACTIONS", Self::GitHub), ("GITLAB_CI", Self::GitLab), ("TF_BUILD", Self::Azure)]
@@ -65,13 +65,13 @@ impl Pipeline {
             .find_map(|(name, pipeline)| on(name).then_some(pipeline))
     }
 
-    /// An error that ended us before there was a run, as this pipeline shows it above the log; none
-    /// where it shows none. `text` may have several lines.
+    /// An error before any run started, as this pipeline shows it above the log; `None` if it shows none. `text` may
+    /// have several lines.
     pub fn error(self, text: &str) -> Option<String> {
         self.issue(&Issue { grade: Grade::Error, title: "fleetwide".to_owned(), text: text.to_owned() })
     }
 
-    /// Begins to fold.
+    /// Starts a fold.
     fn open(self, fold: &Fold<'_>) -> String {
         let title = neutral::line(fold.title);
         match self {
@@ -100,7 +100,7 @@ impl Pipeline {
     }
 }
 
-/// `text` cut to so many bytes, and marked when it was.
+/// `text` cut to at most `bytes` bytes, and marked if it was cut.
 fn cut(text: &str, bytes: usize) -> Cow<'_, str> {
     if text.len() <= bytes {
         return Cow::Borrowed(text);

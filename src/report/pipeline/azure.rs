@@ -6,10 +6,10 @@ use super::{Grade, cut};
 /// Ends a group.
 pub(super) const CLOSE: &str = "##[endgroup]\n";
 
-/// The longest message, in bytes: a page shows little more of it.
+/// The longest message, in bytes; a page shows little more of it.
 const LONGEST: usize = 3_500;
 
-/// Begins a group.
+/// Starts a group.
 pub(super) fn open(title: &str) -> String {
     format!("##[group]{title}\n")
 }
@@ -21,7 +21,7 @@ pub(super) fn issue(grade: Grade, title: &str, text: &str) -> String {
         Grade::Warning => "warning",
     };
     let message = format!("{title}\n{text}");
-    // A line break in the message would end the command. `%AZP25` stands for a percent sign.
+    // A line break in the message would end the command. `%AZP25` encodes a percent sign.
     let message = cut(&message, LONGEST).replace('%', "%AZP25").replace('\r', "%0D").replace('\n', "%0A");
     format!("##vso[task.logissue type={kind}]{message}\n")
 }

@@ -1,4 +1,4 @@
-//! What failed, by kind: hosts that failed for the same reason are one class, whatever their words.
+//! Groups failures by kind: hosts that failed for the same reason form one class, whatever they printed.
 
 use super::{Grade, Issue, cut};
 use crate::{
@@ -10,16 +10,16 @@ use crate::{
     rollout::PartOutcome,
 };
 
-/// GitHub shows ten annotations of a step.
+/// GitHub shows ten annotations per step.
 const MOST: usize = 10;
 
-/// So many hosts of a class are named.
+/// The most hosts named per class.
 const NAMES: usize = 10;
 
 /// How much of a host's last lines goes into an annotation, in bytes.
 const TAIL: usize = 2_000;
 
-/// Hosts that failed for the same reason, the largest class first.
+/// Hosts that failed for the same reason.
 #[derive(Debug)]
 pub(super) struct Class<'r> {
     pub(super) outcome: &'static str,
@@ -27,17 +27,17 @@ pub(super) struct Class<'r> {
     pub(super) reason: String,
     /// At least one.
     pub(super) hosts: Vec<&'r HostRecord>,
-    /// The reason of the first of them, in full.
+    /// The reason of the first host, in full.
     why: String,
-    /// What it said last.
+    /// The last output of the first host.
     pub(super) last_words: Option<&'r str>,
     /// What to try.
     pub(super) hint: Option<&'r str>,
-    /// Where all is that it printed.
+    /// The file with its complete output.
     pub(super) log: Option<&'r str>,
 }
 
-/// The classes of `record`'s failures, those to take a host back included.
+/// The classes of `record`'s failures, failed undos included; the largest class first.
 pub(super) fn of(record: &Record) -> Vec<Class<'_>> {
     let failed = record.hosts.iter().filter(|host| failures::wants_telling(host)).map(Class::of_deploy);
     let unhealed = record.hosts.iter().filter_map(|host| host.unhealed().map(|undo| Class::of_undo(host, undo)));
@@ -84,7 +84,7 @@ impl<'r> Class<'r> {
         format!("{} {}: {}", words::count(self.hosts.len(), "host"), self.outcome, self.reason)
     }
 
-    /// Who they are.
+    /// The names of the hosts.
     pub(super) fn names(&self, labels: &Labels) -> String {
         let shown: Vec<_> = self.hosts.iter().take(NAMES).map(|host| labels.get(&host.id)).collect();
         match self.hosts.len().saturating_sub(NAMES) {
@@ -93,7 +93,7 @@ impl<'r> Class<'r> {
         }
     }
 
-    /// One annotation for all of them. A log shows it without its title, so the text begins with the hosts.
+    /// One annotation for the whole class. A log shows it without its title, so the text starts with the hosts.
     fn issue(&self, record: &Record, labels: &Labels) -> Issue {
         let mut lines = vec![format!("{}: {}", self.reason, self.names(labels))];
         if self.why != self.reason {
@@ -112,8 +112,8 @@ impl<'r> Class<'r> {
     }
 }
 
-/// What stopped the run, where that was no host, and every class, as annotations, as many as a pipeline shows;
-/// `closing` is what is said when nothing failed and yet the run did not succeed.
+/// The annotations: what stopped the run, unless a host did, then the classes, as many as a pipeline shows. `closing`
+/// is used if nothing failed and yet the run did not succeed.
 pub(super) fn issues(record: &Record, labels: &Labels, closing: &str) -> Vec<Issue> {
     let classes = of(record);
     let of_run = |text| Issue { grade: Grade::Error, title: neutral::line(&record.target), text };
@@ -135,12 +135,12 @@ pub(super) fn issues(record: &Record, labels: &Labels, closing: &str) -> Vec<Iss
     issues
 }
 
-/// The last lines of what a host wrote: of its errors, or else of what there is.
+/// The last lines of a host's standard error, or of its standard output if that is empty.
 fn last_words<'r>(stderr: &'r str, stdout: &'r str) -> Option<&'r str> {
     [stderr, stdout].into_iter().find(|tail| !tail.trim().is_empty())
 }
 
-/// Why it failed, without the host's own words, and in which part of its script.
+/// Why the host failed, without its own output, and in which part of its script.
 fn reason(host: &HostRecord) -> String {
     let part = host.parts.iter().find(|part| match part.outcome {
         PartOutcome::Failed | PartOutcome::Unfinished => true,
@@ -150,7 +150,7 @@ fn reason(host: &HostRecord) -> String {
     let ended = ended(host.exit_status, host.signal.as_deref());
     let reason = match (host.cause.as_deref(), ended) {
         (Some("script") | None, Some(ended)) => ended,
-        // The script had gone well; the message begins with the name of what says no: `check health: …`.
+        // The script had succeeded; the message starts with the name of the objection: `check health: …`.
         (Some("check" | "hook" | "hook-before"), _) => gist(&words::why(host)),
         (Some(cause), Some(ended)) => format!("{} ({ended})", phrase(cause)),
         (Some(cause), None) => phrase(cause),
@@ -159,7 +159,7 @@ fn reason(host: &HostRecord) -> String {
     format!("{part}{reason}")
 }
 
-/// What a message begins with: behind that come addresses, and whatever else is another on every host.
+/// The beginning of a message: the rest has addresses and other text that differs on every host.
 fn gist(message: &str) -> String {
     cut(message.split_once(": ").map_or(message, |(gist, _)| gist), 100).into_owned()
 }
@@ -172,7 +172,7 @@ fn ended(exit_status: Option<u8>, signal: Option<&str>) -> Option<String> {
     }
 }
 
-/// A cause as people say it.
+/// A cause in everyday words.
 fn phrase(cause: &str) -> String {
     match cause {
         "script" => "the script failed".to_owned(),
@@ -182,7 +182,7 @@ fn phrase(cause: &str) -> String {
         "connect-timed-out" => "connection timed out".to_owned(),
         "connect-failed" => "no connection".to_owned(),
         "local-ssh" => "ssh could not be run here".to_owned(),
-        // The word says it: `login-refused`, `host-key-changed`, `connect-no-route`.
+        // The word explains itself: `login-refused`, `host-key-changed`, `connect-no-route`.
         other => other.strip_prefix("connect-").unwrap_or(other).replace('-', " "),
     }
 }

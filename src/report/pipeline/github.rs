@@ -1,20 +1,20 @@
 //! GitHub Actions' workflow commands: `::error title=…::…` and `::group::…`.
 //!
-//! Escapes as its runner takes them back (actions/runner, `ActionCommand.cs`). Of each kind a step
-//! shows ten annotations; a message longer than 4 KiB is cut by the runner.
+//! The escapes are those that its runner decodes (actions/runner, `ActionCommand.cs`). A step shows ten annotations of
+//! each kind; the runner cuts a message longer than 4 KiB.
 
 use super::{Grade, cut};
 
 /// Ends a group.
 pub(super) const CLOSE: &str = "::endgroup::\n";
 
-/// The longest title, in bytes; longer ones are refused by GitHub's check runs (255 characters).
+/// The longest title, in bytes; GitHub's check runs refuse longer ones (255 characters).
 const LONGEST_TITLE: usize = 200;
 
 /// The longest message, in bytes.
 const LONGEST_TEXT: usize = 3_500;
 
-/// Begins a group.
+/// Starts a group.
 pub(super) fn open(title: &str) -> String {
     format!("::group::{}\n", data(title))
 }

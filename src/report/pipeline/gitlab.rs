@@ -1,12 +1,12 @@
-//! GitLab CI's sections: parts of a log that can be closed, with the time that they took.
+//! GitLab CI's sections: collapsible parts of a log, with their duration.
 //! <https://docs.gitlab.com/ci/jobs/job_logs/#create-custom-collapsible-sections>
 
 use jiff::Timestamp;
 
-/// Erases to the end of the line: the marks are not seen, even by a reader who does not know them.
+/// Erases to the end of the line: the markers stay invisible, even in a viewer that does not know them.
 const ERASE: &str = "\x1b[0K";
 
-/// Begins a section that is closed at first.
+/// Starts a section that is initially closed.
 pub(super) fn open(id: &str, title: &str, at: Timestamp) -> String {
     format!("{ERASE}section_start:{}:{id}[collapsed=true]\r{ERASE}{title}\n", at.as_second())
 }

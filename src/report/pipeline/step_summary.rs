@@ -1,7 +1,7 @@
-//! The page that GitHub shows for a step: Markdown, appended to `$GITHUB_STEP_SUMMARY`.
+//! Writes the page that GitHub shows for a step: Markdown, appended to `$GITHUB_STEP_SUMMARY`.
 //!
-//! What hosts say stands in fenced blocks with a fence longer than any in the text, and in tables
-//! with every sign escaped that Markdown or HTML could mean something by.
+//! Output of hosts stands in blocks with a fence longer than any in the text. In tables, every character that could
+//! have a meaning in Markdown or HTML is escaped.
 
 use super::classes::{self, Class};
 use crate::{
@@ -15,13 +15,14 @@ use crate::{
     rollout::UndoOutcome,
 };
 
-/// So many classes of failures are told with their last lines.
+/// The most classes of failures shown with their last lines.
 const MOST: usize = 10;
 
 /// How much of a host's last lines is shown, in bytes.
 const TAIL: usize = 8 * 1024;
 
-/// The page, of no more than `room` bytes; `closing` is the run's last line. What does not fit is left out, the least important first.
+/// The page, of at most `room` bytes; `closing` is the run's last line. What does not fit is left out, the least
+/// important first.
 pub(super) fn markdown(record: &Record, labels: &Labels, closing: &str, room: usize) -> String {
     let mut page = head(record, closing);
     let classes = classes::of(record);
@@ -71,7 +72,7 @@ fn counts(record: &Record) -> String {
         ("gone", summary.gone),
         ("skipped", summary.skipped),
     ];
-    // A rollback by hand is nothing but undos.
+    // A rollback by hand consists of undos only.
     let own = own.into_iter().filter(|_| record.rollback.is_none());
     let undos = [UndoOutcome::Undone, UndoOutcome::UndoFailed, UndoOutcome::UndoUnknown].map(undone);
     let rows: String = own
@@ -116,30 +117,30 @@ fn left_running(record: &Record, labels: &Labels) -> String {
     out
 }
 
-/// The last words of a class' first host.
+/// The last lines of the first host of a class.
 fn details(class: &Class<'_>, labels: &Labels) -> Option<String> {
     let host = class.hosts.first()?;
     let tail = neutral::block(class.last_words?);
     let tail = tail.trim_matches('\n').trim_end();
     let tail = &tail[tail.ceil_char_boundary(tail.len().saturating_sub(TAIL))..];
     let fence = "`".repeat(longest_run(tail, '`').max(2) + 1);
-    // A summary is HTML: GitHub reads no Markdown in it, so signs are written as HTML has them.
+    // The `<summary>` element is HTML: GitHub reads no Markdown in it, so characters are escaped as in HTML.
     let title = html(&format!("{}: {}", labels.get(&host.id), class.reason));
     let hint = class.hint.map(|hint| format!("hint: {}\n\n", escaped(&neutral::line(hint)))).unwrap_or_default();
     let log = class.log.map(|log| format!("log: {}\n\n", escaped(&neutral::line(log)))).unwrap_or_default();
     Some(format!("<details><summary>{title}</summary>\n\n{fence}text\n{tail}\n{fence}\n\n{hint}{log}</details>\n\n"))
 }
 
-/// How many of `sign` follow each other at most.
+/// The length of the longest run of `sign`.
 fn longest_run(text: &str, sign: char) -> usize {
     text.split(|c| c != sign).map(str::len).max().unwrap_or(0)
 }
 
-/// `text`, one line, as Markdown that means the text. Any ASCII sign may be escaped (`CommonMark` 2.4).
+/// `text`, one line, as Markdown that renders literally. Any ASCII punctuation may be escaped (`CommonMark` 2.4).
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        // Without meaning inside a line, and frequent.
+        // These have no meaning inside a line, and are frequent.
         if c.is_ascii_punctuation() && !matches!(c, '-' | ',' | '.') {
             out.push('\\');
         }

@@ -1,4 +1,4 @@
-//! Tells a pipeline of one run: whole logs folded away, annotations, a page, and what later steps may ask for.
+//! Reports a run to a pipeline: folded logs, annotations, a page, and outputs for later steps.
 
 use std::{
     fs::{File, OpenOptions},
@@ -16,27 +16,27 @@ use crate::report::{
     text::{labels::Labels, neutral, screen::Screen, words},
 };
 
-/// So many hosts' whole logs are shown, folded.
+/// The most hosts whose logs are shown, folded.
 const MOST_LOGS: usize = 10;
 
-/// How much of each is shown, from its end. In bytes.
+/// The most that is shown of each log, from its end. In bytes.
 const LOG: u64 = 256 * 1024;
 
-/// GitHub refuses a longer page as a whole. In bytes.
+/// GitHub rejects a longer page entirely. In bytes.
 const PAGE: u64 = 1024 * 1024;
 
-/// What a pipeline is told of a run, at its end.
+/// Reports a run to a pipeline, at its end.
 #[derive(Clone, Debug)]
 pub(in crate::report) struct Teller {
     pipeline: Pipeline,
     page: Option<PathBuf>,
     outputs: Option<PathBuf>,
-    /// The report's file, for later steps.
+    /// The report's file, as an output for later steps.
     report: Option<PathBuf>,
 }
 
 impl Teller {
-    /// Tells `pipeline`, whose further files stand in the environment.
+    /// A teller for `pipeline`, which names its other files in the environment.
     pub(in crate::report) fn new(pipeline: Pipeline, env: impl Fn(&str) -> Option<String>) -> Self {
         let file = |name| match pipeline {
             Pipeline::GitHub => env(name).filter(|path| !path.is_empty()).map(PathBuf::from),
@@ -45,16 +45,16 @@ impl Teller {
         Self { pipeline, page: file("GITHUB_STEP_SUMMARY"), outputs: file("GITHUB_OUTPUT"), report: None }
     }
 
-    /// Tells of a run whose report is in this file.
+    /// A teller for a run whose report is in this file.
     pub(in crate::report) fn of(self, report: Option<&Path>) -> Self {
         Self { report: report.map(Path::to_owned), ..self }
     }
 
-    /// Shows the run's end on `err`, and gives what could not be written. With `logs`, whole logs are shown too.
+    /// Shows the run's end on `err`, and returns what could not be written. With `logs`, the hosts' logs are shown too.
     pub(in crate::report) fn finish(&self, record: &Record, err: &Outlet, logs: bool) -> Vec<String> {
         let labels = Labels::of(record);
         let closing = summary::closing(record, &Screen::PLAIN);
-        // Without the sign before it: each pipeline has one of its own.
+        // Without the sign in front: each pipeline has its own.
         let closing = closing.trim().trim_start_matches(|c: char| !c.is_alphanumeric());
         if logs {
             self.logs(record, &labels, err);
@@ -78,7 +78,7 @@ impl Teller {
         [page, outputs].into_iter().flatten().filter_map(Result::err).collect()
     }
 
-    /// What failed hosts printed, where there is more of it than the last screen shows.
+    /// Shows the logs of failed hosts that are longer than what the last screen shows.
     fn logs(&self, record: &Record, labels: &Labels, err: &Outlet) {
         let failed = record.hosts.iter().filter(|host| failures::wants_telling(host));
         let own = failed.map(|host| (host, "it", &host.log, host.stdout_tail.len() + host.stderr_tail.len()));
@@ -112,7 +112,7 @@ impl Teller {
         err.print(&self.pipeline.close(&fold));
     }
 
-    /// `NAME=VALUE` lines for `$GITHUB_OUTPUT`. No value may hold a line break, or it would set others.
+    /// `NAME=VALUE` lines for `$GITHUB_OUTPUT`. A line break in a value would set other outputs.
     fn outputs(&self, record: &Record) -> String {
         let exit_code = record.exit_code.map(|code| code.to_string()).unwrap_or_default();
         let report = self.report.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
@@ -127,7 +127,7 @@ impl Teller {
     }
 }
 
-/// What is shown above the log.
+/// The annotations above the log.
 fn issues(record: &Record, labels: &Labels, closing: &str) -> Vec<Issue> {
     let mut issues = match record.status {
         Status::Succeeded => Vec::new(),
@@ -148,19 +148,19 @@ fn issues(record: &Record, labels: &Labels, closing: &str) -> Vec<Issue> {
     issues
 }
 
-/// The file is the pipeline's own, made before us; others may have written to it in the same step.
+/// Appends, because the file belongs to the pipeline, and others may have written to it in the same step.
 fn append(path: &Path, text: &str) -> io::Result<()> {
     OpenOptions::new().append(true).create(true).open(path)?.write_all(text.as_bytes())
 }
 
-/// The end of a log, and how many bytes come before it.
+/// The end of a log, and the number of bytes before it.
 fn end_of(path: &Path) -> io::Result<(String, u64)> {
     let mut file = File::open(path)?;
     let missing = file.metadata()?.len().saturating_sub(LOG);
     file.seek(SeekFrom::Start(missing))?;
     let mut bytes = Vec::new();
     file.take(LOG).read_to_end(&mut bytes)?;
-    // A line that begins before what is shown is left out whole.
+    // A line that starts before the shown part is left out.
     let torn = if missing > 0 { bytes.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1) } else { 0 };
     Ok((String::from_utf8_lossy(&bytes[torn..]).into_owned(), missing + torn as u64))
 }
