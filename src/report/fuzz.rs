@@ -1,11 +1,11 @@
-//! Whatever a host may print. Searched by `tests/fuzz`, replayed by the test here.
+//! Properties of any text that a host may print. Searched by `tests/fuzz`, replayed by the test here.
 
 use super::text::neutral::{self, LONGEST_LINE, is_bidi_control};
 
-/// What passes is harmless, has all its lines, and passes again unchanged.
+/// The neutralised text is harmless, has all its lines, and passes again unchanged.
 ///
 /// # Panics
-/// When that is not so.
+/// When it does not hold.
 pub fn neutral(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let block = neutral::block(&text);

@@ -1,17 +1,17 @@
-//! Events to what people and machines read.
+//! Turns events into what people and machines read.
 //!
-//! A [`Reporter`] says what the program has to say, but for its errors. [`Reporter::start`] gives the
-//! [`RunReporter`] of one run, which hears the engine's events and fans each out: to the record, to the hosts' log
+//! A [`Reporter`] shows all that the program has to say, except its errors. [`Reporter::start`] returns the
+//! [`RunReporter`] of one run, which receives the engine's events and passes each on: to the record, to the hosts' log
 //! files, and to the terminal or a stream of JSON lines.
 //!
-//! Reading order: `reporter`, `run` (the fan), then the rooms along the data flow: `files` (the record, which all
-//! else is drawn from, and what is left behind), `screens` (a run as people see it), `page` (a run as a page for a
-//! browser), `output` (what hosts print), `pipeline` (what a pipeline is told), `tables` (the results of `hosts`, `plan`
-//! and `check`), `streams` (who writes, and who reads), `text` (harmless, measured, in words).
+//! Reading order: `reporter`, `run` (the fan-out), then the folders along the data flow: `files` (the record, from
+//! which all else is drawn, and the files that a run leaves), `screens` (a run on a terminal), `page` (a run as a page
+//! for a browser), `output` (the output of hosts), `pipeline` (messages to CI pipelines), `tables` (the results of
+//! `hosts`, `plan` and `check`), `streams` (writing to streams that may not be read), `text` (making text harmless,
+//! measured and worded).
 //!
-//! Results go to standard output, all else to standard error. What draws tables and lines does no
-//! I/O: text comes out. Nothing in here knows an exit code that the run did not give, a command-line
-//! flag, or how to end the program.
+//! Results go to standard output, all else to standard error. The code that draws tables and lines does no I/O and
+//! returns text. Nothing in here decides an exit code, knows a command-line flag, or ends the program.
 
 #![expect(
     clippy::format_push_string,

@@ -1,5 +1,5 @@
-//! What the program says, from discovery to the last screen. It is told where to say it and how
-//! much; it finds nothing out by itself, so a test can be any terminal.
+//! All that the program shows, from discovery to the last screen. The caller says where to show it and how much; the
+//! reporter detects nothing itself, so a test can simulate any terminal.
 
 mod preparing;
 
@@ -48,37 +48,37 @@ use super::{
 };
 use crate::{inventory::Host, plan::Plan, transport::HostBlock};
 
-/// Who reads it.
+/// The reader of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// People: how it goes, and the last screen.
+    /// People: the progress and the last screen.
     #[default]
     Human,
-    /// People: every line that hosts print, as it comes.
+    /// People: every line of the hosts' output as it arrives.
     Stream,
-    /// People: what hosts print, equal outputs once.
+    /// People: the output of hosts, equal outputs once.
     Group,
     /// Programs: results and events as JSON on standard output.
     Json,
 }
 
-/// How much people want to read.
+/// How much detail people want.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Detail {
     /// Failures and the closing line.
     Quiet,
-    /// How it goes, the failures, the closing line.
+    /// The progress, the failures, the closing line.
     #[default]
     Normal,
-    /// Every host's start and end, and all that it prints.
+    /// Also every host's start and end, and all of its output.
     Verbose,
 }
 
 /// An output stream and what it can show.
 pub struct Destination {
-    /// Where bytes go.
+    /// Where the bytes go.
     pub writer: Box<dyn Write + Send>,
-    /// What is known of the place.
+    /// What the stream can show.
     pub screen: Screen,
 }
 
@@ -88,7 +88,7 @@ impl fmt::Debug for Destination {
     }
 }
 
-/// How a [`Reporter`] is to be.
+/// The settings of a [`Reporter`].
 #[derive(Debug)]
 pub struct Builder {
     stage: Stage,
@@ -102,14 +102,14 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Who reads it; people, unless this is called.
+    /// Sets the reader of the output; by default people.
     #[must_use]
     pub fn format(mut self, format: Format) -> Self {
         self.format = format;
         self
     }
 
-    /// How much they want to read.
+    /// Sets the level of detail.
     #[must_use]
     pub fn detail(mut self, detail: Detail) -> Self {
         self.stage.detail = detail;
@@ -137,7 +137,7 @@ impl Builder {
         self
     }
 
-    /// The pipeline that reads what is written, if one does; its files stand in the environment.
+    /// Sets the pipeline that reads the output, if any; the environment names its files.
     #[must_use]
     pub fn pipeline(mut self, pipeline: Option<Pipeline>, env: impl Fn(&str) -> Option<String>) -> Self {
         self.teller = pipeline.map(|pipeline| Teller::new(pipeline, env));
@@ -151,28 +151,28 @@ impl Builder {
         self
     }
 
-    /// What does the same run again.
+    /// Sets the commands that repeat the run.
     #[must_use]
     pub fn rerun(mut self, commands: impl Into<Option<Rerun>>) -> Self {
         self.rerun = commands.into();
         self
     }
 
-    /// Tells how wide the terminal is now; without this it keeps the width that it had.
+    /// Sets a source for the terminal's current width; by default the width stays as it was.
     #[must_use]
     pub fn live_width(mut self, width: impl Fn() -> u16 + Send + Sync + 'static) -> Self {
         self.stage.live_width = Arc::new(width);
         self
     }
 
-    /// Tells what time it is; the system does, unless this is called.
+    /// Sets the clock; by default the system's.
     #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         self.stage.clock = Arc::new(clock);
         self
     }
 
-    /// The reporter.
+    /// Builds the reporter.
     pub fn build(self) -> Reporter {
         let Self { stage, format, report, junit, html, log_dir, rerun, teller } = self;
         let (discovery, asking, display) = (Arc::default(), Arc::default(), Mutex::default());
@@ -180,7 +180,7 @@ impl Builder {
     }
 }
 
-/// Says what the program has to say, apart from its errors.
+/// Shows all that the program has to say, except its errors.
 #[derive(Debug)]
 pub struct Reporter {
     stage: Stage,
@@ -192,9 +192,9 @@ pub struct Reporter {
     rerun: Option<Rerun>,
     teller: Option<Teller>,
     discovery: Arc<Mutex<Discovery>>,
-    /// How far hosts have been asked what they have on record.
+    /// The progress of asking hosts for their records.
     asking: Arc<Mutex<Asked>>,
-    /// The display of the discovery, or of the asking, while there is one.
+    /// The live display of discovery or of asking, while there is one.
     display: Mutex<Option<Live>>,
 }
 
@@ -226,24 +226,24 @@ impl Reporter {
         }
     }
 
-    /// Discovery is over, well or not: takes its display away and says what it cost.
+    /// Ends discovery, successful or not: removes its display and says what it cost.
     pub fn end_discovery(&self) {
         drop(lock(&self.display).take());
         let discovery = mem::take(&mut *lock(&self.discovery));
         if self.shows_progress() && !discovery.is_empty() {
             self.stage.err.line(&discovery.conclusion((self.stage.clock)()));
         }
-        // What comes next may be an error, which does not come through here.
+        // The next output may be an error, which does not pass through here.
         self.stage.err.flush(Wait::Briefly);
     }
 
-    /// Says something that must not be overlooked.
+    /// Shows a warning.
     pub fn warn(&self, text: &str) {
         self.above(&format!("{}\n", warning(text, &self.stage.err_screen)));
         self.stage.err.flush(Wait::Briefly);
     }
 
-    /// The result of `hosts`.
+    /// Shows the result of `hosts`.
     pub fn show_hosts(&self, hosts: &[Host], listing: &Listing, gaps: Gaps<'_>) {
         self.end_discovery();
         match self.format {
@@ -256,7 +256,7 @@ impl Reporter {
         self.flush();
     }
 
-    /// The result of `host-keys`.
+    /// Shows the result of `host-keys`.
     pub fn show_host_keys(&self, rows: &[HostKeyRow]) {
         self.end_discovery();
         match self.format {
@@ -268,18 +268,18 @@ impl Reporter {
         self.flush();
     }
 
-    /// The result of `hosts`, for `ssh -F`.
+    /// Shows the result of `hosts` for `ssh -F`.
     pub fn show_ssh_config(&self, target: &str, hosts: &[(&Host, HostBlock)], gaps: Gaps<'_>) {
         self.show_text(&ssh_config::file(target, hosts), gaps);
     }
 
-    /// The result of `hosts`, for Ansible.
+    /// Shows the result of `hosts` for Ansible.
     pub fn show_ansible(&self, hosts: &[(&Host, HostBlock)], gaps: Gaps<'_>) {
         self.print_json(&ansible::inventory(hosts));
         self.show_text("", gaps);
     }
 
-    /// The result of `hosts`, for a spreadsheet.
+    /// Shows the result of `hosts` for a spreadsheet.
     pub fn show_csv(&self, hosts: &[Host], listing: &Listing, gaps: Gaps<'_>) {
         match listing::csv(hosts, listing) {
             Ok(text) => self.show_text(&text, gaps),
@@ -293,7 +293,7 @@ impl Reporter {
         self.flush();
     }
 
-    /// The result of `plan`.
+    /// Shows the result of `plan`.
     pub fn show_plan(&self, plan: &Plan, gaps: Gaps<'_>) {
         self.end_discovery();
         match self.format {
@@ -306,7 +306,7 @@ impl Reporter {
         self.flush();
     }
 
-    /// The result of `check`.
+    /// Shows the result of `check`.
     pub fn show_checks(&self, checks: &[Check]) {
         self.end_discovery();
         match self.format {
@@ -318,10 +318,10 @@ impl Reporter {
         self.flush();
     }
 
-    /// Opens the record's files and the log folder of a run that is about to begin.
+    /// Opens the record's files and the log folder of a run that is about to start.
     ///
     /// # Errors
-    /// When one of them cannot be written: nothing may be started then, for nothing could be told of it.
+    /// When one of them cannot be written. The run must not start then, because nothing could be reported of it.
     pub fn start(&self, plan: &Plan, gaps: Gaps<'_>) -> Result<RunReporter, ReportError> {
         self.end_discovery();
         self.stage.err.print(&hosts::gaps(gaps, &self.stage.err_screen));
@@ -363,7 +363,7 @@ impl Reporter {
         ))
     }
 
-    /// A result is waited for until somebody has read it, as any program does: nothing else goes on.
+    /// Waits until the result has been read, however long that takes: nothing else remains to be done.
     fn flush(&self) {
         self.stage.out.flush(Wait::Ever);
         self.stage.err.flush(Wait::Ever);
@@ -373,7 +373,7 @@ impl Reporter {
         self.format != Format::Json && self.stage.detail != Detail::Quiet
     }
 
-    /// Writes to standard error, above the display of the discovery where there is one.
+    /// Writes to standard error, above the live display if there is one.
     fn above(&self, text: &str) {
         match &*lock(&self.display) {
             Some(live) => live.above(|| self.stage.err.print(text)),

@@ -1,4 +1,4 @@
-//! One run's sink: each event goes to the record, the log files and the screen (or the JSON stream).
+//! The sink of one run's events: each goes to the record, the log files and the screen (or the JSON stream).
 
 use std::{
     io,
@@ -21,29 +21,29 @@ use crate::{
     rollout::{Event, EventKind, EventSink, RunStatus},
 };
 
-/// Hears one run. That it exists means that its log folder and the first save of its record do too.
+/// Receives the events of one run. Once it exists, so do the run's log folder and the first save of its record.
 ///
-/// Dropped before the run's end, it leaves the record as it stands, with `status` `running`.
+/// If it is dropped before the run's end, the record stays as it is, with `status` `running`.
 #[derive(Debug)]
 pub struct RunReporter {
-    /// Never held while a stream is waited for: what is on disk must not depend on who reads a screen.
+    /// Never held while waiting for a stream: files on disk must not depend on the reader of a screen.
     books: Mutex<Books>,
     view: Mutex<View>,
     /// The streams on which the run is shown.
     outlets: [Outlet; 2],
-    /// Tells the pipeline that runs us.
+    /// Reports to the pipeline that runs the program.
     teller: Option<Teller>,
 }
 
-/// What is kept of the run.
+/// The files of the run.
 #[derive(Debug)]
 struct Books {
     record: Arc<Mutex<Record>>,
     places: Places,
-    /// The report and the like.
+    /// The report, the JUnit file and the page.
     files: Vec<RecordFile>,
     logs: Option<LogDir>,
-    /// What of all this could not be written.
+    /// What could not be written.
     troubles: Vec<String>,
 }
 
@@ -54,21 +54,21 @@ pub(super) enum View {
     Json { json: Json, out: Outlet, err: Outlet },
 }
 
-/// Reporting cannot begin, so the run must not either.
+/// Reporting cannot start, so the run must not start either.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// There is no place for the hosts' logs.
+    /// The log folder could not be created.
     #[error("cannot make a log folder for this run in {}", path.display())]
     LogDir {
-        /// What was asked for.
+        /// The requested folder.
         path: PathBuf,
         /// Why not.
         source: io::Error,
     },
-    /// There is no place for the record.
+    /// The record could not be written.
     #[error("cannot write the report {}", path.display())]
     Record {
-        /// What was asked for.
+        /// The requested file.
         path: PathBuf,
         /// Why not.
         source: io::Error,
@@ -94,8 +94,8 @@ impl RunReporter {
         lock(&lock(&self.books).record).clone()
     }
 
-    /// What of the record, the logs or the results could not be written, a line each; final once the
-    /// run is over. A reader who has read enough (`| head`) is no trouble.
+    /// What could not be written of the record, the logs or the results, one line each; final once the run is over. A
+    /// reader that closes the stream early (`| head`) is not a problem.
     pub fn trouble(&self) -> Vec<String> {
         let mut troubles = lock(&self.books).troubles.clone();
         troubles.extend(lock(&self.view).trouble());
@@ -106,7 +106,7 @@ impl RunReporter {
 impl EventSink for RunReporter {
     fn event(&self, event: &Event<'_>) {
         if let EventKind::Stopping { .. } = event.kind {
-            // Before the view is locked: who holds it may be waiting for a reader.
+            // Before the view is locked: the holder of the lock may be waiting for a reader.
             self.outlets.iter().for_each(Outlet::hurry);
         }
         let (record, host) = lock(&self.books).event(event);
@@ -124,10 +124,10 @@ impl EventSink for RunReporter {
 }
 
 impl Books {
-    /// Takes an event in; gives the record, and what it says of the host that the event ended.
+    /// Takes an event; returns the record, and the entry of the host that the event ended.
     fn event(&mut self, event: &Event<'_>) -> (Arc<Mutex<Record>>, Option<Arc<HostRecord>>) {
         let logged = self.log(&event.kind);
-        // A flood of output must not wait for the record, which may be being saved.
+        // Output must not wait for the record, which may be in the middle of a save.
         let changed = !matches!(event.kind, EventKind::Output { .. })
             && self.places.enter(&mut lock(&self.record), &event.kind, event.at);
         if let Some(host) = logged {
@@ -147,7 +147,7 @@ impl Books {
         (Arc::clone(&self.record), host)
     }
 
-    /// Writes what hosts print; gives the host of whose files there is news.
+    /// Writes output to the logs; returns the host whose set of files changed.
     fn log<'a>(&mut self, kind: &EventKind<'a>) -> Option<&'a HostId> {
         let logs = self.logs.as_mut()?;
         match *kind {
@@ -164,7 +164,7 @@ impl Books {
                 None
             }
             EventKind::UndoStarted { .. } => {
-                // To take hosts back is all that a rollback by hand does.
+                // In a rollback by hand, the undo is the run's own work.
                 if lock(&self.record).rollback.is_none() {
                     logs.begin_undo();
                 }
@@ -192,7 +192,7 @@ impl Books {
         }
     }
 
-    /// Enters where the output of a host is.
+    /// Enters the paths of a host's logs in the record.
     fn enter_logs(&self, id: &HostId) {
         let Some(logs) = &self.logs else { return };
         let mut record = lock(&self.record);
@@ -220,7 +220,7 @@ impl View {
         }
     }
 
-    /// Shows the end, and says what could not be written.
+    /// Shows the end, and what could not be written.
     fn finish(&mut self, record: &Mutex<Record>, troubles: &[String], wait: Wait) {
         match self {
             Self::Human(human) => human.finish(&lock(record), troubles, wait),
@@ -233,7 +233,7 @@ impl View {
         }
     }
 
-    /// True when people read it who have not seen all that failed hosts printed.
+    /// True when the readers are people who have not seen the full output of failed hosts.
     fn leaves_logs_out(&self) -> bool {
         match self {
             Self::Human(human) => human.leaves_logs_out(),
@@ -241,7 +241,7 @@ impl View {
         }
     }
 
-    /// Why standard output is not whole, where that is a fault.
+    /// Why standard output is incomplete, if that is a fault.
     fn trouble(&self) -> Option<String> {
         if let Self::Json { json, .. } = self
             && let Some(trouble) = json.trouble()
@@ -252,14 +252,14 @@ impl View {
         let shortfall = out.shortfall()?;
         match (self, &shortfall) {
             (_, Shortfall::Closed(_)) => None,
-            // People see the gap, and the logs have what was in it.
+            // People see the gap, and the logs have the missing output.
             (Self::Human(_), Shortfall::Unread(_)) => None,
             (Self::Json { .. }, Shortfall::Unread(_)) | (_, Shortfall::Failed(_)) => Some(shortfall.to_string()),
         }
     }
 }
 
-/// How long the last words of a run wait for their reader.
+/// How long the last output of a run waits for its reader.
 const fn patience(status: RunStatus) -> Wait {
     match status {
         RunStatus::Succeeded

@@ -1,4 +1,4 @@
-//! What is shown before a run: the clouds are asked which hosts there are, and hosts what they have on record.
+//! The display before a run: clouds are queried for hosts, and hosts are asked for their records.
 
 use std::{mem, sync::Arc};
 
