@@ -1,11 +1,11 @@
-//! How far hosts have been asked what they have on record. Pure: counts and a clock in, lines out.
+//! The progress of asking hosts for their records. Pure: counts and a clock in, lines out.
 
 use jiff::Timestamp;
 
 use super::discovery::since;
 use crate::report::text::{cells, screen::Screen, words};
 
-/// How many have been asked.
+/// The number of hosts that were asked.
 #[derive(Debug, Default)]
 pub(in crate::report) struct Asked {
     began: Option<Timestamp>,
@@ -19,14 +19,14 @@ impl Asked {
         (self.done, self.of) = (done, of);
     }
 
-    /// The display as it stands at `now`.
+    /// The display at `now`.
     pub(in crate::report) fn lines(&self, now: Timestamp, width: usize, screen: &Screen) -> Vec<String> {
         let (done, of, dot) = (words::number(self.done), words::number(self.of), screen.signs().dot);
         let text = format!("asking hosts what they have on record  {done} of {of} {dot} {}", self.elapsed(now));
         vec![cells::cut(&text, width, screen.signs().ellipsis)]
     }
 
-    /// What it came to, in a line.
+    /// The result, in a line.
     pub(in crate::report) fn conclusion(&self, now: Timestamp) -> String {
         format!("asked {} what they have on record, {}", words::count(self.of, "host"), self.elapsed(now))
     }

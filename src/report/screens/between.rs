@@ -1,5 +1,5 @@
-//! What goes on between stages, in a line of the live display: how long a soak still lasts, and what its checks said.
-//! Pure: events and a clock in, text out.
+//! What happens between stages, in a line of the live display: how long a soak still lasts, and what its checks
+//! answered. Pure: events and a clock in, text out.
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,7 @@ use crate::{
     rollout::{Sample, Verdict},
 };
 
-/// So many answers of a check are shown.
+/// The number of answers shown per check.
 const SHOWN: usize = 20;
 
 /// The last answers of a check.
@@ -23,7 +23,7 @@ type Answers = VecDeque<(Verdict, Option<f64>)>;
 pub(super) struct Between {
     pause: Pause,
     began: Timestamp,
-    /// The last answers of each check, good or not, and their number if they have one.
+    /// The last answers of each check: good or bad, and the number if there is one.
     checks: Vec<(String, Answers)>,
 }
 
@@ -33,7 +33,7 @@ impl Between {
         Self { pause: pause.clone(), began, checks }
     }
 
-    /// A check was answered.
+    /// Adds an answer of a check.
     pub(super) fn sampled(&mut self, check: &str, sample: &Sample) {
         if let Some((_, samples)) = self.checks.iter_mut().find(|(name, _)| name == check) {
             samples.push_back((sample.verdict, sample.value));

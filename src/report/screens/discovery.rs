@@ -1,4 +1,4 @@
-//! What discovery is doing, scope by scope, and what it cost. Pure: steps and a clock in, lines out.
+//! The progress of discovery, scope by scope, and its cost. Pure: steps and a clock in, lines out.
 
 use std::{collections::BTreeMap, mem, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::report::text::{
     words,
 };
 
-/// So many scopes that are still being asked are shown by name.
+/// The most unfinished scopes shown by name.
 const NAMED: usize = 4;
 
 /// Counts of one discovery.
@@ -27,11 +27,11 @@ struct ScopeCount {
     calls: usize,
     read: usize,
     matched: Option<usize>,
-    /// Why and how long is being waited.
+    /// The reason for the present wait, and its length.
     waiting: Option<String>,
-    /// A request was tried again.
+    /// A request was retried.
     waited: bool,
-    /// How many instances have been asked for their host keys, and how many are to be.
+    /// The number of instances whose host keys were read, and of those to read.
     keys: (usize, usize),
 }
 
@@ -40,7 +40,7 @@ impl Discovery {
         self.scopes.is_empty()
     }
 
-    /// Takes one step; gives what a log that cannot be redrawn should say of it, once a scope.
+    /// Takes one step; returns the line for a log that cannot be redrawn, at most one per scope.
     pub(in crate::report) fn step(&mut self, scope: &Scope, step: Step<'_>, now: Timestamp) -> Option<String> {
         self.began.get_or_insert(now);
         let count = self.scopes.entry(scope.clone()).or_default();
@@ -65,13 +65,13 @@ impl Discovery {
                 *count.matched.get_or_insert(0) += matched;
                 count.waiting = None;
             }
-            // The trait may learn new steps; one that is not known is not shown.
+            // The trait may gain new steps; unknown ones are not shown.
             _ => {}
         }
         None
     }
 
-    /// The display as it stands at `now`.
+    /// The display at `now`.
     pub(in crate::report) fn lines(&self, now: Timestamp, width: usize, screen: &Screen) -> Vec<String> {
         if let Some((read, of)) = self.keys() {
             let head = format!("host keys  {} of {}", words::number(read), words::number(of));
@@ -105,7 +105,7 @@ impl Discovery {
         lines
     }
 
-    /// How many instances have been asked for their host keys, and how many are to be; `None` before any.
+    /// The number of instances whose host keys were read, and of those to read; `None` before any.
     fn keys(&self) -> Option<(usize, usize)> {
         // A provider counts all of its scopes together.
         let mut by_provider = BTreeMap::<&str, (usize, usize)>::new();
@@ -118,7 +118,7 @@ impl Discovery {
         (all.1 > 0).then_some(all)
     }
 
-    /// What it gave and cost, in a line.
+    /// The result and the cost, in a line.
     pub(in crate::report) fn conclusion(&self, now: Timestamp) -> String {
         if let Some((read, of)) = self.keys() {
             let elapsed = words::duration(self.elapsed(now));
@@ -148,7 +148,7 @@ impl Discovery {
     }
 }
 
-/// From `then` to `now`; nothing when the clock was set back.
+/// The time from `then` to `now`; zero if the clock was set back.
 pub(in crate::report) fn since(then: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(then)).unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! Each failure in full: who, where, how it ended, the last lines, the log. Hosts that failed in
-//! the same way with the same words are told of once.
+//! Each failure in full: the host, how it ended, the last lines, the log. Hosts that failed in the same way with the
+//! same words share one entry.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -21,19 +21,19 @@ use crate::{
     rollout::Outcome,
 };
 
-/// After so many different failures, the others are counted only; they are in the table, the record and the logs.
+/// The most different failures shown; the others are only counted. They are in the table, the record and the logs.
 const MOST: usize = 10;
 
-/// So many names, folded, are listed of the hosts that failed in the same way.
+/// The most names, folded, listed of the hosts that failed in the same way.
 const NAMES: usize = 8;
 
-/// Where what belongs to a host begins.
+/// The indent of text that belongs to a host.
 pub(in crate::report) const INDENT: usize = 2;
 
-/// Where the value of a labelled line begins.
+/// The column where the value of a labelled line starts.
 const FIELD: usize = 9;
 
-/// Every failure of `record` that asks for an explanation; without the last lines of the hosts of `shown_whole`.
+/// Every failure of `record` that needs an explanation; the last lines are omitted for hosts in `shown_whole`.
 pub(in crate::report) fn screenful(
     record: &Record,
     labels: &Labels,
@@ -57,9 +57,9 @@ pub(in crate::report) fn screenful(
     out
 }
 
-/// What one line tells at once about a host that has just failed.
+/// One line about a host that has just failed.
 pub(in crate::report) fn headline(host: &HostRecord, label: &str, screen: &Screen) -> String {
-    // Of one that was not even connected to, no time says anything.
+    // Without a connection attempt, the time means nothing.
     let time = host.started.and(host.duration_ms);
     let deploy = (host.own_word().unwrap_or("running"), host.attempts, time);
     let undo = host.unhealed().map(|undo| (undo.outcome.as_str(), undo.attempts, Some(undo.duration_ms)));
@@ -80,8 +80,8 @@ pub(in crate::report) fn headline(host: &HostRecord, label: &str, screen: &Scree
     line
 }
 
-/// True when a host's end wants to be explained. Those that we ended ourselves do not, as long as
-/// they are known to be gone.
+/// True when a host's end needs an explanation. A host that the run itself ended needs none, provided its script is
+/// known to be gone.
 pub(in crate::report) fn wants_telling(host: &HostRecord) -> bool {
     match host.outcome {
         Some(Outcome::Failed) => {
@@ -92,8 +92,8 @@ pub(in crate::report) fn wants_telling(host: &HostRecord) -> bool {
     }
 }
 
-/// The failures, those with the same words together, in the order of their first. What a script writes to its
-/// standard error are its words; its standard output names the host too often to be the same on two.
+/// The failures, grouped by equal words, in the order of the first of each. Only standard error is compared: standard
+/// output names the host too often to be the same on two.
 pub(in crate::report) fn alike(record: &Record) -> Vec<Vec<&HostRecord>> {
     let mut groups: Vec<Vec<&HostRecord>> = Vec::new();
     let mut places = HashMap::new();
@@ -110,7 +110,7 @@ pub(in crate::report) fn alike(record: &Record) -> Vec<Vec<&HostRecord>> {
     groups
 }
 
-/// Why a host did not succeed, without its own address: with it, no two hosts of a network that broke would be alike.
+/// Why a host did not succeed, without its own address; otherwise no two hosts behind a broken network would be alike.
 fn impersonal(host: &HostRecord) -> String {
     let bare = |word: &str| word.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned();
     let address = bare(&host.address);
@@ -145,7 +145,7 @@ fn failure(group: &[&HostRecord], labels: &Labels, screen: &Screen, shown_whole:
     out
 }
 
-/// The words of what was to take a host back.
+/// The last output of a host's undo.
 fn undo_said(undo: &UndoRecord) -> &str {
     if undo.stderr_tail.trim().is_empty() { &undo.stdout_tail } else { &undo.stderr_tail }
 }
@@ -159,7 +159,7 @@ fn facts(host: &HostRecord, screen: &Screen) -> String {
     screen.paint(Ink::Faint, &wrapped(&facts, INDENT, INDENT, screen))
 }
 
-/// The last lines of a stream behind a rule, so that nobody takes them for ours.
+/// The last lines of a stream behind a rule, so that they are not mistaken for Fleetwide's own.
 fn quoted(stream: &str, tail: &str, screen: &Screen) -> String {
     let clean = neutral::block(tail);
     let clean = clean.trim_matches('\n').trim_end();
@@ -177,7 +177,7 @@ fn quoted(stream: &str, tail: &str, screen: &Screen) -> String {
     out
 }
 
-/// `text` broken to the screen's width, the first line after `used` cells and the others below `indent`.
+/// `text` wrapped at the screen's width: the first line starts after `used` cells, the others at `indent`.
 pub(in crate::report) fn wrapped(text: &str, used: usize, indent: usize, screen: &Screen) -> String {
     let Some(width) = screen.width else { return text.to_owned() };
     let lines = cells::wrap(text, width.saturating_sub(used), width.saturating_sub(indent));

@@ -1,9 +1,9 @@
-//! A run as a person or a pipeline's log sees it.
+//! A run as shown to a person or in a pipeline's log.
 //!
-//! How things go, and each failure at once, goes to standard error; results go to standard output. The
-//! result is the last screen, after what the scripts print (with `--verbose`, and for `run`). With
-//! `--output stream` and `group` it is what the scripts print and nothing else, and the last screen goes
-//! to standard error. So `fleetwide … > file` keeps the results, and the person still sees the progress.
+//! Progress, and each failure at once, go to standard error; results go to standard output. The result is the last
+//! screen, after the scripts' output (with `--verbose`, and for `run`). With `--output stream` and `group` the result
+//! is the scripts' output alone, and the last screen goes to standard error. So `fleetwide … > file` keeps the results,
+//! and the person still sees the progress.
 
 use std::{
     fmt, mem,
@@ -49,13 +49,13 @@ use crate::{
     rollout::{Cancel, Event, EventKind, HostResult, Outcome, StopReason, UndoResult},
 };
 
-/// Without a terminal, the longest time without a word.
+/// Without a terminal, the longest silence.
 const HEARTBEAT: Duration = Duration::from_mins(1);
 
-/// Tells what time it is; a test's stands still.
+/// Tells the time; in a test it stands still.
 pub(in crate::report) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The two streams, what they can show, and how much is wanted.
+/// The two streams, what they can show, and the wanted detail.
 #[derive(Clone)]
 pub(in crate::report) struct Stage {
     pub(in crate::report) out: Outlet,
@@ -81,41 +81,41 @@ pub(in crate::report) struct Human {
     progress: Arc<Mutex<Progress>>,
     display: Arc<Display>,
     output: Output,
-    /// What hosts print is the only result: the last screen is none.
+    /// The output of hosts is the only result; the last screen is not part of it.
     output_is_result: bool,
     total: usize,
-    /// The run's work is to take hosts back.
+    /// The run is a rollback by hand.
     by_hand: bool,
     turns: Turns,
     on_stop: OnStop,
-    /// How many barriers a host meets.
+    /// The number of barriers that a host passes.
     barriers: usize,
     rerun: Option<Rerun>,
 }
 
-/// How what hosts print is shown.
+/// How the output of hosts is shown.
 #[derive(Debug)]
 enum Output {
     Hidden,
-    /// As it comes; shown since the run has started.
+    /// As it arrives; set once the run has started.
     Streamed(Option<Streamed>),
     /// At the end, equal outputs once.
     Grouped(Box<Grouped>),
 }
 
-/// What hosts print, gathered.
+/// The output of hosts, gathered.
 #[derive(Debug, Default)]
 struct Grouped {
-    /// In the run's own work.
+    /// Of the run's own work.
     own: Gathering,
-    /// When they are taken back afterwards.
+    /// Of the rollback afterwards.
     undo: Gathering,
-    /// They are being taken back.
+    /// The rollback has started.
     undoing: bool,
 }
 
 impl Human {
-    /// Gets ready to show a run of `plan`.
+    /// Prepares to show a run of `plan`.
     pub(in crate::report) fn new(
         stage: Stage,
         format: Format,
@@ -127,7 +127,7 @@ impl Human {
         let output = match (format, stage.detail) {
             (Format::Stream, _) => Output::Streamed(None),
             (Format::Group, _) => Output::Grouped(Box::default()),
-            // The output of an ad hoc command is what it was run for.
+            // An ad hoc command is run for its output.
             (Format::Human | Format::Json, Detail::Normal) if ad_hoc => Output::Streamed(None),
             (Format::Human | Format::Json, Detail::Verbose) => Output::Streamed(None),
             (Format::Human | Format::Json, Detail::Quiet | Detail::Normal) => Output::Hidden,
@@ -154,12 +154,12 @@ impl Human {
         [self.stage.out.clone(), self.stage.err.clone()]
     }
 
-    /// True when the reader wants to know how things go, but has not seen what hosts printed.
+    /// True when the reader wants to see progress, but has not seen the output of hosts.
     pub(in crate::report) fn leaves_logs_out(&self) -> bool {
         matches!(self.output, Output::Hidden) && self.stage.detail != Detail::Quiet
     }
 
-    /// Shows one event, of which `record` has been told already. `host` is the record of the host that it ends.
+    /// Shows one event, which `record` already includes. `host` is the record of the host that it ends.
     pub(in crate::report) fn event(&mut self, event: &Event<'_>, record: &Mutex<Record>, host: Option<&HostRecord>) {
         lock(&self.progress).enter(&event.kind, event.at);
         let verbose = self.stage.detail == Detail::Verbose;
@@ -189,7 +189,7 @@ impl Human {
                 let (labels, wait) = (self.labels.now(), words::duration(wait));
                 self.say(&format!("{}: re-attaching in {wait} (try {tries})", labels.get(host)));
             }
-            // A live display counts such hosts; in a log, one that is had back at once is not worth a line.
+            // A live display counts such hosts; in a log, a host that is back at once is not worth a line.
             EventKind::HostReattaching { host, tries: 2, .. } if self.display.is_log() => {
                 self.say(&format!("{}: contact was lost; looking for it again", self.labels.now().get(host)));
             }
@@ -247,7 +247,7 @@ impl Human {
         }
     }
 
-    /// Shows the end of the run, and what went wrong with reporting it.
+    /// Shows the end of the run, and what could not be reported.
     pub(in crate::report) fn finish(&mut self, record: &Record, troubles: &[String], wait: Wait) {
         let labels = self.labels.now();
         let [own, undo] = match mem::replace(&mut self.output, Output::Hidden) {
@@ -255,7 +255,7 @@ impl Human {
                 [grouped.own, grouped.undo].map(|outputs| outputs.finish(|host| labels.get(host).to_owned()))
             }
             Output::Streamed(streamed) => {
-                // What shows output holds on to the display, which goes before the last screen comes.
+                // The streamed output holds the display, which must be removed before the last screen.
                 drop(streamed);
                 Default::default()
             }
@@ -273,7 +273,7 @@ impl Human {
         let mut read = true;
         let mut print = |text: &str| {
             out.print(text);
-            // Waited for, so that no more than one is in memory twice; but not for each, if nobody reads.
+            // Wait after each, so that at most one is in memory twice; once nobody reads, stop waiting.
             read = read && out.flush(wait);
         };
         let apart = !own.is_empty() && !undo.is_empty();
@@ -286,7 +286,7 @@ impl Human {
         let (last, last_screen) = if self.output_is_result { (err, err_screen) } else { (out, out_screen) };
         let mut rerun = self.rerun.clone();
         if let Some(rerun) = rerun.as_mut().filter(|_| !troubles.is_empty()) {
-            // The report may not be what the command would read.
+            // The report may lack what the command would read.
             rerun.failed = None;
         }
         last.print(&summary::screenful(record, last_screen, *detail, &shown_whole, rerun.as_ref()));
@@ -316,7 +316,7 @@ impl Human {
         let dot = err_screen.signs().dot;
         let hosts = words::chosen(self.total, plan.narrowed_from);
         let hosts = words::with_providers(hosts, plan.hosts().map(|host| &**host));
-        // A long command is broken between its words.
+        // A long command is wrapped between words.
         let title = failures::wrapped(&format!("{}:", plan::title(plan)), 0, failures::INDENT, err_screen);
         let used = title.lines().last().map_or(0, cells::width) + 1;
         let hosts = failures::wrapped(&hosts, used, failures::INDENT, err_screen);
@@ -327,7 +327,7 @@ impl Human {
         self.say(&err_screen.paint(Ink::Faint, &terms));
     }
 
-    /// What shows from now on that the run goes on.
+    /// Starts the display that shows that the run goes on.
     fn display(&self) -> Display {
         let Stage { err, err_screen, clock, live_width, .. } = self.stage.clone();
         let (progress, labels) = (Arc::clone(&self.progress), self.labels.clone());
@@ -345,13 +345,13 @@ impl Human {
         }
     }
 
-    /// Shows that what a host printed is all.
+    /// Ends the output of a host.
     fn output_ended(&mut self, result: &HostResult, host: Option<&HostRecord>) {
         match &mut self.output {
             Output::Streamed(Some(streamed)) => streamed.end(&result.host),
             Output::Grouped(grouped) => {
                 let undo = host.and_then(|host| host.undo_after()).zip(result.undo.as_deref());
-                // Where no script started there is no output to be equal to another.
+                // If no script started, there is no output to compare.
                 let ending = match undo {
                     Some((undo, UndoResult { run, .. })) => {
                         run.group.map(|_| Ending { outcome: run.outcome, words: words::of_undo(undo) })
@@ -369,7 +369,7 @@ impl Human {
     fn host_finished(&self, host: &HostRecord, now: Timestamp) {
         let Stage { err_screen, detail, .. } = &self.stage;
         if *detail == Detail::Quiet {
-            // The last screen tells of each failure, and once is enough for who wants little.
+            // The last screen shows each failure; in quiet mode once is enough.
             return;
         }
         let labels = self.labels.now();
@@ -391,7 +391,7 @@ impl Human {
                 Some(Outcome::Skipped | Outcome::Gone) | None => {}
             }
         }
-        // All that a stop leaves untouched end at one moment.
+        // A stop ends all untouched hosts at the same moment.
         if in_a_log && host.outcome != Some(Outcome::Skipped) {
             let mut progress = lock(&self.progress);
             if progress.heartbeat_due() {
@@ -402,7 +402,7 @@ impl Human {
         }
     }
 
-    /// Tells a turn of the rollout.
+    /// Shows a turn of the rollout.
     fn turn(&self, kind: &EventKind<'_>) {
         let Stage { err_screen, detail, .. } = &self.stage;
         let wanted = match detail {
@@ -434,7 +434,7 @@ impl Human {
                 _,
             ) => match (self.on_stop, self.barriers) {
                 (OnStop::Finish, 0) => format!("letting {scripts} finish"),
-                // There they are ended: what they wait for will not come.
+                // The run ends scripts that wait at a barrier, because what they wait for will not come.
                 (OnStop::Finish, _) => format!("letting {scripts} go on, but past no barrier"),
                 (OnStop::Kill, _) => format!("ending {scripts}"),
             },
@@ -445,33 +445,33 @@ impl Human {
         self.say(&self.stage.err_screen.paint(Ink::Warning, &text));
     }
 
-    /// Says something about how things go.
+    /// Shows a line of progress.
     fn say(&self, line: &str) {
         self.display.above(|| self.stage.err.line(line));
     }
 }
 
 impl Grouped {
-    /// Where what is printed now belongs.
+    /// Where output that arrives now belongs.
     fn now(&mut self) -> &mut Gathering {
         if self.undoing { &mut self.undo } else { &mut self.own }
     }
 }
 
-/// How a host ended, in words that its fellows share.
+/// How a host ended, in words that other hosts may share.
 fn ending(host: &HostRecord) -> Option<Ending> {
     let outcome = host.outcome?;
     let words = if outcome == Outcome::Succeeded { "exit status 0".to_owned() } else { words::why(host) };
     Some(Ending { outcome, words })
 }
 
-/// What stands for output that nobody read in time.
+/// The mark in place of output that was not read in time.
 pub(in crate::report) fn left_out(bytes: usize, screen: &Screen) -> String {
     let text = format!("{} {} not shown", screen.signs().ellipsis, words::count(bytes, "byte"));
     format!("{}\n", screen.paint(Ink::Warning, &text))
 }
 
-/// A line that must not be overlooked.
+/// A line with a warning.
 pub(in crate::report) fn warning(text: &str, screen: &Screen) -> String {
     screen.paint(Ink::Warning, &format!("warning: {}", neutral::line(text)))
 }

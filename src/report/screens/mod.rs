@@ -1,7 +1,8 @@
-//! A discovery and a run as people see them.
+//! Discovery and runs as people see them.
 //!
-//! [`human`] hears the events, and decides what is said and where. While things go on, `discovery`, `asking` and `progress` draw (`between`
-//! for what stands between stages), and `turns` are told; at the end `summary` does, with `failures` in full.
+//! [`human`] receives the events and decides what is shown, and where. Meanwhile `discovery`, `asking` and `progress`
+//! draw the display (`between` draws what stands between stages), and `turns` words the turns of a rollout. At the end
+//! `summary` draws the last screen, with `failures` in full.
 
 pub(super) mod asking;
 mod between;

@@ -1,4 +1,4 @@
-//! How far a run is. Pure: events and a clock in, lines out.
+//! The progress of a run. Pure: events and a clock in, lines out.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -19,10 +19,10 @@ use crate::{
     rollout::{Cancel, EventKind, HostResult, Outcome, StopReason, Summary},
 };
 
-/// Without a terminal, a run that goes well says something every tenth part …
+/// Without a terminal, a run that goes well reports every tenth part …
 const PARTS: usize = 10;
 
-/// … but a run of so few hosts names each that ends.
+/// … but a run of at most this many hosts reports each host that ends.
 pub(super) const FEW: usize = 20;
 
 /// Counts of one run.
@@ -34,25 +34,25 @@ pub(super) struct Progress {
     ended: Summary,
     /// The hosts being worked on, and since when.
     running: HashMap<HostId, Timestamp>,
-    /// Those of them that contact was lost with.
+    /// The running hosts that contact was lost with.
     lost: HashSet<HostId>,
-    /// Those of them that wait at a barrier.
+    /// The running hosts that wait at a barrier.
     held: HashSet<HostId>,
     stopping: Option<StopReason>,
-    /// What each host that has ended came to.
+    /// The outcome of each host that has ended.
     outcomes: HashMap<HostId, Outcome>,
     turns: Turns,
-    /// The stage that was begun last.
+    /// The stage that started last.
     stage: Option<usize>,
-    /// What goes on between stages.
+    /// The pause between stages.
     between: Option<Between>,
-    /// How many hosts of how many have been taken back, or not.
+    /// The number of hosts whose undo has ended, and of all that are rolled back.
     undo: Option<(usize, usize)>,
-    /// The run's work is to take hosts back.
+    /// The run is a rollback by hand.
     by_hand: bool,
     /// How many hosts may fail.
     budget: usize,
-    /// How many had ended when a heartbeat was last given.
+    /// The number of ended hosts at the last heartbeat.
     told: usize,
 }
 
@@ -121,7 +121,7 @@ impl Progress {
         }
     }
 
-    /// The run's work on a host is over, or came to something else.
+    /// Enters the outcome of a host, which may replace an earlier one.
     fn end(&mut self, result: &HostResult) {
         self.leave(&result.host);
         self.forget(&result.host);
@@ -129,21 +129,21 @@ impl Progress {
         self.ended.add(result.outcome);
     }
 
-    /// What a host came to does not count any more.
+    /// Drops the outcome of a host from the counts.
     fn forget(&mut self, host: &HostId) {
         if let Some(before) = self.outcomes.remove(host) {
             self.ended.take_back(before);
         }
     }
 
-    /// Nothing goes on at a host any more.
+    /// Marks a host as no longer running.
     fn leave(&mut self, host: &HostId) {
         self.running.remove(host);
         self.lost.remove(host);
         self.held.remove(host);
     }
 
-    /// The display as it stands at `now`: a bar, the counts, the slowest host.
+    /// The display at `now`: a bar, the counts, the slowest host.
     pub(super) fn lines(
         &self,
         now: Timestamp,
@@ -175,7 +175,7 @@ impl Progress {
         vec![self.bar(now, width, screen), counts, screen.paint(Ink::Faint, &cut(&last))]
     }
 
-    /// How far it is, in a line for a log.
+    /// The progress in one line, for a log.
     pub(super) fn heartbeat(&mut self, now: Timestamp, screen: &Screen, label: impl Fn(&HostId) -> String) -> String {
         self.told = self.ended.total;
         let slowest =
@@ -191,7 +191,7 @@ impl Progress {
         self.total > FEW && self.ended.total < self.total && part(self.ended.total) > part(self.told)
     }
 
-    /// How many hosts are where, those that are nowhere left out.
+    /// The number of hosts in each state, without the empty ones.
     fn counts(&self) -> Vec<(String, Ink)> {
         let Summary { total: ended, succeeded, failed, unreachable, unknown, gone, skipped } = self.ended;
         let (lost, running) = (self.lost.len(), self.running.len());
@@ -240,7 +240,7 @@ impl Progress {
     }
 }
 
-/// The number of hosts that had an outcome.
+/// The parts, separated by the screen's dot.
 fn joined(parts: impl IntoIterator<Item = String>, screen: &Screen) -> String {
     parts.into_iter().collect::<Vec<_>>().join(&format!(" {} ", screen.signs().dot))
 }

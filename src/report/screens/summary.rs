@@ -1,5 +1,5 @@
-//! The last screen of a run, drawn from its record: the counts, the hosts that did not succeed, each
-//! failure in full, what may still be running, and one closing line that says what the exit code means.
+//! The last screen of a run, drawn from its record: the counts, the hosts that did not succeed, each failure in full,
+//! what may still be running, and one closing line that explains the exit code.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -31,29 +31,29 @@ use crate::{
     rollout::{Outcome, UndoOutcome},
 };
 
-/// Where what belongs to a line above begins.
+/// The indent of text that belongs to the line above.
 const INDENT: usize = 2;
 
-/// Where the command after `next:` begins.
+/// The column where the command after `next:` starts.
 const NEXT: usize = 6;
 
-/// Where so many names, folded, ended in the same way, they are listed.
+/// The most names, folded, listed with each exit status.
 const FEW_NAMES: usize = 3;
 
-/// After so many hosts the table counts the others only.
+/// The most rows of the table; further hosts are only counted.
 const MOST_ROWS: usize = 50;
 
-/// The commands that do a run again, as a person would type them.
+/// The commands that repeat a run, as a person would type them.
 #[derive(Clone, Debug)]
 pub struct Rerun {
     /// On the same hosts.
     pub again: String,
-    /// On those that did not succeed; none where no report tells which.
+    /// On the hosts that did not succeed; `None` if no report lists them.
     pub failed: Option<String>,
 }
 
-/// All that is said at the end of a run. Of the hosts of `shown_whole` the reader has all output already;
-/// `rerun` is what does the run again.
+/// The last screen. The reader has already seen the full output of the hosts in `shown_whole`; `rerun` has the commands
+/// that repeat the run.
 pub(in crate::report) fn screenful(
     record: &Record,
     screen: &Screen,
@@ -96,7 +96,7 @@ pub(in crate::report) fn screenful(
     }
     let commands = next(record, rerun);
     let width = commands.iter().map(|(command, _)| cells::width(command)).max().unwrap_or(0);
-    // A command is there to be copied: what it is for stands below it rather than that a line breaks.
+    // Commands are there to be copied: if a line would break, the explanation stands below the command instead.
     let longest = commands.iter().map(|(_, reason)| cells::width(reason)).max().unwrap_or(0);
     let beside = screen.width.is_none_or(|room| NEXT + width + 2 + longest <= room);
     for (n, (command, reason)) in commands.iter().enumerate() {
@@ -114,7 +114,7 @@ pub(in crate::report) fn screenful(
 
 fn counts(record: &Record, screen: &Screen) -> String {
     let summary = record.summary();
-    // The closing line says it all.
+    // The closing line covers this.
     if summary.succeeded == summary.total {
         return String::new();
     }
@@ -140,7 +140,7 @@ fn counts(record: &Record, screen: &Screen) -> String {
     out + &undone(record, screen)
 }
 
-/// How many hosts were taken back, and how many were not.
+/// The number of hosts rolled back, and of those that could not be.
 fn undone(record: &Record, screen: &Screen) -> String {
     let count = |wanted| {
         record.hosts.iter().filter(|host| host.undo.as_ref().is_some_and(|undo| undo.outcome == wanted)).count()
@@ -156,7 +156,7 @@ fn undone(record: &Record, screen: &Screen) -> String {
     if said.is_empty() { String::new() } else { format!("\n  {}\n", said.join(", ")) }
 }
 
-/// How often a command ended in which way, for what it says by its exit status; with the hosts, where these are few.
+/// How often a command ended in which way, because its exit status may carry meaning; with the hosts, if they are few.
 fn statuses(record: &Record, labels: &Labels, screen: &Screen) -> String {
     let mut ways = BTreeMap::<Way<'_>, Vec<&HostRecord>>::new();
     for host in &record.hosts {
@@ -167,7 +167,8 @@ fn statuses(record: &Record, labels: &Labels, screen: &Screen) -> String {
         };
         ways.entry(way).or_default().push(host);
     }
-    // A deploy's status is its outcome; of one host all is told below, and status 0 is the counts' first line.
+    // A deploy's status is its outcome. A single host is shown in full below, and status 0 is the first line of the
+    // counts.
     let is_news = ways.keys().any(|way| *way != Way::Status(0));
     if record.command.is_none() || record.hosts.len() == 1 || !is_news {
         return String::new();
@@ -203,7 +204,7 @@ impl fmt::Display for Way<'_> {
 
 fn rows(record: &Record, labels: &Labels, screen: &Screen, all: bool) -> String {
     let listed: Vec<&HostRecord> = record.hosts.iter().filter(|host| all || is_listed(host)).collect();
-    // One failure is told in full below: a table of one row would say it twice.
+    // One failure is shown in full below: a table of one row would repeat it.
     if listed.len() < 2 && listed.iter().all(|host| host.unhealed().is_none()) {
         return String::new();
     }
@@ -244,7 +245,7 @@ fn rows(record: &Record, labels: &Labels, screen: &Screen, all: bool) -> String 
     format!("\n{}{rest}", table.render(screen, 2))
 }
 
-/// True when a host is worth a row: neither what was hoped for nor what a stopped run leaves.
+/// True when a host is worth a row: it neither succeeded nor was left untouched by a stop.
 fn is_listed(host: &HostRecord) -> bool {
     match host.outcome {
         _ if host.was_undone_after() => true,
@@ -284,7 +285,7 @@ fn gaps(record: &Record, screen: &Screen) -> String {
     if out.is_empty() { out } else { format!("\n{out}") }
 }
 
-/// One line: what became of the run, its exit code, and in what state the fleet is.
+/// One line: how the run ended, its exit code, and the state of the fleet.
 pub(in crate::report) fn closing(record: &Record, screen: &Screen) -> String {
     let signs = screen.signs();
     let Verdict { grade, head, state } = verdict(record);
@@ -299,20 +300,20 @@ pub(in crate::report) fn closing(record: &Record, screen: &Screen) -> String {
     format!("{} {}: {state}\n", screen.paint(ink, sign), screen.paint(ink, &head))
 }
 
-/// What the closing line says.
+/// The content of the closing line.
 #[derive(Debug)]
 pub(in crate::report) struct Verdict {
     pub(in crate::report) grade: Grade,
-    /// What became of the run, and its exit code.
+    /// How the run ended, and its exit code.
     pub(in crate::report) head: String,
-    /// In what state the fleet is. Harmless.
+    /// The state of the fleet. Harmless text.
     pub(in crate::report) state: String,
 }
 
-/// How well a run went.
+/// How well a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::report) enum Grade {
-    /// It goes on.
+    /// It has not ended.
     Open,
     /// Well.
     Good,
@@ -322,7 +323,7 @@ pub(in crate::report) enum Grade {
     Bad,
 }
 
-/// What became of the run, in words.
+/// The verdict on the run, in words.
 pub(in crate::report) fn verdict(record: &Record) -> Verdict {
     let summary = record.summary();
     let mixed = match (&record.revision, record.hosts.iter().any(|host| host.group.is_some())) {
@@ -351,7 +352,7 @@ pub(in crate::report) fn verdict(record: &Record) -> Verdict {
         record.exit_code.filter(|code| *code != 0).map(|code| format!(" (exit code {code})")).unwrap_or_default();
     let target = neutral::line(&record.target);
     let host = if record.narrowed_from.is_some() { "chosen host" } else { "host" };
-    // Of all that there are, or that were chosen, those that are left alone are not in the record.
+    // The record of a rollback lacks the hosts that are left alone.
     let which = if record.rollback.is_some() { " to be taken back" } else { "" };
     let hosts = match (summary.succeeded, summary.total) {
         (0 | 1, 1) if record.command.is_none() => format!("the only {host} of {target}{which}"),
@@ -381,7 +382,7 @@ pub(in crate::report) fn verdict(record: &Record) -> Verdict {
     Verdict { grade, head: format!("{word}{code}"), state: format!("{state}{mixed}") }
 }
 
-/// What else is worth knowing, in a fainter line.
+/// Further facts, in fainter lines.
 fn circumstances(record: &Record, screen: &Screen) -> String {
     let summary = record.summary();
     let mut facts = Vec::new();
@@ -400,7 +401,7 @@ fn circumstances(record: &Record, screen: &Screen) -> String {
     }
     facts.extend(record.duration().map(words::duration));
     facts.push(format!("run {}", record.run));
-    // No fact is broken: a run's id is there to be copied.
+    // A fact is not broken across lines, because a run's id is there to be copied.
     let room = screen.width.map_or(usize::MAX, |width| width.saturating_sub(INDENT));
     let mut lines: Vec<String> = Vec::new();
     for fact in facts {
@@ -412,7 +413,7 @@ fn circumstances(record: &Record, screen: &Screen) -> String {
     lines.iter().map(|line| format!("  {}\n", screen.paint(Ink::Faint, line))).collect()
 }
 
-/// The commands that help now, each with what it is for.
+/// The commands that help now, each with its purpose.
 fn next(record: &Record, rerun: Option<&Rerun>) -> Vec<(String, String)> {
     match record.status {
         Status::Succeeded | Status::Running => return Vec::new(),
@@ -443,7 +444,7 @@ fn next(record: &Record, rerun: Option<&Rerun>) -> Vec<(String, String)> {
         let reason = "# takes back whoever is not back by then, and no other";
         return vec![(copied(again, in_words), reason.to_owned())];
     }
-    // One that narrows already, to what this run's report says, has just been named.
+    // A command that already narrows to the hosts in this run's report was named above.
     if named != Some(again) {
         let which = match record.narrowed_from {
             Some(of) => format!("the same {}", words::chosen(record.hosts.len(), Some(of))),
@@ -455,7 +456,7 @@ fn next(record: &Record, rerun: Option<&Rerun>) -> Vec<(String, String)> {
     if let Some((_, reason)) = commands.first_mut().filter(|_| record.hosts.iter().any(HostRecord::was_busy)) {
         "# later, when hosts are no longer busy with another run".clone_into(reason);
     }
-    // No lock keeps a command from a host where it still runs.
+    // No lock prevents a command from running twice on a host.
     if record.command.is_some() && record.hosts.iter().any(HostRecord::may_still_run) {
         for (_, reason) in &mut commands {
             *reason = reason.replacen("# ", "# when it has ended there: ", 1);
@@ -464,7 +465,7 @@ fn next(record: &Record, rerun: Option<&Rerun>) -> Vec<(String, String)> {
     commands
 }
 
-/// The command with the run that it undid: without it, the newest one by then would be undone.
+/// The command with the run that it undid; without it, the newest run at that time would be undone.
 fn of_the_same_run(again: &str, rollback: &RollbackRecord) -> String {
     let (words, args) = again.find(" -- ").map_or((again, ""), |at| again.split_at(at));
     match rollback {
@@ -475,7 +476,7 @@ fn of_the_same_run(again: &str, rollback: &RollbackRecord) -> String {
     }
 }
 
-/// The command as it is to be copied, or what it is in words, where showing it would make it another one.
+/// The command for copying, or `in_words` if making it harmless would change it.
 fn copied(command: &str, in_words: &str) -> String {
     if neutral::is_harmless_line(command) { command.to_owned() } else { in_words.to_owned() }
 }

@@ -1,4 +1,4 @@
-//! The turns of a rollout in lines: a stage begins, a soak is over, hosts came late, an undo begins. Pure: text comes out.
+//! The turns of a rollout in lines: a stage starts, a soak ends, hosts join late, an undo starts. Pure: returns text.
 
 use std::collections::HashSet;
 
@@ -13,22 +13,22 @@ use crate::{
     rollout::{EventKind, PauseEnd, UndoOutcome, Verdict},
 };
 
-/// Which turns are told.
+/// Which turns are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// Those that matter.
+    /// The important ones.
     Turns,
-    /// Every answer of every check, and every hook, too.
+    /// Also every answer of every check, and every hook.
     All,
 }
 
-/// What of a plan its turns are told by.
+/// What the lines need to know of a plan.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Turns {
     stages: Vec<String>,
     /// There is more than one step.
     staged: bool,
-    /// Checks that one bad answer decides: what comes of it says all that the answer does.
+    /// Checks that fail at one bad answer: the consequence then says all that the answer would.
     decided_at_once: HashSet<String>,
 }
 
@@ -48,13 +48,13 @@ impl Turns {
         }
     }
 
-    /// The name of a stage and its number, `2 of 3, 10%`; nothing where there is only one.
+    /// The name of a stage and its number, `2 of 3, 10%`; `None` if there is only one.
     pub(super) fn stage(&self, stage: usize) -> Option<String> {
         let name = self.stages.get(stage)?;
         self.staged.then(|| format!("stage {} of {}, {name}", stage + 1, self.stages.len()))
     }
 
-    /// The line for an event, if it is a turn that is wanted.
+    /// The line for an event, if it is a turn to show.
     pub(super) fn line<'a>(
         &self,
         kind: &EventKind<'_>,
@@ -74,7 +74,7 @@ impl Turns {
             EventKind::PauseEnded { end, message, .. } => {
                 let why = message.map(neutral::line).unwrap_or_default();
                 match end {
-                    // What stopped the run is said.
+                    // The stop itself is reported.
                     PauseEnd::Passed | PauseEnd::GivenUp => return None,
                     PauseEnd::CheckFailed | PauseEnd::Refused => bad(why),
                 }
@@ -123,7 +123,7 @@ impl Turns {
                 let text = format!("the clouds could not be asked again: {}", neutral::line(message));
                 screen.paint(Ink::Warning, &text)
             }
-            // The last line says that there was nothing to take back.
+            // The closing line says that there was nothing to roll back.
             EventKind::UndoStarted { hosts: 0 } => return None,
             EventKind::UndoStarted { hosts } => {
                 screen.paint(Ink::Strong, &format!("Undo: taking {} back", words::count(*hosts, "host")))
@@ -141,7 +141,7 @@ impl Turns {
                     }
                 }
             }
-            // Told where hosts are, or not at all.
+            // Shown with the hosts, or not at all.
             EventKind::RunStarted { .. }
             | EventKind::HostConnecting { .. }
             | EventKind::ScriptStarted { .. }
