@@ -1,20 +1,20 @@
-//! What shows on standard error that a run goes on, and text that appears above it.
+//! Shows on standard error that a run goes on, with text appearing above it.
 
 use super::{heartbeat::Heartbeat, live::Live};
 
-/// What shows that the run goes on.
+/// The sign that the run goes on.
 #[derive(Debug)]
 pub(in crate::report) enum Display {
-    /// Lines that are drawn again and again.
+    /// Lines that are redrawn again and again.
     Live(Live),
-    /// A line every so often.
+    /// A line at regular intervals.
     Log { _heartbeat: Heartbeat },
-    /// Nothing, as somebody wished.
+    /// Nothing, as the user wished.
     None,
 }
 
 impl Display {
-    /// Lets `print` write to standard output or standard error.
+    /// Runs `print`, which may write to standard output or standard error.
     pub(in crate::report) fn above(&self, print: impl FnOnce()) {
         match self {
             Self::Live(live) => live.above(print),
@@ -22,7 +22,7 @@ impl Display {
         }
     }
 
-    /// Leaves the terminal to whoever is asked something there, or takes it again.
+    /// Hides the display while the user is asked something on the terminal, or shows it again.
     pub(in crate::report) fn hide(&self, hidden: bool) {
         match self {
             Self::Live(live) => live.hide(hidden),
@@ -30,7 +30,7 @@ impl Display {
         }
     }
 
-    /// True where each thing that happens is worth a line, for nothing is drawn again.
+    /// True where each event is worth a line, because nothing is redrawn.
     pub(in crate::report) const fn is_log(&self) -> bool {
         matches!(self, Self::Log { .. })
     }

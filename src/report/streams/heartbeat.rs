@@ -1,5 +1,5 @@
-//! A sign of life at least every so often, where nothing is drawn again: many pipelines end a job
-//! that says nothing for ten minutes.
+//! A sign of life at regular intervals, where nothing is redrawn: many pipelines end a job that is silent for ten
+//! minutes.
 
 use std::{
     sync::mpsc::{self, RecvTimeoutError, Sender},
@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-/// A thread that calls a closure again and again, until this is dropped.
+/// A thread that calls a closure at regular intervals until this is dropped.
 #[derive(Debug)]
 pub(in crate::report) struct Heartbeat {
     /// Dropped to end the thread.
@@ -16,7 +16,7 @@ pub(in crate::report) struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// Calls `beat` every `period`. Without a thread to be had there is no heartbeat, and no harm.
+    /// Calls `beat` every `period`. If no thread can be started, there is no heartbeat, which does no harm.
     pub(in crate::report) fn start(period: Duration, beat: impl Fn() + Send + 'static) -> Self {
         let (alive, ended) = mpsc::channel();
         let thread = thread::Builder::new().name("heartbeat".to_owned()).spawn(move || {
@@ -32,7 +32,7 @@ impl Drop for Heartbeat {
     fn drop(&mut self) {
         drop(self.alive.take());
         if let Some(thread) = self.thread.take() {
-            // A heartbeat that panicked has harmed nobody, and its message is on stderr already.
+            // A heartbeat that panicked has done no harm, and its message is on stderr already.
             let _ = thread.join();
         }
     }

@@ -1,10 +1,9 @@
-//! `--output json`: one event a line, each whole and at once, for programs.
+//! `--output json`: one event per line, written whole and at once, for programs.
 //!
-//! `{"schema":1,"run":"01J…","seq":7,"at":"…","type":"output","host":"aws:i-0abc",…}`. Fields are
-//! `snake_case`, words `kebab-case`. What a host printed is its text, cut anywhere, bytes that are
-//! not UTF-8 replaced: the log file has them raw. Of a character that never became whole there is no `output`; the end's
-//! `torn` names its stream. A reader who is too slow misses `output` lines, each
-//! whole, and sees so by `seq`.
+//! `{"schema":1,"run":"01J…","seq":7,"at":"…","type":"output","host":"aws:i-0abc",…}`. Fields are `snake_case`, words
+//! `kebab-case`. The output of a host is text, cut anywhere, with bytes that are not UTF-8 replaced: the log file has
+//! them raw. A character that never became complete appears in no `output`; `torn` in the host's last event names its
+//! stream. A reader that is too slow misses whole `output` lines, and detects that by `seq`.
 
 use std::{collections::HashMap, sync::Mutex};
 
@@ -69,17 +68,17 @@ enum Body<'a> {
     RunFinished { status: Status, exit_code: u8, summary: Summary },
 }
 
-/// What a host came to.
+/// The end of a host.
 #[derive(Debug, Serialize)]
 struct HostEnd<'a> {
     host: &'a HostId,
     result: Option<&'a HostRecord>,
-    /// The streams that ended within a character, whose beginning no `output` has.
+    /// The streams that ended within a character, the beginning of which no `output` has.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     torn: Vec<Stream>,
 }
 
-/// A host that came late.
+/// A host that joined late.
 #[derive(Debug, Serialize)]
 struct JoinedHost<'a> {
     #[serde(flatten)]
@@ -91,7 +90,7 @@ struct JoinedHost<'a> {
 #[derive(Debug)]
 pub(in crate::report) struct Json {
     out: Outlet,
-    /// The beginning of a character whose end has not come yet, for each stream.
+    /// The beginning of an incomplete character, for each stream.
     torn: HashMap<(HostId, Stream), Vec<u8>>,
     /// The first event that could not be put into JSON, and why.
     unwritten: Option<String>,
@@ -102,7 +101,7 @@ impl Json {
         Self { out, torn: HashMap::new(), unwritten: None }
     }
 
-    /// Writes one event. `record` has been told of it already.
+    /// Writes one event, which `record` already includes.
     pub(in crate::report) fn event(&mut self, event: &Event<'_>, record: &Mutex<Record>, host: Option<&HostRecord>) {
         let body = match event.kind {
             EventKind::RunStarted { plan } => {
@@ -170,7 +169,7 @@ impl Json {
         }
     }
 
-    /// A host's output is over.
+    /// Ends a host's output.
     fn end<'a>(&mut self, host: &'a HostId, result: Option<&'a HostRecord>) -> HostEnd<'a> {
         let mut torn = vec![Stream::Stdout, Stream::Stderr];
         torn.retain(|stream| self.torn.remove(&(host.clone(), *stream)).is_some());
@@ -199,8 +198,8 @@ impl Json {
     }
 }
 
-/// The same JSON, in which nothing moves a terminal, reorders letters, ends a line for a reader who
-/// heeds Unicode's line ends, or gives a pipeline's runner an order (see [`neutral`]).
+/// The same JSON, escaped so that nothing in it moves a terminal's cursor, reorders characters, ends a line for a
+/// reader that obeys Unicode's line ends, or is a command to a pipeline's runner (see [`neutral`]).
 pub(in crate::report) fn harmless(json: String) -> String {
     let special = |c: char| {
         let shows = !(neutral::is_bidi_control(c) || neutral::is_invisible(c) || neutral::is_line_end(c));
@@ -212,7 +211,7 @@ pub(in crate::report) fn harmless(json: String) -> String {
     let mut out = String::with_capacity(json.len() + 16);
     let mut before = ' ';
     for c in json.chars() {
-        // Outside of strings JSON has neither.
+        // JSON contains neither outside of strings.
         if special(c) || c == '#' && before == '#' {
             let units = c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
             out.push_str(&units);
@@ -224,7 +223,7 @@ pub(in crate::report) fn harmless(json: String) -> String {
     out
 }
 
-/// How many bytes the UTF-8 character has that begins with `first`.
+/// The length in bytes of the UTF-8 character that starts with `first`.
 const fn character_length(first: u8) -> usize {
     match first {
         0xc2..=0xdf => 2,

@@ -1,5 +1,5 @@
-//! A few lines at the bottom of a terminal that are drawn again and again, and text that scrolls
-//! above them. The drawing is `indicatif`'s; what is drawn is a closure's.
+//! A few lines at the bottom of a terminal that are redrawn again and again, with text scrolling above them.
+//! `indicatif` draws them; a closure gives their content.
 
 use std::{
     fmt, io, mem,
@@ -15,23 +15,23 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, T
 use super::outlet::Outlet;
 use crate::report::lock;
 
-/// How often it is drawn: often enough for a clock of tenths, seldom enough to be calm.
+/// The time between two drawings: short enough for a clock of tenths, long enough to be calm.
 const PERIOD: Duration = Duration::from_millis(200);
 
-/// How many cells a line of the terminal has right now.
+/// The present width of the terminal, in cells.
 pub(in crate::report) type LiveWidth = Arc<dyn Fn() -> u16 + Send + Sync>;
 
-/// The lines while they are shown; gone from the screen when this is dropped.
+/// The lines while they are shown; dropping this removes them from the screen.
 #[derive(Debug)]
 pub(in crate::report) struct Live {
     bar: ProgressBar,
-    /// Somebody is being asked something, and the terminal is theirs.
+    /// The user is being asked something, and the terminal is reserved for that.
     hidden: Arc<AtomicBool>,
 }
 
 impl Live {
-    /// Shows what `draw` gives for a width, from now on. `draw` is called from another thread, and
-    /// must wait for nobody who waits for [`Live::above`].
+    /// Shows what `draw` returns for a width, from now on. `draw` is called on another thread, and must not wait for
+    /// anything that waits for [`Live::above`].
     pub(in crate::report) fn start(
         out: Outlet,
         width: LiveWidth,
@@ -58,7 +58,7 @@ impl Live {
         Self { bar, hidden }
     }
 
-    /// Takes the lines away, or brings them back.
+    /// Hides the lines, or shows them again.
     pub(in crate::report) fn hide(&self, hidden: bool) {
         self.hidden.store(hidden, Ordering::Relaxed);
         self.bar.tick();
@@ -69,7 +69,7 @@ impl Live {
         }
     }
 
-    /// Lets `print` write above the lines.
+    /// Runs `print`, which may write above the lines.
     pub(in crate::report) fn above(&self, print: impl FnOnce()) {
         self.bar.suspend(print);
     }
@@ -81,11 +81,11 @@ impl Drop for Live {
     }
 }
 
-/// The little that `indicatif` needs of a terminal, so that it writes where all else is written.
+/// The part of a terminal that `indicatif` needs, so that it writes to the same outlet as all else.
 struct Canvas {
     out: Outlet,
     width: LiveWidth,
-    /// What is drawn but not shown: a frame appears at once, without flicker.
+    /// What is drawn but not yet shown: a frame appears at once, without flicker.
     frame: Mutex<String>,
 }
 

@@ -1,11 +1,9 @@
-//! Standard output and standard error, to readers who may go away or stop reading:
-//! `fleetwide … | head` must neither panic nor end the run, and a terminal after Ctrl-S, a pager or
-//! a stuck log collector must not hold it up.
+//! Standard output and standard error, for readers that may go away or stop reading: `fleetwide … | head` must neither
+//! panic nor end the run, and a terminal after Ctrl-S, a pager or a stuck log collector must not stall it.
 //!
-//! Each stream has a thread that writes and a queue before it. While the queue has room, nobody
-//! waits. When it is full, the output of hosts waits a while, which is the backpressure on them, and
-//! is left out after that; what there is only so much of (results, failures, the events that end
-//! something) is queued whatever happens, for the run's record holds as much in memory anyway.
+//! Each stream has a queue and a thread that writes. While the queue has room, no caller waits. When it is full, output
+//! of hosts waits a while, which is the backpressure on the hosts, and is then left out. Text of limited size (results,
+//! failures, events that end something) is always queued, because the run's record holds as much in memory anyway.
 
 use std::{
     collections::VecDeque,
@@ -19,43 +17,43 @@ use std::{
 
 use crate::report::{lock, text::words};
 
-/// How much may wait to be written before the output of hosts does. In bytes.
+/// The size of the queue above which the output of hosts waits. In bytes.
 const ROOM: usize = 4 * 1024 * 1024;
 
-/// What is drawn again and again is not queued behind more than this. In bytes.
+/// Redrawn frames are dropped when more than this is queued. In bytes.
 const FRAMES_ROOM: usize = 64 * 1024;
 
-/// The longest wait for room. Short, because the whole run waits, and hears no Ctrl-C meanwhile.
+/// The longest wait for room. Short, because the whole run waits and does not react to Ctrl-C meanwhile.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long one stream waits for the other to be written, so that lines keep their order where both
-/// lead to the same place. Long enough for a busy machine: who overtakes the erasing of a live display leaves it
-/// standing among the lines.
+/// How long one stream waits for the other to be written, so that lines keep their order where both lead to the same
+/// place. Long enough for a busy machine: a line that overtakes the erasing of a live display leaves it standing among
+/// the lines.
 const TURN: Duration = Duration::from_secs(1);
 
-/// How much is handed to the system at once. Small enough to see whether the reader still reads.
+/// The most that is handed to the system at once. Small enough to notice whether the reader still reads.
 const PIECE: usize = 64 * 1024;
 
-/// How long the end waits for readers.
+/// How long to wait for readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::report) enum Wait {
-    /// Until all is written, or the reader has gone.
+    /// Until all is written, or the reader has gone away.
     Ever,
-    /// Until all is written, or nothing has been read for half a minute: somebody may be reading in
-    /// a pager, or nobody ever will.
+    /// Until all is written, or nothing has been read for half a minute: a person may be reading in a pager, or nobody
+    /// ever will.
     WhileRead,
-    /// Two seconds at most: somebody wants us to end.
+    /// At most two seconds, because the run was asked to end.
     Briefly,
 }
 
-/// Why a stream did not get everything.
+/// Why a stream did not receive everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::report) enum Shortfall {
-    /// Its reader has read enough, as `head` does.
+    /// Its reader has closed it, as `head` does.
     Closed(String),
     /// It cannot be written, as on a full disk.
     Failed(String),
-    /// So many bytes were not read in time.
+    /// This many bytes were not read in time.
     Unread(usize),
 }
 
@@ -71,15 +69,14 @@ impl fmt::Display for Shortfall {
     }
 }
 
-/// One output stream, shared by all who write to it. After the first failure it swallows the rest
-/// and remembers why.
+/// One output stream, shared by all writers. After the first failure it discards the rest and keeps the error.
 #[derive(Clone)]
 pub(in crate::report) struct Outlet {
     own: Arc<Handle>,
     other: Arc<Shared>,
 }
 
-/// Held by those who write; when the last has gone, so does the thread.
+/// Held by the writers; when the last is dropped, the thread ends.
 struct Handle(Arc<Shared>);
 
 #[derive(Default)]
@@ -92,18 +89,18 @@ struct Shared {
 #[derive(Default)]
 struct State {
     queue: VecDeque<String>,
-    /// What is queued or being written. In bytes.
+    /// The size of the text that is queued or being written. In bytes.
     waiting: usize,
-    /// Counts what was written, to see whether anybody reads.
+    /// Counts the pieces written, to notice whether anybody reads.
     written: u64,
     patience: Patience,
-    /// The other stream waited in vain: it does not again until all is written.
+    /// The other stream has waited in vain, and does not wait again until all is written.
     behind: bool,
-    /// Nothing more is taken.
+    /// No more text is accepted.
     closed: bool,
-    /// What was left out since the last text that was not. In bytes.
+    /// The bytes left out since the last text that was not.
     gap: usize,
-    /// What was left out in all. In bytes.
+    /// All bytes left out.
     lost: usize,
     failure: Option<io::Error>,
 }
@@ -114,7 +111,7 @@ enum Patience {
     /// It does.
     #[default]
     Some,
-    /// Some did in vain: no other does until half of the room is free.
+    /// A text has waited in vain: no other waits until half of the room is free.
     Tried,
     /// Never again.
     None,
@@ -131,19 +128,19 @@ impl Outlet {
         (outlet(&out, &err), outlet(&err, &out))
     }
 
-    /// Writes `text` as it is, soon. For what there is only so much of: it is never left out.
+    /// Queues `text`, which is never left out. For text of limited size.
     pub(in crate::report) fn print(&self, text: &str) {
         self.other.give_turn();
         self.own.0.push(&mut lock(&self.own.0.state), text);
     }
 
-    /// Writes `text` and a line break.
+    /// Queues `text` and a line break.
     pub(in crate::report) fn line(&self, text: &str) {
         self.print(&format!("{text}\n"));
     }
 
-    /// Writes what may be endless: waits for room, but not for long, and leaves `text` out then. The
-    /// next text for which there is room comes after what `mark` says of the bytes left out.
+    /// Queues output of any size: waits briefly for room, and then leaves `text` out. The next text that has room is
+    /// preceded by `mark` of the number of bytes left out.
     pub(in crate::report) fn flood(&self, text: &str, mark: impl FnOnce(usize) -> String) {
         self.other.give_turn();
         let shared = &self.own.0;
@@ -167,7 +164,7 @@ impl Outlet {
         }
     }
 
-    /// Writes what is drawn again soon: left out when nobody reads.
+    /// Queues a frame of a live display; it is left out when nobody reads.
     pub(in crate::report) fn frame(&self, text: &str) {
         self.other.give_turn();
         let mut state = lock(&self.own.0.state);
@@ -176,28 +173,28 @@ impl Outlet {
         }
     }
 
-    /// The bytes left out since the last text that was not.
+    /// Takes the number of bytes left out since the last text that was not.
     pub(in crate::report) fn take_gap(&self) -> usize {
         mem::take(&mut lock(&self.own.0.state).gap)
     }
 
-    /// From now on nobody waits for room: there is something more urgent than output.
+    /// From now on no text waits for room, because something is more urgent than output.
     pub(in crate::report) fn hurry(&self) {
         lock(&self.own.0.state).patience = Patience::None;
         self.own.0.changed.notify_all();
     }
 
-    /// Waits until all is written; false when that was given up.
+    /// Waits until all is written; false if it gave up.
     pub(in crate::report) fn flush(&self, wait: Wait) -> bool {
         self.own.0.flush(wait)
     }
 
-    /// Waits until all is written. What is not by then never will be, nor anything after it.
+    /// Waits until all is written. Text that is not written by then is discarded, and so is any later text.
     pub(in crate::report) fn finish(&self, wait: Wait) {
         self.own.0.finish(wait);
     }
 
-    /// Why not everything was written, if so.
+    /// Why not everything was written, if anything is missing.
     pub(in crate::report) fn shortfall(&self) -> Option<Shortfall> {
         let state = lock(&self.own.0.state);
         match &state.failure {
@@ -223,7 +220,7 @@ impl Drop for Handle {
 }
 
 impl State {
-    /// True while writing makes sense.
+    /// True while the stream accepts text.
     const fn is_open(&self) -> bool {
         self.failure.is_none() && !self.closed
     }
@@ -232,7 +229,7 @@ impl State {
         self.waiting == 0 || self.waiting + text.len() <= ROOM
     }
 
-    /// Gives up what is queued; says how much.
+    /// Discards the queue; returns the size of what was waiting.
     fn abandon(&mut self) -> usize {
         self.queue.clear();
         mem::take(&mut self.waiting)
@@ -263,7 +260,7 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// Lets this stream be written before the other one goes on.
+    /// Waits for this stream to be written before the other one goes on.
     fn give_turn(&self) {
         let deadline = Instant::now() + TURN;
         let mut state = lock(&self.state);
@@ -333,7 +330,7 @@ impl Shared {
         }
     }
 
-    /// Writes one text, and says of each piece when it is out.
+    /// Writes one text, and updates the state after each piece.
     fn write(&self, writer: &mut dyn Write, text: &[u8]) -> io::Result<()> {
         let mut rest = text.chunks(PIECE).peekable();
         while let Some(piece) = rest.next() {

@@ -2,7 +2,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 
 use super::*;
 
-/// Fails at once.
+/// A writer that fails at once.
 struct Broken(io::ErrorKind);
 
 impl Write for Broken {
@@ -15,7 +15,7 @@ impl Write for Broken {
     }
 }
 
-/// Takes nothing until it is let go; gives what it took then.
+/// A writer that blocks until it is released; what it then took can be read.
 struct Gate {
     taken: Arc<Mutex<String>>,
     open: Receiver<()>,
@@ -31,7 +31,7 @@ impl Gate {
 
 impl Write for Gate {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Ends with an error when the key is dropped: the gate is open for good.
+        // Fails once the key is dropped: from then on the gate is open.
         let _ = self.open.recv();
         lock(&self.taken).push_str(&String::from_utf8_lossy(bytes));
         Ok(bytes.len())
