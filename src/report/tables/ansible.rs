@@ -1,7 +1,8 @@
-//! `hosts --output ansible`: a dynamic inventory, as Ansible reads from a program (`ansible -i ./web.sh`). Pure.
+//! `hosts --output ansible`: a dynamic inventory in the form that Ansible reads from a program (`ansible -i ./web.sh`).
+//! Pure.
 //!
-//! Groups are named as Ansible's cloud plugins name them by custom: `provider_aws`, `region_eu_west_1`,
-//! `zone_eu_west_1a`, `tag_role_web`. Ansible takes letters, digits and `_` only, so all else becomes `_`.
+//! Group names follow the convention of Ansible's cloud plugins: `provider_aws`, `region_eu_west_1`, `zone_eu_west_1a`,
+//! `tag_role_web`. Ansible allows only letters, digits and `_`, so all else becomes `_`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,12 +11,12 @@ use serde_json::{Value, json};
 use super::ssh_config::{self, Names};
 use crate::{inventory::Host, plan::quoted, transport::HostBlock};
 
-/// The inventory. `blocks` are the hosts, each with what `ssh` is to be told.
+/// The inventory. `blocks` are the hosts, each with its settings for `ssh`.
 pub(in crate::report) fn inventory(blocks: &[(&Host, HostBlock)]) -> Value {
     let hosts: Vec<&Host> = blocks.iter().map(|(host, _)| *host).collect();
     let mut variables = serde_json::Map::new();
     let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    // A colon is a pattern of Ansible's.
+    // Ansible reads a colon as part of a pattern.
     let plain = |text: &str| ssh_config::plain(text).replace(':', "_");
     for ((host, block), Names { name, .. }) in blocks.iter().zip(ssh_config::names(&hosts, plain)) {
         for group in groups_of(host) {
@@ -78,8 +79,8 @@ fn variables_of(host: &Host, block: &HostBlock) -> Value {
     Value::Object(variables)
 }
 
-/// A text that Ansible is not to take for a template: whoever may write a tag could run commands where
-/// the playbook is played.
+/// A text that Ansible must not take for a template: otherwise anybody who may write a tag could run commands on the
+/// machine that runs the playbook.
 fn text(text: &str) -> Value {
     if text.contains(['{', '}']) { json!({ "__ansible_unsafe": text }) } else { json!(text) }
 }

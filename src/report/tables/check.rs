@@ -1,4 +1,4 @@
-//! The ticks of `check`: what was looked at, and whether it is well.
+//! The results of `check`: what was checked, and whether it is in order.
 
 use serde::Serialize;
 
@@ -10,43 +10,43 @@ use crate::report::{
     },
 };
 
-/// One thing that was looked at.
+/// One thing that was checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What was looked at: `configuration`, `aws credentials`, `login on web-1`.
+    /// What was checked: `configuration`, `aws credentials`, `login on web-1`.
     pub label: String,
-    /// How it is.
+    /// The result.
     #[serde(flatten)]
     pub finding: Finding,
 }
 
-/// How a thing is that was looked at.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "finding", rename_all = "lowercase")]
 pub enum Finding {
-    /// It is well.
+    /// It is in order.
     Ok {
         /// What was found.
         detail: String,
     },
-    /// It is not.
+    /// It is not in order.
     Failed {
         /// Why not.
         reason: String,
         /// What to try.
         hint: Option<String>,
     },
-    /// It was not looked at.
+    /// It was not checked.
     Skipped {
         /// Why not.
         reason: String,
     },
 }
 
-/// Where the lines after the first begin.
+/// The indent of the lines after the first.
 const INDENT: usize = 4;
 
-/// A line a check, hints below.
+/// One line per check, with hints below.
 pub(in crate::report) fn screenful(checks: &[Check], screen: &Screen) -> String {
     let signs = screen.signs();
     let mut out = String::new();
@@ -69,7 +69,7 @@ pub(in crate::report) fn screenful(checks: &[Check], screen: &Screen) -> String 
     out
 }
 
-/// Harmless, and the lines after the first set under it, of which `used` cells are taken.
+/// `text` made harmless, wrapped, with the lines after the first indented; `used` cells of the first line are taken.
 fn indented(text: &str, used: usize, screen: &Screen) -> String {
     let clean = neutral::block(text.trim_end());
     let lines = clean.lines().enumerate();

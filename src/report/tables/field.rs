@@ -1,4 +1,4 @@
-//! What is known of a host, by name: for columns, sorting and grouping.
+//! The fields of a host, by name: for columns, sorting and grouping.
 
 use std::{borrow::Cow, cmp::Ordering, fmt, str::FromStr};
 
@@ -6,42 +6,42 @@ use provider_core::InstanceState;
 
 use crate::inventory::{Host, natural};
 
-/// One thing that is known of a host.
+/// One field of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Field {
     /// The id, unique across clouds.
     Id,
     /// The display name.
     Name,
-    /// Which provider found it.
+    /// The provider that found it.
     Provider,
     /// The account, project or subscription.
     Account,
-    /// Where it is.
+    /// Its region.
     Region,
-    /// Where in the region.
+    /// Its zone.
     Zone,
-    /// The address by which it is reached.
+    /// The address at which it is reached.
     Address,
-    /// The port by which it is reached.
+    /// The port at which it is reached.
     Port,
     /// The login.
     User,
-    /// What it is doing.
+    /// Its state.
     State,
     /// The image it was started from.
     Image,
     /// When it was started.
     Launched,
-    /// An address of its own.
+    /// Its private IPv4 address.
     PrivateIpv4,
-    /// Likewise.
+    /// Its public IPv4 address.
     PublicIpv4,
-    /// Likewise.
+    /// Its public IPv6 address.
     PublicIpv6,
-    /// A name of its own.
+    /// Its private DNS name.
     PrivateDns,
-    /// Likewise.
+    /// Its public DNS name.
     PublicDns,
     /// All tags.
     Tags,
@@ -49,7 +49,7 @@ pub enum Field {
     Tag(String),
 }
 
-/// Those that have a name of their own.
+/// The fields with a fixed name.
 const NAMED: [(&str, Field); 18] = [
     ("id", Field::Id),
     ("name", Field::Name),
@@ -72,7 +72,7 @@ const NAMED: [(&str, Field); 18] = [
 ];
 
 impl Field {
-    /// What `host` has there; empty when it has none.
+    /// The value of this field for `host`; empty if it has none.
     pub(in crate::report) fn of<'h>(&self, host: &'h Host) -> Cow<'h, str> {
         let instance = &host.instance;
         let addresses = &instance.addresses;
@@ -107,7 +107,7 @@ impl Field {
         }
     }
 
-    /// The order of two hosts by this: as people count, what is missing last.
+    /// Compares two hosts by this field: numbers in names count as numbers, missing values come last.
     fn compare(&self, a: &Host, b: &Host) -> Ordering {
         match self {
             Self::Launched => missing_last(a.instance.launched, b.instance.launched, Ord::cmp),
@@ -126,7 +126,7 @@ impl Field {
     }
 }
 
-/// Orders what is there by `order`, and what is not after it.
+/// Compares present values by `order`; missing ones come after them.
 fn missing_last<T>(a: Option<T>, b: Option<T>, order: impl Fn(&T, &T) -> Ordering) -> Ordering {
     match (a, b) {
         (Some(a), Some(b)) => order(&a, &b),
@@ -134,7 +134,7 @@ fn missing_last<T>(a: Option<T>, b: Option<T>, order: impl Fn(&T, &T) -> Orderin
     }
 }
 
-/// In the order of a machine's life.
+/// The position in the order of a machine's life.
 fn state_rank(state: InstanceState) -> Option<usize> {
     InstanceState::ALL.iter().position(|known| *known == state)
 }
@@ -161,16 +161,16 @@ impl FromStr for Field {
     }
 }
 
-/// A word that names nothing that is known of a host.
+/// A word that is not the name of a field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no `{0}` (known: {known}, tag:KEY)", known = NAMED.map(|(name, _)| name).join(", "))]
 pub struct UnknownField(String);
 
-/// One thing to sort by.
+/// One field to sort by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SortKey {
     field: Field,
-    /// The last first.
+    /// In descending order.
     reverse: bool,
 }
 
@@ -183,12 +183,12 @@ impl FromStr for SortKey {
     }
 }
 
-/// Sorts by each of `keys` in turn. Hosts that are alike in all keep their order.
+/// Sorts by each of `keys` in turn. Hosts that are equal in all keep their order.
 pub fn sort(hosts: &mut [Host], keys: &[SortKey]) {
     hosts.sort_by(|a, b| {
         keys.iter().fold(Ordering::Equal, |order, SortKey { field, reverse }| {
             order.then_with(|| {
-                // What is missing stays last, whichever way the rest goes.
+                // Missing values stay last in either direction.
                 let missing = field.of(a).is_empty().cmp(&field.of(b).is_empty());
                 let there = field.compare(a, b);
                 missing.then(if *reverse { there.reverse() } else { there })

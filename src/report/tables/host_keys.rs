@@ -1,4 +1,4 @@
-//! What `host-keys` prints: which keys are remembered. Pure.
+//! The output of `host-keys`: the remembered keys. Pure.
 
 use std::sync::Arc;
 
@@ -14,18 +14,18 @@ use crate::{
     },
 };
 
-/// What is remembered of one host.
+/// The remembered keys of one host.
 #[derive(Clone, Debug)]
 pub struct HostKeyRow {
     /// The host.
     pub host: Arc<Host>,
     /// Its keys.
     pub keys: Vec<HostKey>,
-    /// Since when.
+    /// When they were remembered.
     pub since: Option<Timestamp>,
 }
 
-/// The same, as programs read it.
+/// The same for programs.
 #[derive(Debug, Serialize)]
 pub(in crate::report) struct HostKeyJson<'a> {
     id: &'a str,
@@ -48,7 +48,8 @@ impl<'a> From<&'a HostKeyRow> for HostKeyJson<'a> {
     }
 }
 
-/// A host a line, and a line a key below it: no fingerprint is ever cut, for half of one compares with nothing.
+/// One line per host, and one line per key below it. A fingerprint is never cut, because half of one cannot be
+/// compared.
 pub(in crate::report) fn screenful(rows: &[HostKeyRow], screen: &Screen) -> String {
     let mut out = String::new();
     for HostKeyRow { host, keys, since } in rows {

@@ -1,4 +1,4 @@
-//! Hosts for people and for programs: what `hosts` prints, and the host part of a plan.
+//! Hosts for people and for programs: the output of `hosts`, and the host part of a plan.
 
 use std::collections::BTreeMap;
 
@@ -21,10 +21,10 @@ use crate::{
     },
 };
 
-/// `deploy@10.20.30.40:2222`: other columns give way before an address of so many cells loses its port.
+/// The width of `deploy@10.20.30.40:2222`: other columns shrink before an address of this width loses its port.
 const WHOLE_ADDRESS: usize = 23;
 
-/// A host as programs read it. A promise: see DESIGN section 5.
+/// A host for programs. A promise: see DESIGN section 5.
 #[derive(Debug, Serialize)]
 pub(in crate::report) struct HostJson<'a> {
     id: &'a str,
@@ -59,7 +59,7 @@ impl<'a> From<&'a Host> for HostJson<'a> {
     }
 }
 
-/// The table of `hosts`, and below it how many there are.
+/// The table of `hosts`, with the number of hosts below it.
 pub(in crate::report) fn screenful(hosts: &[Host], listing: &Listing, screen: &Screen) -> String {
     let hosts: Vec<&Host> = hosts.iter().collect();
     let tables = match &listing.group_by {
@@ -85,11 +85,11 @@ fn columns(hosts: &[&Host], listing: &Listing, screen: &Screen, indent: usize) -
     }
 }
 
-/// The table of `hosts`; nothing when there are none.
+/// The table of `hosts`; empty if there are none.
 pub(in crate::report) fn table(hosts: &[&Host], screen: &Screen, indent: usize) -> String {
-    // The state is worth a column only where it is not what everybody expects.
+    // The state needs a column only where it is not the expected one.
     let states = hosts.iter().any(|host| host.instance.state != InstanceState::Running);
-    // Hosts that are listed in a file are in no zone.
+    // Hosts listed in a file have no zone.
     let zones = hosts.iter().any(|host| !zone(host).is_empty());
     let mut columns = vec![Column::left("NAME", 12), Column::ids("ID", 12)];
     columns.extend(zones.then(|| Column::left("ZONE", 10)));
@@ -109,13 +109,13 @@ pub(in crate::report) fn table(hosts: &[&Host], screen: &Screen, indent: usize) 
     if table.is_empty() { String::new() } else { table.render(screen, indent) }
 }
 
-/// Where a host is, as narrowly as its cloud says it.
+/// The most specific location that the cloud gives for a host.
 fn zone(host: &Host) -> &str {
     let instance = &host.instance;
     if instance.zone.is_empty() { &instance.region } else { &instance.zone }
 }
 
-/// What discovery could not give, said loudly; nothing when it gave all.
+/// The gaps in discovery, as warnings; empty if there are none.
 pub(in crate::report) fn gaps(gaps: Gaps<'_>, screen: &Screen) -> String {
     let mut out = String::new();
     if !gaps.missing_scopes.is_empty() {
@@ -138,7 +138,7 @@ pub(in crate::report) fn gaps(gaps: Gaps<'_>, screen: &Screen) -> String {
     out
 }
 
-/// `user@address:port`, as far as it is known.
+/// `user@address:port`, without the unknown parts.
 fn address(address: &SshAddress) -> String {
     let user = address.user.as_deref().map(|user| format!("{user}@")).unwrap_or_default();
     let bracketed = address.port.is_some() && address.host.contains(':');

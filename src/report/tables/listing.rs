@@ -1,5 +1,4 @@
-//! The hosts of `hosts` as somebody asked to see them: chosen columns, groups with their counts, and CSV.
-//! Pure: hosts in, text out.
+//! The output of `hosts` with chosen columns, in groups with their counts, or as CSV. Pure: hosts in, text out.
 
 use super::{
     field::Field,
@@ -14,16 +13,16 @@ use crate::{
     },
 };
 
-/// How hosts are to be shown; as everybody expects, unless something is set.
+/// How to show hosts; the default is the usual table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// These columns only.
+    /// Show only these columns.
     pub columns: Vec<Field>,
-    /// One table for each value of this.
+    /// Show one table for each value of this field.
     pub group_by: Option<Field>,
 }
 
-/// The columns of a CSV file, unless others are asked for.
+/// The default columns of a CSV file.
 const CSV: [Field; 12] = [
     Field::Id,
     Field::Provider,
@@ -55,7 +54,7 @@ pub(in crate::report) fn table(hosts: &[&Host], columns: &[Field], screen: &Scre
     if table.is_empty() { String::new() } else { table.render(screen, indent) }
 }
 
-/// The hosts by their value of `field`, in the order in which these first come.
+/// The hosts grouped by their value of `field`, in the order of first occurrence.
 pub(in crate::report) fn groups<'h>(hosts: &[&'h Host], field: &Field) -> Vec<(String, Vec<&'h Host>)> {
     let mut groups: Vec<(String, Vec<&Host>)> = Vec::new();
     for host in hosts {
@@ -68,20 +67,20 @@ pub(in crate::report) fn groups<'h>(hosts: &[&'h Host], field: &Field) -> Vec<(S
     groups
 }
 
-/// What stands above a group.
+/// The line above a group.
 pub(in crate::report) fn heading(field: &Field, value: &str, hosts: usize, screen: &Screen) -> String {
     let value = if value.is_empty() { format!("no {field}") } else { value.to_owned() };
     let text = format!("{}: {}", neutral::line(&value), words::count(hosts, "host"));
     format!("{}\n", screen.paint(Ink::Strong, &text))
 }
 
-/// Comma-separated values (RFC 4180): a row of names, then a row a host.
+/// Comma-separated values (RFC 4180): a header row, then one row per host.
 ///
-/// Control characters are made harmless, for somebody will print it. A cell that a spreadsheet would take
-/// for a formula begins with `'`, for tags are written by others than who opens the file.
+/// Control characters are made harmless, because the file may be printed on a terminal. A cell that a spreadsheet would
+/// take for a formula starts with `'`, because tags are written by others than the person who opens the file.
 ///
 /// # Errors
-/// None that a buffer in memory has.
+/// Only those of writing to a buffer in memory, which does not fail.
 pub(in crate::report) fn csv(hosts: &[Host], listing: &Listing) -> Result<String, csv::Error> {
     let columns = if listing.columns.is_empty() { &CSV[..] } else { &listing.columns };
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());

@@ -1,7 +1,7 @@
-//! The results of the verbs that run nothing. Pure: data in, text out.
+//! The results of the commands that run nothing. Pure: data in, text out.
 //!
-//! [`table`] draws, `field` is a column of hosts. `hosts`, `plan` (and `rollback` for one by hand), `check` and `host_keys` are results
-//! of a verb each; `listing`, `ssh_config` and `ansible` are `hosts` in other shapes.
+//! [`table`] draws, `field` is a column of hosts. `hosts`, `plan` (and `rollback` for a rollback by hand), `check` and
+//! `host_keys` are the results of one command each; `listing`, `ssh_config` and `ansible` are other forms of `hosts`.
 
 pub(super) mod ansible;
 pub(super) mod check;

@@ -1,4 +1,4 @@
-//! A plan for people and for programs: exactly what `deploy` runs. Of secrets the names only.
+//! A plan for people and for programs: exactly what `deploy` runs. Of secrets it has only the names.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ use crate::{
     rollout::SCHEMA,
 };
 
-/// A plan as programs read it.
+/// A plan for programs.
 #[derive(Debug, Serialize)]
 pub(in crate::report) struct PlanJson<'a> {
     schema: u32,
@@ -34,18 +34,18 @@ pub(in crate::report) struct PlanJson<'a> {
     script: Option<ScriptJson<'a>>,
     /// Instead of a script.
     parts: Vec<PartJson<'a>>,
-    /// The script that takes a host back; none where the deploy itself does.
+    /// The script that rolls a host back; `None` if the deploy script itself does.
     rollback: Option<ScriptJson<'a>>,
     command: Option<String>,
     args: &'a [String],
     env: &'a BTreeMap<String, String>,
-    /// Names only.
+    /// Only their names.
     secrets: Vec<&'a str>,
     concurrency: usize,
     handshakes: usize,
     max_failures: usize,
     worst_case: usize,
-    /// How many hosts meet a script that fails everywhere.
+    /// The number of hosts that a script failing everywhere would reach.
     broken_script_meets: usize,
     slow_start: bool,
     on_stop: OnStop,
@@ -56,18 +56,18 @@ pub(in crate::report) struct PlanJson<'a> {
     idempotent: bool,
     on_lost: OnLost,
     limits: LimitsJson,
-    /// How many hosts the target has, when only some of them were chosen.
+    /// The number of hosts of the target, if only some were chosen.
     narrowed_from: Option<usize>,
-    /// How many hosts have which revision on record; none where they were not asked.
+    /// The number of hosts per recorded revision; `None` if the hosts were not asked.
     on_record: Option<OnRecordJson<'a>>,
-    /// What is taken back by hand.
+    /// The rollback, in a rollback by hand.
     taken_back: Option<RollbackJson<'a>>,
-    /// What is done, in order; of a stage its place in `stages`.
+    /// The steps in order; a stage is given by its index in `stages`.
     steps: Vec<StepJson<'a>>,
     stages: Vec<StageJson<'a>>,
 }
 
-/// The result of `plan` as programs read it: what would be run, and what discovery could not give.
+/// The result of `plan` for programs: what would be run, and the gaps in discovery.
 #[derive(Debug, Serialize)]
 pub(in crate::report) struct PlanResultJson<'a> {
     #[serde(flatten)]
@@ -138,7 +138,7 @@ struct LimitsJson {
 #[derive(Debug, Serialize)]
 struct OnRecordJson<'a> {
     revisions: Vec<RevisionJson<'a>>,
-    /// How many hosts did not answer.
+    /// The number of hosts that did not answer.
     silent: usize,
 }
 
@@ -253,7 +253,7 @@ pub(in crate::report) fn screenful(plan: &Plan, screen: &Screen) -> String {
     out
 }
 
-/// How many hosts may fail, and what becomes of the others then.
+/// The number of hosts that may fail, and what then happens to the others.
 fn failures(plan: &Plan) -> Vec<(&'static str, String)> {
     if plan.rollback_by_hand().is_some() {
         return vec![("failures", "none stops the others".to_owned())];
@@ -270,7 +270,7 @@ fn failures(plan: &Plan) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// What becomes of touched hosts, where they do not just stay as they are.
+/// What happens to touched hosts, unless they simply stay as they are.
 fn on_failure(plan: &Plan) -> Option<String> {
     match (plan.policy.on_failure, &plan.rollback) {
         (OnFailure::Stop, _) => None,
@@ -283,7 +283,7 @@ fn sized(script: &Script) -> String {
     format!("{}, {} bytes", neutral::line(&script.name), words::number(script.bytes.len()))
 }
 
-/// A part, in a line. Hosts that are taken back wait for no one.
+/// A part, in a line. In a rollback, hosts do not wait at barriers.
 fn told(part: &Part, work: &Work) -> String {
     let barrier = match work {
         Work::Deploy { .. } if part.barrier => "; here a stage's hosts wait for each other",
@@ -292,7 +292,7 @@ fn told(part: &Part, work: &Work) -> String {
     format!("{}: {}{barrier}", part.name, neutral::line(part.run.trim()))
 }
 
-/// What is run where, in a line.
+/// What runs where, in a line.
 pub(in crate::report) fn title(plan: &Plan) -> String {
     let target = neutral::line(&plan.target);
     match &plan.work {

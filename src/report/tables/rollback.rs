@@ -1,4 +1,4 @@
-//! A rollback by hand, for people and for programs: which hosts get back to what, and which do not.
+//! A rollback by hand, for people and for programs: which hosts return to what, and which do not.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// A rollback as programs read it.
+/// A rollback for programs.
 #[derive(Debug, Serialize)]
 pub(super) struct RollbackJson<'a> {
     run: Option<String>,
@@ -23,13 +23,13 @@ pub(super) struct RollbackJson<'a> {
     hosts: Vec<WayJson<'a>>,
 }
 
-/// How one host gets back.
+/// How one host is rolled back.
 #[derive(Debug, Serialize)]
 struct WayJson<'a> {
     id: &'a HostId,
     way: &'static str,
     revision: Option<&'a str>,
-    /// The name and number that the script has on the host.
+    /// The name and the attempt of the script on the host.
     run: Option<&'a str>,
     attempt: Option<u32>,
     message: Option<&'a str>,
@@ -72,7 +72,7 @@ const fn word(way: &Way) -> &'static str {
     }
 }
 
-/// What a rollback is for, in a line.
+/// The purpose of a rollback, in a line.
 pub(in crate::report) fn title(goal: &Goal, target: &str) -> String {
     match (goal.run, &goal.to) {
         (Some(run), None) => format!("Undo run {run} on {target}"),
@@ -82,7 +82,7 @@ pub(in crate::report) fn title(goal: &Goal, target: &str) -> String {
     }
 }
 
-/// Why nothing is to be done, in a line; of how many hosts some were chosen, if they were.
+/// Why nothing is to be done, in a line. `narrowed_from`: from how many hosts these were chosen, if they were.
 pub(in crate::report) fn nothing(goal: &Goal, target: &str, narrowed_from: Option<usize>) -> String {
     let (every, on) = match narrowed_from {
         None => ("every host", ""),
@@ -101,7 +101,7 @@ fn revision(revision: &Revision) -> String {
     neutral::line(revision.as_str())
 }
 
-/// The hosts, those with the same way together.
+/// The hosts, grouped by their way back.
 pub(super) fn sections(plan: &Plan, rollback: &Rollback, screen: &Screen) -> String {
     let mut ways = BTreeMap::<(u8, String), Vec<&Host>>::new();
     for host in plan.hosts() {

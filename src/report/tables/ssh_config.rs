@@ -1,13 +1,13 @@
 //! `hosts --output ssh-config`: a file for `ssh -F`, `scp -F`, an `Include` or an editor's remote mode. Pure.
 //!
-//! Names become patterns of `Host` lines, and a cloud's tags may name machines as anybody likes: so
-//! what a pattern or a shell would read is replaced, and what is then not unique is told apart by id.
+//! Names become patterns of `Host` lines, and a cloud's tags may name machines arbitrarily: characters with a meaning
+//! to a pattern or a shell are replaced, and names that are then not unique are distinguished by id.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{inventory::Host, report::text::neutral, transport::HostBlock};
 
-/// The file. `blocks` are the hosts in their order, each with what `ssh` is to be told.
+/// The file. `blocks` are the hosts in order, each with its settings for `ssh`.
 pub(in crate::report) fn file(target: &str, blocks: &[(&Host, HostBlock)]) -> String {
     let mut out = format!(
         "# The hosts of target {}, by fleetwide. Use: ssh -F FILE NAME, or Include it in ~/.ssh/config.\n",
@@ -17,7 +17,7 @@ pub(in crate::report) fn file(target: &str, blocks: &[(&Host, HostBlock)]) -> St
     for ((_, block), Names { name, id }) in blocks.iter().zip(names) {
         let names = [Some(name), id].into_iter().flatten().collect::<Vec<_>>().join(" ");
         out.push_str(&format!("\nHost {names}\n"));
-        // The zone of an IPv6 address begins with `%`, which `ssh` expands here.
+        // The zone of an IPv6 address starts with `%`, which `ssh` expands here.
         out.push_str(&format!("  HostName {}\n", block.address.replace('%', "%%")));
         for (keyword, value) in &block.settings {
             out.push_str(&format!("  {keyword} {value}\n"));
@@ -26,20 +26,19 @@ pub(in crate::report) fn file(target: &str, blocks: &[(&Host, HostBlock)]) -> St
     out
 }
 
-/// What a host may be called.
+/// The names of a host in the file.
 #[derive(Debug)]
 pub(in crate::report) struct Names {
-    /// No other host's name or id.
+    /// Differs from the name and the id of every other host.
     pub(in crate::report) name: String,
-    /// Its id, unless that of another host looks the same.
+    /// Its id, unless another host's id looks the same.
     pub(in crate::report) id: Option<String>,
 }
 
-/// What each host may be called, all different. `plain` makes a word of what somebody else has written, and
-/// two of them may be the same.
+/// Distinct names for the hosts. `plain` makes one word of foreign text, and may give the same word for two texts.
 pub(in crate::report) fn names(hosts: &[&Host], plain: impl Fn(&str) -> String) -> Vec<Names> {
     let mut taken = BTreeSet::new();
-    // Ids are unique: they are given first, so that no machine can be named like another one's id.
+    // Ids are unique. They are assigned first, so that no machine takes a name that is another one's id.
     let ids: Vec<Option<String>> =
         hosts.iter().map(|host| Some(plain(host.id.as_str())).filter(|id| taken.insert(id.clone()))).collect();
     let mut uses = BTreeMap::<String, usize>::new();
@@ -62,7 +61,7 @@ pub(in crate::report) fn names(hosts: &[&Host], plain: impl Fn(&str) -> String) 
     named
 }
 
-/// `text` as one word that neither `ssh` nor a shell reads anything into.
+/// `text` as one word without any meaning to `ssh` or a shell.
 pub(in crate::report) fn plain(text: &str) -> String {
     let fit = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | ':' | '+' | '@');
     let word: String = text.chars().map(|c| if fit(c) { c } else { '_' }).collect();

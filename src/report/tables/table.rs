@@ -1,4 +1,4 @@
-//! Columns for people. Pure: rows in, text out.
+//! Tables for people. Pure: rows in, text out.
 
 use std::borrow::Cow;
 
@@ -10,8 +10,8 @@ use crate::report::text::{
 /// Blanks between two columns.
 const GAP: usize = 2;
 
-/// Rows under titles, made to fit the screen: the last column gives way first, then the widest, and
-/// then the last one goes. Where the screen has no width nothing is cut.
+/// Rows under titles, fitted to the screen: the last column shrinks first, then the widest; then the last one is
+/// dropped. On a screen without a width nothing is cut.
 #[derive(Debug)]
 pub(in crate::report) struct Table {
     columns: Vec<Column>,
@@ -23,7 +23,7 @@ pub(in crate::report) struct Column {
     title: Cow<'static, str>,
     align: Align,
     cut: Cut,
-    /// It is not made narrower than this.
+    /// Its least width.
     least: usize,
 }
 
@@ -33,7 +33,7 @@ enum Align {
     Right,
 }
 
-/// Which part of a cell that is too long is left out.
+/// Which part of a long cell is cut.
 #[derive(Clone, Copy, Debug)]
 enum Cut {
     End,
@@ -46,7 +46,7 @@ impl Column {
         Self { title: title.into(), align: Align::Left, cut: Cut::End, least }
     }
 
-    /// A column of ids: their ends tell them apart, so the middle is cut.
+    /// A column of ids: their ends distinguish them, so the middle is cut.
     pub(in crate::report) fn ids(title: impl Into<Cow<'static, str>>, least: usize) -> Self {
         Self { title: title.into(), align: Align::Left, cut: Cut::Middle, least }
     }
@@ -57,7 +57,7 @@ impl Column {
     }
 }
 
-/// One harmless text, perhaps coloured.
+/// One harmless text, possibly coloured.
 #[derive(Debug)]
 pub(in crate::report) struct Cell {
     text: String,
@@ -81,7 +81,7 @@ impl Table {
         Self { columns: columns.into(), rows: Vec::new() }
     }
 
-    /// Adds a row: one cell a column.
+    /// Adds a row with one cell per column.
     pub(in crate::report) fn row(&mut self, cells: impl Into<Vec<Cell>>) {
         self.rows.push(cells.into());
     }
@@ -90,7 +90,7 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// The table, indented, each line ended.
+    /// The table, indented, with every line terminated.
     pub(in crate::report) fn render(&self, screen: &Screen, indent: usize) -> String {
         let widths = self.widths(screen.width.map(|width| width.saturating_sub(indent)));
         let mut out = String::new();
@@ -113,7 +113,7 @@ impl Table {
             let blank = width - cells::width(&text);
             let before = if column.align == Align::Right { blank } else { 0 };
             owed += before;
-            // Blanks are written before what follows them, so that no line ends in blanks.
+            // Blanks are written before the text that follows them, so that no line ends in blanks.
             if !text.is_empty() {
                 out.push_str(&" ".repeat(owed));
                 out.push_str(&cell.ink.map_or_else(|| text.clone(), |ink| screen.paint(ink, &text)));
@@ -123,7 +123,7 @@ impl Table {
         }
     }
 
-    /// How wide each column is; fewer than there are columns when not all fit.
+    /// The width of each column; fewer columns if not all fit.
     fn widths(&self, room: Option<usize>) -> Vec<usize> {
         let mut widths: Vec<usize> = self
             .columns
