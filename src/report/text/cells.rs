@@ -1,11 +1,11 @@
-//! How wide a text is on a screen, and how to make it fit. In terminal cells: a Chinese letter or
-//! an emoji takes two, an accent none. The text must be harmless already ([`super::neutral`]).
+//! Measures text on a screen, and makes it fit. In terminal cells: a Chinese character or an emoji takes two, an accent
+//! none. The text must be harmless already ([`super::neutral`]).
 
 use std::iter;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// How many cells `text` takes.
+/// The width of `text` in cells.
 pub(in crate::report) fn width(text: &str) -> usize {
     text.width()
 }
@@ -49,8 +49,7 @@ pub(in crate::report) fn cut_middle(text: &str, cells: usize, ellipsis: &str) ->
     format!("{head}{ellipsis}{}", &text[start..])
 }
 
-/// `text` in lines of at most `first` and then `rest` cells, broken at blanks where there are any.
-/// Nothing but blanks is lost.
+/// `text` in lines of at most `first` and then `rest` cells, broken at blanks where possible. Only blanks are lost.
 pub(in crate::report) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut room = first;
@@ -63,7 +62,7 @@ pub(in crate::report) fn wrap(text: &str, first: usize, rest: usize) -> Vec<Stri
             room -= blank + width(word);
             continue;
         }
-        // A new line, unless this one is empty as well; what no line holds is broken anywhere.
+        // A new line, unless this one is empty; a word wider than a line is broken anywhere.
         if !lines[line].is_empty() || width(word) <= rest {
             lines.push(String::new());
             room = rest;
@@ -71,8 +70,8 @@ pub(in crate::report) fn wrap(text: &str, first: usize, rest: usize) -> Vec<Stri
         for c in word.chars() {
             let cells = c.width().unwrap_or(0);
             if cells > room && lines.last().is_some_and(|line| !line.is_empty()) {
-                // No line begins with a colon in the middle of a word: a pipeline's runner would obey
-                // what follows (see [`crate::report::neutral`]).
+                // No line starts with a colon from the middle of a word: a pipeline's runner would obey what follows
+                // (see [`crate::report::neutral`]).
                 let mut moved = String::new();
                 while (c == ':' && moved.is_empty()) || moved.starts_with(':') {
                     let Some(before) = lines.last_mut().and_then(String::pop) else { break };
@@ -90,7 +89,7 @@ pub(in crate::report) fn wrap(text: &str, first: usize, rest: usize) -> Vec<Stri
     lines
 }
 
-/// `text` in lines of at most `cells`, broken anywhere: for text whose blanks matter. A tab may take eight.
+/// `text` in lines of at most `cells`, broken anywhere: for text in which blanks matter. A tab may take eight.
 pub(in crate::report) fn fold(text: &str, cells: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
@@ -108,7 +107,7 @@ pub(in crate::report) fn fold(text: &str, cells: usize) -> Vec<String> {
     lines
 }
 
-/// `text` with blanks after it up to `cells`.
+/// `text` padded with blanks to `cells`.
 pub(in crate::report) fn pad(text: &str, cells: usize) -> String {
     text.chars().chain(iter::repeat_n(' ', cells.saturating_sub(width(text)))).collect()
 }

@@ -1,4 +1,4 @@
-//! What each host is called on a screen: its name, made harmless; with its id where two share one.
+//! The label of each host on a screen: its name, made harmless, with its id where two hosts share a name.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use crate::{
     report::{files::record::Record, lock},
 };
 
-/// The hosts' names on screens, each different.
+/// The labels of hosts, all different.
 #[derive(Debug)]
 pub(in crate::report) struct Labels {
     names: HashMap<HostId, String>,
@@ -38,12 +38,12 @@ impl Labels {
         Self { width: names.values().map(|name| cells::width(name)).max().unwrap_or(0), names }
     }
 
-    /// How wide the widest is. In cells.
+    /// The width of the widest label. In cells.
     pub(in crate::report) const fn width(&self) -> usize {
         self.width
     }
 
-    /// What `host` is called. Of one that the report does not list nothing but the id is known, and that may be anything.
+    /// The label of `host`. Of a host that the report does not list only the id is known, which may be any text.
     pub(in crate::report) fn get<'a>(&'a self, host: &'a HostId) -> &'a str {
         match self.names.get(host) {
             Some(label) => label,
@@ -53,7 +53,7 @@ impl Labels {
     }
 }
 
-/// The labels of a run that goes on, shared by all who show it: hosts may still come.
+/// The labels of a run under way, shared by all that show it, because hosts may still join.
 #[derive(Clone, Debug)]
 pub(in crate::report) struct LiveLabels(Arc<Mutex<Arc<Labels>>>);
 
@@ -67,7 +67,7 @@ impl LiveLabels {
         Arc::clone(&lock(&self.0))
     }
 
-    /// Hosts have come, which `record` has by now.
+    /// Renews the labels after hosts have joined, which `record` already lists.
     pub(in crate::report) fn renew(&self, record: &Record) {
         *lock(&self.0) = Arc::new(Labels::of(record));
     }

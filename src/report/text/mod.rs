@@ -1,8 +1,8 @@
-//! How a text is made: harmless, short, in words, and fit for the place that it goes to. Pure.
+//! How text is made: harmless, short, in words, and fit for its place. Pure.
 //!
-//! [`neutral`] is what every foreign text passes on its way to a terminal. [`screen`] says what a place can show;
-//! `cells` measures and breaks lines; `words` are numbers, times and reasons; `labels` and `names` are what hosts
-//! are called; `paragraphs` are errors.
+//! All foreign text passes [`neutral`] on its way to a terminal. [`screen`] says what a place can show; `cells`
+//! measures and wraps lines; `words` are numbers, times and reasons; `labels` and `names` name hosts; `paragraphs` lays
+//! out errors.
 
 pub(super) mod cells;
 pub(super) mod labels;

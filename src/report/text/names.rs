@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use crate::inventory::natural;
 
-/// A name taken apart at one of its numbers.
+/// A name split at one of its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Frame<'n> {
     before: &'n str,
     after: &'n str,
 }
 
-/// The names in their natural order, those that differ in one number only folded into one.
+/// The names in natural order; names that differ in only one number are folded into one.
 pub(in crate::report) fn fold<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<String> {
     let mut names: Vec<&str> = names.into_iter().collect();
     names.sort_by(|a, b| natural(a, b));
-    // At which number a name is folded: where it has most fellows, the last number of equals.
+    // A name is folded at the number that it shares with most other names; among equals, at the last one.
     let mut fellows = BTreeMap::<Frame<'_>, usize>::new();
     for name in &names {
         for (frame, _) in numbers(name) {
@@ -46,7 +46,7 @@ pub(in crate::report) fn fold<'n>(names: impl IntoIterator<Item = &'n str>) -> V
     folded.into_iter().map(text).collect()
 }
 
-/// Each number of a name with what stands around it. Longer ones than a machine counts are no numbers.
+/// Each number of a name, with the text around it. Numbers too long for a machine integer are not counted as numbers.
 fn numbers(name: &str) -> Vec<(Frame<'_>, &str)> {
     let mut found = Vec::new();
     let mut from = 0;
@@ -60,8 +60,8 @@ fn numbers(name: &str) -> Vec<(Frame<'_>, &str)> {
     found
 }
 
-/// `01-48,50`: numbers in their order, those that follow each other as a range. A range counts as its
-/// first number is written: `08-10`, but never `8-010`.
+/// `01-48,50`: numbers in order, consecutive ones as a range. A range keeps the width of its first number: `08-10`, but
+/// never `8-010`.
 fn ranges(numbers: &[&str]) -> String {
     let mut ranges: Vec<(&str, &str)> = Vec::new();
     for number in numbers {
@@ -76,7 +76,7 @@ fn ranges(numbers: &[&str]) -> String {
     ranges.into_iter().map(text).collect::<Vec<_>>().join(",")
 }
 
-/// True when `number` is the one after `last` in a range that begins with `first`.
+/// True when `number` follows `last` in a range that starts with `first`.
 fn follows(first: &str, last: &str, number: &str) -> bool {
     let next = last.parse::<u64>().map(|last| format!("{:0width$}", last + 1, width = first.len()));
     next.is_ok_and(|next| next == number)
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(folded(&[]), "");
     }
 
-    /// What a list stands for, read as `--hosts` reads it.
+    /// The names that a list stands for, as `--hosts` reads it.
     fn unfolded(items: &[String]) -> Vec<String> {
         let names = |item: &String| unfold(item).map_or_else(|| vec![item.clone()], Iterator::collect);
         items.iter().flat_map(names).collect()

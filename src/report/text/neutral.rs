@@ -1,31 +1,29 @@
 //! Foreign text made harmless for a terminal.
 //!
-//! What a host prints, and what a cloud says a machine is called, is data from elsewhere: it may
-//! move the cursor, set the window's title, answer for the keyboard, hide or reverse letters.
-//! After [`block`] or [`line()`] it can do none of that. Escape sequences vanish, for they are mostly
-//! honest colours; what has no business in text becomes `U+FFFD`, so that a reader sees that
-//! something was there.
+//! The output of a host and the names of machines in a cloud are foreign data: they may move the cursor, set the
+//! window's title, answer as if from the keyboard, hide or reverse characters. After [`block`] or [`line()`] they can
+//! do none of that. Escape sequences vanish, because most of them are harmless colours; characters that do not belong
+//! in text become `U+FFFD`, so that a reader sees that something was there.
 //!
-//! A pipeline's runner obeys text as well: GitHub Actions takes `::error::…` at a line's beginning and
-//! `##[error]…` anywhere in it (`ActionCommand.cs` of actions/runner), Azure Pipelines `##vso[…]`,
-//! `TeamCity` `##teamcity[…]`. A blank in their signs takes the power from them, on every screen: nobody
-//! knows where a pipe ends.
+//! A pipeline's runner obeys text as well: GitHub Actions takes `::error::…` at the start of a line and `##[error]…`
+//! anywhere in it (`ActionCommand.cs` of actions/runner), Azure Pipelines `##vso[…]`, `TeamCity` `##teamcity[…]`. A
+//! blank inside the marker disarms the command. This is done on every screen, because the end of a pipe is unknown.
 //!
-//! Log files and JSON do not pass through here: the first keeps the raw bytes, the second escapes.
+//! Log files and JSON do not pass through here: logs keep the raw bytes, JSON escapes.
 
 use unicode_width::UnicodeWidthChar;
 
-/// A longer line is cut, with a mark that says how much is missing. In characters.
+/// A longer line is cut, with a mark that gives the missing length. In characters.
 pub const LONGEST_LINE: usize = 1_000;
 
-/// More marks than this on one letter are dropped: stacked high enough, they paint over other lines.
+/// Further marks on one letter are dropped: stacked high enough, they paint over other lines.
 const MARKS_PER_LETTER: u8 = 4;
 
-/// Makes text of several lines harmless. Of controls only `\n` and `\t` are left.
+/// Makes text of several lines harmless. The only control characters left are `\n` and `\t`.
 ///
-/// A line that was written over with carriage returns, as progress bars do, is left in its last state.
+/// A line overwritten with carriage returns, as by progress bars, is reduced to its last state.
 pub fn block(text: &str) -> String {
-    // Most text is, and a flood of it must not be slow.
+    // Most text is harmless already, and a flood of it must not be slow.
     if text.len() <= LONGEST_LINE && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         let mut plain = text.to_owned();
         disarm(&mut plain, 0);
@@ -37,12 +35,12 @@ pub fn block(text: &str) -> String {
 /// Makes text harmless and puts it on one line: for names, tags and messages.
 pub fn line(text: &str) -> String {
     let mut line = block(text).replace(['\n', '\t'], " ");
-    // Two lines that order nothing may be an order as one.
+    // Two lines without a command may form one when joined.
     disarm(&mut line, 0);
     line
 }
 
-/// True of one line, however long, that would be shown exactly as it is: what is there to be copied must not be altered.
+/// True of one line, however long, that would be shown unchanged: text meant for copying must not be altered.
 pub fn is_harmless_line(text: &str) -> bool {
     !text.contains(['\n', '\t']) && cleaned(text, usize::MAX) == text
 }
@@ -56,33 +54,33 @@ fn cleaned(text: &str, longest: usize) -> String {
     cleaner.out
 }
 
-/// Where in an escape sequence (ECMA-48) the text is.
+/// The position in an escape sequence (ECMA-48).
 #[derive(Clone, Copy, Default)]
 enum State {
-    /// In none.
+    /// Outside of any sequence.
     #[default]
     Text,
     /// After ESC.
     Escape,
     /// In a control sequence, `ESC [ … letter`.
     Sequence,
-    /// In a control string (a title, a link, a device's answer), up to ST or BEL.
+    /// In a control string (a title, a link, a device's answer), until ST or BEL.
     Words,
-    /// In a control string, after ESC: the first half of ST.
+    /// In a control string, after ESC: perhaps the first half of ST.
     WordsEscape,
 }
 
 #[derive(Default)]
 struct Cleaner {
     out: String,
-    /// So many characters of a line are kept.
+    /// The most characters kept of a line.
     longest: usize,
     state: State,
-    /// Where in `out` the current line begins.
+    /// The start of the current line in `out`.
     line_start: usize,
     /// A carriage return was seen: what comes next in this line replaces it.
     returned: bool,
-    /// How many marks the current letter has.
+    /// The number of marks on the current letter.
     marks: u8,
 }
 
@@ -117,7 +115,7 @@ impl Cleaner {
         };
     }
 
-    /// The sequence broke off: `c` is text.
+    /// The sequence is broken off: `c` is text.
     fn again(&mut self, c: char) {
         self.state = State::Text;
         self.text(c);
@@ -135,7 +133,7 @@ impl Cleaner {
                 if self.out.len() > self.line_start {
                     self.out.pop();
                 }
-                // Which marks are left on the letter before is not known, so it takes no more.
+                // The number of marks left on the previous letter is unknown, so it takes no more.
                 self.marks = MARKS_PER_LETTER;
             }
             '\u{1b}' => self.state = State::Escape,
@@ -172,7 +170,7 @@ impl Cleaner {
         self.marks = 0;
         disarm(&mut self.out, self.line_start);
         let line = &self.out[self.line_start..];
-        // Bytes are at least as many as characters, and far cheaper to count.
+        // There are at least as many bytes as characters, and bytes are far cheaper to count.
         if line.len() <= self.longest {
             return;
         }
@@ -184,8 +182,7 @@ impl Cleaner {
     }
 }
 
-/// Takes the power over a pipeline's runner from the line that begins at `start`, in one pass however many
-/// orders it holds.
+/// Disarms the commands to a pipeline's runner in the line that starts at `start`, in one pass however many it holds.
 fn disarm(out: &mut String, start: usize) {
     let orders = orders(&out[start..]);
     if orders.is_empty() {
@@ -201,7 +198,7 @@ fn disarm(out: &mut String, start: usize) {
     out.push_str(&armed[from..]);
 }
 
-/// Where a blank breaks the sign of each order in `line`.
+/// The places where a blank breaks the marker of each command in `line`.
 fn orders(line: &str) -> Vec<usize> {
     let last = line.rfind("::");
     let is_order = |at: usize, sign: &[u8]| match sign {
@@ -222,18 +219,18 @@ pub(in crate::report) const fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Characters that end a line for those who heed Unicode.
+/// Characters that end a line for readers that follow Unicode.
 pub(in crate::report) const fn is_line_end(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Characters that show nothing and make two different names look the same.
+/// Characters that show nothing and can make two different names look the same.
 pub(in crate::report) const fn is_invisible(c: char) -> bool {
     matches!(
         c,
         '\u{ad}' | '\u{34f}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}'
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}'
-            // Fillers and control letters of single scripts, of shorthand and of music.
+            // Fillers and control characters of single scripts, of shorthand and of music.
             | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}'
             | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
     )
@@ -305,7 +302,7 @@ mod tests {
         assert_eq!(block(innocent), innocent);
     }
 
-    /// Were a line moved for each of its orders, this would last longer than a test may.
+    /// If the rest of the line were moved for each command, this would take longer than a test may.
     #[test]
     fn a_line_of_nothing_but_orders_is_disarmed_in_one_pass() {
         let mut line = "##[a]".repeat(2_000_000);
@@ -335,7 +332,7 @@ mod tests {
         }
     }
 
-    /// Text made of what does harm, far denser than random characters would be.
+    /// Text made of harmful pieces, far denser than random characters would be.
     fn hostile() -> impl Strategy<Value = String> {
         let piece = prop_oneof![
             any::<char>().prop_map(String::from),
@@ -374,7 +371,7 @@ mod tests {
         proptest::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
     }
 
-    /// True when a runner would take the line for an order: its own rules, not ours.
+    /// True when a runner would take the line for a command: its own rules, not ours.
     fn obeyed(line: &str) -> bool {
         let legacy = line.find("##[").is_some_and(|at| line[at..].contains(']'));
         let begun = line.trim_start().strip_prefix("::");

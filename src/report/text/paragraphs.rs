@@ -1,15 +1,15 @@
-//! Errors and hints on a terminal: broken between words, where the terminal would break anywhere. Pure.
+//! Errors and hints on a terminal: wrapped between words, where the terminal itself would break anywhere. Pure.
 
 use super::cells;
 
-/// What begins a line of words; all other lines are drawings, or have a form of their own.
+/// The labels that start a line of words; all other lines are drawings, or have a form of their own.
 const LABELS: [&str; 3] = ["error: ", "caused by: ", "hint: "];
 
-/// Where the second line of words begins.
+/// The indent of the further lines of a paragraph.
 const INDENT: &str = "  ";
 
-/// `text`, its lines of words broken to so many cells. A word stays whole, and so does what stands between two
-/// backticks: paths and commands are there to be copied.
+/// `text` with its lines of words wrapped at `width` cells. A word stays whole, and so does text between two backticks:
+/// paths and commands are there to be copied.
 pub fn paragraphs(text: &str, width: usize) -> String {
     let is_words = |line: &str| LABELS.iter().any(|label| line.starts_with(label));
     text.split_inclusive('\n').map(|line| if is_words(line) { broken(line, width) } else { line.to_owned() }).collect()

@@ -1,20 +1,20 @@
-//! What is known of the place that text goes to: terminal or not, how wide, which colours and letters.
+//! The properties of the place that text goes to: terminal or not, width, colours, characters.
 
 use anstyle::{Ansi256Color, AnsiColor, Style};
 use sha2::{Digest, Sha256};
 
 use crate::inventory::HostId;
 
-/// What one output stream can show. Facts, found by the caller, so that tests can state them.
+/// What one output stream can show. The caller finds these facts, so tests can state them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Screen {
-    /// Lines can be drawn again: a terminal with a cursor that a person watches.
+    /// Lines can be redrawn: a terminal with a cursor, watched by a person.
     pub live: bool,
-    /// How many cells a line has; `None` where nothing is to be cut (a file, a pipe).
+    /// The width of a line in cells; `None` where nothing is cut (a file, a pipe).
     pub width: Option<usize>,
     /// Colours are wanted.
     pub colour: bool,
-    /// Letters outside ASCII can be shown.
+    /// Characters outside ASCII can be shown.
     pub unicode: bool,
 }
 
@@ -22,11 +22,10 @@ impl Screen {
     /// A file or a pipe.
     pub const PLAIN: Self = Self { live: false, width: None, colour: false, unicode: true };
 
-    /// What a stream can show that is a `terminal` of this many `columns`, or none, under the
-    /// environment's word.
+    /// What a stream can show. It is a `terminal` of this many `columns`, or not; the environment decides the rest.
     ///
-    /// Heeds `NO_COLOR` before `CLICOLOR_FORCE` before `CLICOLOR`, `TERM=dumb`, `CI` (some
-    /// pipelines have a terminal that nobody watches) and the locale.
+    /// Obeys `NO_COLOR` before `CLICOLOR_FORCE` before `CLICOLOR`, `TERM=dumb`, `CI` (some pipelines have a terminal
+    /// that nobody watches) and the locale.
     pub fn detect(terminal: bool, columns: Option<u16>, env: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name| env(name).filter(|value| !value.is_empty());
         let dumb = set("TERM").is_some_and(|term| term == "dumb");
@@ -64,8 +63,8 @@ impl Screen {
     }
 }
 
-/// What a piece of text means. Of the sixteen basic colours, which suit light and dark terminals alike;
-/// only hosts, of which there are many, have colours of their own.
+/// The meaning of a piece of text. The colours are among the sixteen basic ones, which suit light and dark terminals
+/// alike; only hosts, being many, have others.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::report) enum Ink {
     Good,
@@ -73,7 +72,7 @@ pub(in crate::report) enum Ink {
     Warning,
     Strong,
     Faint,
-    /// One of the colours that tell hosts apart.
+    /// One of the colours that distinguish hosts.
     Host(usize),
 }
 
@@ -98,7 +97,7 @@ impl Ink {
     }
 }
 
-/// Small drawings, or letters in their place.
+/// Small symbols, or letters in their place.
 #[derive(Debug)]
 pub(in crate::report) struct Signs {
     pub(in crate::report) tick: &'static str,

@@ -1,4 +1,4 @@
-//! Numbers, times and reasons in words for people.
+//! Numbers, times and reasons, worded for people.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -45,7 +45,7 @@ pub(in crate::report) fn allowed(failures: usize) -> String {
     }
 }
 
-/// `0.4s`, `12s`, `3m 05s`, `1h 02m`: as exact as a person wants it.
+/// `0.4s`, `12s`, `3m 05s`, `1h 02m`: as exact as people want it.
 pub(in crate::report) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
@@ -78,7 +78,7 @@ pub(in crate::report) fn by_provider<'a>(hosts: impl IntoIterator<Item = &'a Hos
     parts.join(", ")
 }
 
-/// `30 hosts (aws 12, gcp 18)`; of no hosts there is no more to say.
+/// `30 hosts (aws 12, gcp 18)`; for no hosts only the count.
 pub(in crate::report) fn with_providers<'a>(count: String, hosts: impl IntoIterator<Item = &'a Host>) -> String {
     let providers = by_provider(hosts);
     if providers.is_empty() { count } else { format!("{count} ({providers})") }
@@ -109,7 +109,7 @@ pub(in crate::report) fn part(part: &PartResult) -> String {
     format!("part {}: {end}{time}", neutral::line(&part.name))
 }
 
-/// What became of a host at last, in one harmless line: of taking it back, where that was tried, and why it did not
+/// The final state of a host, in one harmless line: the result of its undo, if there was one, and why it did not
 /// succeed before: `back at v1`, `back at v1 (failed: exit status 3)`, `not back at v1: exit status 7`.
 pub(in crate::report) fn fate(host: &HostRecord) -> String {
     let Some(undo) = host.undo_after() else { return why(host) };
@@ -122,7 +122,7 @@ pub(in crate::report) fn fate(host: &HostRecord) -> String {
     format!("{}{before}", of_undo(undo))
 }
 
-/// What became of taking a host back, in one harmless line.
+/// The result of a host's undo, in one harmless line.
 pub(in crate::report) fn of_undo(undo: &UndoRecord) -> String {
     let there =
         undo.revision.as_deref().map_or_else(|| "as it was".to_owned(), |to| format!("at {}", neutral::line(to)));
@@ -138,7 +138,7 @@ pub(in crate::report) fn of_undo(undo: &UndoRecord) -> String {
 
 /// Why a host did not succeed, in one harmless line: `exit status 3`, `killed by SIGTERM: timed out`, …
 pub(in crate::report) fn why(host: &HostRecord) -> String {
-    // What exited 0 did not fail for that.
+    // An exit status of 0 is not the reason for a failure.
     let status = host.exit_status.filter(|status| *status != 0 || host.message.is_none());
     let why = reason(status, host.signal.as_deref(), host.message.as_deref());
     if !why.is_empty() {
@@ -153,12 +153,12 @@ pub(in crate::report) fn why(host: &HostRecord) -> String {
     }
 }
 
-/// How a script ended, and what is said of it, in one harmless line; empty, where nothing is known.
+/// How a script ended, and its message, in one harmless line; empty if nothing is known.
 fn reason(exit_status: Option<u8>, signal: Option<&str>, message: Option<&str>) -> String {
     let message = message.map(neutral::line).unwrap_or_default();
     let (ended, message) = match (exit_status, signal.map(neutral::line)) {
         (Some(status), _) => (format!("exit status {status}"), message),
-        // Messages name a signal as the protocol does, people know it by its whole name.
+        // Messages name a signal as the protocol does; people know its full name.
         (None, Some(signal)) => {
             let ended = format!("killed by SIG{signal}");
             let message = message.replace(&format!("killed by {signal}"), &ended);
@@ -168,7 +168,7 @@ fn reason(exit_status: Option<u8>, signal: Option<&str>, message: Option<&str>) 
     };
     match (ended.is_empty(), message.is_empty()) {
         (_, true) => ended,
-        // A message that says how it ended already needs no prefix.
+        // A message that already says how it ended needs no prefix.
         (false, false) if !message.contains(&ended) => format!("{ended}: {message}"),
         (true | false, false) => message,
     }
