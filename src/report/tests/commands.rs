@@ -1,4 +1,4 @@
-//! How the end of an ad hoc command is told, and what is to be typed next.
+//! How the end of an ad hoc command is shown, and which command comes next.
 
 use super::{
     human::{all_outcomes, told_of},
@@ -80,6 +80,6 @@ fn a_command_is_run_again_only_where_it_has_ended() {
     let told = told_of(&lost(&ids(&command)[0]), &command);
     let next = "next: fleetwide run web -- true  # when it has ended there: runs it again, on every host\n";
     assert!(told.ends_with(next), "{told}");
-    // A deploy's lock sees to it.
+    // A deploy's lock prevents it.
     assert!(!told_of(&lost(&ids(&command)[0]), &plan(1)).contains("when it has ended there"));
 }

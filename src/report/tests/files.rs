@@ -163,7 +163,7 @@ fn it_is_on_disk_soon_without_being_asked() {
     let mut telling = Telling::of(&run, &plan);
     telling.begin(&ids(&plan)[0]);
     telling.event(EventKind::Stopping { reason: StopReason::Cancel(Cancel::Interrupt), running: 1 });
-    // Ends as soon as the saver's thread has been there; never, if it does not save by itself.
+    // Ends as soon as the saver's thread has saved; never, if the thread does not save by itself.
     while read(&path).hosts[0].group.is_none() {
         std::thread::yield_now();
     }
@@ -216,7 +216,7 @@ fn a_new_report_is_its_owners_alone_and_one_that_is_there_keeps_its_mode() {
     assert_eq!(modes(), [0o640, 0o644, 0o400]);
 }
 
-/// An hour under watch would otherwise fill the memory, and take longer to save than it lasts.
+/// Keeping every answer of an hour of checks would fill the memory, and saving them would take longer than the hour.
 #[test]
 fn of_many_answers_of_checks_all_are_counted_and_a_part_is_kept() {
     let (_, _, builder) = capture(Screen::PLAIN);
@@ -254,7 +254,7 @@ fn logs_are_raw_and_each_in_a_file_of_its_own() {
     let (mut one, mut two) = (host(3), host(6));
     one.instance.name = "../../web\x1b".to_owned();
     two.instance.name = "../../web*".to_owned();
-    // Two ids that the same harmless letters stand for.
+    // Two ids that become the same harmless letters.
     let aws = ProviderName::new("aws");
     one.id = HostId::new(&aws, &InstanceId::new("i/1"));
     two.id = HostId::new(&aws, &InstanceId::new("i:1"));
@@ -281,7 +281,7 @@ fn logs_are_raw_and_each_in_a_file_of_its_own() {
     assert_eq!(fs::read(&logs[1]).expect("there"), b"other\r\n");
 }
 
-/// Hosts that a late answer of the clouds adds to a run's last stage.
+/// Hosts that join a run's last stage late.
 pub(super) fn joined(hosts: &[usize]) -> Vec<(Arc<Host>, Arc<str>)> {
     hosts.iter().map(|n| (Arc::new(host(*n)), Arc::from("all"))).collect()
 }
@@ -302,7 +302,7 @@ fn logs_have_what_a_late_host_prints_and_what_takes_a_host_back() {
         telling.output(id, Stream::Stdout, format!("deploys {id}\n").as_bytes());
         telling.end(&succeeded(id));
     }
-    // Its check fails: it ends again, and printed nothing more.
+    // Its check fails: the host ends again, having printed nothing more.
     telling.end(&failed(&ids[0], 0, ""));
     telling.event(EventKind::UndoStarted { hosts: 3 });
     for id in &ids {

@@ -112,7 +112,7 @@ fn is_xml(c: char) -> bool {
 }
 
 proptest! {
-    /// Whatever a host prints or is called.
+    /// The file is valid XML, whatever a host prints or is called.
     #[test]
     fn it_is_xml_whatever_a_host_prints(
         out in any::<String>(),

@@ -1,4 +1,4 @@
-//! Whole runs, told to a [`Reporter`] and read back from where it wrote them.
+//! Whole runs, reported to a [`Reporter`] and read back from where it wrote them.
 
 use std::{
     collections::BTreeMap,
@@ -59,12 +59,12 @@ impl Write for Captured {
     }
 }
 
-/// A terminal of some width, without colours, and not drawn again so that a test can read it.
+/// A terminal of some width, without colours, and not redrawn so that a test can read it.
 const fn terminal(width: usize) -> Screen {
     Screen { width: Some(width), ..Screen::PLAIN }
 }
 
-/// What does a run again of which there is no report.
+/// The commands that repeat a run without a report.
 fn rerun(again: &str) -> Rerun {
     Rerun { again: again.to_owned(), failed: None }
 }
@@ -162,7 +162,7 @@ fn plan(hosts: usize) -> Plan {
     plan_for((1..=hosts).map(host).collect())
 }
 
-/// How a host ends.
+/// The result of a host with this outcome.
 fn result(host: &HostId, outcome: Outcome) -> HostResult {
     HostResult {
         outcome,
@@ -230,12 +230,12 @@ fn lost(host: &HostId) -> HostResult {
     }
 }
 
-/// A host of `result` that was, or was to be, taken back.
+/// The same result, with an undo of this outcome.
 fn taken_back(result: HostResult, outcome: UndoOutcome, run: HostResult) -> HostResult {
     HostResult { undo: Some(Box::new(UndoResult { outcome, revision: Some("v1".to_owned()), run })), ..result }
 }
 
-/// A run of six that a check stops, and whose undo is not whole: what failed was no script of a deploy.
+/// A run of six hosts that a check stops, with an incomplete undo: the failures are not those of a deploy script.
 fn tell_checks_hooks_and_undos(sink: &RunReporter, plan: &Plan) {
     let ids = ids(plan);
     let because = |result: HostResult, cause, message: &str| HostResult {
@@ -280,7 +280,7 @@ fn tell_checks_hooks_and_undos(sink: &RunReporter, plan: &Plan) {
     telling.finish(Some(StopReason::Check));
 }
 
-/// Tells a run's events in order.
+/// Sends a run's events in order.
 struct Telling<'a> {
     sink: &'a RunReporter,
     plan: &'a Plan,
@@ -345,7 +345,7 @@ fn ids(plan: &Plan) -> Vec<HostId> {
     plan.hosts().map(|host| host.id.clone()).collect()
 }
 
-/// A run of eight in which everything happens that can happen.
+/// A run of eight hosts with every possible outcome.
 fn tell_all_outcomes(sink: &RunReporter, plan: &Plan) {
     let ids = ids(plan);
     let mut telling = Telling::of(sink, plan);

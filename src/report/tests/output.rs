@@ -1,4 +1,4 @@
-//! What hosts print, on screens for people.
+//! The output of hosts, on screens for people.
 
 use provider_core::{FailureKind, Progress as _, Scope, ScopeError, Step};
 
@@ -55,7 +55,7 @@ fn an_ad_hoc_command_shows_its_output_unasked() {
     ");
 }
 
-/// Names, tags, messages and output with everything that a terminal obeys.
+/// Names, tags, messages and output with every sequence that a terminal obeys.
 #[test]
 fn nothing_foreign_reaches_the_terminal_raw() {
     const EVIL: &str = "\x1b]0;owned\x07\x1b[2J\u{9b}31mweb\u{202e}\r\n\u{200b}1";
@@ -93,7 +93,7 @@ fn nothing_foreign_reaches_the_terminal_raw() {
     }
 }
 
-/// A run of three hosts with names of different lengths, whose output is streamed.
+/// A run of three hosts with names of different lengths, with streamed output.
 fn streamed(screen: Screen, detail: Detail) -> (String, String) {
     let (out, err, builder) = capture(screen);
     let names = ["web-1", "database-12", "web-2"];
@@ -139,7 +139,7 @@ fn a_stream_is_aligned_and_tells_standard_error_apart() {
     assert_eq!(streamed(Screen::PLAIN, Detail::Quiet), (out, err));
 }
 
-/// Nothing that a host prints may stand where a name does.
+/// No output of a host may stand where a name does.
 #[test]
 fn a_line_longer_than_the_terminal_goes_on_behind_the_sign() {
     let plan = plan(2);
@@ -188,7 +188,8 @@ fn each_host_of_a_stream_keeps_its_colour() {
     assert_eq!(plain, streamed(terminal(80), Detail::Quiet).0);
 }
 
-/// A run of two hosts, with a late one; a check of the first fails after it succeeded, and all are taken back.
+/// A run of two hosts and a late one. A check of the first host fails after the host succeeded, and all are rolled
+/// back.
 fn taken_back_after_a_check(format: Format) -> (String, String) {
     let (out, err, builder) = capture(Screen::PLAIN);
     let plan = plan(2);

@@ -1,4 +1,4 @@
-//! What a pipeline is told of a run.
+//! The reports of a run to pipelines.
 
 use std::fs;
 
@@ -18,7 +18,7 @@ struct Job {
     files: tempfile::TempDir,
 }
 
-/// What such a job printed and left.
+/// The output and the files of such a job.
 struct Left {
     out: String,
     err: String,
@@ -40,7 +40,7 @@ impl Job {
         self.files.path().join(name)
     }
 
-    /// `text` without the folder's own name, as it is and as Markdown has it.
+    /// `text` without the folder's path, as it is and as Markdown escapes it.
     fn without_path(&self, text: &str) -> String {
         let path = self.files.path().display().to_string();
         let sign = |c: char| c.is_ascii_punctuation() && !matches!(c, '-' | ',' | '.');
@@ -178,7 +178,7 @@ fn an_interrupted_run_says_so_though_nothing_failed() {
     );
 }
 
-/// Everything that a host could print to be heard by the pipeline, or to break out of its page.
+/// Everything that a host could print to give the pipeline a command, or to break out of its page.
 const HOSTILE: &str = "##[error]a\n::add-mask::b\n \u{2003}::stop-commands::c\nx ##[add-mask]d ##vso[task.complete]\n\
     \r\x1b[0Ksection_start:1:e\r\x1b[0K\n`````\n~~~\n</details><script>f</script>\n| g | @h\n\x1b]0;i\x07%0A::error::j\n";
 
@@ -246,9 +246,9 @@ fn the_whole_output_of_what_failed_is_folded_away() {
             telling.output(&ids[0], Stream::Stdout, format!("line {n}\n").as_bytes());
         }
         telling.end(&failed(&ids[0], 3, "no\n"));
-        // All that this one printed is on the last screen.
+        // The last screen shows all output of this host.
         telling.end(&HostResult { stdout_tail: "first".to_owned(), ..failed(&ids[1], 3, "") });
-        // Of this one the tail leaves a little out.
+        // The tail of this host lacks a little of its output.
         telling.output(&ids[2], Stream::Stdout, b"second\nthird\n");
         telling.end(&HostResult { stdout_tail: "third".to_owned(), ..failed(&ids[2], 3, "") });
         telling.finish(None);

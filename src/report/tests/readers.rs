@@ -1,4 +1,4 @@
-//! Readers that stop reading, go away, or have no room: the run goes on, and says so.
+//! Readers that stop reading, go away, or have no room: the run goes on, and reports it.
 
 use std::{fs, time::Instant};
 
@@ -38,7 +38,7 @@ fn writing_to(stdout: impl Write + Send + 'static, format: Format) -> (Captured,
     (err.clone(), Reporter::builder(stdout, err.to(Screen::PLAIN)).format(format).clock(|| at(0)))
 }
 
-/// A run that prints 5 MB, and is interrupted meanwhile.
+/// A run that prints 5 MB and is interrupted meanwhile.
 fn tell_a_flood(run: &RunReporter, plan: &Plan) {
     let id = &ids(plan)[0];
     let mut telling = Telling::of(run, plan);
@@ -66,7 +66,7 @@ fn a_reader_that_is_stuck_holds_neither_the_run_nor_its_record_up() {
         let record: Record = serde_json::from_slice(&fs::read(path).expect("there")).expect("whole");
         assert_eq!((record.status, record.exit_code), (Status::Interrupted, Some(130)));
         assert_eq!(err.text().matches("warning: standard output was not read in time: ").count(), 1, "{}", err.text());
-        // A person sees the gap; a program must be told that its results are not whole.
+        // A person sees the gap; a program must learn that its results are incomplete.
         assert_eq!(run.trouble().len(), usize::from(format == Format::Json), "{:?}", run.trouble());
     }
 }

@@ -1,4 +1,4 @@
-//! A rollback by hand, as people see its plan and its end.
+//! A rollback by hand: its plan and its end, as people see them.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::{
 
 const RUN: &str = "01JQZX00000000000000000001";
 
-/// Four hosts: one that gets back, one that does not, one that has nothing to get back to, one that could not be asked.
+/// Four hosts: two that can be rolled back, one with nothing to return to, one that could not be asked.
 pub(super) fn by_hand(hosts: usize) -> Plan {
     let mut plan = plan(hosts);
     let Work::Deploy { payload, .. } = plan.work else { panic!("a deploy") };

@@ -1,4 +1,4 @@
-//! What discovery and planning came to, on screens for people.
+//! The results of discovery and planning, on screens for people.
 
 use provider_core::{FailureKind, Progress as _, Scope, ScopeError, Step};
 
