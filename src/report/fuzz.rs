@@ -2,10 +2,10 @@
 
 use super::text::neutral::{self, LONGEST_LINE, is_bidi_control};
 
-/// The neutralised text is harmless, has all its lines, and passes again unchanged.
+/// The neutralised text moves no cursor, reorders no characters, and has all its lines.
 ///
 /// # Panics
-/// When it does not hold.
+/// When one of these does not hold.
 pub fn neutral(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let block = neutral::block(&text);

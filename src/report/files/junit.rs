@@ -1,8 +1,8 @@
 //! `--junit FILE`: one test case per host, for pipelines that show such files (GitLab, Jenkins, Azure, …).
 //!
-//! A host that failed or was rolled back is a `failure`; a host that was not reached, or whose end is unknown, is an
-//! `error`; an untried host is `skipped`. The text says how a rollback ended. JUnit has no standard: the file holds
-//! only what all readers agree on.
+//! A host that failed or was rolled back is a `failure`; a host that was not reached, or whose end or undo is unknown,
+//! is an `error`; an untried host is `skipped`. The text says how a rollback ended. JUnit has no standard: the file
+//! holds only what all readers agree on.
 
 use std::{io, time::Duration};
 

@@ -92,8 +92,8 @@ pub(in crate::report) fn wants_telling(host: &HostRecord) -> bool {
     }
 }
 
-/// The failures, grouped by equal words, in the order of the first of each. Only standard error is compared: standard
-/// output names the host too often to be the same on two.
+/// The failures, grouped by equal words, in the order of the first of each. Standard output is compared only where
+/// standard error is empty: it names the host too often to be the same on two.
 pub(in crate::report) fn alike(record: &Record) -> Vec<Vec<&HostRecord>> {
     let mut groups: Vec<Vec<&HostRecord>> = Vec::new();
     let mut places = HashMap::new();

@@ -245,7 +245,7 @@ fn rows(record: &Record, labels: &Labels, screen: &Screen, all: bool) -> String 
     format!("\n{}{rest}", table.render(screen, 2))
 }
 
-/// True when a host is worth a row: it neither succeeded nor was left untouched by a stop.
+/// True when a host is worth a row: it was rolled back, or it neither succeeded nor was left untouched.
 fn is_listed(host: &HostRecord) -> bool {
     match host.outcome {
         _ if host.was_undone_after() => true,

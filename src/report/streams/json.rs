@@ -2,8 +2,8 @@
 //!
 //! `{"schema":1,"run":"01J…","seq":7,"at":"…","type":"output","host":"aws:i-0abc",…}`. Fields are `snake_case`, words
 //! `kebab-case`. The output of a host is text, cut anywhere, with bytes that are not UTF-8 replaced: the log file has
-//! them raw. A character that never became complete appears in no `output`; `torn` in the host's last event names its
-//! stream. A reader that is too slow misses whole `output` lines, and detects that by `seq`.
+//! them raw. A character that never became complete appears in no `output`; `torn` in the event that ends the host
+//! names its stream. A reader that is too slow misses whole `output` lines, and detects that by `seq`.
 
 use std::{collections::HashMap, sync::Mutex};
 

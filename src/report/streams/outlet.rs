@@ -98,9 +98,9 @@ struct State {
     behind: bool,
     /// No more text is accepted.
     closed: bool,
-    /// The bytes left out since the last text that was not.
+    /// The number of bytes left out since the last text that was not.
     gap: usize,
-    /// All bytes left out.
+    /// The number of all bytes left out.
     lost: usize,
     failure: Option<io::Error>,
 }
