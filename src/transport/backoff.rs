@@ -1,4 +1,4 @@
-//! How waits grow: each is twice the one before it.
+//! How waits grow: each is twice the previous one.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use std::time::Duration;
 pub struct Backoff {
     /// The first wait.
     pub first: Duration,
-    /// The longest.
+    /// The longest wait.
     pub most: Duration,
 }
 
 impl Backoff {
-    /// The wait after so many others.
+    /// The wait after `waits` earlier ones.
     pub fn after(self, waits: u32) -> Duration {
         self.first.saturating_mul(2_u32.saturating_pow(waits)).min(self.most)
     }

@@ -1,6 +1,6 @@
-//! The barriers of one script: which it is held at, which are open, and how much of its time is left. Pure.
+//! The barriers of one script: at which it is held, which are open, and how much of its time is left. Pure.
 //!
-//! A script's time runs while its parts do. So who opens a barrier for it says how much is left.
+//! A script's time runs only while its parts do, so the message that opens a barrier says how much is left.
 
 use std::time::Duration;
 
@@ -8,58 +8,60 @@ use tokio::time::Instant;
 
 use crate::guard::Lifeline;
 
-/// How often a host that holds its script is told that it is waited for. The guard is patient for a minute at least.
+/// How often a host that holds its script is told that this program is still there. The guard waits for a minute at
+/// least.
 pub(super) const REASSURE: Duration = Duration::from_secs(15);
 
-/// How a script stands to its barriers.
+/// The state of a script and its barriers.
 #[derive(Debug)]
 pub(super) struct Barriers {
     /// How many there are.
     count: u32,
     /// How many are open.
     open: u32,
-    /// The one that it is held at.
+    /// The barrier that holds the script.
     held: Option<u32>,
-    /// The last one that it was held at.
+    /// The last barrier that held it.
     last: u32,
-    /// The last one that it was told to pass.
+    /// The last barrier that it was told to pass.
     told: u32,
     /// How long it ran before it was held.
     used: Duration,
-    /// Since when it runs.
+    /// Since when it runs; `None` while it is held.
     since: Option<Instant>,
-    /// When the host that holds it is next to be told that it is waited for.
+    /// When the host that holds it is next to be reassured.
     word_due: Option<Instant>,
 }
 
 impl Barriers {
-    /// So many barriers, of which none is open.
+    /// `count` barriers, none of them open.
     pub(super) const fn new(count: u32) -> Self {
         Self { count, open: 0, held: None, last: 0, told: 0, used: Duration::ZERO, since: None, word_due: None }
     }
 
-    /// Whether it is held.
+    /// Whether the script is held.
     pub(super) const fn is_held(&self) -> bool {
         self.held.is_some()
     }
 
-    /// Whether it is held and was not told to go on.
+    /// Whether it is held and has not been told to go on.
     pub(super) fn waits(&self) -> bool {
         self.held.is_some_and(|held| held > self.told)
     }
 
-    /// How many are open, as far as is known here.
+    /// How many are open, as far as this conversation knows.
     pub(super) const fn open(&self) -> u32 {
         self.open
     }
 
-    /// So many are open now.
+    /// Opens the first `open` barriers.
     pub(super) fn opened(&mut self, open: u32) {
         self.open = self.open.max(open);
     }
 
-    /// The script runs, or is held at a barrier. Gives whether that is a change. Each barrier holds it once, and none
-    /// does that is not there, or before the one in front of it is open: a host that says so has no time for it.
+    /// Notes that the script runs or is held, and returns whether that is a change. Each barrier holds it once. A
+    /// barrier that does not exist, or comes before the previous one is open, does not stop the clock, whatever the
+    /// host says.
     pub(super) fn stands(&mut self, held: Option<u32>, now: Instant) -> bool {
         let next = self.last + 1..=self.open.saturating_add(1).min(self.count);
         let held = held.filter(|it| self.held == Some(*it) || next.contains(it));
@@ -84,7 +86,7 @@ impl Barriers {
         self.word_due.filter(|_| self.waits())
     }
 
-    /// What the host is to be told when it is time for that: its script is not held for somebody who is gone.
+    /// The reassurance that is due, if any: the host then knows that its script is not held for a program that is gone.
     pub(super) fn reassure(&mut self, now: Instant) -> Option<Lifeline> {
         self.word_due().filter(|due| *due <= now)?;
         self.word_due = Some(now + REASSURE);
@@ -96,7 +98,7 @@ impl Barriers {
         time.saturating_sub(self.used)
     }
 
-    /// What the script is to be told, if it is held and need not be: once.
+    /// The permission to go on, if the script is held at an open barrier. Returned once per barrier.
     pub(super) fn release(&mut self, time: Duration) -> Option<Lifeline> {
         let barrier = self.held.filter(|held| (self.told + 1..=self.open).contains(held))?;
         self.told = barrier;

@@ -1,8 +1,8 @@
-//! Why no session could be had.
+//! Why no session could be opened.
 
 use std::fmt;
 
-/// No session could be had; nothing was started on the host.
+/// No session could be opened; nothing was started on the host.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{kind}: {message}")]
 pub struct ConnectError {
@@ -15,7 +15,7 @@ pub struct ConnectError {
 }
 
 impl ConnectError {
-    /// Nothing was begun, for the run halts.
+    /// No handshake began, because the run halts.
     pub(super) fn halted() -> Self {
         Self { kind: ConnectFailure::Halted, message: "the run was stopped before".to_owned(), hint: None }
     }
@@ -27,15 +27,15 @@ impl ConnectError {
 pub enum ConnectFailure {
     /// Nothing listens on the port.
     Refused,
-    /// No way to the network or host.
+    /// No route to the network or host.
     NoRoute,
     /// No answer in time.
     TimedOut,
     /// The name has no address.
     NameNotFound,
-    /// The host shows another key than before.
+    /// The host shows a different key than before.
     HostKeyChanged,
-    /// The host's key is not known, and only known ones are trusted.
+    /// The host's key is not known, and only known keys are trusted.
     HostKeyUnknown,
     /// The login was refused.
     LoginRefused,
@@ -43,24 +43,24 @@ pub enum ConnectFailure {
     ClosedEarly,
     /// The host has too many logins under way (`MaxStartups`).
     TooManyLogins,
-    /// The host turns this machine away for a while.
+    /// The host refuses this machine for a while.
     Banned,
     /// The host allows no further session on one connection (`MaxSessions`).
     TooManySessions,
-    /// The jump host forwards no connection.
+    /// The jump host refuses to forward connections.
     ForwardingRefused,
     /// Client and host share no algorithm.
     NoCommonAlgorithm,
     /// `ssh` itself cannot be run, or its configuration is wrong.
     LocalSsh,
-    /// The run halted before it was begun.
+    /// The run halted before the handshake began.
     Halted,
     /// Something else.
     Other,
 }
 
 impl ConnectFailure {
-    /// True when another try may go better.
+    /// True when another try may succeed.
     pub const fn is_transient(self) -> bool {
         match self {
             Self::Refused
@@ -70,7 +70,7 @@ impl ConnectFailure {
             | Self::TooManyLogins
             | Self::TooManySessions
             | Self::Other => true,
-            // Knocking again makes a ban longer.
+            // Another try makes a ban longer.
             Self::Banned
             | Self::ForwardingRefused
             | Self::NameNotFound
@@ -83,8 +83,8 @@ impl ConnectFailure {
         }
     }
 
-    /// True when waiting may mend it: a host that boots refuses logins and has no name yet, and a ban passes. More
-    /// patience than [`is_transient`](Self::is_transient), for where a host was reached before.
+    /// True when waiting may help: a booting host refuses logins and has no name yet, and a ban passes. More patient
+    /// than [`is_transient`](Self::is_transient), for hosts that were reached before.
     pub const fn may_pass(self) -> bool {
         match self {
             Self::NameNotFound | Self::LoginRefused | Self::Banned | Self::ForwardingRefused => true,

@@ -1,12 +1,12 @@
-//! What is said to a host's guard, when, and what its answers and its silence mean: pure.
+//! The conversation with a host's guard: what to say, when, and what its answers and its silence mean. Pure.
 //!
-//! First the request's opening, and its order when the guard has shown that it hears and is heard;
-//! from the script's start on, the same stream is the lifeline. The guard's trailer, on both of its streams, is what ends a conversation: neither
-//! the end of a stream (a script's background child may hold one open) nor an exit status that the
-//! carrier reports. Streams that end without it mean that contact was lost.
+//! It sends the request's opening first, and the order once the guard has shown that both directions work; from the
+//! script's start on, the same stream is the lifeline. Only the guard's trailer, on both of its streams, ends a
+//! conversation: not the end of a stream (a script's background child may hold one open), and not an exit status that
+//! the carrier reports. Streams that end without a trailer mean that contact was lost.
 //!
-//! The host keeps the script's deadline. The clocks here only see to it that a host which says
-//! nothing more is given up some time after it should have spoken. They are told the time.
+//! The host keeps the script's deadline. The clocks here only ensure that a silent host is given up some time after it
+//! should have spoken. Callers pass in the current time.
 
 mod broken_off;
 
@@ -22,24 +22,24 @@ use super::{
 use crate::guard::{EncodedRequest, Input, Lifeline, Nonce, Work};
 pub(super) use broken_off::{BrokenOff, Guard};
 
-/// How long a host may take none of what it is sent, how long its guard may take to be ready, and then
-/// how long to start the script. What it says meanwhile does not count: a login shell that talks on and on would never be given up.
+/// How long a host may accept no bytes, how long its guard may take to be ready, and then how long to start the script.
+/// Noise does not extend it: a login shell that talks on and on would never be given up.
 const START: Duration = Duration::from_mins(1);
 
-/// The guard gives up on a killed group after five seconds, and then says so; the rest is the way to us.
+/// The guard gives up on a killed group after five seconds, and then says so; the rest is for the network.
 const WORD: Duration = Duration::from_secs(15);
 
-/// The same for somebody who wants it to be over now.
+/// The same when the caller wants it to be over now.
 const QUICK_WORD: Duration = Duration::from_secs(8);
 
-/// How late an alarm may ring before that means that this program stood still meanwhile: Ctrl-Z, a paused container.
+/// An alarm that rings later than this means that this program stood still: Ctrl-Z, a paused container.
 const LATE: Duration = Duration::from_millis(100);
 
-/// How long, at most, is waited after such a standstill for what the host said during it. It may lie in a pipe, or with
-/// an `ssh` that stood still too.
+/// After a standstill, how long to wait at most for what the host said during it. That may lie in a pipe, or with an
+/// `ssh` that stood still too.
 const CATCH_UP: Duration = Duration::from_secs(10);
 
-/// How long the second stream is waited for when the first one is over.
+/// How long to wait for the second stream once the first one is over.
 const OTHER_STREAM: Duration = Duration::from_secs(5);
 
 /// Which streams may still say something.
@@ -49,37 +49,36 @@ struct Open {
     stderr: bool,
 }
 
-/// How a conversation stands.
+/// The state of a conversation.
 #[derive(Debug)]
 pub(super) struct Conversation<'a> {
     job: &'a Job,
     listener: Listener,
     open: Open,
-    /// What is to be written, in order.
+    /// Bytes to be written, in order.
     outbox: Vec<u8>,
-    /// How much of that is written.
+    /// How many of them are written.
     written: usize,
-    /// What is to be written when the guard is ready.
+    /// Goes to the outbox when the guard is ready.
     order: Option<Vec<u8>>,
-    /// How much of the command's input is still to be sent after that.
+    /// How many bytes of the command's input are still to be sent after the order.
     input_left: u64,
-    /// All of that is written: the script may start.
+    /// The order and the input are written: the script may start.
     order_sent: bool,
     /// What the caller wants.
     wish: Stop,
-    /// What the host was told.
+    /// What the host was told so far.
     told: Stop,
-    /// The script was silent for too long: that is why.
+    /// The wish is to terminate because the script was silent for too long.
     silent: bool,
     barriers: Barriers,
-    /// When the script last gave a sign of life or, before it starts, the host last took some of the
-    /// request.
+    /// When the script last gave a sign of life; before it starts, when the host last accepted bytes of the request.
     alive: Instant,
-    /// When the host has to have said its last word.
+    /// When the host's last word is due.
     last_word: Option<Instant>,
-    /// Until then nobody is given up, for this program stood still.
+    /// The host is not given up before this, because this program stood still.
     catches_up: Option<Instant>,
-    /// Why it is not waited for any longer.
+    /// Why the host was given up.
     given_up: Option<String>,
 }
 
@@ -109,7 +108,7 @@ impl<'a> Conversation<'a> {
     pub(super) fn end(&self) -> Option<Result<RemoteExit, BrokenOff>> {
         let complete = match &self.listener.exit {
             None => false,
-            // Said on stdout only.
+            // These come on stdout only.
             Some(RemoteExit::Refused { .. } | RemoteExit::Recorded(_)) => true,
             Some(RemoteExit::Ended(_)) => self.listener.stderr_ended || !self.open.stderr,
         };
@@ -125,26 +124,26 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// What the caller wants, as far as it is known here.
+    /// What the caller wants, as far as this conversation knows.
     pub(super) fn wish(&self) -> Stop {
         self.wish
     }
 
-    /// How many barriers are open, as far as it is known here.
+    /// How many barriers are open, as far as this conversation knows.
     pub(super) fn open_barriers(&self) -> u32 {
         self.barriers.open()
     }
 
-    /// What is to be written now.
+    /// The bytes to be written now.
     pub(super) fn unwritten(&self) -> &[u8] {
         &self.outbox[self.written..]
     }
 
-    /// So much of it was written.
+    /// Notes that `count` of those bytes were written.
     pub(super) fn wrote(&mut self, count: usize, now: Instant) {
         self.written += count;
         if self.unwritten().is_empty() {
-            // A script can be long, and hosts are many.
+            // Frees the memory: a script can be long, and hosts are many.
             self.outbox = Vec::new();
             self.written = 0;
             self.order_sent = self.order.is_none() && self.input_left == 0;
@@ -154,28 +153,29 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// From which byte on the command's input is to be given now, if at all: a piece at a time, for it may be long.
+    /// The offset of the next piece of the command's input, if one is wanted now. The input may be long, so it is sent
+    /// in pieces.
     pub(super) fn wants_input(&self) -> Option<u64> {
         let input = self.job.request.input()?;
         let now = self.order.is_none() && self.unwritten().is_empty() && self.input_left > 0 && self.given_up.is_none();
         now.then(|| input.length() - self.input_left)
     }
 
-    /// The next piece of it, or why there is none.
+    /// Takes the next piece of the input, or the reason why it cannot be read.
     pub(super) fn give_input(&mut self, piece: io::Result<&[u8]>) {
         match piece {
             Ok(bytes) => {
                 self.input_left = self.input_left.saturating_sub(bytes.len() as u64);
                 self.outbox.extend(bytes);
             }
-            // What is not sent whole is not run.
+            // A script whose input was not sent completely never starts.
             Err(error) => {
                 self.given_up = Some(format!("the script never started: its input cannot be read again: {error}"));
             }
         }
     }
 
-    /// A stream said something.
+    /// Takes bytes from a stream.
     pub(super) fn hear(&mut self, stream: Stream, bytes: &[u8], out: &mut dyn OutputSink, now: Instant) {
         let was_started = self.listener.group.is_some();
         let heard = match stream {
@@ -185,7 +185,7 @@ impl<'a> Conversation<'a> {
         match heard {
             Heard::Noise => {}
             Heard::Output => self.alive = now,
-            // Said once more, it gives nobody more time.
+            // A repeated word gives the host no more time.
             Heard::Ready => {
                 if let Some(order) = self.order.take() {
                     self.alive = now;
@@ -204,10 +204,10 @@ impl<'a> Conversation<'a> {
         self.look_at_barriers(now);
     }
 
-    /// So many barriers are open now.
+    /// Opens the first `open` barriers.
     pub(super) fn opens(&mut self, open: u32, now: Instant) {
         self.barriers.opened(open);
-        // What was said of the next one may have been heard before this.
+        // The script may have been reported at the next barrier before this one opened.
         self.look_at_barriers(now);
         self.release(now);
     }
@@ -221,7 +221,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Tells the host from time to time that a script which it holds is waited for.
+    /// Tells the host now and then, while it holds a script, that this program is still there.
     fn reassure(&mut self, now: Instant) {
         if self.wish == Stop::No
             && let Some(line) = self.barriers.reassure(now)
@@ -230,7 +230,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Tells the host that a script which it holds may go on.
+    /// Tells the host that a held script may go on.
     fn release(&mut self, now: Instant) {
         if self.wish == Stop::No
             && let Some(line) = self.barriers.release(self.job.request.deadline)
@@ -240,7 +240,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// What runs now has the time that is left; what is held has all the time until it is told to go on.
+    /// A running script has the time that is left; a held one has unlimited time until it is told to go on.
     fn expect_end(&mut self, now: Instant) {
         let request = &self.job.request;
         let time = if self.barriers.waits() { Duration::MAX } else { self.barriers.left(request.deadline) };
@@ -250,14 +250,15 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// The sink is to hear the rest of what was heard: the end was.
+    /// Hands the rest of what was heard to the sink, after the end.
     pub(super) fn finish(&mut self, out: &mut dyn OutputSink) {
         self.listener.over(out);
     }
 
-    /// A stream has ended.
+    /// Notes that a stream has ended.
     pub(super) fn close(&mut self, stream: Stream, out: &mut dyn OutputSink, now: Instant) {
-        // Of what is on record, the bytes that were held back are sent again: they may be the guard's own, cut short.
+        // A recorded script's held-back bytes are sent again on re-attaching. They may be the guard's own words, cut
+        // short.
         if !self.job.request.is_recorded() {
             self.listener.finish(stream, out);
         }
@@ -270,7 +271,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// The caller wants the script to end.
+    /// Takes the caller's wish to end the script.
     pub(super) fn wants(&mut self, wish: Stop, now: Instant) {
         self.wish = self.wish.max(wish);
         if self.listener.group.is_some() {
@@ -278,15 +279,15 @@ impl<'a> Conversation<'a> {
         } else if matches!(self.job.request.work, Work::Query(_)) {
             self.given_up = Some("stopped before the host had told what it has on record".to_owned());
         } else if self.order_sent || self.job.request.follows() {
-            // The guard must not be told anything before it has spoken. When it does, it will be.
+            // The guard must hear nothing before it has spoken; `hear` tells it then.
             self.expect_word(now, self.patience());
         } else {
-            // What is not sent whole is not run.
+            // A script that was not sent completely never starts.
             self.given_up = Some("stopped before the script was sent".to_owned());
         }
     }
 
-    /// Tells the host what it has not been told yet.
+    /// Tells the host the wish, unless it knows already.
     fn tell(&mut self, now: Instant) {
         if self.wish <= self.told {
             return;
@@ -309,25 +310,25 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// The host's last word has to come within `time`, if not sooner.
+    /// The host's last word is due within `time`, or earlier if it already was.
     fn expect_word(&mut self, now: Instant, time: Duration) {
         let then = later(now, time);
         self.last_word = Some(self.last_word.map_or(then, |known| known.min(then)));
     }
 
-    /// When [`overdue`](Self::overdue) has to look.
+    /// When [`overdue`](Self::overdue) is to be called.
     pub(super) fn alarm(&self) -> Instant {
         let word_due = self.barriers.word_due().filter(|_| self.wish == Stop::No);
         word_due.into_iter().fold(self.patience_ends(), Instant::min)
     }
 
-    /// When the host has been silent for too long, unless it is heard before.
+    /// When the host will have been silent for too long.
     fn patience_ends(&self) -> Instant {
         let ends = self.last_word.into_iter().fold(self.silence_ends(), Instant::min);
         self.catches_up.into_iter().fold(ends, Instant::max)
     }
 
-    /// When there has to be another sign of life.
+    /// When the next sign of life is due.
     fn silence_ends(&self) -> Instant {
         match (self.listener.group, self.job.idle_timeout) {
             (None, _) => later(self.alive, START),
@@ -336,7 +337,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// An alarm has rung.
+    /// Acts on an alarm that rang.
     pub(super) fn overdue(&mut self, now: Instant) {
         self.reassure(now);
         let late = now.saturating_duration_since(self.patience_ends());
@@ -364,7 +365,7 @@ impl<'a> Conversation<'a> {
     }
 }
 
-/// `from + time`, where a year is for ever.
+/// `from + time`; a year counts as forever.
 fn later(from: Instant, time: Duration) -> Instant {
     from + time.min(YEAR)
 }

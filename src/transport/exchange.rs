@@ -1,6 +1,6 @@
 //! One conversation with a host's guard over three byte streams, whatever carries them.
 //!
-//! Only the reading, writing and waiting; what it all means is decided in [`conversation`].
+//! Only reading, writing and waiting; [`conversation`] decides what it all means.
 //!
 //! [`conversation`]: super::conversation
 
@@ -25,7 +25,7 @@ pub(super) struct Streams<I, O, E> {
 
 /// Runs `job` on the guard at the other end of `streams`.
 ///
-/// Dropping the future closes the lifeline: the guard then does what the job says of a lost contact.
+/// Dropping the future closes the lifeline: the guard then does what the job specifies for lost contact.
 pub(super) async fn exchange<I, O, E>(
     streams: Streams<I, O, E>,
     job: &Job,
@@ -47,7 +47,7 @@ where
     let mut piece = vec![0; job.request.input().map_or(0, |_| 64 * 1024)];
     loop {
         if let (Some(offset), Some(input)) = (talk.wants_input(), job.request.input()) {
-            // From a file that was written a moment ago: this waits for nobody.
+            // Reads a local file that was just written, so this hardly blocks.
             talk.give_input(input.read_at(offset, &mut piece).map(|count| &piece[..count]));
         }
         if let Some(end) = talk.end() {
@@ -66,7 +66,7 @@ where
                 Ok(count) if count > 0 => talk.hear(Stream::Stderr, &from_stderr[..count], out, Instant::now()),
                 Ok(_) | Err(_) => talk.close(Stream::Stderr, out, Instant::now()),
             },
-            // A guard that refuses closes its input early, and says why on its output: keep reading.
+            // A guard that refuses closes its input early, and gives the reason on its output: keep reading.
             written = write_some(&mut stdin, talk.unwritten()) => match written {
                 Some(count) => talk.wrote(count, Instant::now()),
                 None => stdin = None,
@@ -78,7 +78,7 @@ where
     }
 }
 
-/// Writes some of `bytes`, if there are any; `None` when nothing can be written any more.
+/// Writes some of `bytes`, if any; `None` when nothing can be written any more.
 async fn write_some(stdin: &mut Option<impl AsyncWrite + Unpin>, bytes: &[u8]) -> Option<usize> {
     match stdin {
         Some(stdin) if !bytes.is_empty() => stdin.write(bytes).await.ok().filter(|count| *count > 0),

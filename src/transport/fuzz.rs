@@ -1,5 +1,5 @@
-//! Whatever `ssh` may log, and whatever a host may do in a conversation. Searched by `tests/fuzz`, replayed by the
-//! tests here.
+//! Fuzz targets for what `ssh` may log and what a host may do in a conversation. Searched by `tests/fuzz`, replayed by
+//! the tests here.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::guard::{Deploy, EncodedRequest, GuardRequest, Nonce, OnLost, Part, Payload, Work};
 
-/// A log is understood to the end: a login never goes back, and what is said of it is fit to be shown.
+/// Any log can be read: the login's phase never goes back, and the texts about it are safe to show.
 ///
 /// # Panics
 /// When that is not so.
@@ -32,7 +32,7 @@ pub fn ssh_log(input: &[u8]) {
     assert!(!found.message.is_empty());
 }
 
-/// Counts what it hears.
+/// Counts the bytes it gets.
 #[derive(Default)]
 struct Out {
     bytes: usize,
@@ -46,8 +46,8 @@ impl OutputSink for Out {
     }
 }
 
-/// Plays the input as a host, a step a line: its first byte says what happens, the rest is what is said. Whatever
-/// it does, the conversation comes to an end.
+/// Plays the input as a host, one step per line: the first byte is the action, the rest its bytes. Whatever the host
+/// does, the conversation ends.
 ///
 /// # Panics
 /// When that is not so.
@@ -105,8 +105,8 @@ fn play(work: Work, input: &[u8]) {
         }
     }
     assert!(out.bytes <= input.len(), "nothing is made up");
-    // What is held may go on in the end. A host that says nothing more is given up: after its silence, the deadline, and
-    // the grace.
+    // A held script may go on at the end. A host that says nothing more is given up after its silence, the deadline,
+    // and the grace.
     talk.opens(u32::MAX, now);
     for _ in 0..8 {
         if talk.end().is_none() {

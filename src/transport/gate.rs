@@ -1,4 +1,5 @@
-//! Where handshakes wait for their turn: the [`Pace`] with a clock and a queue, and what a string of closed doors means.
+//! Where handshakes wait for their turn: the [`Pace`] with a clock and a queue. Also decides when closed connections
+//! mean a ban.
 
 use std::{collections::HashMap, sync::Mutex, time::Instant};
 
@@ -12,16 +13,16 @@ use super::{
 };
 use crate::inventory::Doorstep;
 
-/// How often a connection is closed before a word was said until that is taken for a ban.
+/// How many connections in a row a host must close without a word before a ban is assumed.
 const CLOSED_DOORS: u32 = 3;
 
-/// The same of a door that was opened before.
+/// The same for a doorstep that answered before.
 const CLOSED_AGAIN: u32 = 2;
 
-/// How often it must have been opened before.
+/// How often such a doorstep must have answered before.
 const ANSWERED: u32 = 3;
 
-/// Lets handshakes begin at a pace that servers put up with.
+/// Lets handshakes begin at a pace that servers tolerate.
 #[derive(Debug)]
 pub(super) struct Gate {
     pace: Mutex<Pace>,
@@ -29,14 +30,14 @@ pub(super) struct Gate {
     changed: Notify,
 }
 
-/// What was met at a doorstep so far.
+/// What happened at a doorstep so far.
 #[derive(Clone, Copy, Debug, Default)]
 struct Door {
     answered: u32,
     closed: u32,
 }
 
-/// A handshake that may begin. Dropped without a word, it was given up.
+/// A handshake that may begin. Dropping it without reporting an end means that it was given up.
 #[derive(Debug)]
 pub(super) struct Pass<'a> {
     gate: &'a Gate,
@@ -46,7 +47,7 @@ pub(super) struct Pass<'a> {
 }
 
 impl Gate {
-    /// At most so many at once.
+    /// At most `most` handshakes at once.
     pub(super) fn new(most: usize) -> Self {
         Self { pace: Mutex::new(Pace::new(most)), doors: Mutex::default(), changed: Notify::new() }
     }
@@ -54,13 +55,13 @@ impl Gate {
     /// Waits until a handshake with this login may begin.
     ///
     /// # Errors
-    /// When hosts enough have refused the login, and when the run halts before it is this one's turn.
+    /// When enough hosts have refused the login, and when the run halts before this handshake's turn.
     pub(super) async fn pass(&self, login: Option<&str>, mut halt: Halt) -> Result<Pass<'_>, ConnectError> {
         let name = login.unwrap_or_default();
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
-            // From here on nothing is missed.
+            // From here on, no notification is missed.
             changed.as_mut().enable();
             if halt.has_come() {
                 return Err(ConnectError::halted());
@@ -89,20 +90,20 @@ impl<'a> Pass<'a> {
         Self { gate, number, told: false, turned_away: Notify::new() }
     }
 
-    /// The host has answered, and the login comes next.
+    /// The host has answered; the login comes next.
     pub(super) fn answered(&self) {
         if !lock(&self.gate.pace).answered(self.number) {
             self.turned_away.notify_one();
         }
     }
 
-    /// Waits until it turns out that others are at the login already, enough to find out whether it is any good: this
-    /// one is to be dropped, and begun anew.
+    /// Waits until enough other handshakes are at the login to find out whether it works: this handshake is then to be
+    /// dropped and begun again later.
     pub(super) async fn turned_away(&self) {
         self.turned_away.notified().await;
     }
 
-    /// The login went well.
+    /// The login succeeded.
     pub(super) fn logged_in(mut self, doorstep: Doorstep) {
         self.told = true;
         self.gate.ended(self.number, Ended::LoggedIn);
@@ -111,7 +112,7 @@ impl<'a> Pass<'a> {
         *door = Door { answered: door.answered + 1, closed: 0 };
     }
 
-    /// The login did not. Gives the error, made clearer by what is known of the door.
+    /// The login failed. Returns the error, made clearer by what is known of the doorstep.
     pub(super) fn failed(mut self, doorstep: Doorstep, error: ConnectError) -> ConnectError {
         self.told = true;
         let error = lock(&self.gate.doors).entry(doorstep).or_default().judged(error);
@@ -129,7 +130,7 @@ impl Drop for Pass<'_> {
 }
 
 impl Door {
-    /// A door that is closed again and again is closed to us: fail2ban and firewalls say no more than that.
+    /// A doorstep that keeps closing connections has banned us: fail2ban and firewalls say no more than that.
     fn judged(&mut self, error: ConnectError) -> ConnectError {
         match error.kind {
             ConnectFailure::ClosedEarly | ConnectFailure::Refused => self.closed += 1,
@@ -190,7 +191,7 @@ fn given_up(login: Option<&str>, refused: u32, last: ConnectError) -> ConnectErr
     ConnectError { kind, message, hint }
 }
 
-/// Waits for a moment; for ever, if there is none.
+/// Waits until `at`; forever, if it is `None`.
 async fn moment(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at.into()).await,
@@ -243,7 +244,7 @@ mod tests {
         for doorsteps in [[at("nat"), Doorstep::Address("nat".into(), 2222)], [behind("i-1"), behind("i-2")]] {
             for round in 1..=3 {
                 for doorstep in &doorsteps {
-                    // None that the pace knows of, so that nobody waits.
+                    // The pace does not know this number, so nothing waits.
                     let pass = Pass::new(&gate, u64::MAX);
                     let kind = pass.failed(doorstep.clone(), error(ClosedEarly)).kind;
                     assert_eq!(kind, if round < 3 { ClosedEarly } else { Banned }, "{doorstep:?}");
@@ -267,7 +268,7 @@ mod tests {
         let gate = Gate::new(1);
         let (caller, halted) = watch::channel(false);
         let held = pass(&gate).await;
-        // No test depends on how long that is: one that would hang fails.
+        // The result does not depend on the minute; it only makes a hang fail.
         let waiting = timeout(Duration::from_mins(1), gate.pass(None, Halt::when(halted.clone())));
         let (waiting, ()) = tokio::join!(waiting, async { _ = caller.send(true) });
         assert_eq!(waiting.expect("does not hang").expect_err("halted").kind, ConnectFailure::Halted);

@@ -4,28 +4,28 @@ use tokio::sync::watch;
 
 use crate::local::until;
 
-/// Tells when a run halts: from then on no handshake may begin. Those under way may finish, for one that is cut off
-/// looks like an attack to the host.
+/// Signals when a run halts: after that, no handshake may begin. Those under way may finish, because a handshake that
+/// is cut off looks like an attack to the host.
 #[derive(Clone, Debug)]
 pub struct Halt(watch::Receiver<bool>);
 
 impl Halt {
-    /// Once this is true.
+    /// Halts once `halted` is true.
     pub fn when(halted: watch::Receiver<bool>) -> Self {
         Self(halted)
     }
 
-    /// Never: for whoever must have the host, whatever becomes of the run.
+    /// Never halts: for callers that must reach the host, even if the run has halted.
     pub fn never() -> Self {
         Self(watch::Sender::new(false).subscribe())
     }
 
-    /// Whether it has come.
+    /// Whether the run has halted.
     pub fn has_come(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// Waits until it comes; for ever, if nobody can call it any more.
+    /// Waits until the run halts; forever, if the sender is gone.
     pub async fn comes(&mut self) {
         until(&mut self.0, |halted| halted).await;
     }

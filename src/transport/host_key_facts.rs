@@ -1,4 +1,5 @@
-//! What is known of a host's key, for the day when it shows another one: pure, but for what it is made of.
+//! What is known of a host's key, for the case that the host shows another one. Pure: the facts are gathered by the
+//! caller.
 
 use std::path::PathBuf;
 
@@ -14,7 +15,7 @@ pub(super) struct HostKeyFacts {
     pub(super) file: PathBuf,
     /// The keys in it.
     pub(super) remembered: Vec<HostKey>,
-    /// Since when.
+    /// When that file was last written.
     pub(super) since: Option<Timestamp>,
     /// When the instance was started.
     pub(super) launched: Option<Timestamp>,
@@ -30,7 +31,7 @@ pub(super) struct Offered<'a> {
 }
 
 impl<'a> Offered<'a> {
-    /// Reads `ssh-ed25519 SHA256:…`; it goes into a command that people run, so it must be nothing else.
+    /// Reads `ssh-ed25519 SHA256:…`, and nothing else, because the result becomes part of a command that people run.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let (kind, fingerprint) = text.trim().split_once(' ')?;
         let digest = fingerprint.strip_prefix("SHA256:")?;
@@ -40,7 +41,7 @@ impl<'a> Offered<'a> {
 }
 
 impl HostKeyFacts {
-    /// What is said of a host that shows another key than before, and what to try.
+    /// The message and the hint for a host that shows a different key than before.
     pub(super) fn changed(&self, offered: Offered<'_>) -> Option<(String, String)> {
         let remembered: Vec<_> = self.remembered.iter().map(shown).collect();
         if remembered.is_empty() {
@@ -65,7 +66,7 @@ impl HostKeyFacts {
         Some((message, hint))
     }
 
-    /// What to try with a host whose key is not known, where only known ones are trusted.
+    /// The hint for a host whose key is not known, where only known keys are trusted.
     pub(super) fn unknown(&self, offered: Option<Offered<'_>>) -> String {
         let Self { alias, file, accept, .. } = self;
         let by_hand = format!("write its public key into {} as `{alias} TYPE KEY`", file.display());

@@ -1,13 +1,13 @@
 //! The way through jump hosts: one master to each, shared by all hosts behind it.
 //!
-//! `ssh -J` logs in on every jump host anew for every host, which a bastion's `MaxStartups` does not put up with. Here
-//! each jump host is logged in on once, when the first host needs it, through the master of the one before it; hosts
-//! are then reached by forwards over the last one's master (`ssh -W`), which neither `MaxStartups` nor `MaxSessions`
-//! counts. A master that has died is started again for whoever comes next; one that cannot be started is not tried
-//! again at once, and everybody hears the same reason.
+//! `ssh -J` logs in on every jump host again for every host, which a bastion's `MaxStartups` does not tolerate. Here,
+//! each jump host gets one login, when the first host needs it, through the master of the jump host before it. Hosts
+//! are then reached by forwards over the last master (`ssh -W`), which count neither for `MaxStartups` nor for
+//! `MaxSessions`. A master that died is started again for the next host. A master that cannot be started is not tried
+//! again at once, and every host behind it gets the same reason.
 //!
-//! A jump host is logged in on as the user's own `ssh` would: its host key, login and key come from `ssh_config` and
-//! `known_hosts`, and the target's `identity_file` is offered besides.
+//! A login on a jump host is like one by the user's own `ssh`: its host key, login and key come from `ssh_config` and
+//! `known_hosts`; the target's `identity_file` is offered in addition.
 
 use std::{
     io::ErrorKind,
@@ -35,7 +35,7 @@ use super::{
 };
 use crate::config::Hop;
 
-/// How long the reason of a jump host's failure stands before it is tried again.
+/// How long a jump host's failure stands before it is tried again.
 const REST: Backoff = Backoff { first: Duration::from_millis(500), most: Duration::from_secs(30) };
 
 /// What it takes to start a master.
@@ -59,7 +59,7 @@ impl Starter {
         self.sockets.path().join(self.next.fetch_add(1, Ordering::Relaxed).to_string())
     }
 
-    /// The folder of the sockets, to be held for as long as one is needed.
+    /// The folder of the sockets, to be kept as long as a socket is needed.
     pub(super) fn folder(&self) -> Arc<TempDir> {
         Arc::clone(&self.sockets)
     }
@@ -78,9 +78,9 @@ enum State {
     Up(Arc<JumpMaster>),
     Down {
         error: ConnectError,
-        /// Until when this stands; for good, if trying again cannot help.
+        /// Until when the error stands; `None` if trying again cannot help.
         until: Option<Instant>,
-        /// How many times in a row.
+        /// How many failures in a row.
         times: u32,
     },
 }
@@ -90,7 +90,7 @@ enum State {
 pub(super) struct JumpMaster {
     name: String,
     master: Master,
-    /// The one that carries this one.
+    /// The master that carries this one.
     _before: Option<Arc<JumpMaster>>,
     _sockets: Arc<TempDir>,
 }
@@ -100,15 +100,15 @@ impl Jumps {
         Self { chain: hops.iter().map(|hop| (hop.clone(), Mutex::new(State::Untried))).collect() }
     }
 
-    /// The master of the last jump host, with all before it logged in on. None when there is no jump host.
+    /// The master of the last jump host, after logins on all before it. `None` if there are no jump hosts.
     ///
     /// # Errors
-    /// When one of them cannot be logged in on (the message names it), and when the run halts before that is begun.
+    /// When a login on one of them fails (the message names it), or when the run halts before it begins.
     pub(super) async fn last(&self, starter: &Starter, halt: &Halt) -> Result<Option<Arc<JumpMaster>>, ConnectError> {
         let mut before = None;
         for (hop, state) in &self.chain {
             let mut halt = halt.clone();
-            // Whoever comes first logs in; the others wait for what comes of it.
+            // The first task logs in; the others wait for its result.
             let mut state = tokio::select! {
                 biased;
                 () = halt.comes() => return Err(ConnectError::halted()),
@@ -141,7 +141,7 @@ async fn up(
             Ok(master)
         }
         Err(error) => {
-            // A jump host that boots refuses logins for a while; each try may count as a failed one, so they are few.
+            // A booting jump host refuses logins for a while; each try may count as a failed login, so tries are few.
             let rest = if error.kind.is_transient() { REST.after(times) } else { REST.most };
             let until = error.kind.may_pass().then(|| Instant::now() + rest);
             **state = State::Down { error: error.clone(), until, times: times + 1 };
@@ -155,7 +155,7 @@ async fn start(hop: &Hop, before: Option<Arc<JumpMaster>>, starter: &Starter) ->
     let socket = starter.socket();
     let via = before.as_deref().map_or(Via::Ssh, |before| Via::Master(before.socket()));
     let args = starter.login.arguments_of_jump(&starter.ssh, hop, via, &socket);
-    // Its login is tried once for all hosts behind it, whatever others come to.
+    // One login serves all hosts behind it, so the gate does not count it.
     let log = SshLog::of_jump_host();
     match Master::start(&starter.ssh, &args, socket, log, starter.clocks, || {}).await {
         Ok(Started { master, .. }) => Ok(JumpMaster { name, master, _before: before, _sockets: starter.folder() }),
@@ -170,7 +170,7 @@ async fn start(hop: &Hop, before: Option<Arc<JumpMaster>>, starter: &Starter) ->
 }
 
 impl JumpMaster {
-    /// Where it listens.
+    /// The path of its socket.
     pub(super) fn socket(&self) -> &Path {
         self.master.socket()
     }
@@ -179,7 +179,7 @@ impl JumpMaster {
     async fn lives(&self) -> bool {
         match UnixStream::connect(self.socket()).await {
             Ok(_) => true,
-            // It listens, with more waiting than it takes at once.
+            // It listens; its backlog is full.
             Err(error) => error.kind() == ErrorKind::WouldBlock,
         }
     }

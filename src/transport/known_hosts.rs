@@ -1,17 +1,16 @@
-//! Where host keys are remembered: one file an instance, named by its id in its cloud.
+//! Where host keys are remembered: one file per instance, named by its id in its cloud.
 //!
-//! Addresses are recycled, ids are not. `HostKeyAlias` makes `ssh` look a key up by id, and `%k`
-//! in `UserKnownHostsFile` makes that a file of its own: no false alarm when a new machine gets an
-//! old address, no contention for one file, and nothing to read but one line.
+//! Addresses are recycled, ids are not. `HostKeyAlias` makes `ssh` look a key up by id, and `%k` in
+//! `UserKnownHostsFile` gives each id its own file: no false alarm when a new machine gets an old address, no
+//! contention for one file, and only one line to read.
 //!
-//! Both modes of trust look in the same places: this folder, and the global file of the user's
-//! configuration (`/etc/ssh/ssh_known_hosts`), where keys may be laid out beforehand under these
-//! aliases (`static+db1 ssh-ed25519 …`) or a `@cert-authority` may vouch for all. The user's own
-//! `~/.ssh/known_hosts` is not read: it is by address, and so knows nothing that can be relied on.
+//! Both modes of trust look in the same places: this folder, and the global file of the user's configuration
+//! (`/etc/ssh/ssh_known_hosts`), where an administrator may put keys under these aliases in advance
+//! (`static+db1 ssh-ed25519 …`) or a `@cert-authority` for all hosts. The user's own `~/.ssh/known_hosts` is not read:
+//! its entries are by address, so they are not reliable.
 //!
-//! A key that cannot be written down is a key that is accepted anew at every login, whatever it is, and
-//! `ssh` goes on all the same. So the folder is tried before it is relied on, and a login whose key was
-//! not kept ends there (see `ssh_log`).
+//! If a key cannot be written down, `ssh` continues, and accepts any key again at every login. So the folder is tested
+//! before it is used, and a login whose key was not stored is ended (see `ssh_log`).
 
 use std::{
     fmt::Write as _,
@@ -27,7 +26,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{config::HostKeys, inventory::HostId};
 
-/// A file name may be 255 bytes long; the rest is room for what tools append to it.
+/// A file name may be 255 bytes long; the difference leaves room for suffixes that tools append.
 const LONGEST: usize = 200;
 
 /// The folder of known host keys.
@@ -41,7 +40,7 @@ pub struct KnownHosts {
 /// The folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KnownHostsError {
-    /// It cannot be made.
+    /// It cannot be created.
     #[error("cannot create the folder of known host keys, {}", folder.display())]
     Create {
         /// Which folder.
@@ -57,7 +56,7 @@ pub enum KnownHostsError {
         /// Why.
         source: io::Error,
     },
-    /// `ssh` has no way to write such a path.
+    /// `ssh_config` cannot express such a path.
     #[error("the folder of known host keys, {}, cannot be told to ssh: use a path without quotes, backslashes, `${{` and line breaks", folder.display())]
     Unspeakable {
         /// Which folder.
@@ -66,10 +65,10 @@ pub enum KnownHostsError {
 }
 
 impl KnownHosts {
-    /// The folder, created if need be, and fit to be written in if `trust` needs that.
+    /// Opens the folder. Creates it if needed, and tests that it is writable if `trust` requires that.
     ///
     /// # Errors
-    /// When it cannot be made or written in, or not be told to `ssh`.
+    /// When it cannot be created or written in, or when `ssh_config` cannot express its path.
     pub fn open(folder: &Path, trust: HostKeys) -> Result<Self, KnownHostsError> {
         // `ssh` splits the value at blanks unless it is quoted, and expands `%`, `${…}` and a first `~` in it.
         let folder = std::path::absolute(folder)
@@ -88,7 +87,7 @@ impl KnownHosts {
             HostKeys::AcceptNew | HostKeys::Cloud => {
                 try_to_write(&folder).map_err(|source| KnownHostsError::Write { folder: folder.clone(), source })?;
             }
-            // Nothing is ever added: keys that came with a read-only image will do.
+            // No key is ever added: keys in a read-only image are enough.
             HostKeys::Strict => {}
         }
         let option = format!("\"{}/%k\"", path.replace('%', "%%"));
@@ -106,7 +105,7 @@ impl KnownHosts {
     }
 }
 
-/// Keys as they stand in one host's file.
+/// The keys in one host's file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remembered {
     /// Every plain key, in the file's order.
@@ -116,7 +115,7 @@ pub struct Remembered {
 }
 
 impl KnownHosts {
-    /// What the file of one host holds; nothing, where it cannot be read, which `ssh` will say.
+    /// The content of one host's file; empty if it cannot be read, which `ssh` will report.
     pub fn remembered(&self, id: &HostId) -> Remembered {
         let file = self.file(id);
         let text = fs::read_to_string(&file).unwrap_or_default();
@@ -125,27 +124,27 @@ impl KnownHosts {
         Remembered { keys: lines(&text).filter_map(key).collect(), since }
     }
 
-    /// Whether anything stands in the file of one host that `ssh` could check its key by.
+    /// Whether the file of one host contains anything by which `ssh` could check its key.
     pub fn holds_a_key(&self, id: &HostId) -> bool {
         fs::read_to_string(self.file(id)).is_ok_and(|text| lines(&text).next().is_some())
     }
 
-    /// Makes these the keys of one host, in place of what its file held.
+    /// Replaces the keys in one host's file.
     ///
     /// # Errors
-    /// When they cannot be written down.
+    /// When the file cannot be written.
     pub fn remember(&self, id: &HostId, keys: &[HostKey]) -> Result<(), KnownHostsError> {
         let failed = |source| KnownHostsError::Write { folder: self.folder.clone(), source };
         let alias = alias(id);
         let text: String = keys.iter().map(|key| format!("{alias} {key}\n")).collect();
-        // Whole or not at all, for an `ssh` may read it just now.
+        // Replaced atomically, because an `ssh` may be reading it.
         let mut file = tempfile::Builder::new().prefix(".new").tempfile_in(&self.folder).map_err(failed)?;
         file.write_all(text.as_bytes()).map_err(failed)?;
         file.persist(self.file(id)).map_err(|error| failed(error.error))?;
         Ok(())
     }
 
-    /// Forgets the keys of one host, and says whether there were any.
+    /// Forgets the keys of one host, and returns whether there were any.
     ///
     /// # Errors
     /// When its file cannot be removed.
@@ -158,12 +157,12 @@ impl KnownHosts {
     }
 }
 
-/// The lines that say something.
+/// The lines that are neither blank nor comments.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// Makes a file and removes it. It holds something, for a full disk still takes empty ones.
+/// Creates a file and removes it. The file is not empty, because a full disk still accepts empty ones.
 fn try_to_write(folder: &Path) -> io::Result<()> {
     let mut probe = tempfile::Builder::new().prefix(".probe").tempfile_in(folder)?;
     probe.write_all(b"can a key be remembered here?\n")?;
@@ -172,10 +171,10 @@ fn try_to_write(folder: &Path) -> io::Result<()> {
 
 /// The host's name in its known-hosts file, which is also that file's name.
 ///
-/// Lower-case letters, digits, `.`, `_` and `-` stay; `:` becomes `+`; everything else becomes `=`
-/// and its two hexadecimal digits, capitals included, for neither `ssh` nor every file system tells
-/// `A` from `a`. So two ids never share a name, and no name has a meaning to `known_hosts` (`,`,
-/// `*`, `?`, `!`, `|`, `@`) or to a path. A name that would be too long ends in its digest.
+/// Lower-case letters, digits, `.`, `_` and `-` stay; `:` becomes `+`; everything else becomes `=` and its two
+/// hexadecimal digits. That includes capitals, because neither `ssh` nor every file system distinguishes `A` from `a`.
+/// So two ids never share a name, and no name has a meaning to `known_hosts` (`,`, `*`, `?`, `!`, `|`, `@`) or in a
+/// path. A name that would be too long ends in its digest.
 pub(super) fn alias(id: &HostId) -> String {
     let mut name = String::new();
     for byte in id.as_str().bytes() {
@@ -232,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_takes_no_file_will_do_for_known_keys_only() {
-        // Not even root can make a file there.
+        // Not even root can create a file there.
         let folder = Path::new("/proc/self");
         let error = KnownHosts::open(folder, HostKeys::AcceptNew).expect_err("cannot be written in");
         assert!(matches!(error, KnownHostsError::Write { .. }), "{error:?}");

@@ -1,47 +1,48 @@
-//! How many hosts the operating system lets one process talk to at once.
+//! How many hosts this process can connect to at once under the operating system's limit of open files.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Descriptors of one host at its most expensive moment: the master's leash, output and log (3), the
-/// control connection (1), the script's streams (3), and the far ends of those while they are handed over (3).
+/// Descriptors of one host at its most expensive moment: the master's leash, output and log (3), the control connection
+/// (1), the script's streams (3), and the far ends of those while they are passed to the master (3).
 const PER_HOST: u64 = 10;
 
 /// Descriptors for everything else: the runtime, the log files, cloud connections.
 const RESERVE: u64 = 100;
 
-/// So many are asked for at least, and twice what the hosts need: late hosts, checks and log files want some too.
+/// The least that is requested. Otherwise it is twice what the hosts need, because late hosts, checks and log files
+/// need some too.
 const AT_LEAST: u64 = 4096;
 
-/// macOS says "no limit" and means this (`OPEN_MAX`).
+/// macOS reports "no limit" but enforces this (`OPEN_MAX`).
 const OPEN_MAX: u64 = 10_240;
 
 /// How many files this process may have open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenFiles {
-    /// What holds now.
+    /// The current limit.
     pub soft: u64,
-    /// How far it could be raised.
+    /// The limit up to which it can be raised.
     pub hard: u64,
 }
 
 impl OpenFiles {
-    /// How many hosts can be talked to at once.
+    /// How many hosts can be connected at once.
     pub const fn hosts(self) -> u64 {
         let hosts = self.soft.saturating_sub(RESERVE) / PER_HOST;
         if hosts == 0 { 1 } else { hosts }
     }
 }
 
-/// Raises the limit of open files to what `hosts` at once need, or as near as it goes without privileges, and says where
-/// it stands. No further: hooks, checks and every `ssh` inherit it, and some programs close each descriptor that they might
-/// have, which takes minutes where the hard limit is a thousand million.
+/// Raises the limit of open files to what `hosts` at once need, or as near as possible without privileges, and returns
+/// the result. It goes no further, because hooks, checks and every `ssh` inherit the limit, and some programs close
+/// every descriptor up to it, which takes minutes if the hard limit is a thousand million.
 pub fn raise_nofile_limit(hosts: usize) -> OpenFiles {
     let need = RESERVE.saturating_add(PER_HOST.saturating_mul(hosts as u64)).saturating_mul(2).max(AT_LEAST);
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current.is_some_and(|current| current < need) {
         for most in [u64::MAX, OPEN_MAX] {
             let wanted = need.min(most).min(maximum.unwrap_or(u64::MAX));
-            // A refusal changes nothing: what is read below is what holds.
+            // A refusal changes nothing; the actual limit is read below.
             if current < Some(wanted) && setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }).is_ok()
             {
                 break;

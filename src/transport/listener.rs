@@ -1,26 +1,27 @@
-//! What comes from a guard, sorted: the script's output to the sink, the guard's words to whoever
-//! holds the conversation, and what neither said kept for an error message.
+//! Sorts what comes from a guard: the script's output goes to the sink, the guard's words go to the caller, and the
+//! rest is kept for an error message.
 
 use super::{OutputSink, RemoteExit, Stream, milestones::Milestones};
 use crate::guard::{Control, Mark, Nonce, Offsets, Parsed, ProtocolError, Recorded, StderrParser, StdoutParser};
 
-/// So much of the beginning and of the end of what is not the script's is kept: a login shell may greet, and then complain.
+/// How many bytes of the beginning and of the end of the rest are kept: a login shell may greet, and then complain.
 const REMARK: usize = 300;
 
-/// ECMA-48's ST. Where nothing is to be ended it means nothing.
+/// ECMA-48's ST. Outside of a control string, it does nothing.
 const STRING_TERMINATOR: &str = "\x1b\\";
 
-/// A host remembers ten runs, and what it found no time to forget: one that tells of more than this is no guard.
+/// A host remembers ten runs, plus those it had no time to forget. A host that reports more attempts than this runs no
+/// guard.
 const MOST_ATTEMPTS: usize = 1000;
 
-/// What a stretch of a stream held; the gravest, if several things.
+/// What a piece of a stream contained; if several things, the most important.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Heard {
     /// Nothing that matters.
     Noise,
     /// Output of the script.
     Output,
-    /// The guard waits for the word.
+    /// The guard waits for its order.
     Ready,
     /// The script runs.
     Started,
@@ -38,19 +39,19 @@ pub(super) struct Listener {
     pub(super) group: Option<u32>,
     /// The barrier that the script is held at.
     pub(super) held: Option<u32>,
-    /// What a host that was asked has told of its record so far.
+    /// What the host has reported of its record so far, in answer to a query.
     recorded: Recorded,
     /// The guard's last word on stdout.
     pub(super) exit: Option<RemoteExit>,
     /// The guard's last word on stderr.
     pub(super) stderr_ended: bool,
-    /// The guard has spoken on one of its streams, if only something that we do not understand.
+    /// The guard has spoken on one of its streams, even if only something unintelligible.
     pub(super) guard_spoke: bool,
     stray: Stray,
 }
 
 impl Listener {
-    /// `resume` is where the output begins.
+    /// `resume` says at which offsets the output begins.
     pub(super) fn new(nonce: &Nonce, resume: Offsets) -> Self {
         Self {
             stdout: StdoutParser::new(nonce),
@@ -66,7 +67,7 @@ impl Listener {
         }
     }
 
-    /// Takes bytes of stdout.
+    /// Takes bytes from stdout.
     pub(super) fn stdout(&mut self, bytes: &[u8], out: &mut dyn OutputSink) -> Heard {
         let Self { stdout, milestones, group, held, recorded, exit, guard_spoke, stray, .. } = self;
         let words = stdout.push(bytes).map(|parsed| match parsed {
@@ -115,7 +116,7 @@ impl Listener {
                         Heard::Noise
                     }
                     Control::Recorded(_) => stray.error(ProtocolError::TooMany),
-                    // Not all that was said was understood: what is left is no answer.
+                    // An answer that was not understood completely is no answer.
                     Control::Told if stray.error.is_some() => Heard::Noise,
                     Control::Told => {
                         *exit = Some(RemoteExit::Recorded(std::mem::take(recorded)));
@@ -131,7 +132,7 @@ impl Listener {
         words.max().unwrap_or(Heard::Noise)
     }
 
-    /// Takes bytes of stderr.
+    /// Takes bytes from stderr.
     pub(super) fn stderr(&mut self, bytes: &[u8], out: &mut dyn OutputSink) -> Heard {
         let Self { stderr, milestones, stderr_ended, guard_spoke, stray, .. } = self;
         let words = stderr.push(bytes).map(|parsed| match parsed {
@@ -143,7 +144,7 @@ impl Listener {
             Ok(Parsed::Control(mark)) => {
                 *guard_spoke = true;
                 match mark {
-                    // Said on stdout too, with the particulars.
+                    // Also reported on stdout, with the details.
                     Mark::Started => {}
                     Mark::Ended => *stderr_ended = true,
                 }
@@ -157,7 +158,7 @@ impl Listener {
         words.max().unwrap_or(Heard::Noise)
     }
 
-    /// A stream has ended: hands on what was held back.
+    /// Hands on the held-back bytes of a stream that has ended.
     pub(super) fn finish(&mut self, stream: Stream, out: &mut dyn OutputSink) {
         let rest = match stream {
             Stream::Stdout => self.stdout.finish().map(|parsed| drop_control(&parsed)),
@@ -168,12 +169,12 @@ impl Listener {
         }
     }
 
-    /// The script has ended, and no more of its output will come.
+    /// The script has ended, and no more output will come.
     pub(super) fn over(&mut self, out: &mut dyn OutputSink) {
         self.milestones.finish(out);
     }
 
-    /// What was said that was neither the script's nor the guard's, in one line. Neutralise before showing.
+    /// The text that was neither the script's nor the guard's, in one line. Neutralise it before showing it.
     pub(super) fn remark(&self) -> Option<String> {
         if let Some(error) = &self.stray.error {
             return Some(error.to_string());
@@ -186,14 +187,14 @@ impl Listener {
             Some(_) | None => first.to_owned(),
         };
         if line.contains(char::is_control) {
-            // A sequence that has no end would take along what is said after it.
+            // An unterminated sequence would swallow the text after it.
             line.push_str(STRING_TERMINATOR);
         }
         Some(line)
     }
 }
 
-/// The script's bytes among what a parser held back.
+/// The script's bytes among those that a parser held back.
 fn drop_control<'a, L>(parsed: &Parsed<'a, L>) -> Option<&'a [u8]> {
     match parsed {
         Parsed::Output(bytes) => Some(bytes),
@@ -201,14 +202,14 @@ fn drop_control<'a, L>(parsed: &Parsed<'a, L>) -> Option<&'a [u8]> {
     }
 }
 
-/// What is neither the script's nor understood, for an error message.
+/// Text that is neither the script's nor understood, for an error message.
 #[derive(Debug, Default)]
 struct Stray {
-    /// The beginning of what came before the guard's first word.
+    /// The first bytes of it.
     noise: Vec<u8>,
-    /// The end of what came after that.
+    /// The last bytes of it, after those.
     late_noise: Vec<u8>,
-    /// The first thing that the guard should not have said.
+    /// The guard's first violation of the protocol.
     error: Option<ProtocolError>,
 }
 

@@ -1,9 +1,8 @@
-//! One `ssh` master process: a login on a host, held open, that listens on a socket for commands.
+//! One `ssh` master process: an open login on a host, which listens on a socket for commands.
 //!
-//! It is started here and not by the `openssh` crate, so that it gets our options, a leash
-//! ([`ProcessGroup`]), and clocks of our own: `ConnectTimeout` alone leaves a host that hangs in the
-//! key exchange or the login to hang for ever. Its log comes through a pipe, line by line, and
-//! tells the phases apart and the reason of a failure; nothing is polled.
+//! It is started here and not by the `openssh` crate, so that it gets our options, a leash ([`ProcessGroup`]), and our
+//! own clocks: `ConnectTimeout` alone would let a host hang in the key exchange or the login forever. Its log comes
+//! through a pipe, line by line, and reveals the phases and the reason of a failure; nothing is polled.
 
 use std::{
     ffi::OsString,
@@ -28,10 +27,10 @@ use super::{
     ssh_log::{Carried, Diagnosis, Phase, SshLog, Standing},
 };
 
-/// The rest of the log is waited for so long, once `ssh` is gone.
+/// How long to wait for the rest of the log once `ssh` is gone.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// A longer line is cut here: what comes through a `ProxyCommand` need not be text.
+/// Longer lines are cut: what comes through a `ProxyCommand` need not be text.
 const LONGEST_LINE: usize = 4096;
 
 /// How long each phase may take.
@@ -43,7 +42,7 @@ pub(super) struct Clocks {
     pub(super) auth: Duration,
 }
 
-/// A login that is held open.
+/// An open login.
 #[derive(Debug)]
 pub(super) struct Master {
     group: ProcessGroup,
@@ -52,7 +51,7 @@ pub(super) struct Master {
     reader: JoinHandle<()>,
 }
 
-/// What a master says after its login.
+/// The log of a master after its login.
 #[derive(Debug)]
 struct Log {
     said: Mutex<SshLog>,
@@ -67,12 +66,12 @@ pub(super) struct Started {
     pub(super) auth: Duration,
 }
 
-/// No master.
+/// The master did not start.
 #[derive(Debug)]
 pub(super) struct NotStarted {
     /// Why.
     pub(super) error: ConnectError,
-    /// It ended on the forward of another master, which knows more.
+    /// The login ended on the forward of another master, which knows the reason.
     pub(super) carried: Option<Carried>,
 }
 
@@ -83,8 +82,8 @@ impl From<ConnectError> for NotStarted {
 }
 
 impl Master {
-    /// Starts `ssh` with `args`, and waits until it is logged in and listens on `socket`. When the host has answered, and
-    /// before the login, `answered` is called.
+    /// Starts `ssh` with `args`, and waits until it is logged in and listens on `socket`. Calls `answered` when the
+    /// host has answered, before the login.
     pub(super) async fn start(
         ssh: &Path,
         args: &[OsString],
@@ -107,7 +106,7 @@ impl Master {
                 Ok(Started { master, connect: connected - began, auth: now - connected })
             }
             End::Gone => {
-                // The group first: a ProxyCommand may hold the log open.
+                // The group is ended first: a ProxyCommand may hold the log open.
                 group.end().await;
                 login.read_rest().await;
                 let Diagnosis { kind, message, hint } = login.log.diagnosis();
@@ -121,27 +120,27 @@ impl Master {
         }
     }
 
-    /// Where it listens.
+    /// The path of its socket.
     pub(super) fn socket(&self) -> &Path {
         &self.socket
     }
 
-    /// What it said last since the login, to be asked when contact is lost.
+    /// Its last words since the login, for an error about lost contact.
     pub(super) async fn last_words(&mut self) -> Option<String> {
-        // The log ends when the master does; one that lives has nothing more to say.
+        // The log ends with the master; a master that is still running has no last words.
         if !self.reader.is_finished() {
             let _ = timeout(LAST_WORDS, &mut self.reader).await;
         }
         self.log.lock().last_words().map(str::to_owned)
     }
 
-    /// Why it made no forward to `host:port`, which whoever asked for it has not been told.
+    /// Why it refused a forward to `host:port`: the `ssh` that requested the forward is not told.
     pub(super) async fn refused_forward(&self, to: &str) -> Option<Diagnosis> {
         let told = async {
             loop {
                 let more = self.log.more.notified();
                 tokio::pin!(more);
-                // From here on nothing is missed.
+                // From here on, no notification is missed.
                 more.as_mut().enable();
                 if let Some(found) = self.log.lock().refused_forward(to) {
                     return found;
@@ -164,19 +163,19 @@ impl Log {
     }
 }
 
-/// A login under way.
+/// A login in progress.
 struct Login {
     lines: LogLines,
     log: SshLog,
     began: Instant,
-    /// Since when the login proper is under way.
+    /// Since when the login proper is in progress.
     authenticating: Option<Instant>,
 }
 
 /// How waiting for a login ended.
 enum End {
     Ready,
-    /// It has ended, or must.
+    /// `ssh` has ended, or must be ended.
     Gone,
     TimedOut,
 }
@@ -191,7 +190,7 @@ impl Login {
             };
             let line = tokio::select! {
                 line = self.lines.next() => line,
-                // Its output ends when it does; but one that has begun to listen lets go of it too.
+                // `ssh` closes its output when it ends, but also when it has begun to listen.
                 _ = stdout.read(&mut nothing), if stdout_open => {
                     if !socket.exists() {
                         return End::Gone;
@@ -214,7 +213,7 @@ impl Login {
                 Phase::Auth => {
                     self.authenticating.get_or_insert_with(Instant::now);
                 }
-                // `ssh` links the socket to its name only when it listens already, and says more after that.
+                // `ssh` gives the socket its name only once it listens, and logs more lines after that.
                 Phase::LoggedIn if socket.exists() => return End::Ready,
                 Phase::Connect | Phase::LoggedIn => {}
             }
@@ -227,7 +226,7 @@ impl Login {
                 self.log.push(&line);
             }
         };
-        // Something that left the group may hold the log open for ever.
+        // A process that left the group may hold the log open forever.
         let _ = timeout(LAST_WORDS, rest).await;
     }
 
@@ -268,7 +267,7 @@ impl Login {
     }
 }
 
-/// Keeps the log's pipe from filling, and its last lines for whoever asks.
+/// Keeps the log's pipe from filling, and stores the log for later questions.
 async fn keep_reading(mut lines: LogLines, log: Arc<Log>) {
     while let Ok(Some(line)) = lines.next().await {
         log.lock().push(&line);
@@ -284,7 +283,7 @@ fn cannot_run(ssh: &Path, error: &io::Error) -> ConnectError {
     }
 }
 
-/// Lines of a log that need be neither text nor short.
+/// Reads lines of a log that may be neither text nor short.
 struct LogLines {
     reader: BufReader<ChildStderr>,
     line: Vec<u8>,

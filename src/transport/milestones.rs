@@ -1,17 +1,18 @@
-//! What the guard says of a script's parts, told to the sink where it belongs among the script's output.
+//! Reports the progress of a script's parts to the sink, at the right place in the script's output.
 //!
-//! The guard's words come on stdout, and a host sends what has gathered in its logs as it is, so a word may come late in
-//! its stream or early for the other one. How much output there was by then is said along with a part's end.
+//! The guard's words come on stdout, and a host sends the accumulated contents of its logs as they are. So a word may
+//! come late in its own stream, or early relative to the other stream. A part's end therefore includes how much output
+//! there was by then.
 
 use std::collections::VecDeque;
 
 use super::{OutputSink, Stream};
 use crate::guard::{Offsets, PartEnd};
 
-/// So many wait at most: what a host sends does not fill our memory.
+/// At most this many wait, so that a host cannot fill our memory.
 const MOST: usize = 1000;
 
-/// What was heard of parts and is not told yet, and how much of the output was handed on.
+/// The milestones that were heard and not yet reported, and how much of the output was handed on.
 #[derive(Debug)]
 pub(super) struct Milestones {
     waiting: VecDeque<Milestone>,
@@ -21,7 +22,7 @@ pub(super) struct Milestones {
 /// A point in the life of a script in parts.
 #[derive(Debug)]
 struct Milestone {
-    /// It is to be told when so much was handed on.
+    /// The milestone is reported once this much was handed on.
     due: Offsets,
     event: Event,
 }
@@ -34,23 +35,23 @@ enum Event {
 }
 
 impl Milestones {
-    /// Of a script whose output is sent from here on.
+    /// For a script whose output is sent from these offsets on.
     pub(super) fn new(handed: Offsets) -> Self {
         Self { waiting: VecDeque::new(), handed }
     }
 
-    /// A part has begun.
+    /// Notes that a part has begun.
     pub(super) fn begun(&mut self, part: u32, out: &mut dyn OutputSink) {
         self.wait(Offsets::default(), Event::Begun(part), out);
     }
 
-    /// A part has ended.
+    /// Notes that a part has ended.
     pub(super) fn ended(&mut self, end: PartEnd, out: &mut dyn OutputSink) {
         let due = Offsets { stdout: end.stdout.unwrap_or_default(), stderr: end.stderr.unwrap_or_default() };
         self.wait(due, Event::Ended(end), out);
     }
 
-    /// The script is held at a barrier.
+    /// Notes that the script is held at a barrier.
     pub(super) fn held(&mut self, barrier: u32, out: &mut dyn OutputSink) {
         self.wait(Offsets::default(), Event::Held(barrier), out);
     }
@@ -58,18 +59,18 @@ impl Milestones {
     fn wait(&mut self, due: Offsets, event: Event, out: &mut dyn OutputSink) {
         self.waiting.push_back(Milestone { due, event });
         self.tell(out);
-        // Only a host that lies about its output makes so many wait.
+        // Only a host that misreports its output makes so many wait.
         while self.waiting.len() > MOST {
             self.waiting.pop_front().into_iter().for_each(|it| it.event.tell(out));
         }
     }
 
-    /// The script wrote something.
+    /// Hands on output of the script.
     pub(super) fn output(&mut self, stream: Stream, mut bytes: &[u8], out: &mut dyn OutputSink) {
         while !bytes.is_empty() {
             let next = self.waiting.front_mut().map(|it| *at(stream, &mut it.due));
             let handed = at(stream, &mut self.handed);
-            // Where the other stream is behind, this one does not wait for it.
+            // If the other stream is behind, this one does not wait for it.
             let room = next.and_then(|due| due.checked_sub(*handed)).filter(|room| *room > 0);
             let count = room.and_then(|room| usize::try_from(room).ok()).map_or(bytes.len(), |it| it.min(bytes.len()));
             let (now, rest) = bytes.split_at(count);
@@ -80,7 +81,7 @@ impl Milestones {
         }
     }
 
-    /// Tells what is due, in order.
+    /// Reports what is due, in order.
     fn tell(&mut self, out: &mut dyn OutputSink) {
         let handed = self.handed;
         let is_due = |it: &mut Milestone| it.due.stdout <= handed.stdout && it.due.stderr <= handed.stderr;
@@ -89,7 +90,7 @@ impl Milestones {
         }
     }
 
-    /// No more output will come.
+    /// Reports the rest, because no more output will come.
     pub(super) fn finish(&mut self, out: &mut dyn OutputSink) {
         for milestone in self.waiting.drain(..) {
             milestone.event.tell(out);
@@ -119,7 +120,7 @@ mod tests {
     use super::*;
     use crate::guard::ScriptStatus;
 
-    /// Hears all in one line.
+    /// Writes down everything in one line.
     #[derive(Default)]
     struct Heard(String);
 

@@ -1,17 +1,16 @@
 //! How a script reaches a host.
 //!
-//! A [`Transport`] opens a [`Session`] to a host; a session runs one guarded job and says how it
-//! ended in words of its own ([`RemoteExit`], [`Lost`], [`ConnectError`]). What that means for a
-//! run is decided above, in `rollout`.
+//! A [`Transport`] opens a [`Session`] to a host; a session runs one guarded job and reports how it ended in its own
+//! words ([`RemoteExit`], [`Lost`], [`ConnectError`]). `rollout`, above, decides what that means for a run.
 //!
-//! Reading order: `session` and `connect_error` (those words), then the one over OpenSSH: `openssh` (the transport itself),
-//! `ssh_client` (the user's `ssh`), `jump` (the hosts on the way), `gate`, `pacing`, [`Backoff`] and [`Halt`] (when a handshake may begin),
-//! `ssh_command` and `ssh_by_hand` (the command lines), `master` (the process and its phases) on its `process_group`,
-//! `ssh_log` and `ssh_words` (why a login failed), `known_hosts` and `host_key_facts`, `vouched` (who is not connected
-//! to); then `exchange`, the `conversation` with the guard, its `barriers`, its `listener` and the `milestones` of what
-//! that hears, which know nothing of SSH.
+//! Reading order: `session` and `connect_error` (those words); then the transport over OpenSSH: `openssh` (the
+//! transport itself), `ssh_client` (the user's `ssh`), `jump` (the hosts on the way), `gate`, `pacing`, [`Backoff`] and
+//! [`Halt`] (when a handshake may begin), `ssh_command` and `ssh_by_hand` (the command lines), `master` (the process
+//! and its phases) on its `process_group`, `ssh_log` and `ssh_words` (why a login failed), `known_hosts` and
+//! `host_key_facts`, `vouched` (which hosts are not connected to); then `exchange`, the `conversation` with the guard,
+//! its `barriers`, its `listener` and the `milestones` of what the listener hears. Those last five know nothing of SSH.
 //!
-//! Not in here: retries, budgets, outcomes.
+//! Not here: retries, budgets, outcomes.
 
 mod backoff;
 mod barriers;

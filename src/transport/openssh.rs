@@ -1,10 +1,10 @@
-//! The transport over OpenSSH: the user's own `ssh`, with all that it can do.
+//! The transport over OpenSSH: the user's own `ssh`, with everything it can do.
 //!
-//! The only file that names the `openssh` crate. A login is a [`Master`] that we start; the crate
-//! speaks the multiplexing protocol on its socket, which costs no process and no handshake per
-//! command. How a script ends is told by the guard alone. The exit status of the remote command (of
-//! which the crate turns 127 into an error, and does not tell a killed process from a lost connection)
-//! is asked for only when the guard said nothing: it helps to find out what runs there in its place.
+//! The only file that names the `openssh` crate. A login is a [`Master`] that we start; the crate speaks the
+//! multiplexing protocol on its socket, which needs no process and no handshake per command. Only the guard reports how
+//! a script ended. The exit status of the remote command is read only when the guard said nothing, to find out what ran
+//! in its place. (The crate turns status 127 into an error, and does not distinguish a killed process from a lost
+//! connection.)
 
 use std::{
     env, fmt, fs,
@@ -43,45 +43,45 @@ use crate::{
     plan::quoted,
 };
 
-/// The longest path that `ssh` can listen on while it adds a suffix of its own, on every system.
+/// The longest socket path that works on every system, with the suffix that `ssh` adds.
 const LONGEST_SOCKET: usize = 61;
 
 /// How long a logged-in host may take to start the guard.
 const OPEN: Duration = Duration::from_secs(30);
 
-/// How long an ended conversation is asked for its reason.
+/// How long to wait for the exit status of a broken-off conversation, and for the check of its connection.
 const REASON: Duration = Duration::from_secs(2);
 
-/// What to look at when a host ends the command by itself.
+/// What to look at when the remote command ends by itself.
 const WHERE_TO_LOOK: &str = "look at this user's login shell there and what it reads when it starts, and for a ForceCommand in sshd's configuration";
 
 /// How to log in on the hosts of a target.
 #[derive(Clone, Debug)]
 pub struct OpenSshConfig {
-    /// Through what.
+    /// What a connection goes through.
     pub way: Way,
-    /// The private key; no other is offered then, but those of the user's configuration.
+    /// The private key. If set, no other keys are offered than it and those of the user's configuration.
     pub identity_file: Option<PathBuf>,
     /// The `ssh_config` to read instead of the user's.
     pub config_file: Option<PathBuf>,
-    /// How a host key that was never seen is treated.
+    /// How to treat a host key that was never seen.
     pub host_keys: HostKeys,
-    /// The folder that remembers host keys, one file an instance.
+    /// The folder that remembers host keys, one file per instance.
     pub known_hosts_dir: PathBuf,
-    /// The words that mean the target on a command line, for the command that accepts a changed key.
+    /// The words that select the target on a command line, for the command that accepts a changed key.
     pub target_words: String,
     /// How long the connection may take, up to the end of the key exchange, jump hosts included.
     pub connect_timeout: Duration,
     /// How long the login may take after that.
     pub auth_timeout: Duration,
-    /// How often a silent host is asked whether it is still there; after four questions it is gone.
+    /// How often a silent host is asked whether it is still there; after four unanswered questions it counts as gone.
     pub keepalive: Duration,
-    /// How many logins are under way at once.
+    /// How many logins may be in progress at once.
     pub handshakes: usize,
 }
 
 impl OpenSshConfig {
-    /// What a target says.
+    /// The settings of a target.
     pub fn of(target: &Target, known_hosts_dir: PathBuf) -> Self {
         let (ssh, deploy) = (&target.ssh, &target.deploy);
         Self {
@@ -121,7 +121,7 @@ pub enum OpenSshError {
     /// There is no place for the control sockets.
     #[error("cannot create a short private folder for ssh's control sockets in {}", base.display())]
     NoSockets {
-        /// Where it was to be.
+        /// Where it was to be created.
         base: PathBuf,
         /// Why.
         source: std::io::Error,
@@ -138,10 +138,10 @@ pub struct OpenSsh {
 }
 
 impl OpenSsh {
-    /// Finds `ssh`, and prepares the folders that it needs.
+    /// Finds `ssh`, and prepares the folders it needs.
     ///
     /// # Errors
-    /// When no host could be reached in this way, for a reason on this machine.
+    /// When no host can be reached in this way, for a reason on this machine.
     pub fn new(config: OpenSshConfig) -> Result<Self, OpenSshError> {
         let clocks = Clocks { connect: config.connect_timeout, auth: config.auth_timeout };
         let (handshakes, target_words) = (config.handshakes, config.target_words.clone());
@@ -165,21 +165,21 @@ impl OpenSsh {
     }
 }
 
-/// The key that a host shows to whoever connects.
+/// The key that a host shows on connection.
 #[derive(Debug)]
 pub enum OfferedKey {
-    /// This.
+    /// This key.
     Key(HostKey),
-    /// None was shown.
+    /// No key was shown.
     None(ConnectError),
 }
 
 impl OpenSsh {
-    /// Goes to `host` as a login would, and tells which key it shows. What is remembered is neither relied on nor
-    /// changed, but a key of the same type is asked for.
+    /// Connects to `host` as a login would, and returns the key it shows. Remembered keys are neither trusted nor
+    /// changed, but a key of the same type is requested.
     ///
     /// # Errors
-    /// When that cannot be tried on this machine.
+    /// When this machine cannot try it.
     pub async fn offered_key(mut config: OpenSshConfig, host: &Host) -> Result<OfferedKey, OpenSshError> {
         let Remembered { keys, .. } = KnownHosts::open(&config.known_hosts_dir, HostKeys::Strict)?.remembered(&host.id);
         let scratch = socket_folder()?;
@@ -188,7 +188,7 @@ impl OpenSsh {
         let mut prober = Self::new(config)?;
         prober.starter.login.prefer = keys.first().map(HostKey::kind);
         let end = prober.connect(host).await;
-        // Whether the login went well or not: `ssh` writes the key down before that.
+        // `ssh` writes the key down before the login, so the login's result does not matter.
         let shown = prober.starter.login.known_hosts.remembered(&host.id).keys.pop();
         Ok(match (shown, end) {
             (Some(key), Ok(connected)) => {
@@ -251,7 +251,7 @@ impl Transport for OpenSsh {
             let Starter { ssh, login, clocks, .. } = &self.starter;
             let socket = self.starter.socket();
             let args = login.arguments(ssh, host, via, &socket)?;
-            // The clocks start when it is our turn.
+            // The clocks start when the gate opens.
             let pass = self.gate.pass(host.address.user.as_deref(), halt.clone()).await?;
             let started = tokio::select! {
                 started = Master::start(ssh, &args, socket, log, *clocks, || pass.answered()) => started,
@@ -276,12 +276,12 @@ impl Transport for OpenSsh {
     }
 }
 
-/// A login, held open by a master. Dropped, it leaves no process.
+/// A login, held open by a master. Dropping it leaves no process.
 #[derive(Debug)]
 struct OpenSshSession {
     mux: Mux,
     master: Master,
-    /// What carries it.
+    /// The jump host that carries it.
     _jump: Option<Arc<JumpMaster>>,
     _sockets: Arc<TempDir>,
 }
@@ -294,7 +294,7 @@ impl Session for OpenSshSession {
         let mut stopped = wishes.stop.clone();
         let opened = tokio::select! {
             opened = timeout(OPEN, command.spawn()) => opened,
-            // What follows a script brings the wish to end to it.
+            // A job that follows a running script must pass the wish on to it.
             _ = until(&mut stopped, |wish| wish > Stop::No), if !job.request.follows() => {
                 return Err(Lost::before_sending("stopped before the script was sent".to_owned()));
             }
@@ -309,7 +309,7 @@ impl Session for OpenSshSession {
                 return Err(Lost::before_sending(message));
             }
         };
-        // Taken out before anything else: waiting for the child would close the lifeline.
+        // The streams are taken first: waiting for the child would close the lifeline.
         let (Some(stdin), Some(stdout), Some(stderr)) =
             (child.stdin().take(), child.stdout().take(), child.stderr().take())
         else {
@@ -319,7 +319,8 @@ impl Session for OpenSshSession {
             Ok(exit) => Ok(exit),
             Err(broken_off) => {
                 let end = command_end(&self.mux, child).await;
-                // A login shell that ends by itself says so, or nothing; `sudo` always says why.
+                // A login shell that ends by itself gives such a status or prints nothing; `sudo` always prints the
+                // reason.
                 if let (RunAs::Root, Guard::Mute, CommandEnd::Exited(1 | 126 | 127), Some(text)) =
                     (job.run_as, broken_off.guard, end, broken_off.remark.clone())
                 {
@@ -339,14 +340,14 @@ impl Session for OpenSshSession {
     }
 }
 
-/// How the remote command ended, where the guard did not say.
+/// How the remote command ended, if the guard did not say.
 #[derive(Clone, Copy, Debug)]
 enum CommandEnd {
     /// With this status, over a connection that is still there.
     Exited(i32),
     /// By a signal, or with the connection.
     Untold,
-    /// It still runs: we gave the conversation up.
+    /// It is still running: this side gave the conversation up.
     Running,
 }
 
@@ -357,14 +358,14 @@ async fn command_end(mux: &Mux, child: Child<&Mux>) -> CommandEnd {
         Ok(Err(_)) => None,
         Err(_) => return CommandEnd::Running,
     };
-    // A status may arrive before the last output; only while the connection lives was that all of it.
+    // A status may arrive before the last output. The output is complete only if the connection is still alive.
     match status {
         Some(status) if matches!(timeout(REASON, mux.check()).await, Ok(Ok(()))) => CommandEnd::Exited(status),
         Some(_) | None => CommandEnd::Untold,
     }
 }
 
-/// What is known of a broken-off conversation, with all that can still be learned.
+/// The description of a broken-off conversation, with everything that can still be learned.
 fn explained(broken_off: BrokenOff, end: CommandEnd, last_words: Option<String>) -> Lost {
     let BrokenOff { mut lost, guard, .. } = broken_off;
     let reason = match (end, guard) {
@@ -392,7 +393,7 @@ fn why_not_opened(error: &MuxError, last_words: Option<String>) -> String {
     format!("logged in, but no command could be started: {error}{source}{words}{reason}")
 }
 
-/// A private folder whose path is short: in the user's runtime folder if that will do, else in `/tmp`.
+/// A private folder with a short path: in the user's runtime folder if possible, else in `/tmp`.
 fn socket_folder() -> Result<TempDir, OpenSshError> {
     let folder_in = |base: &Path| {
         tempfile::Builder::new().prefix("fw").permissions(fs::Permissions::from_mode(0o700)).tempdir_in(base)
@@ -405,7 +406,7 @@ fn socket_folder() -> Result<TempDir, OpenSshError> {
     folder_in(base).map_err(|source| OpenSshError::NoSockets { base: base.to_owned(), source })
 }
 
-/// Room for `/fwXXXXXX/4294967295`, and nothing that `ssh` expands in a control path.
+/// Leaves room for `/fwXXXXXX/4294967295`, and contains nothing that `ssh` expands in a control path.
 fn is_short_and_plain(base: &Path) -> bool {
     const OURS: usize = "/fwXXXXXX/4294967295".len();
     let path = base.as_os_str().as_bytes();

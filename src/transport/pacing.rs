@@ -1,15 +1,15 @@
-//! How many handshakes may be under way, and with whom to begin: a pure state machine, with the clock as an input.
+//! How many handshakes may be in progress, and which may begin: a pure state machine, with the clock as an input.
 //!
-//! Servers defend themselves. A login that is refused on a few hundred hosts at once locks the account; more handshakes
-//! than `MaxStartups` allows are dropped; whoever goes on is banned. So:
+//! Servers defend themselves. A login that is refused on a few hundred hosts at once locks the account; handshakes
+//! beyond `MaxStartups` are dropped; clients that persist are banned. So:
 //!
-//! - a login that nobody has accepted yet is tried on one host first, and given up when a few have refused it;
-//!   hosts that do not answer say nothing of the login, and so let others be tried: the more, the more of them there
-//!   are. When many answer after all, a few may go on, and the others begin anew later;
-//! - when a connection is dropped, the limit halves and everybody waits a moment, longer each time; it recovers
+//! - A login that no host has accepted yet is tried on one host first, and given up when a few have refused it.
+//! - Hosts that do not answer say nothing about the login, so other hosts may be tried: the more hosts are silent,
+//!   the more others. If many answer after all, a few may go on, and the others begin again later.
+//! - When a connection is dropped, the limit halves and all wait a moment, longer each time. The limit recovers
 //!   handshake by handshake.
 //!
-//! Not in here: waiting (that is `gate`'s), and trying a host again (that is the dispatcher's).
+//! Not here: waiting (`gate`), and trying a host again (the dispatcher).
 
 use std::{
     collections::HashMap,
@@ -18,15 +18,15 @@ use std::{
 
 use super::{Backoff, ConnectError};
 
-/// Refusals after which a login is given up that was never accepted. Servers that lock accounts or ban clients begin
-/// at three (Linux-PAM's `pam_faillock`) to five (fail2ban).
+/// After this many refusals, a login that was never accepted is given up. Servers that lock accounts or ban clients
+/// begin at three (Linux-PAM's `pam_faillock`) to five (fail2ban).
 const REFUSALS: u32 = 3;
 
-/// So many more hosts may be tried at once where as many were not reached.
+/// Each host that was not reached lets one more be tried at once, up to this many.
 const IN_THEIR_PLACE: usize = 3;
 
-/// A first host that takes longer is joined by another one. Where hosts were not reached, one that has not answered for
-/// so long will hardly be, and is not counted any more.
+/// A first host that takes longer than this is joined by another. Once a host was not reached, a host that has been
+/// silent for this long is unlikely to answer, and no longer counts.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The wait after a dropped connection.
@@ -35,16 +35,16 @@ const PAUSE: Backoff = Backoff { first: Duration::from_millis(250), most: Durati
 /// The pace of one target's handshakes.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// The limit at its highest.
+    /// The highest limit.
     most: usize,
     limit: usize,
-    /// Handshakes that went well since the limit last changed.
+    /// Successful handshakes since the limit last changed.
     credit: usize,
     under_way: HashMap<u64, Handshake>,
     next: u64,
     logins: HashMap<String, Login>,
     paused_until: Option<Instant>,
-    /// How many times in a row the limit was cut.
+    /// How many times in a row the limit was halved.
     cuts: u32,
     last_cut: Option<Instant>,
 }
@@ -53,7 +53,7 @@ pub(super) struct Pace {
 struct Handshake {
     login: String,
     since: Instant,
-    /// The host has answered: the login may be refused any moment.
+    /// The host has answered: it may refuse the login at any moment.
     answered: bool,
 }
 
@@ -61,22 +61,22 @@ struct Handshake {
 #[derive(Debug, Default)]
 struct Login {
     accepted: bool,
-    /// Hosts that refused it, while none has accepted it.
+    /// Hosts that refused it, as long as none has accepted it.
     refused: u32,
-    /// Hosts that could not be asked.
+    /// Hosts that were not reached.
     unheard: usize,
-    /// What the last refusal said.
+    /// The last refusal.
     last: Option<ConnectError>,
 }
 
 /// Whether a handshake may begin.
 #[derive(Debug)]
 pub(super) enum Turn {
-    /// Yes. Its end is to be told under this number.
+    /// Yes. The caller reports its end under this number.
     Go(u64),
-    /// Not before this moment, if there is one, or another handshake's end.
+    /// Not before this moment, if given, or the end of another handshake.
     Wait(Option<Instant>),
-    /// No: so many hosts have refused the login, the last one with these words.
+    /// No: this many hosts have refused the login; the last one gave this error.
     GivenUp(u32, Box<ConnectError>),
 }
 
@@ -87,23 +87,23 @@ pub(super) enum Ended {
     LoggedIn,
     /// The host refused the login.
     Refused(Box<ConnectError>),
-    /// The host, or what stands before it, dropped the connection.
+    /// The host, or something in front of it, dropped the connection.
     Dropped,
     /// The host was not reached.
     Unheard,
-    /// It was given up by us, or failed for a reason of its own.
+    /// It was given up by this side, or failed for an unrelated reason.
     Otherwise,
 }
 
 impl Login {
-    /// How many hosts may still refuse it until it is given up.
+    /// How many hosts may still refuse it before it is given up.
     fn refusals_left(&self) -> usize {
         usize::try_from(REFUSALS.saturating_sub(self.refused)).unwrap_or(0)
     }
 }
 
 impl Pace {
-    /// At most so many handshakes at once.
+    /// At most `most` handshakes at once.
     pub(super) fn new(most: usize) -> Self {
         let most = most.max(1);
         Self {
@@ -119,7 +119,7 @@ impl Pace {
         }
     }
 
-    /// Asks whether a handshake with this login may begin now.
+    /// Whether a handshake with this login may begin now.
     pub(super) fn ask(&mut self, name: &str, now: Instant) -> Turn {
         let login = self.logins.entry(name.to_owned()).or_default();
         if login.refused >= REFUSALS
@@ -164,8 +164,8 @@ impl Pace {
         Turn::Go(number)
     }
 
-    /// Hears that the host of a handshake has answered, and says whether that may go on to the login: not where so many
-    /// are at it already that it would be given up if they all refused.
+    /// Notes that the host of a handshake has answered, and returns whether the handshake may go on to the login. It
+    /// may not if those already at the login are enough to give it up, should they all be refused.
     pub(super) fn answered(&mut self, number: u64) -> bool {
         let Some(name) = self.under_way.get(&number).map(|it| it.login.clone()) else { return true };
         let login = self.logins.entry(name.clone()).or_default();
@@ -179,7 +179,7 @@ impl Pace {
         true
     }
 
-    /// Hears how a handshake ended. `luck`, from 0 to 1, spreads the waits, so that those who were dropped together do
+    /// Notes how a handshake ended. `luck`, from 0 to 1, spreads the waits, so that hosts that were dropped together do
     /// not come back together.
     pub(super) fn ended(&mut self, number: u64, end: Ended, now: Instant, luck: f64) {
         let Some(handshake) = self.under_way.remove(&number) else { return };
@@ -200,7 +200,7 @@ impl Pace {
                 login.last = Some(*error);
             }
             Ended::Dropped => {
-                // Those that began before the last cut were dropped under the old limit.
+                // Handshakes that began before the last cut were dropped under the old limit.
                 if self.last_cut.is_none_or(|cut| handshake.since >= cut) {
                     self.cut(now, luck);
                 }

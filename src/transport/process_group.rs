@@ -1,7 +1,7 @@
-//! `ssh` and all that it starts, held on a leash.
+//! `ssh` and everything that it starts, on a leash.
 //!
-//! It starts children of its own (`ProxyCommand`, jump hosts), and a master notices nothing when the program that started
-//! it is killed: with `-N` it reads no input. The group also keeps the terminal's Ctrl-C from reaching `ssh` before us.
+//! `ssh` starts children (`ProxyCommand`, jump hosts), and a master does not notice when this program is killed: with
+//! `-N` it reads no input. The process group also keeps the terminal's Ctrl-C from reaching `ssh` before this program.
 
 use std::{ffi::OsString, io, path::Path};
 
@@ -9,15 +9,15 @@ use tokio::process::{ChildStderr, ChildStdout};
 
 use crate::local::Group;
 
-/// The leash. The process's command line is `"$@"`: nothing is spliced into the text.
+/// The leash. The process's command line is `"$@"`; nothing is spliced into the text.
 ///
-/// It lets go of stdout and stderr, so that these close when the process does. A line means an
-/// orderly end, whose time is kept by [`ProcessGroup::end`]; the end of the input without one means
-/// that this program is gone, so the time is kept here. Whatever is left of the group when the
-/// process is gone goes too, this shell with it.
+/// The shell closes its stdout and stderr, so that the pipes close when the process ends. A line on its input asks for
+/// an orderly end, for which [`ProcessGroup::end`] keeps the time. End of input without a line means that this program
+/// is gone, so the shell keeps the time. Once the process is gone, the rest of the group is killed, including this
+/// shell.
 ///
-/// It is told again and again to end: an `ssh` that hears of it between looking whether it has and going to sleep
-/// would not look again. Where `sleep` knows no parts of a second, it is told once.
+/// TERM is repeated: an `ssh` that gets it between checking its flag and going to sleep would miss it. Where `sleep`
+/// does not support fractions of a second, TERM is sent once.
 const LEASH: &str = r#"
 "$@" </dev/null &
 leashed=$!
@@ -30,16 +30,16 @@ wait "$leashed"
 kill -s KILL 0
 "#;
 
-/// A process and its descendants, on a leash. Dropped, they are killed.
+/// A process and its descendants, on a leash. Dropping it kills them.
 #[derive(Debug)]
 pub(super) struct ProcessGroup(Group);
 
 impl ProcessGroup {
-    /// Starts `program`, with its standard input empty and its output and errors given back. The output
-    /// ends with the program, for the children of `ssh` do not inherit it; the errors may not.
+    /// Starts `program` with an empty standard input, and returns the pipes of its output and errors. The output ends
+    /// with the program, because the children of `ssh` do not inherit it; the errors may not.
     pub(super) fn spawn(program: &Path, args: &[OsString]) -> io::Result<(Self, ChildStdout, ChildStderr)> {
         let words: Vec<OsString> = [program.into()].into_iter().chain(args.iter().cloned()).collect();
-        // No child may ever ask a person, not even the `ssh` of a jump host, which does not hear of our options.
+        // No child may ever prompt a person, not even the `ssh` of a jump host, which does not get our options.
         let mut group = Group::spawn(LEASH, &words, [("SSH_ASKPASS", "false"), ("SSH_ASKPASS_REQUIRE", "force")])?;
         let missing = || io::Error::other("a pipe that was asked for is missing");
         let stdout = group.shell.stdout.take().ok_or_else(missing)?;
@@ -47,7 +47,7 @@ impl ProcessGroup {
         Ok((Self(group), stdout, stderr))
     }
 
-    /// Asks the process to end, kills what has not after a while, and waits until it is over.
+    /// Asks the process to end, kills it if it takes too long, and waits until it has ended.
     pub(super) async fn end(self) {
         let mut group = self.0;
         let last = group.ask_to_end().await;

@@ -1,4 +1,4 @@
-//! A login on a host, what it is asked to run there, and how that ends.
+//! A login on a host, the job it runs there, and how the job ends.
 
 use std::{fmt, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
     inventory::Host,
 };
 
-/// A longer time is for ever, and moments are not counted beyond it.
+/// Longer times count as forever, and no later moments are computed.
 pub const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// Opens sessions to hosts.
@@ -25,12 +25,12 @@ pub trait Transport: fmt::Debug + Send + Sync {
     async fn connect_unless(&self, halt: Halt, host: &Host) -> Result<Connected, ConnectError>;
 }
 
-/// A session, and how long it took to get.
+/// A session, and how long it took to open.
 #[derive(Debug)]
 pub struct Connected {
     /// The session.
     pub session: Box<dyn Session>,
-    /// How long the connection took, up to the end of the key exchange, as far as can be told.
+    /// How long the connection took, up to the end of the key exchange, as far as known.
     pub connect: Duration,
     /// How long the login took after that.
     pub auth: Duration,
@@ -39,36 +39,35 @@ pub struct Connected {
 /// One login on one host.
 #[async_trait]
 pub trait Session: fmt::Debug + Send {
-    /// Runs one job under the guard, to its end. `wishes` may ask for an earlier one at any time, and say when it may
-    /// go on where it is held.
+    /// Runs one job under the guard, to its end. `wishes` may request an earlier end at any time, and opens barriers.
     async fn run(&mut self, job: &Job, out: &mut dyn OutputSink, wishes: Wishes) -> Result<RemoteExit, Lost>;
 
     /// Logs out, and leaves no process behind on this machine.
     async fn close(self: Box<Self>);
 }
 
-/// What a session is to run.
+/// What a session runs.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// The script and all that the guard needs to know.
+    /// The script and everything that the guard needs to know.
     pub request: GuardRequest,
     /// How long the script may be silent.
     pub idle_timeout: Option<Duration>,
-    /// Who runs it.
+    /// As which user it runs.
     pub run_as: RunAs,
 }
 
-/// Who runs a job on the host.
+/// As which user a job runs on the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunAs {
-    /// Whoever logs in.
+    /// The user of the login.
     Login,
-    /// Root: the guard itself is started by `sudo`, so that it may end whatever the script starts.
+    /// Root: `sudo` starts the guard itself, so that it can end everything that the script starts.
     Root,
 }
 
 impl RunAs {
-    /// By the target's word.
+    /// From the target's setting.
     pub const fn of(sudo: bool) -> Self {
         if sudo { Self::Root } else { Self::Login }
     }
@@ -82,7 +81,7 @@ impl RunAs {
     }
 }
 
-/// Which of the script's streams.
+/// A stream of the script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stream {
@@ -92,7 +91,7 @@ pub enum Stream {
     Stderr,
 }
 
-/// Hears what a job does while it runs.
+/// Receives what a job does while it runs.
 pub trait OutputSink: Send {
     /// The guard has started the script, in this process group.
     fn started(&mut self, group: u32, previous_revision: Option<&str>);
@@ -100,31 +99,31 @@ pub trait OutputSink: Send {
     /// The script wrote something: raw bytes, cut anywhere.
     fn output(&mut self, stream: Stream, bytes: &[u8]);
 
-    /// A part of the script has begun, from 1 on. Whoever takes a script up again hears this and what follows anew, from
-    /// the script's beginning.
+    /// A part of the script has begun; parts count from 1. After re-attaching, this and the following methods are
+    /// called again from the script's beginning.
     fn part_begun(&mut self, _part: u32) {}
 
-    /// It has ended by itself, and all that it wrote was handed on before; with that, something of the next one may have
-    /// been. One that was ended with the script has no end of its own.
+    /// A part has ended by itself. All of its output was handed on before, possibly with some of the next part's. A
+    /// part that was ended together with the script is not reported here.
     fn part_ended(&mut self, _end: &PartEnd) {}
 
-    /// The script is held at this barrier, from 1 on, until [`Wishes::open`] says that it may go on.
+    /// The script is held at this barrier (they count from 1) until [`Wishes::open`] lets it go on.
     fn held(&mut self, _barrier: u32) {}
 }
 
-/// The host's own word about a job.
+/// The host's own report about a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RemoteExit {
     /// The script ran and ended.
     Ended(Trailer),
     /// The guard did not start the script.
     Refused {
-        /// Why, in a word that programs can match.
+        /// Why, as a value that programs can match.
         reason: Refusal,
         /// Why, in the guard's words.
         text: String,
     },
-    /// What the host was asked for by a [`Query`](guard::Query).
+    /// The answer to a [`Query`](guard::Query).
     Recorded(Recorded),
 }
 
@@ -132,10 +131,10 @@ pub enum RemoteExit {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Lost {
-    /// The script was started, as far as is known: its process group. `None` means that no start
-    /// was seen, though the guard may have been on the point of it.
+    /// The process group of the script, if its start was seen. `None` means that no start was seen, though the guard
+    /// may have been about to start it.
     pub group: Option<u32>,
-    /// The request was sent, so the script may have started.
+    /// The request was sent completely, so the script may have started.
     pub sent: bool,
     /// What was seen, in one line.
     pub message: String,

@@ -1,6 +1,5 @@
-//! How a person's own `ssh` reaches a host, and the lines that an `ssh_config` has for it: pure. The same login, keys
-//! and way as a master's; what else the user's configuration says (an agent, forwardings, a password to be typed) is
-//! theirs to say.
+//! How a person's own `ssh` reaches a host, and the host's lines for an `ssh_config`: pure. The login, keys and way are
+//! those of a master. Everything else is left to the user's configuration: an agent, forwardings, a password prompt.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -13,26 +12,26 @@ use super::{
 };
 use crate::{config::Hop, inventory::Host};
 
-/// Whether a command that a person gives is run on a terminal of the host's.
+/// Whether a command that a person gives runs on a terminal of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Terminal {
-    /// It is: a person reads and types.
+    /// It does: a person reads and types.
     Wanted,
-    /// As `ssh` itself has it: for a login without a command only.
+    /// As `ssh` decides: only for a login without a command.
     AsSsh,
 }
 
-/// What an `ssh_config` says of a host.
+/// The lines of an `ssh_config` for a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostBlock {
-    /// Where it is.
+    /// The host's address.
     pub address: String,
-    /// Keywords and values, in the order in which they are best read. Values are as `ssh_config` spells them.
+    /// Keywords and values, in the most readable order. Values are spelled as in `ssh_config`.
     pub settings: Vec<(&'static str, String)>,
 }
 
 impl Login {
-    /// The arguments of `ssh` for a person who wants to be on `host`, or to run `words` there.
+    /// The arguments of `ssh` for a person who wants a login on `host`, or to run `words` there.
     pub(super) fn by_hand(
         &self,
         ssh: &Path,
@@ -55,7 +54,7 @@ impl Login {
         Ok(args)
     }
 
-    /// What an `ssh_config` says of `host`.
+    /// The lines of an `ssh_config` for `host`.
     pub(super) fn block(&self, ssh: &Path, host: &Host, via: Via<'_>) -> Result<HostBlock, ConnectError> {
         let route = self.route(host)?;
         let mut settings = Vec::new();
@@ -72,13 +71,13 @@ impl Login {
         Ok(HostBlock { address: route.address.to_owned(), settings })
     }
 
-    /// How long a connection may take. In seconds.
+    /// How long a connection may take, in seconds.
     fn patience(&self) -> u64 {
         self.connect_timeout.as_secs().max(1)
     }
 
-    /// The command for `ProxyCommand` that goes through `hops`, the first one first; none without any. A jump host is
-    /// logged in on as the user's own `ssh` would, and the target's key is offered besides.
+    /// The `ProxyCommand` that goes through `hops`, the first one first; `None` if there are none. A login on a jump
+    /// host is like one by the user's own `ssh`; the target's key is offered in addition.
     pub(super) fn through(&self, ssh: &Path, hops: &[Hop]) -> Result<Option<String>, ConnectError> {
         let Some((last, before)) = hops.split_last() else { return Ok(None) };
         let mut words = self.config();
@@ -94,7 +93,7 @@ impl Login {
         if let Some(command) = self.through(ssh, before)? {
             words.extend(["-o".into(), format!("ProxyCommand={command}").into()]);
         }
-        // What stands for the host behind is to be filled in by the `ssh` that runs this command, not by one further out.
+        // `%h` and `%p` stand for the host behind. The `ssh` that runs this command must expand them, not an outer one.
         let mut command = quoted(ssh);
         for word in words {
             command.push(" ");
@@ -113,7 +112,7 @@ fn option(keyword: &str, value: &OsStr) -> OsString {
     option
 }
 
-/// A value that a line of a configuration ends with.
+/// A value that stands at the end of a configuration line.
 fn spelled(keyword: &str, value: &OsStr) -> Result<String, ConnectError> {
     match value.to_str() {
         Some(text) if !text.contains(char::is_control) => Ok(text.to_owned()),
@@ -121,7 +120,7 @@ fn spelled(keyword: &str, value: &OsStr) -> Result<String, ConnectError> {
     }
 }
 
-/// A path as the value of a keyword. `ssh` splits it at blanks unless it is quoted, and has no way to write a quote.
+/// A path as the value of a keyword. `ssh` splits it at blanks unless it is quoted, and cannot express a quote.
 fn in_quotes(path: &Path) -> Result<String, ConnectError> {
     let text = spelled("IdentityFile", path.as_os_str())?;
     if text.contains(['"', '\\']) {

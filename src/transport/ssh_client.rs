@@ -1,5 +1,5 @@
-//! The user's `ssh` on this machine, and how it is told to reach a host: for a master, for a person at
-//! a terminal, and for a file that other programs read. One set of settings for all three.
+//! The user's `ssh` on this machine, and its settings to reach a host: for a master, for a person at a terminal, and
+//! for a file that other programs read. All three use the same settings.
 
 use std::{
     env, fs,
@@ -28,10 +28,10 @@ pub struct SshClient {
 }
 
 impl SshClient {
-    /// Finds `ssh`, and looks whether all that it is to read is there.
+    /// Finds `ssh`, and checks that the files it is to read exist.
     ///
     /// # Errors
-    /// When no host could be reached in this way, for a reason on this machine.
+    /// When no host can be reached in this way, for a reason on this machine.
     pub fn new(config: OpenSshConfig) -> Result<Self, OpenSshError> {
         let files = [("identity_file", &config.identity_file), ("ssh config_file", &config.config_file)];
         for (what, path) in files.into_iter().filter_map(|(what, path)| Some((what, path.as_ref()?))) {
@@ -55,10 +55,10 @@ impl SshClient {
         Ok(Self { ssh, login, way: config.way })
     }
 
-    /// An `ssh` to `host` for a person, who may be asked for a password; `words` are a command for it.
+    /// An `ssh` to `host` for a person, who may be asked for a password. `words` are the remote command, if any.
     ///
     /// # Errors
-    /// When the host's address or login is not fit to be given to `ssh`.
+    /// When the host's address or login is not safe to pass to `ssh`.
     pub fn at_a_terminal(&self, host: &Host, words: &[String], terminal: Terminal) -> Result<Command, ConnectError> {
         let mut command = Command::new(&self.ssh);
         let carrier = self.carrier(&self.ssh, host)?;
@@ -66,18 +66,18 @@ impl SshClient {
         Ok(command)
     }
 
-    /// What an `ssh_config` has to say of `host`.
+    /// The lines of an `ssh_config` for `host`.
     ///
     /// # Errors
-    /// When the host's address or login is not fit to be given to `ssh`.
+    /// When the host's address or login is not safe to pass to `ssh`.
     pub fn block(&self, host: &Host) -> Result<HostBlock, ConnectError> {
-        // Whoever reads the file finds `ssh` by themselves.
+        // The reader of the file has their own `ssh`.
         let ssh = Path::new("ssh");
         let carrier = self.carrier(ssh, host)?;
         self.login.block(ssh, host, self.via(carrier.as_deref()))
     }
 
-    /// The command that carries the connection to `host`, where there is one.
+    /// The command that carries the connection to `host`, if there is one.
     fn carrier(&self, ssh: &Path, host: &Host) -> Result<Option<String>, ConnectError> {
         Ok(match &self.way {
             Way::Ssh => None,
@@ -95,7 +95,7 @@ impl SshClient {
     }
 }
 
-/// Found out before the run began, unless the host has changed since.
+/// Only if the host has changed: the run checked this before it began.
 pub(super) fn unfillable(error: &Unfillable) -> ConnectError {
     let message = format!("{error}, which `proxy_command` asks for");
     ConnectError { kind: ConnectFailure::LocalSsh, message, hint: None }
@@ -108,8 +108,8 @@ fn find_ssh() -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join("ssh")).find(executable)
 }
 
-/// Whether `ssh` takes an option: it reads those of its command line before it obeys `-V`, and connects
-/// to nothing. One that cannot be run at all will say so at the first login.
+/// Whether `ssh` accepts an option. It parses the options of its command line before it obeys `-V`, and connects to
+/// nothing. An `ssh` that cannot run at all fails at the first login.
 fn knows(ssh: &Path, option: &str) -> Known {
     let mut probe = Command::new(ssh);
     probe.args(["-o", option, "-V"]).stdin(process::Stdio::null()).stdout(process::Stdio::null());

@@ -1,9 +1,9 @@
 //! The `ssh` command line of a master, to a host or to a jump host: pure.
 //!
-//! The user's `~/.ssh/config`, agent, certificates and `ProxyJump` or `ProxyCommand` are honoured:
-//! nothing here replaces them, and a `-o` is added only where a deploy must not depend on them. A
-//! host's address may come from a cloud tag and the user from a file, and `ssh` gives both to shells
-//! (`%h` and `%r` in a `ProxyCommand` or `Match exec`): so what is not a plain name is refused here.
+//! The user's `~/.ssh/config`, agent, certificates and `ProxyJump` or `ProxyCommand` are honoured: nothing here
+//! replaces them, and a `-o` is added only where a deploy must not depend on them. A host's address may come from a
+//! cloud tag and the user from a file, and `ssh` passes both to shells (`%h` and `%r` in a `ProxyCommand` or
+//! `Match exec`). So anything but a plain name is refused here.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -28,7 +28,7 @@ pub(super) struct Login {
     pub(super) config_file: Option<PathBuf>,
     pub(super) host_keys: HostKeys,
     pub(super) known_hosts: KnownHosts,
-    /// The type of host key to be shown, of those that a host has.
+    /// The preferred type of host key, if the host has several.
     pub(super) prefer: Option<&'static str>,
     pub(super) connect_timeout: Duration,
     /// How often a silent peer is asked whether it is still there.
@@ -37,34 +37,34 @@ pub(super) struct Login {
     pub(super) fork_after_authentication: Known,
 }
 
-/// Through what a login goes.
+/// What a login goes through.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Via<'a> {
     /// As the user's configuration says.
     Ssh,
-    /// Through nothing, whatever the user's configuration says.
+    /// Directly, despite the user's configuration.
     Nothing,
     /// Over a forward of the master that listens at this socket.
     Master(&'a Path),
-    /// Through a command, whose every part is fit for a shell.
+    /// Through this command, whose parts are all safe for a shell.
     Command(&'a str),
 }
 
-/// Whether an option is one that the `ssh` of this machine knows. To one that does not, it is an error;
-/// and `IgnoreUnknown` on the command line would take the place of the user's own.
+/// Whether this machine's `ssh` knows an option. An unknown option is an error, and `IgnoreUnknown` on the command line
+/// would replace the user's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Known {
     Yes,
     No,
 }
 
-/// Options of every master. `-v`: its log is the only place where `ssh` says how far it is, and why it failed.
+/// Options of every master. With `-v`, because only the log shows how far `ssh` is, and why it failed.
 const ALWAYS: [&str; 11] = [
     "BatchMode=yes",
     "ControlPersist=no",
     "ConnectionAttempts=1",
     "ServerAliveCountMax=4",
-    // A deploy needs a command's streams, and nothing else that the user's configuration may ask for.
+    // A deploy needs only the streams of a command, whatever else the user's configuration requests.
     "ClearAllForwardings=yes",
     "ForwardAgent=no",
     "ForwardX11=no",
@@ -75,7 +75,7 @@ const ALWAYS: [&str; 11] = [
 ];
 
 impl Login {
-    /// The arguments of `ssh` for a master to `host` that listens at `socket`.
+    /// The arguments of `ssh` for a master to `host` that listens on `socket`.
     pub(super) fn arguments(
         &self,
         ssh: &Path,
@@ -90,7 +90,7 @@ impl Login {
         Ok(args)
     }
 
-    /// The same for a jump host. Its host key and its keys are the business of the user's own configuration.
+    /// The same for a jump host. Its host key and its keys are left to the user's own configuration.
     pub(super) fn arguments_of_jump(&self, ssh: &Path, hop: &Hop, via: Via<'_>, socket: &Path) -> Vec<OsString> {
         let mut args = self.common(ssh, via);
         let mut add = |flag: &str, value: &dyn AsRef<OsStr>| args.extend([flag.into(), value.as_ref().to_owned()]);
@@ -114,14 +114,15 @@ impl Login {
         for option in ALWAYS {
             args.extend(["-o".into(), option.into()]);
         }
-        // It would log in and then leave us, with the login held open for ever. `ssh` 8.7 and newer.
+        // Otherwise, a configured `ForkAfterAuthentication` would detach `ssh` after the login and hold it open
+        // forever. The option exists since `ssh` 8.7.
         match self.fork_after_authentication {
             Known::Yes => args.extend(["-o".into(), "ForkAfterAuthentication=no".into()]),
             Known::No => {}
         }
         let keepalive = self.keepalive.as_secs().max(1);
         args.extend(["-o".into(), format!("ServerAliveInterval={keepalive}").into()]);
-        // Somewhat later than our own clock, which knows what it was that took so long.
+        // Slightly later than our own clock, which knows what took so long.
         let timeout = self.connect_timeout.as_secs().saturating_add(5);
         args.extend(["-o".into(), format!("ConnectTimeout={timeout}").into()]);
         for (keyword, value) in way_in(ssh, via) {
@@ -132,19 +133,19 @@ impl Login {
         args
     }
 
-    /// Which configuration is read: the user's own, unless another is named.
+    /// The configuration to read: the user's own, unless another is named.
     pub(super) fn config(&self) -> Vec<OsString> {
         self.config_file.iter().flat_map(|file| ["-F".into(), file.into()]).collect()
     }
 
-    /// Where `host` is, as whom to log in, and by what it is known.
+    /// The address, port and user of `host`, and how its key is checked.
     pub(super) fn route<'a>(&'a self, host: &'a Host) -> Result<Route<'a>, ConnectError> {
         let trust = match self.host_keys {
             HostKeys::AcceptNew => "accept-new",
             HostKeys::Strict | HostKeys::Cloud => "yes",
         };
         let mut settings = vec![
-            // One file an instance, which nothing but the first login ever writes.
+            // Each instance has its own file, which only the first login ever writes.
             ("CheckHostIP", "no".to_owned()),
             ("HashKnownHosts", "no".to_owned()),
             ("UpdateHostKeys", "no".to_owned()),
@@ -153,7 +154,7 @@ impl Login {
             ("UserKnownHostsFile", self.known_hosts.option().to_owned()),
         ];
         match self.prefer {
-            // Its signatures have names of their own.
+            // Signature algorithms of RSA keys have names of their own.
             Some("ssh-rsa") => settings.push(("HostKeyAlgorithms", "^rsa-sha2-512,rsa-sha2-256".to_owned())),
             Some(kind) => settings.push(("HostKeyAlgorithms", format!("^{kind}"))),
             None => {}
@@ -169,7 +170,7 @@ impl Login {
         })
     }
 
-    /// Adds what leads to a host, which is last: after it come the words of a command.
+    /// Adds the arguments that lead to a host. They come last, before the words of a command.
     pub(super) fn add_route(&self, route: &Route<'_>, args: &mut Vec<OsString>) {
         let mut add = |flag: &str, value: &dyn AsRef<OsStr>| args.extend([flag.into(), value.as_ref().to_owned()]);
         for (keyword, value) in &route.trust {
@@ -188,7 +189,7 @@ impl Login {
     }
 }
 
-/// What says through what a login goes.
+/// The settings for what a login goes through.
 pub(super) fn way_in(ssh: &Path, via: Via<'_>) -> Vec<(&'static str, OsString)> {
     let mut settings = Vec::new();
     match via {
@@ -196,7 +197,7 @@ pub(super) fn way_in(ssh: &Path, via: Via<'_>) -> Vec<(&'static str, OsString)> 
         Via::Nothing => settings.extend([("ProxyJump", "none".into()), ("ProxyCommand", "none".into())]),
         Via::Master(master) => settings.extend([
             ("ProxyCommand", forward(ssh, master)),
-            // `ssh -W` passes bytes and no descriptor, whatever the user's own command does.
+            // `ssh -W` passes bytes and no descriptor, even if the user's own command passes one.
             ("ProxyUseFdpass", "no".into()),
         ]),
         Via::Command(command) => settings.push(("ProxyCommand", command.into())),
@@ -204,7 +205,7 @@ pub(super) fn way_in(ssh: &Path, via: Via<'_>) -> Vec<(&'static str, OsString)> 
     settings
 }
 
-/// How a host is logged in on and by what it is known, whatever for.
+/// How to log in on a host and check its key, for any purpose.
 #[derive(Debug)]
 pub(super) struct Route<'a> {
     pub(super) address: &'a str,
@@ -213,9 +214,9 @@ pub(super) struct Route<'a> {
     pub(super) trust: Vec<(&'static str, String)>,
 }
 
-/// The command for `ProxyCommand` that asks the master at `socket` for a forward. Without that master it
-/// must not connect anywhere by itself, which its own `ProxyCommand` sees to; and its last word is a name that
-/// means nothing, for `ssh` wants one.
+/// The command for `ProxyCommand` that requests a forward from the master at `socket`. Without that master, it must not
+/// connect anywhere itself; `ProxyCommand=false` prevents that. The last word is a placeholder, because `ssh` requires
+/// a host name.
 fn forward(ssh: &Path, socket: &Path) -> OsString {
     let mut command = quoted(ssh);
     command.push(" -F none -o BatchMode=yes -o ControlMaster=no -o ProxyCommand=false -S ");
@@ -238,7 +239,7 @@ pub(super) fn quoted(path: &Path) -> OsString {
     OsString::from_vec(word)
 }
 
-/// `text`, if it is fit to be given to `ssh` as such a thing.
+/// `text`, if it is safe to pass to `ssh` as a `what`.
 fn plain<'a>(text: &'a str, what: &str, fit: fn(&str) -> bool) -> Result<&'a str, ConnectError> {
     if fit(text) {
         return Ok(text);

@@ -1,11 +1,9 @@
-//! What `ssh -v` says on its standard error, understood: how far a login has come, and what went
-//! wrong with it.
+//! Interprets the standard error of `ssh -v`: how far a login has come, and why it failed.
 //!
-//! Pure: lines in, words out. `ssh` has no other way of saying why it failed (its exit status is
-//! 255 for everything), and its words have been stable for many years; what is not recognised is
-//! passed on verbatim as [`ConnectFailure::Other`]. A host can say things in its banner that look
-//! like errors: so the last line that means anything is the one that counts, for the banner
-//! always comes before it.
+//! Pure: lines in, words out. `ssh` has no other way to report why it failed (its exit status is 255 for everything),
+//! and its messages have been stable for many years. An unrecognised message is passed on verbatim as
+//! [`ConnectFailure::Other`]. A host's banner can contain text that looks like an error, so the last meaningful line
+//! counts: the banner always comes before it.
 
 use std::{borrow::Cow, collections::VecDeque};
 
@@ -15,10 +13,10 @@ use super::{
     ssh_words::{Forwards, forwarded_to, hint_of, is_aftermath, is_refused_forward, recognise, refusal_in_banner},
 };
 
-/// Lines kept: a login behind two jump hosts is about 200.
+/// How many lines are kept: a login behind two jump hosts has about 200.
 const LINES: usize = 500;
 
-/// How `ssh` begins to say that it could not write down a new key, before it goes on without.
+/// The beginning of the message that `ssh` could not store a new key. It continues without.
 const FORGOT: &str = "Failed to add the host to the list of known hosts (";
 
 /// How far a login has come.
@@ -32,40 +30,40 @@ pub(super) enum Phase {
     LoggedIn,
 }
 
-/// A login that went over another master's forward, and ended before the host said a word.
+/// A login over another master's forward that ended before the host said anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Carried {
-    /// Where to: `host:port`.
+    /// The destination: `host:port`.
     pub(super) to: String,
-    /// The master made no such forward; else it was closed.
+    /// True if the master refused the forward, false if the forward was closed.
     pub(super) refused: bool,
 }
 
-/// What a login that has not come to its key exchange's end waits for.
+/// What a login waits for before the end of its key exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     /// The connection.
     Connection,
-    /// The other end's first words.
+    /// The other side's first words.
     Banner,
-    /// The same, over a jump host of ours, which tells neither of a connection nor of its want.
+    /// The same through one of our jump hosts, which reports neither a connection nor its absence.
     BannerThroughJump,
     /// The end of the key exchange.
     KeyExchange,
 }
 
-/// Whose login a log tells of.
+/// Whose login a log describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Whose {
     /// A host's, reached as the user's configuration says.
     Host,
-    /// A host's, reached over the forward of a master of ours.
+    /// A host's, reached over the forward of one of our masters.
     HostBehindMaster,
     /// A jump host's.
     JumpHost,
 }
 
-/// Why no session could be had.
+/// Why no session could be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Diagnosis {
     pub(super) kind: ConnectFailure,
@@ -73,18 +71,18 @@ pub(super) struct Diagnosis {
     pub(super) hint: Option<String>,
 }
 
-/// The log of one master, as it comes.
+/// The log of one master, line by line.
 #[derive(Debug)]
 pub(super) struct SshLog {
     whose: Whose,
-    /// `debug1: using hostkeyalias: …` with our alias: said by our own `ssh` only, never by that of
-    /// a jump host, whose log comes through the same pipe. A jump host of ours has no alias; there it is
-    /// what every `ssh` says at this moment.
+    /// `debug1: using hostkeyalias: …` with our alias. Only our own `ssh` prints it, never that of a jump host, whose
+    /// log comes through the same pipe. Our jump hosts have no alias; for them this is a line that every `ssh` prints
+    /// at this moment.
     reached_line: String,
     lines: VecDeque<String>,
-    /// Our own `ssh` has the other end's version, and is about to exchange keys.
+    /// Our own `ssh` has the other side's version, and is about to exchange keys.
     reached: bool,
-    /// What our own `ssh` said when it could not write down the key that it had just accepted.
+    /// The message of our own `ssh` that it could not store the key it had just accepted.
     forgot: Option<String>,
     phase: Phase,
     forwards: Forwards,
@@ -98,7 +96,7 @@ impl SshLog {
         Self::of(Whose::Host, format!("debug1: using hostkeyalias: {alias}"))
     }
 
-    /// The same of one that goes through a forward of another master.
+    /// The same for a login through a forward of another master.
     pub(super) fn behind_master(alias: &str) -> Self {
         Self { whose: Whose::HostBehindMaster, ..Self::new(alias) }
     }
@@ -121,12 +119,12 @@ impl SshLog {
         }
     }
 
-    /// The same, by somebody who knows this of the host's key.
+    /// Adds what is known of the host's key.
     pub(super) fn knowing(self, facts: HostKeyFacts) -> Self {
         Self { facts: Some(facts), ..self }
     }
 
-    /// Takes one line, and says how far the login has come.
+    /// Takes one line, and returns how far the login has come.
     pub(super) fn push(&mut self, line: &str) -> Phase {
         let line: String = without_place(line.trim_end()).chars().filter(|c| !c.is_control()).collect();
         self.reached |= match self.whose {
@@ -137,7 +135,7 @@ impl SshLog {
             self.forwards.push(&line);
         }
         if self.reached {
-            // A banner comes later, so a host cannot say this.
+            // A banner comes later, so a host cannot forge this.
             let ours = self.whose != Whose::JumpHost;
             if ours && self.phase == Phase::Connect && line.starts_with(FORGOT) {
                 self.forgot.get_or_insert_with(|| line.clone());
@@ -148,7 +146,7 @@ impl SshLog {
                 phase => phase,
             };
         }
-        // They come of `LogVerbose` alone, and would push out what counts.
+        // These come from `LogVerbose` alone, and would displace the lines that matter.
         if line.starts_with("debug2: ") || line.starts_with("debug3: ") {
             return self.phase;
         }
@@ -159,23 +157,23 @@ impl SshLog {
         self.phase
     }
 
-    /// The host itself has answered.
+    /// Whether the host itself has answered.
     pub(super) fn reached(&self) -> bool {
         self.reached
     }
 
-    /// The host's new key was accepted and not kept: any key would be, at every login. `ssh` itself
-    /// goes on.
+    /// Whether the host's new key was accepted and not stored. `ssh` continues, and would accept any key at every
+    /// login.
     pub(super) fn forgot_the_key(&self) -> bool {
         self.forgot.is_some()
     }
 
-    /// Forgets the lines of a login that is over: a banner is no complaint about what comes after.
+    /// Drops the lines of the completed login: its banner does not explain later failures.
     pub(super) fn clear(&mut self) {
         self.lines.clear();
     }
 
-    /// Takes out why this master could not make a forward, if it has said so yet.
+    /// Removes and returns why this master could not make a forward, if it has logged that yet.
     pub(super) fn refused_forward(&mut self, to: &str) -> Option<Diagnosis> {
         let line = self.forwards.take(to)?;
         let kind = recognise(&line).unwrap_or(ConnectFailure::Other);
@@ -184,26 +182,26 @@ impl SshLog {
         Some(Diagnosis { kind, message, hint: hint_of(kind).map(str::to_owned) })
     }
 
-    /// Whether it ended on the forward of another master, without a word of the host's.
+    /// Whether the login ended on another master's forward, before the host said anything.
     pub(super) fn carried(&self) -> Option<Carried> {
         let told = self.said().any(|line| recognise(line).is_some()) || self.banner().is_some();
         let to = self.lines.iter().find_map(|line| forwarded_to(line)).filter(|_| !self.reached && !told)?;
         Some(Carried { to, refused: self.said().any(is_refused_forward) })
     }
 
-    /// The last thing that `ssh` said to people, if it said anything.
+    /// The last message of `ssh` to people, if any.
     pub(super) fn last_words(&self) -> Option<&str> {
         self.said().next_back()
     }
 
-    /// Where a login that makes no progress stands: its latest line, chatter included.
+    /// The latest line, including debug lines, of a login that makes no progress.
     pub(super) fn standing(&self) -> Option<&str> {
         self.lines.back().map(|line| split_level(line).1)
     }
 
-    /// What it waits for, before the login proper.
+    /// What the login waits for, before the login proper.
     pub(super) fn where_it_stands(&self) -> Standing {
-        // What stands between us and a host, be it a jump host or a command, says nothing of its own connection.
+        // A jump host or command between here and the host does not report its own connection.
         let open = self.has("debug1: Connection established.") && !self.on_the_way();
         match (self.reached, self.whose, open) {
             (true, _, _) => Standing::KeyExchange,
@@ -213,7 +211,7 @@ impl SshLog {
         }
     }
 
-    /// Why it failed, when it did.
+    /// Why the login failed.
     pub(super) fn diagnosis(&self) -> Diagnosis {
         if let Some(line) = &self.forgot {
             return Diagnosis {
@@ -241,8 +239,8 @@ impl SshLog {
             ConnectFailure::HostKeyUnknown if self.has("REMOTE HOST IDENTIFICATION HAS CHANGED") => {
                 ConnectFailure::HostKeyChanged
             }
-            // It never came as far as trying: what it says is about itself. Nor can a ProxyCommand
-            // that does not exist be helped by another try.
+            // `ssh` never began to connect, so its message is about itself. Another try cannot help a missing
+            // ProxyCommand either.
             ConnectFailure::Other if !self.tried() || line.ends_with(": not found") => ConnectFailure::LocalSsh,
             kind => kind,
         };
@@ -259,7 +257,7 @@ impl SshLog {
         Diagnosis { kind, message, hint: self.hint(kind) }
     }
 
-    /// The lines for people: neither debugging chatter nor what every login says.
+    /// The lines for people: neither debug lines nor what every login prints.
     fn said(&self) -> impl DoubleEndedIterator<Item = &str> {
         let noise = [
             "debug1: ",
@@ -276,7 +274,7 @@ impl SshLog {
             .filter(move |line| !line.is_empty() && !noise.iter().any(|noise| line.starts_with(noise)))
     }
 
-    /// A better line than the one that gave the kind away.
+    /// A more informative line than the one that revealed the kind.
     fn specific(&self, kind: ConnectFailure) -> Option<&str> {
         match kind {
             ConnectFailure::HostKeyChanged => self.find(" has changed and you have requested strict checking"),
@@ -298,7 +296,7 @@ impl SshLog {
         }
     }
 
-    /// The kind of failure that sshd gave in place of its version.
+    /// The kind of failure that sshd printed in place of its version.
     fn refusal(&self) -> Option<ConnectFailure> {
         self.banner().and_then(refusal_in_banner)
     }
@@ -336,7 +334,7 @@ impl SshLog {
         Some(hint.to_owned())
     }
 
-    /// What is said of the host's own key where it is known what it was before.
+    /// The message and the hint about a changed key, if the previous key is known.
     fn changed_key(&self) -> Option<(String, String)> {
         self.facts.as_ref()?.changed(self.offered()?)
     }
@@ -344,7 +342,7 @@ impl SshLog {
     /// The key that the host itself showed.
     fn offered(&self) -> Option<Offered<'_>> {
         const SHOWN: &str = "debug1: Server host key: ";
-        // The jump hosts on the way to it showed theirs earlier.
+        // The jump hosts on the way showed theirs earlier.
         let shown = self.lines.iter().rev().find_map(|line| line.strip_prefix(SHOWN))?;
         if self.reached { Offered::parse(shown) } else { None }
     }
@@ -370,7 +368,7 @@ impl SshLog {
             let own = self.lines.iter().skip_while(|line| self.reached && !line.starts_with(&self.reached_line));
             own.filter_map(|line| line.strip_prefix(prefix)).map(|key| key.trim_end_matches(" explicit")).collect()
         };
-        // The host took the key, but no signature followed.
+        // The host accepted the key, but no signature followed.
         if let [key, ..] = keys("debug1: Server accepts key: ")[..] {
             return format!(
                 "the host would take the key {key}, but it cannot be used here: it may have a passphrase \
@@ -387,14 +385,14 @@ impl SshLog {
         }
     }
 
-    /// The first line of what the other end said instead of an SSH version.
+    /// The first line that the other side sent instead of an SSH version.
     fn banner(&self) -> Option<&str> {
         self.find("banner line 0: ").and_then(|line| line.split_once("banner line 0: ")).map(|(_, said)| said)
     }
 
-    /// It failed before our own `ssh` reached the host, which it does through something else.
+    /// Whether it failed before our own `ssh` reached the host through a jump host or command.
     fn on_the_way(&self) -> bool {
-        // Behind a master of ours, whatever is said comes from the host itself.
+        // Behind one of our masters, every message comes from the host itself.
         self.whose != Whose::HostBehindMaster && !self.reached && self.has("debug1: Executing proxy command: ")
     }
 
@@ -413,9 +411,9 @@ impl SshLog {
     }
 }
 
-/// The line without the place in the source of `ssh` that wrote it, which `LogVerbose` in the user's
-/// configuration puts before the text: `debug1: kex.c:kex_send_kexinit():123 (pid=45): SSH2_…`. (The
-/// function's name that some lines have of their own, `load_hostkeys: …`, is then left out.)
+/// The line without the source location that `LogVerbose` in the user's configuration puts before the text:
+/// `debug1: kex.c:kex_send_kexinit():123 (pid=45): SSH2_…`. (Lines that normally begin with a function name, such as
+/// `load_hostkeys: …`, lack it then.)
 fn without_place(line: &str) -> Cow<'_, str> {
     let (level, text) = split_level(line);
     let text_after_place = || {
@@ -425,7 +423,7 @@ fn without_place(line: &str) -> Cow<'_, str> {
         let is_place = file_and_function.contains(".c:")
             && !file_and_function.contains(' ')
             && number.bytes().all(|digit| digit.is_ascii_digit())
-            // Newer ones name their program and user, too.
+            // Newer versions also name their program and user.
             && process.contains("pid=");
         is_place.then_some(text)
     };
@@ -435,7 +433,7 @@ fn without_place(line: &str) -> Cow<'_, str> {
     }
 }
 
-/// `debug1: ` and its like, and the rest.
+/// Splits off `debug1: ` and the like.
 fn split_level(line: &str) -> (&str, &str) {
     let level = ["debug1: ", "debug2: ", "debug3: "].into_iter().find(|level| line.starts_with(level));
     line.split_at(level.map_or(0, str::len))

@@ -1,6 +1,6 @@
-//! Single lines of `ssh`'s, and what they mean: pure.
+//! What single lines of `ssh`'s log mean: pure.
 //!
-//! The words are OpenSSH's own of the last ten years (`sshconnect.c`, `ssh_api.c`, `packet.c`, `mux.c`, `channels.c`;
+//! The texts are OpenSSH's own of the last ten years (`sshconnect.c`, `ssh_api.c`, `packet.c`, `mux.c`, `channels.c`;
 //! sshd's refusals come from its `sshd.c` and `srclimit.c`).
 
 use std::collections::{HashMap, VecDeque};
@@ -12,11 +12,11 @@ pub(super) const BANNED_HINT: &str = "wait, and try nothing meanwhile: sshd's ow
      themselves after 15 s to 10 min, a ban by fail2ban after 10 min unless set otherwise; if it comes back, exempt this \
      machine's address there (PerSourcePenaltyExemptList, ignoreip) and lower `handshakes`";
 
-/// What to do where a host closes the door.
+/// What to do about a host that closes connections.
 pub(super) const CLOSED_HINT: &str = "the host may limit logins at once (MaxStartups) or have banned this address for a \
      while (PerSourcePenalties, fail2ban): start fewer handshakes at once, or wait some minutes";
 
-/// What to do about each kind of failure, where there is nothing more to go by.
+/// What to do about each kind of failure, if nothing more is known.
 pub(super) const fn hint_of(kind: ConnectFailure) -> Option<&'static str> {
     Some(match kind {
         ConnectFailure::Refused => "is sshd running there, and is this its port?",
@@ -49,7 +49,7 @@ pub(super) const fn hint_of(kind: ConnectFailure) -> Option<&'static str> {
     })
 }
 
-/// The kind of failure that sshd tells of in place of its version, when it turns a client away.
+/// The kind of failure that sshd prints in place of its version when it refuses a client.
 pub(super) fn refusal_in_banner(banner: &str) -> Option<ConnectFailure> {
     match banner {
         "Exceeded MaxStartups" => Some(ConnectFailure::TooManyLogins),
@@ -58,7 +58,7 @@ pub(super) fn refusal_in_banner(banner: &str) -> Option<ConnectFailure> {
     }
 }
 
-/// What our own `ssh` says when its jump host or `ProxyCommand` has gone: the reason stands before.
+/// Whether our own `ssh` only reports that its jump host or `ProxyCommand` has gone; the reason is in an earlier line.
 pub(super) fn is_aftermath(line: &str) -> bool {
     line.ends_with("UNKNOWN port 65535")
         || line.trim_start_matches("kex_exchange_identification: ") == "Connection closed by remote host"
@@ -66,15 +66,15 @@ pub(super) fn is_aftermath(line: &str) -> bool {
         || is_refused_forward(line)
 }
 
-/// What the `ssh` says that asked a master for a forward and got none.
+/// Whether an `ssh` reports that the master refused its forward.
 pub(super) fn is_refused_forward(line: &str) -> bool {
-    // Which of the two depends on the version.
+    // The prefix depends on the version.
     line.trim_start_matches("mux_client_request_stdio_fwd: ")
         .to_ascii_lowercase()
         .starts_with("stdio forwarding request failed")
 }
 
-/// Where an `ssh -W '[HOST]:PORT'` leads that another one started as its `ProxyCommand`.
+/// The destination of an `ssh -W '[HOST]:PORT'` that another `ssh` started as its `ProxyCommand`.
 pub(super) fn forwarded_to(line: &str) -> Option<String> {
     let (_, destination) = line.strip_prefix("debug1: Executing proxy command: ")?.split_once(" -W '[")?;
     let (host, rest) = destination.split_once("]:")?;
@@ -82,7 +82,7 @@ pub(super) fn forwarded_to(line: &str) -> Option<String> {
     Some(format!("{host}:{port}"))
 }
 
-/// The kind of failure that a line tells of.
+/// The kind of failure that a line reports.
 pub(super) fn recognise(line: &str) -> Option<ConnectFailure> {
     let forward = line.contains("open failed: ");
     let connecting = line.starts_with("ssh: connect to host ") || line.contains("open failed: connect failed: ");
@@ -124,14 +124,14 @@ pub(super) fn recognise(line: &str) -> Option<ConnectFailure> {
 /// Forwards that a master was asked for and could not make, from its log.
 #[derive(Debug, Default)]
 pub(super) struct Forwards {
-    /// The destination that was asked for last, before it has a channel.
+    /// The destination of the latest request, before it has a channel.
     asked: Option<String>,
     channels: HashMap<u32, String>,
     refused: VecDeque<(String, String)>,
 }
 
 impl Forwards {
-    /// Reasons kept: somebody waits for each.
+    /// Reasons kept; each has a caller that waits for it.
     const KEPT: usize = 200;
 
     /// Takes a line of the log.
@@ -156,7 +156,7 @@ impl Forwards {
         }
     }
 
-    /// Takes out why there was no forward to `destination`.
+    /// Removes and returns why there was no forward to `destination`.
     pub(super) fn take(&mut self, destination: &str) -> Option<String> {
         let at = self.refused.iter().position(|(known, _)| known == destination)?;
         self.refused.remove(at).map(|(_, line)| line)

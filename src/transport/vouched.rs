@@ -1,4 +1,4 @@
-//! Hosts that are not connected to, because nobody vouches for their keys.
+//! Refuses to connect to hosts whose keys nothing vouches for.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -10,7 +10,7 @@ use crate::inventory::{Host, HostId};
 /// Why a host's key is not known, and what to try.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoKey {
-    /// What was found in its place.
+    /// What was found instead.
     pub reason: String,
     /// What to try.
     pub hint: String,
@@ -30,7 +30,7 @@ pub struct Vouched {
 }
 
 impl Vouched {
-    /// Refuses those hosts that are `without` a key.
+    /// Refuses the hosts in `without`, which have no key.
     pub fn new(inner: Arc<dyn Transport>, without: BTreeMap<HostId, NoKey>) -> Self {
         Self { inner, without }
     }

@@ -1,4 +1,4 @@
-//! What is said of a conversation that ended without the guard's last word.
+//! Describes a conversation that ended without the guard's last word.
 
 use super::Conversation;
 use crate::{
@@ -9,11 +9,11 @@ use crate::{
 /// A conversation that ended without the guard's last word.
 #[derive(Debug)]
 pub(in crate::transport) struct BrokenOff {
-    /// What is known, if nothing else is.
+    /// What is known, unless the caller learns more.
     pub(in crate::transport) lost: Lost,
-    /// What was heard of the guard.
+    /// Whether the guard was heard.
     pub(in crate::transport) guard: Guard,
-    /// What somebody else said in its place.
+    /// What something other than the guard said.
     pub(in crate::transport) remark: Option<String>,
 }
 
@@ -23,14 +23,14 @@ impl From<Lost> for BrokenOff {
     }
 }
 
-/// What was heard of a guard that did not say how the script ended.
+/// What was heard from a guard that did not say how the script ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::transport) enum Guard {
-    /// Something, on one of its streams.
+    /// It spoke, on one of its streams.
     Spoke,
-    /// Not a word, up to the end of its streams or of our patience.
+    /// It said nothing before its streams or our patience ended.
     Mute,
-    /// Nothing, and nobody waited for it.
+    /// It said nothing, and the caller did not wait for it.
     NotAwaited,
 }
 
@@ -59,7 +59,7 @@ impl Conversation<'_> {
         Lost { group: self.listener.group, sent: self.order_sent, message }
     }
 
-    /// What the connection ended before.
+    /// The message for a connection that ended too early.
     fn cut_short(&self) -> String {
         if self.listener.group.is_some() {
             "the connection ended before the host said how the script ended".to_owned()
@@ -70,13 +70,13 @@ impl Conversation<'_> {
         }
     }
 
-    /// What it means that the order was not sent. It says nothing of a script that was started before.
+    /// The message when the order was not sent. It makes no claim about a script that was started earlier.
     pub(super) fn before_the_order(&self, why: &str) -> String {
         let what = if self.job.request.may_start() { "the script never started" } else { "the host was not asked" };
         format!("{what}: {why}")
     }
 
-    /// What the host says first, once it has the order.
+    /// What a host reports first, once it has the order.
     pub(super) fn first_word(&self) -> &'static str {
         match self.job.request.work {
             Work::Deploy(_) | Work::Run { .. } => "that the script started",
@@ -85,7 +85,7 @@ impl Conversation<'_> {
         }
     }
 
-    /// What a host is blamed for that was waited for in vain.
+    /// The message about a host whose last word did not come in time.
     pub(super) fn reproach(&self) -> String {
         if !self.open.stdout {
             return self.cut_short();
@@ -102,7 +102,7 @@ impl Conversation<'_> {
                 "the script's deadline of {:?} passed, and the host never said how it ended",
                 self.job.request.deadline
             ),
-            // Ours is what was left of it.
+            // This request's deadline is only the remainder of the script's.
             Stop::No => "the script's deadline passed, and the host never said how it ended".to_owned(),
         }
     }

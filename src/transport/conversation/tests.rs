@@ -10,7 +10,7 @@ use crate::guard::{Attach, Cause, EncodedRequest, GuardRequest, Nonce, Offsets, 
 
 mod held;
 
-/// Hears a script, and remembers that it started.
+/// Keeps the script's output.
 #[derive(Default)]
 struct Out(Vec<u8>);
 
@@ -61,7 +61,7 @@ struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// The request is sent to a guard that was ready, and nothing more was heard.
+    /// The request was sent to a guard that was ready, and nothing more was heard.
     fn sent(job: &'a Job) -> Self {
         let mut scene = Self::asked(job);
         assert!(scene.talk.unwritten().is_empty(), "it is not told to start before it was heard");
@@ -71,7 +71,7 @@ impl<'a> Scene<'a> {
         scene
     }
 
-    /// The opening is sent, and nothing was heard.
+    /// The opening was sent, and nothing was heard.
     fn asked(job: &'a Job) -> Self {
         let nonce = Nonce::random();
         let request = job.request.encode(&nonce).expect("a good request");
@@ -96,7 +96,7 @@ impl<'a> Scene<'a> {
         self.talk.hear(stream, line.as_bytes(), &mut self.out, self.now);
     }
 
-    /// Lets time pass up to the next alarm, and says how much it was.
+    /// Lets time pass up to the next alarm, and returns how much passed.
     fn wait(&mut self) -> Duration {
         let passed = self.talk.alarm() - self.now;
         self.now = self.talk.alarm();
@@ -104,7 +104,7 @@ impl<'a> Scene<'a> {
         passed
     }
 
-    /// Takes what is to be written.
+    /// Takes the bytes to be written.
     fn written(&mut self) -> String {
         let taken = String::from_utf8_lossy(self.talk.unwritten()).into_owned();
         self.talk.wrote(taken.len(), self.now);
@@ -172,7 +172,7 @@ fn a_request_that_is_not_sent_whole_starts_nothing() {
     let lost = talk.end().expect("at once").expect_err("lost").lost;
     assert!(!lost.sent);
 
-    // Nor does one whose opening alone was.
+    // Nor does a request of which only the opening was sent.
     let mut scene = Scene::asked(&job);
     scene.talk.wants(Stop::Terminate, scene.now);
     let BrokenOff { lost, guard, .. } = scene.broken_off();
@@ -206,7 +206,7 @@ fn a_guard_is_told_once_however_often_it_is_ready() {
     assert!(scene.talk.unwritten().is_empty());
 }
 
-/// Whatever a host says again and again, it is waited for no longer.
+/// A host that repeats itself is not waited for any longer.
 #[test]
 fn a_host_that_repeats_itself_gets_no_more_time() {
     let job = job(None);
@@ -298,7 +298,7 @@ fn a_host_is_asked_once_and_all_that_it_tells_is_one_answer() {
     assert_eq!(runs, ["r1", "r2-undo"]);
 }
 
-/// A run that is left out would not be undone.
+/// A run that is missing from the answer would not be undone.
 #[test]
 fn half_an_answer_is_none() {
     let query = query();
@@ -333,7 +333,7 @@ fn silence_is_counted_from_the_last_output_and_ends_the_script_once() {
     assert_eq!(trailer.cause, Cause::Idle);
 }
 
-/// What is lost is the way to the script, about which nothing is known by that.
+/// Only the way to the script is lost; that says nothing about the script.
 #[test]
 fn nothing_is_said_of_a_script_that_nobody_could_ask_about() {
     type Act = fn(&mut Scene<'_>);
@@ -386,7 +386,7 @@ fn streams_that_end_early_say_where_it_stood_and_what_the_host_complained_of() {
     assert!(scene.talk.end().is_none(), "stderr may still say why");
     scene.talk.close(Stream::Stderr, &mut scene.out, scene.now);
     let lost = scene.lost();
-    // Whole, with its end, for whoever shows it to take out.
+    // Complete, including its terminator, so that the display can remove it.
     let said = "before it was sent; the host said: This account is \x1b[1mclosed.\x1b\\";
     assert!(lost.message.ends_with(said), "{lost:?}");
 }
@@ -414,7 +414,8 @@ fn a_guard_is_mute_only_if_neither_stream_had_a_word_of_it_up_to_their_ends() {
     assert_eq!(ended(Stream::Stdout, "ready"), Guard::Spoke);
 }
 
-/// When this program goes on after Ctrl-Z or in a paused container, an alarm may be heard before what the host said.
+/// When this program continues after Ctrl-Z or in a paused container, an alarm may ring before the host's words are
+/// read.
 #[test]
 fn a_standstill_of_ours_is_not_the_hosts_silence() {
     let idle = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! Tables on a clock that stands still until it is moved, and generated histories.
+//! Tables on a clock that only the test moves, and generated histories.
 
 use proptest::prelude::*;
 
@@ -81,7 +81,7 @@ fn one_host_that_refuses_a_good_login_stops_nobody() {
 fn hosts_that_do_not_answer_do_not_hold_the_others_up() {
     let (mut pace, mut now) = (Pace::new(16), Instant::now());
     let mut dead = vec![go(&mut pace, now)];
-    // While the first one is silent, another is asked each second, up to three in all.
+    // While the first host is silent, another is tried each second, up to three in all.
     for _ in 0..2 {
         now = waits(&mut pace, now).expect("a moment");
         dead.push(go(&mut pace, now));
@@ -92,7 +92,7 @@ fn hosts_that_do_not_answer_do_not_hold_the_others_up() {
     }
     let next: Vec<_> = (0..4).map(|_| go(&mut pace, now)).collect();
     assert!(matches!(pace.ask("deploy", now), Turn::Wait(_)));
-    // Those that stay as silent are not counted: each lets one more be asked, up to the limit.
+    // Hosts that stay silent for as long are not counted: each lets one more be tried, up to the limit.
     now += PATIENCE;
     for _ in 0..8 {
         go(&mut pace, now);
@@ -121,7 +121,7 @@ fn a_wrong_key_costs_few_logins_however_many_hosts_were_not_reached() {
         later += PATIENCE;
     }
     assert_eq!(silent.len(), 50);
-    // And then the network is back, and all answer at once.
+    // Then the network is back, and all answer at once.
     let (tried, turned_away): (Vec<_>, Vec<_>) = silent.into_iter().partition(|number| pace.answered(*number));
     assert_eq!(tried.len(), 3);
     for number in turned_away {
@@ -186,8 +186,8 @@ fn the_limit_recovers_and_the_pauses_begin_anew() {
 }
 
 proptest! {
-    /// Whatever happens: never more than the limit, never more than three refusals of a login that nobody accepted, and
-    /// whoever waits with nothing under way has a moment to wait for.
+    /// In every history: never more than the limit, never more than three refusals of a login that no host accepted,
+    /// and a caller that waits with nothing in progress has a moment to wait for.
     #[test]
     fn it_never_exceeds_its_limits_nor_gets_stuck(
         most in 1_usize..20,
@@ -221,7 +221,7 @@ proptest! {
                 },
                 Some(end) => {
                     if let Some(number) = open.pop() {
-                        // Who refuses a login, or accepts it, has answered before.
+                        // A host that refuses or accepts a login has answered before.
                         let tried = matches!(end, Ended::LoggedIn | Ended::Refused(_));
                         let end = if tried && !pace.answered(number) { Ended::Otherwise } else { end };
                         pace.ended(number, end, now, luck);

@@ -1,4 +1,4 @@
-//! Logs of a real `ssh`, and lines made up to deceive.
+//! Logs of a real `ssh`, and lines made up to deceive the parser.
 
 use super::*;
 use ConnectFailure::{
@@ -6,7 +6,7 @@ use ConnectFailure::{
     NoRoute, Other, Refused, TimedOut, TooManyLogins,
 };
 
-/// Real words of OpenSSH 9.2, with the kind, a part of the message and a part of the hint.
+/// Real logs of OpenSSH 9.2, with the kind, a part of the message and a part of the hint.
 macro_rules! table {
     ($($name:literal => $kind:expr, $message:literal, $hint:literal;)*) => {
         [$(($name, include_str!(concat!("../../../fixtures/ssh-9.2/", $name, ".log")), $kind, $message, $hint),)*]
@@ -140,7 +140,7 @@ fn a_host_behind_a_master_of_ours_speaks_for_itself() {
     let carried = |refused| Some(Carried { to: "10.0.0.7:22".into(), refused });
     assert_eq!(read(format!("{proxy}{closed}")).carried(), carried(false));
     assert_eq!(read(format!("{proxy}{refused}{closed}")).carried(), carried(true));
-    // A command of the user's own that says as much is no master of ours, and is on the way.
+    // A user's own command that prints the same is not one of our masters, and counts as on the way.
     let mut own = SshLog::new("static+db1");
     format!("debug1: Executing proxy command: exec nc 10.0.0.7 22\n{closed}")
         .lines()
@@ -157,7 +157,7 @@ fn a_login_that_stands_still_is_told_apart_by_what_it_waits_for() {
         (String::from("debug1: Connecting to h [h] port 22.\n"), Standing::Connection),
         (connected.to_owned(), Standing::Banner),
         (format!("{connected}{reached}"), Standing::KeyExchange),
-        // What the jump host of the user's own configuration has come to is not the host's.
+        // The connection of the user's own jump host is not the host's.
         (format!("debug1: Executing proxy command: exec ssh -W '[h]:22' j\n{connected}"), Standing::Connection),
     ] {
         assert_eq!(read(&text).0.where_it_stands(), standing, "{text}");

@@ -1,4 +1,4 @@
-//! Every way in which a login can fail, and what is said of it.
+//! Every way in which a login can fail, and its error message.
 
 use std::{
     fs,
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::config::HostKeys;
 
-/// Writes a key down for the first host, as an earlier login would have.
+/// Remembers a key for the first host, as an earlier login would have.
 fn remember(sshd: &Sshd, transport: &OpenSsh, key: &str) {
     let file = transport.known_hosts_file(&host(sshd, 0));
     let alias = file.file_name().expect("a file").to_string_lossy().into_owned();
@@ -78,7 +78,7 @@ async fn strict_takes_known_keys_only() {
 async fn a_key_that_cannot_be_remembered_is_not_accepted() {
     let sshd = Sshd::builder().start();
     let transport = transport(&sshd, |_| {});
-    // The folder was good when the run began.
+    // The folder was usable when the run began.
     let folder = sshd.dir().join("known_hosts");
     fs::remove_dir(&folder).and_then(|()| fs::write(&folder, "")).expect("a file in its place");
     let error = refusal(&transport, &host(&sshd, 0)).await;
@@ -111,7 +111,7 @@ async fn a_host_that_hangs_before_its_banner_is_given_up() {
 
 #[tokio::test]
 async fn a_host_that_hangs_in_the_login_is_given_up_and_said_so() {
-    // The server asks a command for the keys, and the command does not answer.
+    // The server runs a command for the authorised keys, and the command hangs.
     let user = std::process::Command::new("id").arg("-un").output().expect("id runs").stdout;
     let user = String::from_utf8(user).expect("a name");
     let sshd = Sshd::builder()
@@ -181,7 +181,7 @@ async fn a_client_that_logs_where_it_logs_from_is_understood() {
 
 #[tokio::test]
 async fn drops_slow_everybody_down_until_all_are_in() {
-    // Some more than one, for the server notices the end of a login a little later than we do.
+    // A few more than one, because the server notices the end of a login slightly later than the client.
     let sshd = Sshd::builder().hosts(12).max_startups(3).option("KexAlgorithms curve25519-sha256").start();
     let transport = transport(&sshd, |config| config.handshakes = 12);
     let hosts: Vec<_> = (0..12).map(|number| host(&sshd, number)).collect();
@@ -218,7 +218,7 @@ async fn a_door_that_is_closed_three_times_is_taken_for_a_ban() {
 
 #[tokio::test]
 async fn no_more_handshakes_are_under_way_than_may_be() {
-    // Somewhat more than one, for the server notices the end of a login a little later than we do.
+    // A few more than one, because the server notices the end of a login slightly later than the client.
     let sshd = Sshd::builder().hosts(12).max_startups(3).start();
     let transport = transport(&sshd, |config| config.handshakes = 1);
     let hosts: Vec<_> = (0..12).map(|number| host(&sshd, number)).collect();
@@ -227,7 +227,7 @@ async fn no_more_handshakes_are_under_way_than_may_be() {
     }
 }
 
-/// A network that stalls, and is back for all at once.
+/// A network that stalls, and comes back for all hosts at once.
 #[tokio::test]
 async fn a_wrong_key_costs_three_logins_though_more_hosts_answer_at_once() {
     let sshd = Sshd::builder().start();

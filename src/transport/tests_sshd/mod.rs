@@ -24,14 +24,14 @@ use crate::{
     inventory::{Host, testing},
 };
 
-/// The transport as the tests use it: nothing of the user's own configuration.
+/// The transport as the tests use it, without the user's own configuration.
 fn transport(sshd: &Sshd, change: impl FnOnce(&mut OpenSshConfig)) -> OpenSsh {
     let mut config = config(sshd.dir());
     change(&mut config);
     OpenSsh::new(config).expect("ssh is installed")
 }
 
-/// For the server that has this folder.
+/// The configuration for the server that has this folder.
 fn config(dir: &Path) -> OpenSshConfig {
     OpenSshConfig {
         way: Way::Ssh,
@@ -47,7 +47,7 @@ fn config(dir: &Path) -> OpenSshConfig {
     }
 }
 
-/// The host that one of the server's addresses plays.
+/// The host that one of the server's addresses stands for.
 fn host(sshd: &Sshd, number: usize) -> Host {
     let mut host = testing::host(&format!("i-{number}"), &format!("web{number}"));
     host.address.host = sshd.addresses()[number].to_string();
@@ -80,7 +80,7 @@ fn job(command: &str) -> Job {
     }
 }
 
-/// Runs a job that nobody stops.
+/// Runs a job without stopping it.
 async fn run(session: &mut dyn Session, job: &Job) -> (Result<RemoteExit, Lost>, Output) {
     let (_stop, hear) = watch::channel(Stop::No);
     let mut out = Output::default();
@@ -88,12 +88,12 @@ async fn run(session: &mut dyn Session, job: &Job) -> (Result<RemoteExit, Lost>,
     (end, out)
 }
 
-/// Fails a test that would hang. No test depends on how long it is.
+/// Makes a hanging test fail. No test depends on how long it waits.
 async fn in_time<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_mins(2), future).await.expect("the test does not hang")
 }
 
-/// What a script wrote, and who wants to know of it while it runs.
+/// A script's output, with channels to follow it while the script runs.
 #[derive(Debug, Default)]
 struct Output {
     group: Option<u32>,
@@ -101,7 +101,7 @@ struct Output {
     stderr: Vec<u8>,
     /// All of stdout so far.
     seen: watch::Sender<Vec<u8>>,
-    /// What became of its parts, and after how much output that was heard.
+    /// The progress of its parts, each with the amount of output before it.
     told: watch::Sender<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Scripts in parts and questions, over a real connection.
+//! Scripts in parts and queries, over a real connection.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::guard::{
     Attach, AttemptState, Cause, Deploy, Offsets, OnLost, Part, Payload, PayloadKind, Query, ScriptStatus, Work,
 };
 
-/// These texts, with a barrier behind the first one.
+/// A deploy with these parts, and a barrier after the first.
 fn parts(texts: &[&str]) -> Job {
     let part = |(at, run): (usize, &&str)| Part { name: format!("p{at}"), run: (*run).to_owned(), barrier: at == 0 };
     let mut job = job("");
@@ -29,14 +29,14 @@ fn parts(texts: &[&str]) -> Job {
     job
 }
 
-/// Somebody who can stop a job and open its barriers.
+/// The ends that stop a job and open its barriers.
 fn wishes() -> (watch::Sender<Stop>, watch::Sender<u32>, Wishes) {
     let (stop, open) = (watch::Sender::new(Stop::No), watch::Sender::new(0));
     let wishes = Wishes { stop: stop.subscribe(), open: open.subscribe() };
     (stop, open, wishes)
 }
 
-/// Runs a job up to the barrier, does `then`, and goes on to its end.
+/// Runs a job up to the barrier, does `then`, and continues to the end.
 async fn through(
     session: &mut dyn Session,
     job: &Job,

@@ -1,4 +1,4 @@
-//! No process is left behind on this machine, however a session ends.
+//! A session leaves no process behind on this machine, however it ends.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ use super::{
     transport,
 };
 
-/// The processes that have `word` in their command line: each by a handle that tells of its end.
+/// The processes that have `word` in their command line, each as a handle that signals its end.
 fn with_word(word: &str) -> Vec<OwnedFd> {
     let entries = fs::read_dir("/proc").expect("Linux").filter_map(Result::ok);
     let open = |entry: fs::DirEntry| {
@@ -30,7 +30,7 @@ fn with_word(word: &str) -> Vec<OwnedFd> {
     entries.filter_map(open).collect()
 }
 
-/// The word that every `ssh` of this server's tests has in its command line, and its leash too.
+/// The word that every `ssh` of this server's tests has in its command line, and so has its leash.
 fn word(sshd: &Sshd) -> String {
     sshd.dir().join("known_hosts").to_string_lossy().into_owned()
 }
@@ -42,7 +42,7 @@ async fn all_end(processes: Vec<OwnedFd>) {
             reason = "its successor is unsafe code; this owns the descriptor, and so keeps the promise"
         )]
         let process = AsyncFd::new(process).expect("can be waited for");
-        // Readable means over.
+        // Readable means that the process has ended.
         let _ = in_time(process.readable()).await.expect("tells its end");
     }
 }
@@ -60,7 +60,7 @@ async fn a_closed_session_leaves_nothing() {
 #[tokio::test]
 async fn a_client_that_is_configured_to_go_its_own_way_does_not() {
     let sshd = Sshd::builder().start();
-    // Names that an older `ssh` does not know may be declared so, and our options leave that alone.
+    // A user may declare names that an older `ssh` does not know, and our options do not interfere.
     let config =
         "IgnoreUnknown ForkAfterAuthentication,NotYetInvented\nForkAfterAuthentication yes\nNotYetInvented yes\n";
     fs::write(sshd.client_config(), config).expect("writes");
@@ -78,7 +78,7 @@ async fn a_connect_that_is_dropped_leaves_nothing() {
     let transport = transport(&sshd, |_| {});
     let mut host = host(&sshd, 0);
     host.address.port = mute.local_addr().ok().map(|address| address.port());
-    // Looked for while the connection is under way: a `select!` drops what it does not choose.
+    // The search runs while the connection is in progress, because `select!` drops the branch that loses.
     let client_and_processes = async {
         let client = tokio::task::spawn_blocking(move || mute.accept().expect("a client")).await.expect("accepts");
         (client, with_word(&word(&sshd)))
@@ -96,7 +96,7 @@ async fn a_connect_that_is_dropped_leaves_nothing() {
 async fn a_proxy_command_that_hangs_goes_with_its_ssh() {
     let sshd = Sshd::builder().start();
     let fifo = sshd.dir().join("proxy");
-    // It says that it runs by opening the pipe, ignores what it can, and keeps every stream open.
+    // The command announces itself by opening the pipe, ignores every signal it can, and keeps every stream open.
     fs::write(
         sshd.client_config(),
         format!(
@@ -140,7 +140,7 @@ async fn a_run_that_is_dropped_leaves_nothing_here_nor_there() {
     assert!(!remote.is_empty() && !local.is_empty());
     drop(session);
     all_end(local).await;
-    // The job says that a script is to be killed when contact is lost.
+    // The job demands that the script is killed when contact is lost.
     all_end(remote).await;
 }
 

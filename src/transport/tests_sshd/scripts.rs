@@ -1,4 +1,4 @@
-//! What a script does on the host is what is reported, whatever it does.
+//! The report matches what a script does on the host, whatever that is.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -25,7 +25,7 @@ fn is_killed_by(status: &ScriptStatus, name: &str) -> bool {
     matches!(status, ScriptStatus::Signaled(signal) if signal.to_string() == name)
 }
 
-/// `{ echo ready; … }` for ever, with TERM as `trap` says.
+/// `{ echo ready; … }` forever, with TERM handled as `trap` says.
 fn endless(trap: &str) -> String {
     format!("trap {trap} TERM; echo ready; while :; do sleep 0.1; done")
 }
@@ -181,7 +181,7 @@ async fn a_run_that_was_stopped_before_sends_nothing() {
     assert_eq!((lost.sent, lost.group, out.group), (false, None, None));
 }
 
-/// A host that does `this` instead of running the guard, when it has read the whole request.
+/// A host that does `this` instead of running the guard, once it has read the whole request.
 async fn forced(this: &str) -> Lost {
     let option = format!("ForceCommand while read -r l; do case $l in 'script '*) {this};; esac; done");
     let sshd = Sshd::builder().option(&option).start();
@@ -203,7 +203,7 @@ async fn a_host_that_ends_the_command_by_itself_never_started_the_script() {
 
 #[tokio::test]
 async fn an_end_that_a_guard_could_have_had_before_it_was_ready_started_nothing() {
-    // Swallowed words, a killed guard behind a shell, a killed guard, a cut connection.
+    // Output that is swallowed, a killed guard behind a shell, a killed guard, a cut connection.
     for end in ["exit 0", "exit 137", "kill -s KILL $$", "kill -s KILL $PPID"] {
         let lost = forced(end).await;
         assert_eq!((lost.group, lost.sent), (None, false), "{end}: {lost:?}");

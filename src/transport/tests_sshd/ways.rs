@@ -1,4 +1,4 @@
-//! Ways in: jump hosts, a command for each host, IPv6; and what is said when there is no way.
+//! Ways to a host: jump hosts, a command for each host, IPv6; and the errors when there is no way.
 
 use std::{fs, net::TcpListener, path::Path, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::{
     transport::RemoteExit,
 };
 
-/// Lets the client log in on jump hosts, as somebody's own configuration would.
+/// Configures the client to log in on jump hosts, as a user's own configuration would.
 fn trust(sshd: &Sshd, jumps: &[&Sshd], checking: &str) {
     let block = |jump: &&Sshd| {
         format!(
@@ -31,7 +31,7 @@ fn trust(sshd: &Sshd, jumps: &[&Sshd], checking: &str) {
     fs::write(sshd.client_config(), jumps.iter().map(block).collect::<String>()).expect("writes");
 }
 
-/// A transport to the hosts of `sshd` through these.
+/// A transport to the hosts of `sshd` through these jump hosts.
 fn through(sshd: &Sshd, jumps: &[&Sshd]) -> OpenSsh {
     let hops: Vec<String> = jumps.iter().map(|jump| format!("{}:{}", jump.addresses()[0], jump.port())).collect();
     transport(sshd, |config| config.way = Way::Jump(hops.join(",").parse().expect("jump hosts")))
@@ -61,7 +61,7 @@ async fn all_hosts_share_one_login_on_each_jump_host() {
 #[tokio::test]
 async fn a_jump_host_that_cannot_be_trusted_is_named() {
     let [sshd, jump] = [Sshd::builder().start(), Sshd::builder().start()];
-    // Nobody is there to answer the question, and nobody is asked.
+    // No person is there to answer the question, so `ssh` must not ask it.
     trust(&sshd, &[&jump], "ask");
     let error = refusal(&through(&sshd, &[&jump]), &host(&sshd, 0)).await;
     assert_eq!(error.kind, ConnectFailure::HostKeyUnknown, "{error:?}");
@@ -128,7 +128,7 @@ async fn a_host_that_says_nothing_behind_a_jump_host_is_given_up() {
     let [sshd, jump] = [Sshd::builder().start(), Sshd::builder().start()];
     trust(&sshd, &[&jump], "accept-new");
     let transport = through(&sshd, &[&jump]);
-    // The jump host is logged in on with time enough.
+    // The login on the jump host gets enough time.
     in_time(transport.connect(&host(&sshd, 0))).await.expect("logs in").session.close().await;
     let mute = TcpListener::bind((sshd.addresses()[0], 0)).expect("listens");
     let mut silent = host(&sshd, 0);
@@ -170,11 +170,11 @@ async fn a_jump_host_that_lost_its_connection_is_logged_in_on_again_for_the_next
     let transport = through(&sshd, &[&jump]);
     let first = in_time(transport.connect(&host(&sshd, 0))).await.expect("logs in");
     jump.cut_connections();
-    // The login that went through it ends with it.
+    // The login that went through the jump host ends with it.
     drop(first);
     let second = in_time(async {
         loop {
-            // For a moment the old one may still seem to be there.
+            // For a moment, the old master may still seem to be alive.
             match transport.connect(&host(&sshd, 1)).await {
                 Ok(connected) => return connected,
                 Err(error) => assert!(error.kind.is_transient(), "{error:?}"),
@@ -209,12 +209,12 @@ async fn the_users_own_jump_host_is_passed_and_its_failures_are_its_own() {
     assert_eq!(jump.count_in_log(ACCEPTED), 1, "`none` passes it by");
 }
 
-/// A way through a command.
+/// A transport through a command.
 fn by_command(sshd: &Sshd, command: &str) -> OpenSsh {
     transport(sshd, |config| config.way = Way::Command(command.parse().expect("a command")))
 }
 
-/// A script that carries a connection, as a cloud's own tool would, and writes down what it was asked for.
+/// A script that carries a connection, as a cloud's own tool would, and records its arguments.
 fn tunnel(sshd: &Sshd) -> std::path::PathBuf {
     let script = sshd.dir().join("tunnel");
     let text = format!(
@@ -294,7 +294,7 @@ async fn ipv6_is_an_address_like_any_other() {
         host.address.host = address.to_owned();
         in_time(transport(&sshd, |_| {}).connect(&host)).await.expect(address).session.close().await;
     }
-    // And behind a jump host, where the brackets matter.
+    // The same behind a jump host, where the brackets matter.
     let jump = Sshd::builder().start();
     trust(&sshd, &[&jump], "accept-new");
     let mut host = host(&sshd, 0);
@@ -314,7 +314,7 @@ async fn a_wrong_key_is_tried_on_three_hosts_and_no_more() {
     let errors: Vec<_> = refused.into_iter().map(|refused| refused.expect_err("a stranger")).collect();
     assert!(errors.iter().all(|error| error.kind == ConnectFailure::LoginRefused), "{errors:?}");
     assert_eq!(errors.iter().filter(|error| error.message.starts_with("not tried")).count(), 9);
-    // How many were refused is what the server says last of each.
+    // The server has logged every connection by the time its login is refused.
     assert_eq!(sshd.count_in_log("Connection from "), 3);
 }
 

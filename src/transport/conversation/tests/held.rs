@@ -6,7 +6,7 @@ use super::{
 };
 
 impl Scene<'_> {
-    /// What is held is never given up, and its host hears so again and again.
+    /// A held script is never given up, and its host is reassured again and again.
     fn is_waited_for_without_end(&mut self) {
         for _ in 0..100 {
             assert_eq!(self.written(), "W\n");
@@ -17,7 +17,7 @@ impl Scene<'_> {
     }
 }
 
-/// With two barriers.
+/// A deploy with two barriers.
 fn in_parts(idle_timeout: Option<Duration>) -> Job {
     let job = job(idle_timeout);
     Job { request: GuardRequest { work: three_parts(), ..job.request }, ..job }
@@ -67,7 +67,7 @@ fn what_is_held_has_all_the_time_and_may_be_silent_until_it_is_told_to_go_on() {
     assert_eq!(scene.talk.unwritten(), b"I 10\n");
 }
 
-/// The time that is left of the script's own says nothing of that.
+/// The request's deadline is the remainder of the script's; it does not run while the script is held.
 #[test]
 fn what_is_held_when_it_is_taken_up_again_has_all_the_time_too() {
     let job = attach();
@@ -80,7 +80,7 @@ fn what_is_held_when_it_is_taken_up_again_has_all_the_time_too() {
     assert_eq!(scene.talk.alarm() - scene.now, Duration::from_secs(100 + 10) + WORD);
 }
 
-/// The host told its story before we were told how many of its barriers are open.
+/// The host's report arrives before this side knows how many of its barriers are open.
 #[test]
 fn what_is_held_further_on_is_released_whichever_word_came_first() {
     let job = attach();
@@ -95,7 +95,7 @@ fn what_is_held_further_on_is_released_whichever_word_came_first() {
     assert_eq!(scene.talk.unwritten(), b"G 2 100\n");
 }
 
-/// Nobody would ever tell it to go on.
+/// This side would never tell it to go on.
 #[test]
 fn a_host_that_speaks_of_a_barrier_that_is_not_there_gets_no_time_for_it() {
     let job = job(None);
