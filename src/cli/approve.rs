@@ -1,4 +1,4 @@
-//! Who approves: the person at the terminal, a file that appears, or a flag.
+//! Where an approval comes from: the person at the terminal, a file that appears, or a flag.
 
 use std::{io::ErrorKind, os::unix::fs::MetadataExt, path::PathBuf, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use super::terminal;
 use crate::rollout::{Approval, Approver, Question};
 
-/// How often it is looked for the file.
+/// How often to look for the file.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Who approves, by flags.
@@ -25,7 +25,7 @@ pub(super) struct ApproveArgs {
 }
 
 impl ApproveArgs {
-    /// What these flags make of a question; `warn` tells people something that must not be overlooked.
+    /// The approver that these flags choose. `warn` shows people something that they must not overlook.
     pub(super) fn approver(&self, warn: impl Fn(&str) + Send + Sync + 'static) -> Arc<dyn Approver> {
         match (&self.approve_file, self.yes) {
             (Some(path), _) => Arc::new(ByFile { path: path.clone(), warn }),
@@ -35,7 +35,7 @@ impl ApproveArgs {
     }
 }
 
-/// Says yes.
+/// Always approves.
 struct Always;
 
 #[async_trait]
@@ -45,7 +45,7 @@ impl Approver for Always {
     }
 }
 
-/// Says yes when a file appears or changes.
+/// Approves when a file appears or changes.
 struct ByFile<F> {
     path: PathBuf,
     warn: F,
@@ -55,7 +55,7 @@ struct ByFile<F> {
 impl<F: Fn(&str) + Send + Sync> Approver for ByFile<F> {
     async fn ask(&self, _: &Question) -> Approval {
         let path = self.path.display();
-        // Whoever asks keeps the time.
+        // The caller keeps the time.
         let before = self.look().await;
         if before.is_some() {
             (self.warn)(&format!("the file {path} was there before the question: write it anew to approve"));
@@ -69,8 +69,8 @@ impl<F: Fn(&str) + Send + Sync> Approver for ByFile<F> {
     }
 }
 
-/// What a file is told by from the one before. Its time is that of the machine which keeps it, and so is compared with
-/// itself only.
+/// Distinguishes a file from an earlier version of it. The time is from the clock of the machine that stores the file,
+/// so it is compared only with itself.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     inode: u64,
@@ -78,13 +78,13 @@ struct Seen {
     written: (i64, i64),
 }
 
-/// Whether a file says yes that was there, or not, when the question was asked.
+/// Whether a file approves, given what was there when the question was asked.
 fn is_an_answer(before: Option<&Seen>, now: Option<&Seen>) -> bool {
     now.is_some() && now != before
 }
 
 impl<F> ByFile<F> {
-    /// The file as it is now, if there is one. Looks again while that cannot be told.
+    /// The file as it is now, if it exists. Looks again as long as that is unknown.
     async fn look(&self) -> Option<Seen> {
         loop {
             match tokio::fs::symlink_metadata(&self.path).await {
@@ -165,7 +165,7 @@ mod tests {
         assert!(matches!(asking.await, Approval::Granted(by) if by.contains("go")));
     }
 
-    /// Clocks of file servers are slow or fast.
+    /// The clocks of file servers may be slow or fast.
     #[tokio::test]
     async fn the_time_of_a_file_is_compared_with_its_own_only() {
         let folder = tempfile::tempdir().expect("a folder");

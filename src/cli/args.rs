@@ -1,4 +1,4 @@
-//! The command line as clap reads it: what all verbs share. Each verb's own words stand in its file.
+//! The command line as clap reads it: what all verbs share. Each verb's own arguments are in its file.
 
 use std::{
     fs,
@@ -110,7 +110,7 @@ pub(super) enum Output {
 }
 
 impl Output {
-    /// Refuses what `verb` cannot print.
+    /// Refuses an output that `verb` cannot print.
     pub(super) fn suits(self, verb: &Verb) -> Result<(), CliError> {
         let kinds: &[Self] = match verb {
             Verb::Deploy(_) | Verb::Rollback(_) | Verb::Run(_) | Verb::Demo(_) => {
@@ -264,7 +264,7 @@ pub(super) struct RecordArgs {
 }
 
 impl RecordArgs {
-    /// Refuses two that are to be the same file: one would take the other's place.
+    /// Refuses two records in the same file: one would overwrite the other.
     pub(super) fn are_apart(&self) -> Result<(), CliError> {
         let files = [("--report", &self.report), ("--junit", &self.junit), ("--html", &self.html)];
         let files = files.into_iter().filter_map(|(flag, file)| Some((flag, real(file.as_deref()?, LINKS))));
@@ -302,7 +302,7 @@ fn real(file: &Path, links: usize) -> PathBuf {
 }
 
 impl SelectArgs {
-    /// What these flags set.
+    /// The settings of these flags.
     pub(super) fn overrides(&self) -> Overrides {
         let some = |address: &Vec<AddressKind>| Some(address.clone()).filter(|kinds| !kinds.is_empty());
         Overrides {
@@ -332,7 +332,7 @@ impl SelectArgs {
 }
 
 impl PolicyArgs {
-    /// Refuses a budget, for a verb that has none.
+    /// Refuses a failure budget, for a verb that has none.
     pub(super) fn refuse_budget(&self) -> Result<(), CliError> {
         match self.max_failures {
             None => Ok(()),
@@ -343,7 +343,7 @@ impl PolicyArgs {
         }
     }
 
-    /// Adds what these flags set.
+    /// Adds the settings of these flags.
     pub(super) fn add_to(&self, overrides: &mut Overrides) {
         let deploy = &mut overrides.deploy;
         deploy.concurrency = self.concurrency;

@@ -1,4 +1,4 @@
-//! What every verb that starts something does with its request: discover, plan, and run the plan or print it.
+//! What every verb that starts something does with its request: discover, plan, and then run or print the plan.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -19,18 +19,18 @@ use crate::{
     rollout::EventSink,
 };
 
-/// How a request is carried out.
+/// How to carry out a request.
 #[derive(Debug, Default)]
 pub(super) struct Errand {
     /// Print the plan and touch nothing.
     pub(super) dry_run: bool,
-    /// What the run leaves behind.
+    /// The files that the run writes.
     pub(super) record: RecordArgs,
-    /// What does the same again, to be shown to people; none where that makes no sense.
+    /// The command that repeats the run, to be shown to people; `None` where that makes no sense.
     pub(super) rerun: Option<Rerun>,
-    /// What has to hold before the first host is touched.
+    /// What must hold before the first host is touched.
     pub(super) gate: Option<Gate>,
-    /// Who approves.
+    /// Where approvals come from.
     pub(super) approve: ApproveArgs,
 }
 
@@ -65,7 +65,7 @@ pub(super) async fn carry_out(
     let approver = approve.approver(move |text| reporter.warn(text));
     let run = deploy::execute(prepared, sink, approver, &mut session.cancel).await;
     let code = run.rollout.status.exit_code();
-    // Who asked for a record and has none must not read success. What went wrong has been said by now.
+    // A run whose record could not be written must not report success. The cause has been shown by now.
     let well = matches!(code, exit_code::SUCCESS | exit_code::WITHIN_BUDGET);
     Ok(if well && !told.trouble().is_empty() { exit_code::INTERNAL } else { code })
 }
@@ -74,7 +74,7 @@ const fn gaps(prepared: &Prepared) -> Gaps<'_> {
     Gaps { missing_scopes: prepared.missing.as_slice(), unaddressed: prepared.unaddressed.as_slice() }
 }
 
-/// Warns of what is not as it was asked for, though it does not stop the run.
+/// Warns of deviations from the request that do not stop the run.
 fn say_what_is_odd(prepared: &Prepared, reporter: &Reporter) {
     target::say_vanished(&prepared.vanished, reporter);
     if let Some(asked) = prepared.lowered_from {
@@ -88,7 +88,7 @@ fn say_what_is_odd(prepared: &Prepared, reporter: &Reporter) {
     }
 }
 
-/// Says which hosts were asked in vain what they have on record, and what that means.
+/// Says which hosts could not be asked for their record, and what that means.
 fn say_silent(survey: &Survey, plan: &Plan, reporter: &Reporter) {
     const SHOWN: usize = 3;
     let silent: Vec<_> = survey.silent().collect();

@@ -1,5 +1,5 @@
-//! `check`: will a deploy get as far as its first script? Configuration, credentials and discovery
-//! selector by selector, the script, and one login.
+//! `check`: would a deploy get as far as its first script? Checks the configuration, credentials and discovery of each
+//! selector, the script, and one login.
 
 use clap::Args;
 use provider_core::{Instance, ProviderError, Selector};
@@ -30,7 +30,7 @@ pub(super) struct CheckArgs {
     target: TargetArgs,
 }
 
-/// Looks at everything, and gives the exit code of the first thing that is not well.
+/// Checks everything, and returns the exit code of the first failure.
 pub(super) async fn run(args: &CheckArgs, global: &GlobalArgs, session: &mut Session) -> Result<u8, CliError> {
     let reporter = session::reporter(global).build();
     let mut list = List::default();
@@ -92,7 +92,7 @@ impl List {
         }
     }
 
-    /// Every selector by itself, then all of them together, then one login.
+    /// Each selector by itself, then all of them together, then one login.
     async fn servers(&mut self, target: &Target, narrowing: &Narrowing, reporter: &Reporter) -> Result<(), CliError> {
         let mut answers = Vec::new();
         for select in &target.select {
@@ -113,7 +113,7 @@ impl List {
                     None => self.skipped("login", "there is no host"),
                 }
             }
-            // Each selector's own line has told it already.
+            // The selector's own line has already reported it.
             Err(CliError::Deploy(DeployError::Inventory(InventoryError::Discovery { .. }))) => {
                 self.skipped("hosts", "not every selector gave an answer");
                 self.skipped("login", "there is no host to log in on");

@@ -1,7 +1,7 @@
-//! `completions`: a script that teaches a shell our words, and what that script asks on TAB.
+//! `completions`: a script that teaches a shell our command line, and the answers to that script on TAB.
 //!
-//! The script calls the program itself with [`VARIABLE`] set, so that the targets of the project's
-//! file complete as well as verbs and flags, and the hosts that files list. No cloud is ever asked on TAB.
+//! The script calls the program itself with [`VARIABLE`] set, so that not only verbs and flags complete, but also the
+//! targets of the project's file and the hosts that files list. TAB never queries a cloud.
 
 use std::{collections::BTreeSet, ffi::OsString, io, path::PathBuf};
 
@@ -21,7 +21,7 @@ use crate::{
     plan::quoted,
 };
 
-/// The variable by which a shell's script asks for words.
+/// The variable by which a shell's script asks for completions.
 const VARIABLE: &str = "FLEETWIDE_COMPLETE";
 
 /// Print a completion script for your shell: verbs, flags, targets and listed hosts
@@ -51,14 +51,14 @@ pub(super) fn script(args: &CompletionsArgs) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Answers a shell that asks for words; false when none does.
+/// Answers a shell that asks for completions; false if none asks.
 pub(super) fn answer() -> Result<bool, clap::Error> {
     let here = std::env::current_dir().ok();
     CompleteEnv::with_factory(Cli::command).var(VARIABLE).try_complete(std::env::args_os(), here.as_deref())
 }
 
-/// The targets of the configuration that the line so far means; none where it cannot be read, for a
-/// shell that completes has no place for an error.
+/// The targets of the configuration that the line so far selects. Empty if it cannot be read, because a completing
+/// shell has no place for an error.
 pub(super) fn targets() -> Vec<CompletionCandidate> {
     configuration()
         .map(|config| config.target_names())
@@ -68,8 +68,8 @@ pub(super) fn targets() -> Vec<CompletionCandidate> {
         .collect()
 }
 
-/// The hosts that files list, of the targets that the line names or else of all. Those that only a
-/// cloud knows are not asked for: somebody waits with a finger on TAB.
+/// The hosts that files list, for the targets on the line or else for all. Clouds are not queried for more hosts: a
+/// person is waiting after pressing TAB.
 pub(super) fn hosts() -> Vec<CompletionCandidate> {
     let (Some(config), Ok(runtime)) = (configuration(), runtime::Builder::new_current_thread().enable_all().build())
     else {
@@ -85,13 +85,13 @@ pub(super) fn hosts() -> Vec<CompletionCandidate> {
         let ask = |select| runtime.block_on(inventory::ask(select, &target.ssh, &Silent)).ok()?.ok();
         lists.filter_map(ask).flatten().map(|instance| instance.name).collect::<Vec<_>>()
     };
-    // Not every shell quotes what it is offered, and the line is run with the next key.
+    // Not every shell quotes completions, and the next key may run the line.
     let is_plain = |name: &String| quoted(name) == *name;
     let known: BTreeSet<_> = found.flat_map(listed).filter(is_plain).collect();
     known.into_iter().map(CompletionCandidate::new).collect()
 }
 
-/// The line that is being completed: two dashes part it from the words by which the shell's script calls us.
+/// The line to complete. Two dashes separate it from the words with which the shell's script calls the program.
 fn line() -> Vec<OsString> {
     std::env::args_os().skip_while(|word| word != "--").skip(1).collect()
 }

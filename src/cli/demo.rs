@@ -1,5 +1,5 @@
-//! `demo`: three simulated clouds and 30 SSH hosts inside this process, and the real adapters, the
-//! real guard and the real `ssh` against them. Nothing of the user's is read or touched.
+//! `demo`: three simulated clouds and 30 SSH hosts inside this process, with the real adapters, the real guard and the
+//! real `ssh` against them. No file or setting of the user is read or changed.
 
 use std::{fs, io, path::Path};
 
@@ -22,10 +22,10 @@ use crate::{
     plan::Revision,
 };
 
-/// How many machines the demo's selectors are to find.
+/// How many machines the demo's selectors find.
 const HOSTS: usize = 30;
 
-/// The user as whom the demo logs in; its hosts run everything as whoever runs the demo.
+/// The user of the demo's logins. Its hosts run everything as the user who started the demo.
 const USER: &str = "deploy";
 
 /// See it work: three simulated clouds, 30 servers, no account needed
@@ -89,12 +89,12 @@ fn introduction(world: &World) -> String {
     )
 }
 
-/// The machine on which the script is made to fail.
+/// The machine on which the script fails.
 fn broken_host(world: &World) -> String {
     world.wanted().get(HOSTS / 2).map(|machine| machine.name.clone()).unwrap_or_default()
 }
 
-/// The configuration, as a user would write it, with the stand-ins' endpoints.
+/// The configuration as a user would write it, with the endpoints of the simulated clouds.
 fn config(world: &World) -> String {
     let [aws, gcp, azure] = [Cloud::Aws, Cloud::Gcp, Cloud::Azure].map(|cloud| world.endpoint(cloud));
     format!(
@@ -142,6 +142,6 @@ echo "shop $FLEETWIDE_REVISION is running"
 fn write(folder: &Path, config: &str, script: &str) -> io::Result<()> {
     fs::write(folder.join("fleetwide.toml"), config)?;
     fs::write(folder.join("deploy.sh"), script)?;
-    // An empty one, so that the user's own is not read.
+    // Empty, so that the user's own is not read.
     fs::write(folder.join("ssh_config"), "")
 }

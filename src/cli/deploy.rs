@@ -70,7 +70,7 @@ pub(super) async fn run(args: &DeployArgs, global: &GlobalArgs, session: &mut Se
     carry_out(request, errand, global, session).await
 }
 
-/// What the flags ask for.
+/// The request that the flags describe.
 pub(super) fn request(
     target: &TargetArgs,
     script: &ScriptArgs,

@@ -1,4 +1,4 @@
-//! Errors as people see them: `error:`, `caused by:`, `hint:`. The one place that adds hints.
+//! Errors as people see them: `error:`, `caused by:`, `hint:`. Hints are added only here.
 
 use std::{error::Error, fmt::Write as _, io, path::PathBuf, process::ExitStatus};
 
@@ -49,7 +49,7 @@ pub(super) enum CliError {
     Output(#[source] io::Error),
 }
 
-/// No revision to deploy.
+/// There is no revision to deploy.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RevisionError {
     #[error("no revision to deploy was given, and none could be found")]
@@ -73,7 +73,7 @@ impl From<InventoryError> for CliError {
 }
 
 impl CliError {
-    /// The exit code that says what went wrong.
+    /// The exit code for this error.
     pub(super) fn exit_code(&self) -> u8 {
         exit_code::of(self)
     }
@@ -87,14 +87,14 @@ impl CliError {
         neutral::block(&text)
     }
 
-    /// The error as shown to people, and to the pipeline that runs us.
+    /// The error as shown to people and to the pipeline that runs this program.
     pub(super) fn shown_in(&self, pipeline: Option<Pipeline>) -> String {
         let text = self.render();
         let Some(pipeline) = pipeline else { return text };
         text + &pipeline.error(&self.with_causes()).unwrap_or_default()
     }
 
-    /// The error, and what caused it, a line each.
+    /// The error and its causes, one per line.
     pub(super) fn with_causes(&self) -> String {
         let mut text = self.to_string();
         let mut cause = self.source();
@@ -141,7 +141,7 @@ fn one(hint: &str) -> Vec<String> {
     vec![hint.to_owned()]
 }
 
-/// Those of several scopes of a cloud, each once, and what follows from them all.
+/// The hints of several scopes of a cloud, each once, and then `last`, which applies to all.
 fn all<'a>(hints: impl Iterator<Item = &'a Option<String>>, last: &str) -> Vec<String> {
     let mut hints: Vec<String> = hints.flatten().cloned().collect();
     hints.sort();

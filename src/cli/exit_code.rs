@@ -1,4 +1,4 @@
-//! The exit codes: promises to every pipeline that runs us.
+//! The exit codes: promises to every pipeline that runs this program.
 
 use provider_core::FailureKind;
 
@@ -23,7 +23,7 @@ pub const GATE: u8 = 6;
 /// Finished, with failures inside the budget.
 pub const WITHIN_BUDGET: u8 = 7;
 
-/// The exit code that says what went wrong. Exhaustive: a new error must be given its code.
+/// The exit code for an error. Exhaustive: every new error must be given one.
 pub(super) fn of(error: &CliError) -> u8 {
     match error {
         CliError::Config(_)
@@ -51,7 +51,7 @@ pub(super) fn of(error: &CliError) -> u8 {
             },
             DeployError::Inventory(error) => match error {
                 InventoryError::NotBuiltIn(_) => USAGE,
-                // What a person wrote cannot be used; no cloud is at fault.
+                // The configuration cannot be used; no cloud is at fault.
                 InventoryError::Discovery { failures, .. }
                     if failures.iter().all(|failure| failure.kind == FailureKind::Configuration) =>
                 {

@@ -1,4 +1,4 @@
-//! What stands between `run` or `rollback` and the first host: a person's word, where one is asked for.
+//! Stands between `run` or `rollback` and the first host: a person's confirmation, if required.
 
 use clap::Args;
 
@@ -18,28 +18,28 @@ pub(super) struct ConfirmArgs {
 }
 
 impl ConfirmArgs {
-    /// The gate that these flags make; `confirm_over` is the target's own word.
+    /// The gate that these flags and the target's `confirm_over` describe.
     pub(super) fn gate(&self, confirm_over: Option<usize>, reads_input: bool) -> Gate {
         Gate { ask_over: self.confirm.or(confirm_over).filter(|_| !self.yes), reads_input }
     }
 
-    /// The same before scripts, which never read our standard input.
+    /// The same before scripts, which never read standard input.
     pub(super) fn gate_before_scripts(&self, confirm_over: Option<usize>) -> Gate {
         self.gate(confirm_over, true)
     }
 }
 
-/// What has to hold before a command touches the first host.
+/// What must hold before a command touches the first host.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gate {
-    /// A person is asked when there are more hosts than this.
+    /// A person is asked if there are more hosts than this.
     ask_over: Option<usize>,
-    /// Standard input is left alone: the command has read it, or nothing reads it at all.
+    /// Standard input needs no check: the command has read it, or nothing ever reads it.
     reads_input: bool,
 }
 
 impl Gate {
-    /// Opens, or says why not.
+    /// Returns if the run may begin; otherwise the error says why not.
     pub(super) async fn pass(&self, plan: &Plan, session: &mut Session) -> Result<(), CliError> {
         if !self.reads_input {
             stdin::refuse_unread()?;
@@ -65,7 +65,7 @@ impl Gate {
     }
 }
 
-/// What a rollback is for, in a few words.
+/// The purpose of a rollback, in a few words.
 fn purpose(goal: &Goal) -> String {
     match (goal.run, &goal.to) {
         (Some(run), None) => format!("run {run}"),

@@ -1,4 +1,4 @@
-//! `host-keys`: which keys are remembered of a target's hosts, and what to do when one has changed.
+//! `host-keys`: the remembered keys of a target's hosts, and the way to accept or forget a key.
 
 use std::{path::Path, sync::Arc};
 
@@ -93,7 +93,7 @@ fn unusable(error: KnownHostsError) -> CliError {
     DeployError::from(OpenSshError::from(error)).into()
 }
 
-/// Remembers the key that `host` shows, if it has just this fingerprint.
+/// Remembers the key that `host` shows, if it has exactly this fingerprint.
 async fn accept(target: &Target, host: &Host, wanted: &str, folder: &Path, known: &KnownHosts) -> Result<(), CliError> {
     let config = OpenSshConfig::of(target, folder.to_owned());
     let name = &host.instance.name;

@@ -1,4 +1,4 @@
-//! `hosts`: which servers does a target mean, right now?
+//! `hosts`: which servers are in a target right now?
 
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ pub(super) async fn run(args: &HostsArgs, global: &GlobalArgs, session: &mut Ses
     Ok(exit_code::SUCCESS)
 }
 
-/// Refuses what would be silently left out.
+/// Refuses flags that would silently have no effect.
 fn fits(listing: &Listing, output: Output) -> Result<(), CliError> {
     let refuse = |flag: &str, hint: &str| {
         Err(CliError::Usage { message: format!("{flag} does not go with this --output"), hint: Some(hint.to_owned()) })
@@ -103,7 +103,7 @@ async fn ask(target: &Target, session: &mut Session, reporter: &Reporter) -> Res
     Ok(found??)
 }
 
-/// What was found a moment ago, or what is found now. A memory that does not work costs nothing but time.
+/// The hosts from the cache if they are recent, or else from the clouds. A cache that does not work only costs time.
 async fn remembered(
     target: &Target,
     age: Duration,
@@ -126,7 +126,7 @@ async fn remembered(
     Ok(found)
 }
 
-/// The hosts, each with what an `ssh_config` has to say of it.
+/// The hosts, each with its lines for an `ssh_config`.
 fn with_settings<'h>(target: &Target, hosts: &'h [Host]) -> Result<Vec<(&'h Host, HostBlock)>, CliError> {
     let config = OpenSshConfig::of(target, session::known_hosts()?);
     let client = SshClient::new(config).map_err(DeployError::from)?;

@@ -1,4 +1,4 @@
-//! `init`: a commented `fleetwide.toml` to begin with.
+//! `init`: writes a commented `fleetwide.toml` to start from.
 
 use std::{io, path::PathBuf};
 

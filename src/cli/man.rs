@@ -1,4 +1,4 @@
-//! `man`: the manual pages, made from the very words of `--help`.
+//! `man`: the manual pages, generated from `--help`.
 
 use std::{
     fs,
@@ -28,7 +28,7 @@ pub(super) struct ManArgs {
 
 /// Prints the page of the program, or writes all pages.
 pub(super) fn run(args: &ManArgs) -> Result<u8, CliError> {
-    // `help` says what the pages say; a page for each of its own verbs would say it twice.
+    // The pages already contain what `help` prints; pages for the subcommands of `help` would repeat it.
     let mut program = Cli::command().disable_help_subcommand(true);
     program.build();
     let Some(folder) = &args.folder else { return session::print(&page(&program).map_err(CliError::Output)?) };
@@ -49,7 +49,7 @@ fn write(program: &Command, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// One page. The library's own rendering runs the lines of examples together, so that part is ours.
+/// One page. The library's own rendering joins the lines of examples, so the closing part is rendered here.
 fn page(command: &Command) -> io::Result<Vec<u8>> {
     let man = Man::new(command.clone()).source(concat!("Fleetwide ", env!("CARGO_PKG_VERSION"))).manual("");
     let mut text = Vec::new();
@@ -68,7 +68,7 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// What stands below the options: sentences as paragraphs, indented lines as they are.
+/// The text below the options: sentences as paragraphs, indented lines verbatim.
 fn closing(words: &str) -> Roff {
     let mut roff = Roff::new();
     let mut verbatim = false;
@@ -108,7 +108,7 @@ mod tests {
     fn no_help_breaks_in_the_middle_of_a_line() {
         for verb in Cli::command().get_subcommands() {
             let text = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
-            // A link or a fingerprint in an example is never broken.
+            // A link or a fingerprint in an example is never wrapped.
             let long: Vec<_> =
                 text.lines().filter(|line| !line.starts_with(' ') && line.chars().count() > 100).collect();
             assert_eq!(long, [""; 0], "{}", verb.get_name());

@@ -1,8 +1,8 @@
-//! The command line: clap types, one file a verb, errors as people see them, exit codes.
+//! The command line: clap types, one file per verb, errors as people see them, exit codes.
 //!
-//! `start` parses and runs one verb. Each verb reads its flags into a request, calls the floor below, and gives an exit
-//! code; `carry_out` is what those have in common that start something on hosts. Not in here: anything that another way
-//! in (a webhook, a schedule) would need as well.
+//! `start` parses the line and runs one verb. Each verb turns its flags into a request, calls the floor below, and
+//! returns an exit code; `carry_out` is shared by the verbs that start something on hosts. Not here: anything that
+//! another entry point (a webhook, a schedule) would need as well.
 
 mod approve;
 mod args;

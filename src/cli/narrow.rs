@@ -1,4 +1,4 @@
-//! Some of a target's hosts, by flags: the same for every verb that has hosts.
+//! Choosing some of a target's hosts by flags: the same for every verb that takes hosts.
 
 use std::{
     collections::BTreeSet,
@@ -33,15 +33,15 @@ pub(super) struct NarrowArgs {
 }
 
 impl NarrowArgs {
-    /// What these flags mean for `target`.
+    /// The narrowing of `target` that these flags describe.
     pub(super) fn narrowing(&self, target: &Target) -> Result<Narrowing, CliError> {
         let unfinished = self.failed_of.as_ref().map(|path| unfinished(path, target)).transpose()?;
         Ok(Narrowing { names: whole(&self.hosts), unfinished, limit: self.limit })
     }
 }
 
-/// The names between commas, for some commas stand in brackets: `web-[1-3,7]`. A list that is copied from a screen has
-/// blanks besides.
+/// Joins the names that were split at commas inside brackets: `web-[1-3,7]`. Also trims blanks, which a list copied
+/// from a screen has.
 fn whole(parts: &[String]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for part in parts {
@@ -53,7 +53,7 @@ fn whole(parts: &[String]) -> Vec<String> {
     names
 }
 
-/// The hosts that did not succeed in the run of a report, those included that it never came to.
+/// The hosts that did not succeed in the run of a report, including those that the run never reached.
 fn unfinished(path: &Path, target: &Target) -> Result<BTreeSet<HostId>, CliError> {
     let record = report_file::read(path)?;
     if record.target != target.name {
@@ -67,7 +67,7 @@ fn unfinished(path: &Path, target: &Target) -> Result<BTreeSet<HostId>, CliError
             hint: Some("no host was touched; name the report of a run on this target".to_owned()),
         });
     }
-    // One that is gone nobody will find again.
+    // A host that is gone will not be found again.
     let done = |host: &HostRecord| host.has_succeeded() || host.outcome == Some(Outcome::Gone);
     Ok(record.hosts.iter().filter(|host| !done(host)).map(|host| host.id.clone()).collect())
 }

@@ -1,8 +1,8 @@
-//! Numbers on the command line, refused in the words of those who type them.
+//! Numbers on the command line, refused in plain words.
 
 use std::num::{NonZeroU16, NonZeroUsize};
 
-/// How many: 1 or more.
+/// A count: 1 or more.
 pub(super) fn positive(text: &str) -> Result<NonZeroUsize, String> {
     text.trim().parse().map_err(|_| "give a whole number, 1 or more".to_owned())
 }

@@ -1,4 +1,4 @@
-//! `report`: what a run left behind, for people.
+//! `report`: the record of a run, as a page for people.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! A file that `--report FILE` wrote, read back.
+//! Reads a file that `--report FILE` wrote.
 
 use std::{fs, path::Path};
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::error::CliError;
 use crate::{report::Record, rollout::SCHEMA};
 
-/// What every report has, of whatever version it is.
+/// The part that reports of every version have.
 #[derive(Deserialize)]
 #[serde(expecting = "an object with a `schema`")]
 struct Version {

@@ -1,14 +1,14 @@
-//! What a person would type to do this run again: on the same hosts, or on those that did not succeed.
+//! The commands that repeat this run: on the same hosts, or on those that did not succeed.
 
 use std::path::Path;
 
 use super::session;
 use crate::{plan::quoted, report::Rerun};
 
-/// The flag that narrows a run to what a report says did not succeed.
+/// The flag that narrows a run to the hosts that did not succeed according to a report.
 const FAILED_OF: &str = "--failed-of";
 
-/// The commands that do this invocation's run again. `input` is what follows them on the line.
+/// The commands that repeat this invocation's run. `input` follows them on the line.
 pub(super) fn commands(report: Option<&Path>, input: &str) -> Rerun {
     of(&session::arguments().collect::<Vec<_>>(), report, input)
 }
@@ -22,7 +22,7 @@ fn of(words: &[String], report: Option<&Path>, input: &str) -> Rerun {
     Rerun { again: line(words), failed }
 }
 
-/// The words with `--failed-of REPORT`, in the place of another one that they may have.
+/// The words with `--failed-of REPORT`, which replaces an earlier one.
 fn narrowed(words: &[String], report: &str) -> Vec<String> {
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
     let is_flag = |word: &String| word.split_once('=').map_or(word.as_str(), |(flag, _)| flag) == FAILED_OF;

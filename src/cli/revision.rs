@@ -1,11 +1,11 @@
-//! Which revision is deployed when nobody says: the pipeline's commit, or the checkout's.
+//! The default revision to deploy: the pipeline's commit, or the checkout's.
 
 use std::process::Command;
 
 use super::error::RevisionError;
 use crate::plan::Revision;
 
-/// The variable in which each pipeline tells the commit it runs for.
+/// The variable in which each pipeline gives its commit.
 const PIPELINES: [&str; 11] = [
     "GITHUB_SHA",                        // GitHub Actions
     "CI_COMMIT_SHA",                     // GitLab CI, Woodpecker
@@ -20,8 +20,8 @@ const PIPELINES: [&str; 11] = [
     "GIT_COMMIT",                        // Jenkins
 ];
 
-/// The revision by `--revision`, else `FLEETWIDE_REVISION`, else the pipeline's variable, else the
-/// commit of the checkout (with `-dirty` when files in it were changed since).
+/// The revision from `--revision`, else `FLEETWIDE_REVISION`, else the pipeline's variable, else the commit of the
+/// checkout (with `-dirty` if tracked files have changes).
 pub(super) fn find(flag: Option<&str>, env: impl Fn(&str) -> Option<String>) -> Result<Revision, RevisionError> {
     let said = flag.map(ToOwned::to_owned).or_else(|| {
         let variables = ["FLEETWIDE_REVISION"].into_iter().chain(PIPELINES);
@@ -33,7 +33,7 @@ pub(super) fn find(flag: Option<&str>, env: impl Fn(&str) -> Option<String>) -> 
     }
 }
 
-/// The commit that `git` says is checked out here.
+/// The commit that is checked out here, according to `git`.
 fn checkout() -> Result<String, RevisionError> {
     let git = |arguments: &[&str]| Command::new("git").args(arguments).output();
     let Ok(head) = git(&["rev-parse", "--verify", "HEAD"]) else { return Err(RevisionError::None) };

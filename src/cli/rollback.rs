@@ -1,4 +1,4 @@
-//! `rollback`: back to what the servers had before, by what they have on record themselves.
+//! `rollback`: rolls servers back to the revisions they had before, according to their own records.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ use crate::{
     report::Rerun,
 };
 
-/// Above the flags that are this verb's own.
+/// The heading of the flags that only this verb has.
 const WHAT: &str = "What to undo";
 
 /// Roll servers back to the revisions they had before a run
@@ -66,7 +66,7 @@ pub(super) struct RollbackArgs {
     record: RecordArgs,
 }
 
-/// Takes servers back.
+/// Rolls servers back.
 pub(super) async fn run(args: &RollbackArgs, global: &GlobalArgs, session: &mut Session) -> Result<u8, CliError> {
     args.policy.refuse_budget()?;
     let mut overrides = target::overrides(&args.target, &args.policy)?;
@@ -87,7 +87,7 @@ pub(super) async fn run(args: &RollbackArgs, global: &GlobalArgs, session: &mut 
     let errand = Errand {
         dry_run: args.dry_run,
         record: args.record.clone(),
-        // Whoever is not back is found by the same words.
+        // The same command finds the hosts that are not rolled back yet.
         rerun: Some(Rerun { failed: None, ..rerun::commands(None, "") }),
         gate: Some(gate),
         ..Errand::default()

@@ -1,4 +1,4 @@
-//! `run`: one command on every server of a target, without a revision and without a record there.
+//! `run`: one command on every server of a target, without a revision and without a record on the servers.
 
 use clap::Args;
 
@@ -55,9 +55,9 @@ pub(super) struct RunArgs {
 /// Runs the command everywhere.
 pub(super) async fn run(args: &RunArgs, global: &GlobalArgs, session: &mut Session) -> Result<u8, CliError> {
     let mut overrides = target::overrides(&args.target, &args.policy)?;
-    // The target's own `on_lost` is its deploy script's; a command that nobody reads any more is to end.
+    // The target's own `on_lost` is for its deploy script; a command whose output is lost must end.
     overrides.deploy.on_lost.get_or_insert(OnLost::Kill);
-    // Likewise its budget; a question is put to every server, whatever some of them answer.
+    // Likewise its budget: the command goes to every server, even if it fails on some.
     overrides.deploy.max_failures.get_or_insert(FailureLimit::Percent(100));
     let mut target = target::find(&args.target, &overrides, global)?;
     // Likewise its arguments.
@@ -71,7 +71,7 @@ pub(super) async fn run(args: &RunArgs, global: &GlobalArgs, session: &mut Sessi
     let rerun = |input: &str| rerun::commands(args.record.report.as_deref(), input);
     let rerun = match &input {
         None => Some(rerun("")),
-        // What a pipe held is gone.
+        // The content of a pipe is gone and cannot be sent again.
         Some(_) => stdin::name().map(|path| rerun(&format!(" < {}", quoted(&path.to_string_lossy())))),
     };
     let gate = args.confirm.gate(target.deploy.confirm_over, args.stdin || input.is_some());

@@ -1,4 +1,4 @@
-//! What a verb needs of the surroundings: environment, terminal, signals. Read once, here.
+//! The surroundings of a verb: environment, terminal, signals. Read once, here.
 
 use std::{
     ffi::OsString,
@@ -23,29 +23,29 @@ use crate::{
     rollout::Cancel,
 };
 
-/// One invocation's surroundings.
+/// The surroundings of one invocation.
 #[derive(Debug)]
 pub(super) struct Session {
-    /// Ctrl-C and its like, from the program's start on.
+    /// Ctrl-C and the like, from the program's start on.
     pub(super) cancel: mpsc::Receiver<Cancel>,
     quiet: bool,
 }
 
 impl Session {
-    /// Takes the signals over.
+    /// Takes over the signals.
     pub(super) fn begin(global: &GlobalArgs) -> Result<Self, CliError> {
         Ok(Self { cancel: signals::listen().map_err(CliError::Runtime)?, quiet: global.quiet })
     }
 
-    /// Tells people something that is no result.
+    /// Tells people something that is not a result.
     pub(super) fn say(&self, text: &str) {
         if !self.quiet {
-            // A closed standard error takes nothing away from the work.
+            // The work does not depend on an open standard error.
             let _ = Patient(io::stderr()).write_all(text.as_bytes());
         }
     }
 
-    /// Does something that touches no host, until it is done or somebody interrupts.
+    /// Does something that touches no host, until it is done or interrupted.
     pub(super) async fn unless_interrupted<T>(&mut self, work: impl Future<Output = T>) -> Result<T, CliError> {
         tokio::select! {
             done = work => Ok(done),
@@ -55,7 +55,7 @@ impl Session {
 }
 
 impl Session {
-    /// Asks the person at the terminal; `None` where there is none.
+    /// Asks the person at the terminal; `None` if there is none.
     pub(super) async fn ask(&mut self, question: &str) -> Result<Option<String>, CliError> {
         let Some(terminal) = terminal::open() else { return Ok(None) };
         let question = question.to_owned();
@@ -65,7 +65,7 @@ impl Session {
     }
 }
 
-/// A reporter to this terminal, or whatever stands in its place.
+/// A reporter to this terminal, or to whatever replaces it.
 pub(super) fn reporter(global: &GlobalArgs) -> Builder {
     let screen = |terminal, columns| Screen::detect(terminal, columns, env);
     let stdout = Destination {
@@ -94,7 +94,7 @@ pub(super) fn reporter(global: &GlobalArgs) -> Builder {
         .live_width(|| columns(io::stderr()).unwrap_or(80))
 }
 
-/// The pipeline that runs us, if one does.
+/// The pipeline that runs this program, if any.
 pub(super) fn pipeline(kind: PipelineKind) -> Option<Pipeline> {
     match kind {
         PipelineKind::Auto => Pipeline::detect(env),
@@ -105,7 +105,7 @@ pub(super) fn pipeline(kind: PipelineKind) -> Option<Pipeline> {
     }
 }
 
-/// The pipeline that runs us, where our command line cannot be understood as a whole.
+/// The pipeline that runs this program, for a command line that cannot be parsed.
 pub(super) fn pipeline_of_line() -> Option<Pipeline> {
     let line: Vec<_> = std::env::args_os().collect();
     let said = flag(&line, "--pipeline").and_then(|word| word.into_string().ok()).or_else(|| env("FLEETWIDE_PIPELINE"));
@@ -113,7 +113,7 @@ pub(super) fn pipeline_of_line() -> Option<Pipeline> {
     pipeline(kind.unwrap_or(PipelineKind::Auto))
 }
 
-/// The value that a line gives to a flag, as far as that can be told of a line that is not finished, or wrong.
+/// The value of a flag on a line that may be unfinished or wrong, as far as it can be found.
 pub(super) fn flag(line: &[OsString], name: &str) -> Option<OsString> {
     let mut words = line.iter().take_while(|word| *word != "--");
     while let Some(word) = words.next() {
@@ -128,12 +128,12 @@ pub(super) fn flag(line: &[OsString], name: &str) -> Option<OsString> {
     None
 }
 
-/// One variable of the environment; none when it is not text.
+/// One variable of the environment; `None` if it is not text.
 pub(super) fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Where configuration may be.
+/// Where configuration files may be.
 pub(super) fn places(global: &GlobalArgs) -> Result<Places, CliError> {
     let here = std::env::current_dir().map_err(|source| CliError::File {
         what: "find the current folder",
@@ -149,12 +149,12 @@ pub(super) fn known_hosts() -> Result<PathBuf, CliError> {
     Ok(folder("XDG_STATE_HOME", ".local/state", "host keys")?.join("known_hosts"))
 }
 
-/// The folder that remembers what was found, for a short while.
+/// The folder that caches discovered hosts for a short while.
 pub(super) fn cache_folder() -> Result<PathBuf, CliError> {
     folder("XDG_CACHE_HOME", ".cache", "what was found")
 }
 
-/// Our own folder in that of `variable`, or in its usual place at home.
+/// Fleetwide's folder in the folder that `variable` names, or in its usual place at home.
 fn folder(variable: &str, usual: &str, what: &str) -> Result<PathBuf, CliError> {
     let base = match env(variable).map(PathBuf::from).filter(|path| path.is_absolute()) {
         Some(base) => base,
@@ -172,27 +172,27 @@ fn home() -> Option<PathBuf> {
     env("HOME").map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
-/// How wide a terminal is now; none when it is no terminal.
+/// The current width of a terminal; `None` if the stream is not a terminal.
 fn columns(stream: impl AsFd) -> Option<u16> {
     rustix::termios::tcgetwinsize(stream).ok().map(|size| size.ws_col).filter(|columns| *columns > 0)
 }
 
-/// The words of this invocation, to be shown: one that is not text is shown as near as can be.
+/// The words of this invocation, for display: words that are not text are shown approximately.
 pub(super) fn arguments() -> impl Iterator<Item = String> {
     std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned())
 }
 
-/// Tells people of an error.
+/// Shows people an error.
 pub(super) fn complain(text: &str) {
     let text = match columns(io::stderr()) {
         Some(columns) => paragraphs(text, usize::from(columns)),
         None => text.to_owned(),
     };
-    // Nobody is left to be told when even this cannot be written.
+    // If even this cannot be written, there is no way to report it.
     let _ = Patient(io::stderr()).write_all(text.as_bytes());
 }
 
-/// Writes a result to standard output. A reader that has gone away (`| head`) is no error.
+/// Writes a result to standard output. A reader that has gone (`| head`) is not an error.
 pub(super) fn print(bytes: &[u8]) -> Result<u8, CliError> {
     let mut stdout = Patient(io::stdout().lock());
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
@@ -201,7 +201,7 @@ pub(super) fn print(bytes: &[u8]) -> Result<u8, CliError> {
     }
 }
 
-/// Writes a file of the user's, never over another.
+/// Creates a file for the user; never overwrites one.
 pub(super) fn create(path: &Path, text: &str) -> io::Result<()> {
     std::fs::File::create_new(path)?.write_all(text.as_bytes())
 }

@@ -9,9 +9,9 @@ use tokio::{
 
 use crate::rollout::Cancel;
 
-/// Hears the signals from now on. Each one is a message; the first asks, the second insists.
+/// Listens for the signals from now on. Each is a message; the first asks, the second insists.
 ///
-/// A signal that we were started to ignore stays ignored: `nohup` means it.
+/// A signal that this process was started to ignore stays ignored, as `nohup` intends.
 pub(super) fn listen() -> io::Result<mpsc::Receiver<Cancel>> {
     let ignored = ignored_signals();
     let (sender, receiver) = mpsc::channel(8);
@@ -24,7 +24,7 @@ pub(super) fn listen() -> io::Result<mpsc::Receiver<Cancel>> {
             tokio::spawn(pass_on(signal(kind)?, cancel, sender.clone()));
         }
     }
-    // Kept open even where every signal is ignored: a closed channel would look like a message.
+    // Kept open even if every signal is ignored: a closed channel would look like a message.
     tokio::spawn(async move { sender.closed().await });
     Ok(receiver)
 }
@@ -33,8 +33,8 @@ async fn pass_on(mut signal: Signal, cancel: Cancel, to: mpsc::Sender<Cancel>) {
     while signal.recv().await.is_some() && to.send(cancel).await.is_ok() {}
 }
 
-/// The signals that this process was started to ignore, a bit each from SIGHUP on (proc(5), `SigIgn`).
-/// Where the system does not say, none.
+/// The signals that this process was started to ignore, one bit each from SIGHUP on (proc(5), `SigIgn`). 0 if the
+/// system does not say.
 fn ignored_signals() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

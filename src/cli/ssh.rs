@@ -1,4 +1,4 @@
-//! `ssh`: a shell on one of a target's hosts, by the way that a deploy goes.
+//! `ssh`: a shell on one of a target's hosts, reached in the same way as by a deploy.
 
 use std::{
     io::{self, IsTerminal},
@@ -81,7 +81,7 @@ pub(super) async fn run(args: &SshArgs, global: &GlobalArgs, session: &mut Sessi
     Err(CliError::Ssh(ssh.exec()))
 }
 
-/// Lets a person choose; without one, says what there is.
+/// Lets a person choose a host; without a person, the error lists the hosts.
 async fn choose<'h>(hosts: &'h [Host], session: &mut Session) -> Result<&'h Host, CliError> {
     const SHOWN: usize = 20;
     let lines: Vec<String> = hosts
@@ -89,7 +89,7 @@ async fn choose<'h>(hosts: &'h [Host], session: &mut Session) -> Result<&'h Host
         .enumerate()
         .map(|(n, host)| {
             let row = format!("{:>4}  {}  ({})  {}", n + 1, host.instance.name, host.id, host.address.host);
-            // A name that breaks the line would show a number of its own.
+            // A name with a line break could imitate a numbered line.
             neutral::line(&row)
         })
         .collect();

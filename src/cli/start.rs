@@ -1,4 +1,4 @@
-//! From the words of the command line to one verb, and from its end to the exit code.
+//! Turns the command line into one verb, and the verb's end into the exit code.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use super::{
     ssh, usage,
 };
 
-/// Runs the program and gives its exit code.
+/// Runs the program and returns its exit code.
 pub fn main() -> u8 {
     match completions::answer() {
         Ok(false) => {}
@@ -33,13 +33,13 @@ pub fn main() -> u8 {
     }
 }
 
-/// Prints what clap has to say. Help and version are answers; anything else is a mistake in the usage.
+/// Prints clap's message. Help and version are answers; anything else is a usage error.
 fn refuse(asked: &clap::Error) -> u8 {
     use clap::error::ErrorKind;
 
     match asked.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            // A reader that has gone away (`| head`) is no error.
+            // A reader that has gone (`| head`) is not an error.
             let _ = asked.print();
         }
         _ => {
@@ -53,7 +53,7 @@ fn refuse(asked: &clap::Error) -> u8 {
 fn begin(cli: &Cli) -> Result<u8, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
     let code = runtime.block_on(verb(cli));
-    // What still runs in the background (a reader of standard input, a slow name lookup) is not waited for.
+    // Background work (a reader of standard input, a slow name lookup) is not awaited.
     runtime.shutdown_background();
     code
 }

@@ -1,10 +1,10 @@
-//! What stands on our standard input, for a command to read on every host.
+//! Standard input, for a command to read on every host.
 //!
-//! A file is taken as it is (`run web -- sh < fix.sh`): it has an end, and reading it takes nothing from
-//! anybody. A pipe may never end, and whoever reads it takes its bytes from the next reader: a pipeline's
-//! runner or a `while read` loop often leaves one open for whatever it starts. So a pipe is read only on
-//! request (`--stdin`), and one that holds something is never passed over in silence: a command that was
-//! meant to read it would succeed everywhere, having done nothing.
+//! A file is always sent (`run web -- sh < fix.sh`): it has an end, and reading it takes nothing from other readers. A
+//! pipe may never end, and reading it takes its bytes from the next reader: a pipeline's runner or a `while read` loop
+//! often leaves one open to the programs it starts. So a pipe is read only on request (`--stdin`). A pipe that holds
+//! data is never ignored silently, because a command that was meant to read it would succeed everywhere without doing
+//! anything.
 
 use std::{
     fs::File,
@@ -18,8 +18,8 @@ use rustix::fs::{FileType, fstat};
 use super::{error::CliError, session::Session};
 use crate::guard::Input;
 
-/// Reads standard input to its end, if it is meant for the hosts: into a file without a name, so that
-/// neither its length nor the number of hosts matters to our memory.
+/// Reads standard input to its end, if it is meant for the hosts. It goes into a file without a name, so that memory
+/// use depends neither on its length nor on the number of hosts.
 pub(super) async fn take(asked: bool, session: &mut Session) -> Result<Option<Input>, CliError> {
     let regular = is_file().map_err(CliError::Stdin)?;
     if !regular && !asked {
@@ -31,7 +31,7 @@ pub(super) async fn take(asked: bool, session: &mut Session) -> Result<Option<In
     Ok(Some(input).filter(|input| input.length() > 0))
 }
 
-/// Refuses to leave unread what may be meant for the hosts.
+/// Refuses to leave input unread that may be meant for the hosts.
 pub(super) fn refuse_unread() -> Result<(), CliError> {
     let waiting = match is_file() {
         Ok(false) => rustix::io::ioctl_fionread(io::stdin()).unwrap_or(0),
@@ -46,7 +46,7 @@ pub(super) fn refuse_unread() -> Result<(), CliError> {
     })
 }
 
-/// The file on standard input, by its name.
+/// The path of the file on standard input.
 pub(super) fn name() -> Option<PathBuf> {
     std::fs::read_link("/proc/self/fd/0").ok().filter(|path| path.is_file())
 }
@@ -55,7 +55,7 @@ fn is_file() -> io::Result<bool> {
     Ok(FileType::from_raw_mode(fstat(io::stdin().as_fd())?.st_mode) == FileType::RegularFile)
 }
 
-/// Copies the rest of the file without reading on in it: a loop that reads it line by line loses none.
+/// Copies the rest of the file without moving its offset, so that a loop that reads the file line by line loses none.
 fn copy_file() -> io::Result<File> {
     let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut copy = tempfile::tempfile()?;

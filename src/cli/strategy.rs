@@ -1,4 +1,4 @@
-//! In which steps a deploy goes, by flags.
+//! The steps of a deploy, by flags.
 
 use clap::Args;
 
@@ -24,7 +24,7 @@ pub(super) struct StrategyArgs {
 }
 
 impl StrategyArgs {
-    /// Adds what these flags set.
+    /// Adds the settings of these flags.
     pub(super) fn add_to(&self, overrides: &mut Overrides) {
         let deploy = &mut overrides.deploy;
         deploy.steps = self.steps.clone().or(deploy.steps.take());

@@ -14,7 +14,7 @@ use crate::{
     report::Reporter,
 };
 
-/// Says which hosts of an earlier run were looked for in vain.
+/// Warns of the hosts of an earlier run that were not found any more.
 pub(super) fn say_vanished(vanished: &[HostId], reporter: &Reporter) {
     const SHOWN: usize = 5;
     if vanished.is_empty() {
@@ -28,24 +28,24 @@ pub(super) fn say_vanished(vanished: &[HostId], reporter: &Reporter) {
     reporter.warn(&format!("{hosts} of that run not found any more: {}", names.join(", ")));
 }
 
-/// What flags set, and variables where the flags do not.
+/// The settings of the flags, and of variables where no flag is given.
 pub(super) fn overrides(args: &TargetArgs, policy: &PolicyArgs) -> Result<Overrides, CliError> {
     let mut flags = args.select.overrides();
     policy.add_to(&mut flags);
     Ok(flags.over(Overrides::from_env(&env)?))
 }
 
-/// The target that the command line means.
+/// The target that the command line selects.
 pub(super) fn find(args: &TargetArgs, overrides: &Overrides, global: &GlobalArgs) -> Result<Target, CliError> {
-    // Flags that say where to look are a target of their own, unless one is named.
+    // Flags that say where to look form a target of their own, unless one is named.
     let by_flags = args.select.overrides().says_where().then_some(ADHOC);
     let mut target = Config::load(&session::places(global)?)?.target(args.target.as_deref().or(by_flags), overrides)?;
     target.words = words(&target.name, session::arguments());
     Ok(target)
 }
 
-/// What means the same target on another verb's command line: its name, and of this one's flags those that say which
-/// servers and how to reach them.
+/// The words that select the same target on another verb's command line: its name, and those flags of this line that
+/// say which servers and how to reach them.
 fn words(name: &str, command_line: impl Iterator<Item = String>) -> String {
     let select = SelectArgs::augment_args(clap::Command::new(""));
     let kept: Vec<&str> = select.get_arguments().filter_map(clap::Arg::get_long).chain(["config"]).collect();

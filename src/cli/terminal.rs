@@ -1,4 +1,4 @@
-//! Asking the person at the terminal, where there is one.
+//! Asks the person at the terminal, if there is one.
 
 use std::{
     fs::File,
@@ -7,14 +7,14 @@ use std::{
 
 use crate::report::neutral;
 
-/// The terminal of the person who started this, if they watch it and can answer: standard error goes
-/// there, and we are not in the background. Standard input may be anything, for example a script.
+/// The terminal of the person who started this program, if they watch it and can answer: standard error goes there, and
+/// this program is not in the background. Standard input may be anything, for example a script.
 pub(super) fn open() -> Option<File> {
     if !io::stderr().is_terminal() {
         return None;
     }
     let terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
-    // Who reads in the background is stopped by the system, and nobody would know why.
+    // The system stops a background process that reads from the terminal, and the user would not know why.
     let foreground = rustix::termios::tcgetpgrp(&terminal).ok()?;
     (foreground == rustix::process::getpgrp()).then_some(terminal)
 }
@@ -24,7 +24,7 @@ pub(super) fn is_yes(answer: &str) -> bool {
     matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
 }
 
-/// Shows `question` and waits for a line; an end of input is an empty one.
+/// Shows `question` and waits for a line; end of input counts as an empty one.
 pub(super) fn ask(mut terminal: File, question: &str) -> io::Result<String> {
     terminal.write_all(neutral::block(question).as_bytes())?;
     let mut line = String::new();

@@ -1,4 +1,4 @@
-//! A command line that cannot be understood, in our own form: `error:` and `hint:`.
+//! Errors for a command line that cannot be parsed, in our own form: `error:` and `hint:`.
 
 use std::fmt::Write as _;
 
@@ -10,14 +10,14 @@ use clap::{
 use super::args::Cli;
 use crate::report::{Pipeline, neutral};
 
-/// What people are told of this line, and the pipeline that runs us.
+/// The error for people, and for the pipeline that runs this program.
 pub(super) fn shown_in(error: &clap::Error, line: &[String], pipeline: Option<Pipeline>) -> String {
     let text = render(error, line);
     let Some(pipeline) = pipeline else { return text };
     text + &pipeline.error(&message(error)).unwrap_or_default()
 }
 
-/// What people are told of this line.
+/// The error for people.
 fn render(error: &clap::Error, line: &[String]) -> String {
     let mut text = format!("error: {}\n", message(error));
     for hint in hints(error, line) {
@@ -26,7 +26,7 @@ fn render(error: &clap::Error, line: &[String]) -> String {
     neutral::block(&text)
 }
 
-/// What is wrong; in clap's words where they are plain ones.
+/// What is wrong, in clap's words where they are plain.
 fn message(error: &clap::Error) -> String {
     match (error.kind(), words(error, ContextKind::InvalidSubcommand).first(), argument(error)) {
         (ErrorKind::InvalidSubcommand, Some(verb), _) => format!("there is no verb `{verb}`"),
@@ -69,7 +69,7 @@ fn hints(error: &clap::Error, line: &[String]) -> Vec<String> {
     hints
 }
 
-/// The verb that is one slip away: of a short one, clap does not think.
+/// The verb that differs by one slip. For a short verb, clap does not suggest it.
 fn one_slip_away(error: &clap::Error) -> Option<String> {
     let wrong = words(error, ContextKind::InvalidSubcommand).pop()?;
     let unknown = words(error, ContextKind::SuggestedSubcommand).is_empty();
@@ -77,7 +77,7 @@ fn one_slip_away(error: &clap::Error) -> Option<String> {
     Cli::command().get_subcommands().map(clap::Command::get_name).find(is_near).map(ToOwned::to_owned)
 }
 
-/// The argument that is not understood.
+/// The argument that was not understood.
 fn argument(error: &clap::Error) -> Option<String> {
     words(error, ContextKind::InvalidArg).into_iter().next()
 }
@@ -90,7 +90,7 @@ fn words(error: &clap::Error, kind: ContextKind) -> Vec<String> {
     }
 }
 
-/// The program and the verb that a line has.
+/// The program, with the verb if the line has one.
 fn verb(line: &[String]) -> String {
     let program = Cli::command();
     match line.iter().find(|word| program.get_subcommands().any(|verb| verb.get_name() == **word)) {
