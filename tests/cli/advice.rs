@@ -1,4 +1,4 @@
-//! Commands that Fleetwide tells people to run: they are run here as they stand.
+//! Commands that Fleetwide's hints recommend, run exactly as they are shown.
 
 use std::{fs, path::Path, process::Command};
 
@@ -7,7 +7,7 @@ use super::{
     ssh_fleet::SshFleet,
 };
 
-/// Runs the `fleetwide` command at the end of a hint, on the host of this name.
+/// Runs the `fleetwide` command at the end of a hint, with the host's `name` filled in.
 fn follow(project: &Project, hint: &str, name: &str) -> Finished {
     let command = &hint[hint.find("fleetwide run").expect("a command")..].replace("NAME", name);
     let fleetwide = project.command(&[]);
@@ -18,7 +18,7 @@ fn follow(project: &Project, hint: &str, name: &str) -> Finished {
     shell.env("PATH", format!("{}:{path}", folder.display())).output().expect("a shell").into()
 }
 
-/// The hosts of the fleet set `XDG_STATE_HOME`, and are meant by flags alone.
+/// The hosts of the fleet set `XDG_STATE_HOME`; here they are selected by flags alone.
 #[test]
 fn a_host_that_a_wrong_clock_locked_out_is_let_in_by_the_command_that_is_shown() {
     let fleet = SshFleet::start(&[("web-1".to_owned(), Vec::new())], "");
@@ -29,7 +29,7 @@ fn a_host_that_a_wrong_clock_locked_out_is_let_in_by_the_command_that_is_shown()
     let what = ["deploy", "--revision", "v1", "--script", "deploy.sh", "--report", "r.json"];
     let deploy = || fleet.project.run(&[&what[..], &reached].concat());
     deploy().expect(0);
-    // Of the year 2100.
+    // In the year 2100.
     fs::write(fleet.state("web-1").join("adhoc/fence"), "4102444800000\n").expect("a record");
     let refused = deploy().expect(8).says("a later run was here");
     let report = fleet.project.report("r.json");

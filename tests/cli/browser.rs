@@ -1,6 +1,6 @@
-//! A real Chromium without a window, driven through a pipe: what a page asks for, what it complains of, how wide it is.
+//! A real headless Chromium, driven through a pipe: what a page requests, what errors it causes, how wide it is.
 //!
-//! The protocol is Chromium's own (DevTools): JSON, each message ended by a NUL, on file descriptors 3 and 4.
+//! The protocol is Chromium's own (DevTools): JSON messages, each terminated by a NUL, on file descriptors 3 and 4.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// What hangs past the right or the left edge of the window, of all that people read.
+/// All readable elements that extend past the right or left edge of the window.
 const OUTSIDE: &str = "[...document.querySelectorAll('h1, h2, h3, p, dt, dd, li, summary, th, td, small, pre, text')]
     .filter(it => !it.matches('svg svg *'))
     .filter(it => { const at = it.getBoundingClientRect(); return at.right > innerWidth + 0.5 || at.left < -0.5 })
@@ -25,7 +25,7 @@ pub(crate) struct Browser {
     answers: BufReader<ChildStdout>,
     sent: u64,
     events: Vec<Value>,
-    /// Its profile, which ends with it.
+    /// Its profile, removed with the browser.
     _profile: TempDir,
 }
 
@@ -34,14 +34,14 @@ pub(crate) struct Browser {
 pub(crate) struct Opened<'b> {
     browser: &'b mut Browser,
     session: String,
-    /// All that it asked for, itself included.
+    /// All that it requested, including the page itself.
     pub(crate) requests: Vec<String>,
-    /// Messages, errors, and what the browser refused it.
+    /// Messages, errors, and requests that the browser blocked.
     pub(crate) complaints: Vec<Value>,
 }
 
 impl Browser {
-    /// Starts it.
+    /// Starts the browser.
     pub(crate) fn start() -> Self {
         let profile = tempfile::Builder::new().prefix("fw-browser-").tempdir().expect("a folder");
         let mut child = Command::new("sh")
@@ -59,7 +59,7 @@ impl Browser {
         Self { child, orders, answers, sent: 0, events: Vec::new(), _profile: profile }
     }
 
-    /// Opens a file in a window of this width, and waits until nothing more is asked for.
+    /// Opens a file in a window of this width, and waits until the page requests nothing more.
     pub(crate) fn open(&mut self, file: &Path, width: u32, scheme: &str) -> Opened<'_> {
         let target = self.order(None, "Target.createTarget", &json!({ "url": "about:blank" }));
         let attached =
@@ -99,7 +99,7 @@ impl Browser {
         Opened { requests: requests.collect(), complaints, session, browser: self }
     }
 
-    /// Gives an order, and its result; what happens meanwhile is kept.
+    /// Sends a command and returns its result; events that arrive meanwhile are kept.
     fn order(&mut self, session: Option<&str>, method: &str, parameters: &Value) -> Value {
         self.sent += 1;
         let mut order = json!({ "id": self.sent, "method": method, "params": parameters });
@@ -149,7 +149,7 @@ impl Opened<'_> {
         wider.as_i64().expect("whole pixels").max(0)
     }
 
-    /// What people read that is not wholly in the window.
+    /// The readable elements that are not completely inside the window.
     pub(crate) fn outside(&mut self) -> Value {
         self.value(OUTSIDE)
     }

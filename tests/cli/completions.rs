@@ -1,4 +1,4 @@
-//! TAB in real shells: verbs, flags, and the targets and listed hosts of the file that the line means.
+//! TAB in real shells: verbs, flags, and the targets and listed hosts of the file that the line selects.
 
 use std::{path::Path, process::Command};
 
@@ -15,11 +15,11 @@ fn project() -> Project {
     project
 }
 
-/// What a shell says, with the binary in its `PATH`.
+/// The output of a shell that has the binary in its `PATH`.
 fn shell(project: &Project, words: &[&str]) -> String {
     let binary = Path::new(env!("CARGO_BIN_EXE_fleetwide"));
     let folder = binary.parent().expect("a folder").display().to_string();
-    // A shell that waits for ever for a word that never comes is ended, and the test fails.
+    // A shell that would wait forever is ended, so the test fails.
     let mut command = Command::new("timeout");
     command.args(["60"]).args(words).current_dir(project.path("")).env_clear().env("HOME", project.home());
     command.env("PATH", format!("{folder}:{}", std::env::var("PATH").unwrap_or_default()));
@@ -27,7 +27,7 @@ fn shell(project: &Project, words: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-/// What bash offers for the last word of a line.
+/// The words that bash offers for the last word of a line.
 fn bash(project: &Project, line: &str) -> Vec<String> {
     let script = r#"
 source <(fleetwide completions bash)

@@ -1,4 +1,4 @@
-//! Tags, variables and arguments are data: they reach the script as they are, and nothing else.
+//! Tags, variables and arguments are data: they reach the script unchanged, and nothing interprets them.
 
 use super::ssh_fleet::SshFleet;
 

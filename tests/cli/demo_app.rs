@@ -18,7 +18,7 @@ pub(crate) fn script(name: &str) -> String {
     format!("{}/fixtures/scripts/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The way in which many restart an app: for a moment nobody answers, and requests under way are lost.
+/// The way many teams restart an app: for a moment nothing answers, and requests in progress are lost.
 const RESTART: &str = "#!/bin/sh\nset -eu\npython3 \"$APP\" stop\n\
                        # The third word is the address of this host.\nset -- $SSH_CONNECTION\n\
                        python3 \"$APP\" start \"$3\" \"$APP_PORT\" \"$FLEETWIDE_REVISION\"\n";
@@ -29,13 +29,13 @@ pub(crate) struct DemoApp {
     hosts: Vec<(String, SocketAddr)>,
 }
 
-/// The keys of `[targets.web.deploy]` by which a fleet's hosts have the app, and its port.
+/// The keys of `[targets.web.deploy]` that give the app to a fleet's hosts, and its port.
 pub(crate) fn deployed() -> (String, u16) {
     let port = free_port(super::simulated_fleet::own_address(1));
     (format!("env = {{ APP = \"{}\", APP_PORT = \"{port}\" }}\n", script("app.py")), port)
 }
 
-/// A port that nobody has at an address of ours.
+/// A free port at one of the tests' own addresses.
 pub(crate) fn free_port(address: Ipv4Addr) -> u16 {
     TcpListener::bind((address, 0)).and_then(|free| free.local_addr()).expect("a free port").port()
 }
@@ -50,12 +50,12 @@ impl DemoApp {
         Self { hosts: fleet.hosts().iter().map(host).collect() }
     }
 
-    /// The hosts, and where the app listens on them.
+    /// The hosts, and the address of the app on each.
     pub(crate) fn hosts(&self) -> &[(String, SocketAddr)] {
         &self.hosts
     }
 
-    /// What each host serves.
+    /// The revision that each host serves.
     pub(crate) fn served(&self) -> Vec<String> {
         self.hosts
             .iter()
@@ -92,7 +92,7 @@ fn request(
     }
 }
 
-/// Asks once, and never again by itself: what is lost is to be seen.
+/// Sends one request without retrying, so that a lost request is noticed.
 fn exchange(
     open: &mut Option<BufReader<TcpStream>>,
     address: SocketAddr,
@@ -134,7 +134,7 @@ fn exchange(
     Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }
 
-/// Requests, one after another from each of several threads, until it is ended.
+/// Requests, one after another from each of several threads, until the load is finished.
 #[derive(Debug)]
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
@@ -142,12 +142,12 @@ pub(crate) struct Load {
     threads: Vec<JoinHandle<Vec<String>>>,
 }
 
-/// What became of a load's requests.
+/// The results of a load's requests.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    /// How many were answered with status 200.
+    /// How many got an answer with status 200.
     pub(crate) answered: usize,
-    /// Why the others were not.
+    /// Why the others failed.
     pub(crate) failures: Vec<String>,
 }
 
@@ -161,8 +161,8 @@ impl Tally {
 }
 
 impl Load {
-    /// Begins; so many times four threads an address, of which two keep their connection, and two ask for what takes
-    /// long. Returns when all are under way.
+    /// Starts `fours` times four threads per address. Of each four, two keep their connection, and two make slow
+    /// requests. Returns when all are running.
     pub(crate) fn on(addresses: &[SocketAddr], fours: usize) -> Self {
         let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let addresses: Vec<SocketAddr> = addresses.iter().copied().cycle().take(addresses.len() * fours).collect();
@@ -175,7 +175,7 @@ impl Load {
                         Ok(_) => _ = answered.fetch_add(1, Ordering::Relaxed),
                         Err(why) => {
                             failures.push(why);
-                            // Who is not answered tries again, though not with all his might.
+                            // A failed client tries again, but not at full speed.
                             thread::sleep(Duration::from_millis(10));
                         }
                     }
@@ -193,7 +193,7 @@ impl Load {
         load
     }
 
-    /// Ends it.
+    /// Ends the load.
     pub(crate) fn finish(self) -> Tally {
         self.stop.store(true, Ordering::Relaxed);
         let failures = self.threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect();

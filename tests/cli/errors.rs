@@ -1,4 +1,4 @@
-//! Mistakes, and what a person is told.
+//! Mistakes, and the errors that people see.
 
 use super::project::Project;
 

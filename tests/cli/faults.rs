@@ -8,7 +8,7 @@ use super::project::{Finished, Project};
 
 const SUBSCRIPTION: &str = "00000000-1111-2222-3333-444444444444";
 
-/// One cloud with `machines` machines that carry `role=web`, and a project that asks for them.
+/// One cloud with `machines` machines that carry `role=web`, and a project that selects them.
 struct Stage {
     server: CloudServer,
     project: Project,
@@ -36,7 +36,7 @@ impl Stage {
         Finished::from(run.await.expect("no panic"))
     }
 
-    /// The hosts found, after checking that it went well.
+    /// The number of hosts found, after checking that the command succeeded.
     async fn found(&self) -> usize {
         self.hosts().await.expect(0).json().as_array().expect("an array").len()
     }
@@ -181,8 +181,7 @@ async fn one_scope_that_fails_fails_all_unless_it_may() {
     assert_eq!(partial.json().as_array().map(Vec::len), Some(1));
 }
 
-/// Ten thousand machines in each cloud, every matching one found once, with the fewest calls that
-/// the API allows.
+/// Ten thousand machines in each cloud: every matching one is found once, with the fewest calls that the API allows.
 #[tokio::test]
 async fn ten_thousand_machines_in_each_cloud() {
     for (cloud, page) in [(Cloud::Aws, Some(1_000)), (Cloud::Gcp, Some(500)), (Cloud::Azure, None)] {
@@ -194,7 +193,7 @@ async fn ten_thousand_machines_in_each_cloud() {
             assert_eq!(calls.len(), 10_000 / page, "{cloud:?}");
             assert!(calls.iter().all(|call| call.page_size == u32::try_from(page).ok()));
         } else {
-            // Machines, their power states, and their interfaces, and one page each of what there is none of.
+            // Machines, their power states, and their interfaces, plus one page for each list that is empty.
             let pages = 2 * 10_000 / arm::COMPUTE_PAGE + 10_000 / arm::NETWORK_PAGE + 2;
             assert_eq!(calls.len(), pages, "{cloud:?}");
         }

@@ -1,8 +1,7 @@
-//! Output without end: memory stays where it was, and the logs are whole.
+//! Endless output: memory use stays bounded, and the logs are complete.
 //!
-//! `FLEETWIDE_FLOOD=full` makes it 50 hosts that print 20 MB each and one that prints 500 MB without the
-//! end of a line (with `cargo test`, for nextest ends a test after five minutes); unless told, it is 10 hosts
-//! with 5 MB and one with 50 MB.
+//! With `FLEETWIDE_FLOOD=full`, 50 hosts print 20 MB each, and one prints 500 MB without a line end (use `cargo test`,
+//! because nextest ends a test after five minutes). By default, it is 10 hosts with 5 MB, and one with 50 MB.
 
 use std::{
     fs::{self, File},
@@ -16,10 +15,10 @@ use sha2::{Digest, Sha256};
 
 use super::{project::Project, ssh_fleet::SshFleet};
 
-/// How much more memory a flood may cost than a word. In KiB.
+/// How much more memory a flood may use than a single word, in KiB.
 const GROWTH: u64 = 64 * 1024;
 
-/// Every line that the script prints, but on the host that never ends one.
+/// Every line that the script prints, except on the host that never ends a line.
 const LINE: &str = "0123456789 abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ\n";
 
 const SCRIPT: &str = r#"#!/bin/sh
@@ -29,14 +28,14 @@ endless) head -c "$ENDLESS" /dev/zero | tr '\000' x ;;
 esac
 "#;
 
-/// How much the hosts print. In bytes.
+/// How much the hosts print, in bytes.
 #[derive(Clone, Copy)]
 struct Sizes {
     lines: u64,
     endless: u64,
 }
 
-/// Runs the script, and gives the most memory that the program ever used, in KiB (`VmHWM` in proc(5)).
+/// Runs the script, and returns the peak memory use of the program in KiB (`VmHWM` in proc(5)).
 fn peak(project: &Project, output: &str, logs: &str, sizes: Sizes) -> u64 {
     let (lines, endless) = (format!("LINES_OF={}", sizes.lines), format!("ENDLESS={}", sizes.endless));
     let arguments = ["deploy", "web", "--revision", "v1", "--env", &lines, "--env", &endless, "--output", output];
@@ -47,7 +46,7 @@ fn peak(project: &Project, output: &str, logs: &str, sizes: Sizes) -> u64 {
     let reader = thread::spawn(move || io::copy(&mut stdout, &mut io::sink()));
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
-    // The kernel keeps the highest value, so that nothing is missed between two looks but the last moment.
+    // The kernel keeps the highest value, so only growth after the last look is missed.
     let code = loop {
         let text = fs::read_to_string(&status).unwrap_or_default();
         let value = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -63,7 +62,7 @@ fn peak(project: &Project, output: &str, logs: &str, sizes: Sizes) -> u64 {
     peak
 }
 
-/// The checksum and length of what `read` gives.
+/// The checksum and length of the data from `read`.
 fn checksum(mut read: impl Read) -> ([u8; 32], u64) {
     let (mut hash, mut buffer, mut length) = (Sha256::new(), vec![0; 1 << 20], 0);
     loop {

@@ -1,5 +1,5 @@
-//! Hosts that hang, two of a hundred in each phase of a deploy: the run ends by its deadlines, and says of each
-//! where it hung.
+//! Hosts that hang, two of a hundred in each phase of a deploy: the run ends by its deadlines, and reports for each
+//! host where it hung.
 
 use fleetwide_simulator::ssh::Behaviour;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use super::simulated_fleet::SimulatedFleet;
 
 const HOSTS: usize = 100;
 
-/// Where hosts hang, and what is to be said of them: the outcome, and words of the message.
+/// Where hosts hang, and what the report must contain: the outcome, and words of the message.
 const PHASES: [(Behaviour, &str, &str); 5] = [
     (Behaviour::HangBeforeBanner, "unreachable", "connected, but no SSH banner within"),
     (Behaviour::HangInKeyExchange, "unreachable", "connected, but no end of the key exchange within"),
@@ -17,7 +17,7 @@ const PHASES: [(Behaviour, &str, &str); 5] = [
     (Behaviour::HangAfterExit, "succeeded", ""),
 ];
 
-/// So many in each phase; as many more have a script that hangs by itself.
+/// How many hang in each phase; as many more have a script that hangs by itself.
 const EACH: usize = HOSTS / 50;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

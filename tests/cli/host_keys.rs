@@ -1,4 +1,4 @@
-//! Host keys: vouched for by a cloud, changed, accepted, forgotten; all on a real `sshd`.
+//! Host keys: published by a cloud, changed, accepted, forgotten; all on a real `sshd`.
 
 use std::{fs, path::PathBuf};
 
@@ -18,7 +18,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// With so many machines, each of which has published this of its keys.
+    /// A stage with `machines` machines, each of which has published these keys.
     async fn new(cloud: Cloud, machines: u8, published: impl Fn(&Sshd) -> PublishedKeys) -> Self {
         let sshd = Sshd::builder().hosts(machines).start();
         let fleet = Fleet::new((0..machines).map(|number| machine(cloud, number, &sshd, published(&sshd))).collect());
@@ -78,7 +78,7 @@ impl Stage {
         self.server.state.calls().iter().filter(|call| asks(&call.operation)).count()
     }
 
-    /// What was said, with what differs from run to run taken out.
+    /// The output, with placeholders for what differs from run to run.
     fn said(&self, finished: &Finished) -> String {
         let mut text = format!("{}{}", finished.stdout, finished.stderr);
         for (word, name) in [
@@ -114,7 +114,7 @@ fn fingerprint(key: &str) -> String {
     key.parse::<provider_core::HostKey>().expect("a key").fingerprint()
 }
 
-/// What is said in the lines that hold one of these words, once each, without the time it took.
+/// The lines that contain one of these words, each once, without their durations.
 fn lines(text: &str, words: &[&str]) -> String {
     let mut said = Vec::new();
     for line in text.lines().filter(|line| words.iter().any(|word| line.contains(word))) {
@@ -166,7 +166,7 @@ async fn a_changed_key_is_accepted_by_the_command_that_the_error_names() {
     let (command, _) = command.split_once('`').expect("its end");
     let arguments: Vec<&str> = command.split(' ').collect();
 
-    // Of any other key it will hear nothing.
+    // It accepts no other key.
     let mut wrong = arguments.clone();
     let other = fingerprint(&stage.sshd.wrong_host_key());
     *wrong.last_mut().expect("a fingerprint") = &other;
@@ -215,7 +215,7 @@ async fn a_cloud_that_publishes_none_is_refused_before_anything_starts() {
     let stage = Stage::new(Cloud::Azure, 2, |_| PublishedKeys::default()).await;
     let refused = stage.deploy().await.expect(2);
     insta::assert_snapshot!(lines(&stage.said(&refused), &["error", "hint"]));
-    // Keys that are remembered already are as good as published ones.
+    // Keys that are already remembered are as good as published ones.
     stage.configure("accept-new");
     stage.deploy().await.expect(0);
     stage.configure("cloud");
@@ -276,7 +276,7 @@ async fn what_an_instance_prints_is_data() {
     assert!(!refused.stdout.contains('\u{1b}') && !refused.stderr.contains('\u{1b}') && !stage.file().exists());
 }
 
-/// When the first machine's known-hosts file was written, as people are told.
+/// When the first machine's known-hosts file was written, as messages show it.
 fn date(stage: &Stage) -> String {
     let written = fs::metadata(stage.file()).and_then(|it| it.modified()).expect("a file");
     jiff::Timestamp::try_from(written).expect("a time").strftime("%Y-%m-%d %H:%M UTC").to_string()

@@ -11,7 +11,7 @@ use super::{
 
 const HOSTS: usize = 40;
 
-/// Runs until it is ended, with children of its own.
+/// Runs until it is ended, and has children.
 const SCRIPT: &str = "#!/bin/sh\necho begun\nsleep 1000 &\nsleep 1001\n";
 
 fn fleet(hosts: usize, script: &str, deploy: &str) -> SshFleet {
@@ -70,7 +70,7 @@ fn a_second_interrupt_kills_a_script_that_ignores_the_first() {
     }
 }
 
-/// No script, no guard and no `ssh` of this test is left. The very last exits may be under way.
+/// No script, no guard and no `ssh` of this test is left. The last processes may still be exiting.
 fn assert_nothing_left(fleet: &SshFleet) {
     for mark in [fleet.states(), fleet.project.home()] {
         eventually(

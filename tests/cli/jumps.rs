@@ -1,4 +1,4 @@
-//! A hundred hosts behind two jump hosts, each a real `sshd` that drops what is too much for it.
+//! A hundred hosts behind two jump hosts, each a real `sshd` that drops excess logins.
 
 use std::fs;
 
@@ -6,10 +6,10 @@ use super::{project::Project, sshd::Sshd};
 
 const HOSTS: u8 = 100;
 
-/// What `sshd` drops at: by chance from ten logins under way, for certain from sixty.
+/// `sshd` drops logins at random from ten in progress on, and always from sixty on.
 const MAX_STARTUPS: &str = "10:30:60";
 
-/// A cheap key exchange, for a hundred of them on both sides are a load for a small machine.
+/// A cheap key exchange, because a hundred of them, with both sides here, are a load for a small machine.
 const KEY_EXCHANGE: &str = "KexAlgorithms curve25519-sha256";
 
 const ACCEPTED: &str = "Accepted publickey for ";
@@ -19,7 +19,7 @@ fn a_hundred_hosts_behind_two_jump_hosts_cost_one_login_on_each() {
     let start = |hosts: u8| Sshd::builder().hosts(hosts).max_startups_rule(MAX_STARTUPS).option(KEY_EXCHANGE).start();
     let (outer, inner, hosts) = (start(1), start(1), start(HOSTS));
     let jumps = [&outer, &inner];
-    // As a user's own configuration: which key, and that a jump host never seen is trusted.
+    // Like a user's own configuration: it names the key, and trusts jump hosts that were never seen.
     let block = |jump: &&Sshd| {
         let (address, key) = (jump.addresses()[0], jump.login_key());
         let known = hosts.dir().join("jump-hosts");

@@ -1,4 +1,4 @@
-//! SIGKILL of Fleetwide itself: what the hosts then do is what `on_lost` says, and no `ssh` stays.
+//! SIGKILL of Fleetwide itself: the hosts then do what `on_lost` says, and no `ssh` is left.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ fn with_finish_each_goes_on_to_its_end_and_a_second_deploy_is_refused_meanwhile(
         assert_eq!(std::fs::read_to_string(run.join("stdout")).expect("the log"), "whole\n");
     }
 
-    // Killed, it could not finish its own report; what is there is true as far as it goes.
+    // The killed program could not finish its report; what it had written is true.
     assert_eq!(fleet.project.report("report.json")["status"], "running");
 }
 
@@ -76,7 +76,8 @@ fn the_logins_on_jump_hosts_go_with_us() {
     std::fs::write(fleet.client_config(), trust).expect("writes");
     let mut deploy = fleet.project.start(&["deploy", "web", "--revision", "v1", "--jump", &hop]);
     deploy.await_events("script-started", HOSTS);
-    // Ours, its leash, and one `ssh` for each host's forward and one for each host, with a leash.
+    // Fleetwide, the jump host's `ssh` and its leash, and for each host an `ssh`, its leash, and the `ssh` of its
+    // forward.
     let ours = processes_with(&fleet.project.home());
     assert_eq!(ours.len(), 1 + 2 + 3 * HOSTS, "{ours:#?}");
     deploy.signal("KILL");

@@ -1,4 +1,4 @@
-//! `hosts` in other shapes: chosen columns, groups, CSV, and what `ssh -F` and Ansible read.
+//! Other forms of `hosts`: chosen columns, groups, CSV, and the files for `ssh -F` and Ansible.
 
 use std::{
     fs,
@@ -70,7 +70,7 @@ fn a_cached_answer_is_for_hosts_alone_and_says_its_age() {
         fs::write(file.expect("a file").path(), "{\"schema\":").expect("damaged");
     }
     listed(&["--cache", "10m"]).says("10.0.0.2").says("warning: what was remembered in");
-    // It was written anew.
+    // The cache was written again.
     listed(&["--cache", "10m"]).says("no cloud was asked");
 }
 
@@ -102,7 +102,7 @@ fn ssh_reads_the_file_that_is_written_for_it() {
     assert!(ssh(&["web2", "echo $SSH_CONNECTION"]).trim_end().ends_with(&format!("{host} {port}")));
     assert_eq!(ssh(&["web_1", "echo here"]), "here\n");
     assert_eq!(ssh(&["static:web2", "echo by id"]), "by id\n");
-    // One memory of host keys for both.
+    // Both use the same remembered host keys.
     assert!(fleet.project.home().join(".local/state/fleetwide/known_hosts/static+web2").exists());
     fleet.project.run(&["run", "web", "--host-keys", "strict", "--hosts", "web2", "--", "true"]).expect(0);
 }

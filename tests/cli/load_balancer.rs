@@ -1,5 +1,5 @@
-//! A rolling deploy behind a real `HAProxy`, under a steady load: with the hooks of `fixtures/scripts/haproxy.sh` not
-//! one request is lost.
+//! A rolling deploy behind a real `HAProxy`, under a steady load: with the hooks of `fixtures/scripts/haproxy.sh`, not
+//! a single request is lost.
 
 use std::{
     fmt::Write as _,
@@ -32,7 +32,7 @@ impl HaProxy {
     fn before(app: &DemoApp, fleet: &SimulatedFleet) -> Self {
         let ours: Ipv4Addr = own_address(254);
         let (address, socket) = (SocketAddr::from((ours, free_port(ours))), fleet.project.path("haproxy.sock"));
-        // A request that meets a server which is down is to be lost, and not to be tried elsewhere.
+        // A request to a server that is down must be lost, not retried elsewhere.
         let mut config = format!(
             "global\n  stats socket {} level admin\n\
              defaults\n  mode http\n  retries 0\n  timeout connect 30s\n  timeout client 60s\n  timeout server 60s\n\
@@ -53,13 +53,13 @@ impl HaProxy {
             .spawn()
             .expect("haproxy starts");
         let haproxy = Self { address, socket, process };
-        // Its socket comes last.
+        // It opens its socket last.
         let listens = || UnixStream::connect(&haproxy.socket).ok().map(drop);
         eventually(Duration::from_secs(30), listens, || "haproxy does not listen".to_owned());
         haproxy
     }
 
-    /// The state that it sees each server in.
+    /// The state of each server, as the load balancer sees it.
     fn states(&self) -> Vec<String> {
         let mut socket = UnixStream::connect(&self.socket).expect("its socket");
         socket.write_all(b"show stat web 4 -1\n").expect("a command");
@@ -78,7 +78,7 @@ impl Drop for HaProxy {
     }
 }
 
-/// A fleet with the app in revision `v1`, whose hooks are not the plain configuration's.
+/// A fleet with the app in revision `v1`. The hooks are in a second configuration file.
 async fn serving(hosts: usize, concurrency: usize) -> (SimulatedFleet, DemoApp) {
     let (app, port) = deployed();
     let fleet = SimulatedFleet::of(hosts).start(&format!("concurrency = {concurrency}\n{app}")).await;
@@ -115,7 +115,7 @@ async fn no_request_is_lost_while_each_server_is_drained_first() {
         assert_eq!(recorded(host.home()).0.as_deref(), Some("v2"), "{}", host.name());
     }
 
-    // The same without the hooks: it is they who do it.
+    // The same without the hooks, which shows that the hooks make the difference.
     let load = Load::on(&[haproxy.address], 4);
     deploy(&fleet, &haproxy, "fleetwide.toml", "v3").await.expect(0);
     let bare = load.finish();
@@ -147,7 +147,7 @@ async fn no_request_is_lost_when_a_server_breaks_and_all_are_taken_back() {
     let (fleet, app) = serving(6, 2).await;
     let haproxy = HaProxy::before(&app, &fleet);
     let deploy_script = fleet.project.read("deploy.sh");
-    // After the app was stopped.
+    // It fails after the app was stopped.
     let broken =
         deploy_script.replace("set --", "[ $FLEETWIDE_REVISION-$FLEETWIDE_HOST_NAME != v2-web-003 ] || exit 3\nset --");
     assert_ne!(broken, deploy_script);
@@ -194,7 +194,7 @@ async fn a_load_balancer_that_is_not_there_or_does_not_know_a_server_leaves_it_u
     let hooked = fleet.project.read("hooked.toml");
     let socket = haproxy.socket.display().to_string();
     let unknown = format!("UNIX:{socket}: web/shop-000: No such server.");
-    // What HAProxy would read as two commands.
+    // HAProxy would read this as two commands.
     let hostile = "web/web-000; disable server web/web-001".to_owned();
     for (name, why) in [
         ("shop-000", unknown),

@@ -1,6 +1,6 @@
-//! The program as its users meet it: the real binary, a home folder of its own, real `ssh`.
+//! The program as its users meet it: the real binary, its own home folder, real `ssh`.
 //!
-//! [`project`] runs the binary in a throw-away project. Each other file is one promise.
+//! [`project`] runs the binary in a throw-away project. Each other file tests one promise.
 
 #[expect(dead_code, reason = "the transport's own tests use the rest of it")]
 #[path = "../harness/sshd.rs"]

@@ -1,4 +1,4 @@
-//! The manual pages: one a verb, and `groff` has nothing to say against them.
+//! The manual pages: one per verb, and `groff` reports no problem in them.
 
 use std::{collections::BTreeSet, fs, process::Command};
 

@@ -1,4 +1,4 @@
-//! Some of a target's hosts: named, left undone by an earlier run, or just a few.
+//! Some of a target's hosts: by name, unfinished in an earlier run, or only a few.
 
 use super::{project::Project, ssh_fleet::SshFleet};
 
@@ -55,7 +55,7 @@ fn only_what_an_earlier_run_left_undone_is_done_again() {
     let report = fleet.project.report("second.json");
     assert_eq!((report["hosts"].as_array().map(Vec::len), &report["hosts"][0]["name"]), (Some(1), &"b".into()));
 
-    // What is named must be left undone; what is gone is said; a run that went well leaves nothing to do.
+    // A named host must be unfinished; a host that is gone is reported; a run that succeeded leaves nothing to do.
     again(&["--hosts", "a"], 4).says("none of the named hosts is one that did not succeed in that run");
     let gone = fleet.project.read("first.json").replace("static:b", "static:gone");
     fleet.project.write("gone.json", &gone);
@@ -87,7 +87,7 @@ fn a_report_that_does_not_fit_is_refused() {
     let other = project.read("web.json").replace("\"schema\": 1", "\"schema\": 99");
     project.write("other.json", &other);
     failed_of("web", "other.json").expect(2).says("schema 99");
-    // Hosts that a killed run never came to are not done either.
+    // Hosts that a killed run never reached are not done either.
     let killed = project.read("web.json").replace("\"unreachable\"", "null");
     project.write("killed.json", &killed);
     failed_of("web", "killed.json").expect(7).says("connection refused");

@@ -1,4 +1,4 @@
-//! What hosts print, as it is shown: on real `sshd`s, hostile output included.
+//! The output of hosts as it is shown: on real `sshd`s, including hostile output.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::{
     ssh_fleet::SshFleet,
 };
 
-/// A script that prints everything that a terminal, a pipeline's runner or a parser might obey.
+/// A script that prints everything that a terminal, a pipeline's runner or a parser might interpret.
 const HOSTILE: &str = r"#!/bin/sh
 printf '\033]0;owned\007title\n'
 printf '\033]52;c;b3duZWQ=\007clipboard\n'
@@ -40,7 +40,7 @@ fn deploy(count: usize, script: &str, output: &str, more: &[&str]) -> (SshFleet,
     (fleet, finished)
 }
 
-/// Nothing that a terminal obeys, and nothing that a pipeline's runner does.
+/// Contains nothing that a terminal or a pipeline's runner would obey.
 #[track_caller]
 fn assert_harmless(text: &str) {
     let bad = |c: char| {
@@ -87,7 +87,7 @@ fn a_stream_of_hostile_lines_is_harmless_and_the_log_has_them_raw() {
     assert!(fleet.logs("logs").contains("10%\r50%\r100%\n"));
 }
 
-/// What a script with `set -x` prints is all that it knows.
+/// A script with `set -x` prints everything it knows.
 #[test]
 fn a_secret_that_a_script_prints_is_shown_and_written_nowhere() {
     const SECRET: &str = "hunter2-hunter2";

@@ -1,4 +1,4 @@
-//! Deploys in parts on real `sshd`s: what ran where is counted by the parts themselves.
+//! Deploys in parts on real `sshd`s: the parts themselves count what ran where.
 
 use std::{fs, path::PathBuf};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::ssh_fleet::SshFleet;
 
-/// As people do it by hand. Each part leaves a line in the host's folder `done`.
+/// What people do by hand. Each part leaves a line in the host's file in the folder `done`.
 const PARTS: &str = r#"parts = [
   { name = "fetch",   run = 'echo fetch >>"$DONE/$FLEETWIDE_HOST_NAME"; echo "fetched $1"' },
   { name = "test",    run = """
@@ -25,7 +25,7 @@ struct Site {
 }
 
 impl Site {
-    /// So many hosts, `h0` and so on, of one stage unless `settings` say other.
+    /// This many hosts, `h0` and so on, in one stage unless `settings` say otherwise.
     fn start(hosts: usize, settings: &str) -> Self {
         let names: Vec<_> = (0..hosts).map(|number| (format!("h{number}"), Vec::new())).collect();
         let fleet = SshFleet::start(&names, &format!("{PARTS}{settings}"));
@@ -71,7 +71,7 @@ fn parts_run_in_order_and_nobody_passes_a_barrier_alone() {
             parts.iter().map(|part| json!([part["name"], part["outcome"], part["exit_status"]])).collect();
         assert_eq!(told, ["fetch", "test", "restart"].map(|name| json!([name, "succeeded", 0])));
         assert!(parts.iter().all(|part| part["duration_ms"].is_u64()), "{host:#}");
-        // Every host had tested when the first one restarted.
+        // Every host had tested when the first host restarted.
         assert_eq!(host["stdout_tail"].as_str().map(str::trim), Some("4"), "{host:#}");
     }
 }
@@ -125,7 +125,7 @@ fn inside_the_budget_the_others_go_on_without_the_one_that_failed() {
 #[test]
 fn whoever_interrupts_at_a_barrier_leaves_nothing_behind() {
     let site = Site::start(3, "");
-    // One of them never comes to the barrier by itself.
+    // One of the hosts never reaches the barrier by itself.
     let config = fs::read_to_string(site.fleet.project.path("fleetwide.toml")).expect("the file");
     let config = config
         .replace("cd \"$DONE\" || exit\n", "cd \"$DONE\" || exit\n[ $FLEETWIDE_HOST_NAME != h2 ] || sleep 1000\n");
@@ -156,7 +156,7 @@ fn hosts_are_taken_back_by_their_parts_and_wait_for_no_one() {
     assert_eq!(site.ran(host["name"].as_str().expect("a name")).len(), 9, "deployed twice, taken back once");
 }
 
-/// Once while one host waits for the other, and once more behind the barrier.
+/// Once while one host waits for the other, and again after the barrier.
 #[test]
 fn hosts_that_are_lost_at_a_barrier_and_behind_it_go_on_together_and_run_each_part_once() {
     let site = Site::start(2, "");
@@ -166,7 +166,7 @@ fn hosts_that_are_lost_at_a_barrier_and_behind_it_go_on_together_and_run_each_pa
     let config = config.replace("echo test >>", &late).replace("echo restart >>", &(until("go-2") + "echo restart >>"));
     site.fleet.project.write("fleetwide.toml", &config);
     let mut running = site.fleet.project.start(&["deploy", "web", "--revision", "v2", "--report", "report.json"]);
-    // The first one is at the barrier now, or as good as there.
+    // The first host is at the barrier now, or nearly there.
     running.await_events("part-started", 4);
     site.fleet.cut_connections();
     running.await_events("host-reattached", 2);

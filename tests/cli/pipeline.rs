@@ -1,4 +1,4 @@
-//! In a pipeline: what it reads, and what is left when it kills us.
+//! In a pipeline: what its log shows, and what is left when it kills the program.
 
 use std::{process::Command, thread, time::Duration};
 
@@ -9,10 +9,10 @@ use super::{
     ssh_fleet::SshFleet,
 };
 
-/// From SIGINT to SIGTERM, and from there to SIGKILL, when a job of GitHub Actions is cancelled.
+/// The time from SIGINT to SIGTERM, and from there to SIGKILL, when a job of GitHub Actions is cancelled.
 const TO_TERM: Duration = Duration::from_millis(7_500);
 
-/// Ends at once on hosts with a tag `quick`; elsewhere only when it is killed.
+/// Ends at once on hosts with a tag `quick`; elsewhere only when killed.
 const STUBBORN: &str = "#!/bin/sh\ntrap '' TERM\necho begun\n[ -z \"$FLEETWIDE_TAG_QUICK\" ] || exit 0\n\
                         while :; do sleep 1; done\n";
 
@@ -26,7 +26,7 @@ fn fleet() -> SshFleet {
     fleet
 }
 
-/// A deploy in which one host has succeeded, and the others' scripts ignore TERM by now.
+/// A deploy in which one host has succeeded, and the other hosts' scripts ignore TERM by now.
 fn started(fleet: &SshFleet) -> Running {
     let mut deploy = fleet.project.start(&DEPLOY);
     deploy.await_events("output", 4);
@@ -43,7 +43,7 @@ fn host<'r>(report: &'r Value, name: &str) -> &'r Value {
     hosts.iter().find(|host| host["name"] == name).expect("every host is in the report")
 }
 
-/// The times are the pipeline's own: nothing is waited for that could be seen.
+/// The sleep is the pipeline's own interval: there is no event to wait for.
 #[test]
 fn a_cancelled_job_ends_scripts_that_ignore_term_before_it_is_killed_itself() {
     let fleet = fleet();
@@ -68,12 +68,12 @@ fn a_cancelled_job_ends_scripts_that_ignore_term_before_it_is_killed_itself() {
 fn killed_in_the_end_it_leaves_a_true_report() {
     let fleet = fleet();
     let deploy = started(&fleet);
-    // One host hangs, so that nothing can be heard from it any more, not even that it obeyed.
+    // One host hangs, so it cannot even confirm that it obeyed.
     let frozen = Frozen::of(&fleet, "web-3");
     deploy.signal("INT");
     thread::sleep(TO_TERM);
     deploy.signal("TERM");
-    // A job has 2.5 s for this; how long it takes here is the machine's affair.
+    // A job has 2.5 s for this; the duration here depends on the machine.
     let confirmed = || {
         let report = fleet.project.report("report.json");
         ["web-1", "web-2"].iter().all(|name| host(&report, name)["killed"] == "confirmed").then_some(())
@@ -103,7 +103,7 @@ fn killed_in_the_end_it_leaves_a_true_report() {
     drop(frozen);
 }
 
-/// Every way in which GitHub's runner, or its page, would listen to a server.
+/// Everything in a server's output that GitHub's runner, or its page, would obey.
 const HOSTILE: &str =
     "#!/bin/sh\nseq 1 50\necho '::add-mask::a'\nprintf 'x ##[error]b\\n````\\n</details>\\n' >&2\nexit 3\n";
 
@@ -140,7 +140,7 @@ fn github_is_told_once_of_each_kind_of_failure_and_obeys_no_server() {
     assert_eq!(outputs.matches("status=failed\nexit_code=8\nrun=").count(), 3, "{outputs}");
 }
 
-/// What is said, with exit code 2, to a command line in an environment.
+/// The error for a command line in an environment; expects exit code 2.
 fn refused(project: &Project, line: &[&str], variables: &[(&str, &str)]) -> String {
     let mut command = project.command(line);
     command.envs(variables.iter().copied());
@@ -189,7 +189,7 @@ fn one_file_cannot_be_both_report_and_junit() {
     assert!(!project.path("same").exists());
 }
 
-/// A host that hangs; gone when this is dropped.
+/// A host that hangs; killed when this is dropped.
 struct Frozen<'f> {
     fleet: &'f SshFleet,
     name: &'static str,
@@ -206,13 +206,13 @@ impl<'f> Frozen<'f> {
         processes_with(self.fleet.state(self.name).parent().expect("a folder of the host's own"))
     }
 
-    /// Sends a signal to all, again and again, for processes begin and end meanwhile.
+    /// Sends a signal to all processes, repeatedly, because processes begin and end meanwhile.
     fn send_until(&self, signal: &str, done: impl Fn(&[String]) -> bool) {
         eventually(
             Duration::from_secs(10),
             || {
                 for process in self.processes() {
-                    // One that has just ended needs no signal.
+                    // A process that has just ended needs no signal.
                     let _ = Command::new("kill").args(["-s", signal, pid(&process)]).output();
                 }
                 done(&self.processes()).then_some(())
@@ -226,7 +226,7 @@ fn pid(process: &str) -> &str {
     process.split(' ').next().unwrap_or_default()
 }
 
-/// True when a process is stopped, or gone (proc(5), the third field of `stat`).
+/// True when a process is stopped, or has ended (proc(5), the third field of `stat`).
 fn is_stopped(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with('T') || rest.is_empty())

@@ -1,4 +1,4 @@
-//! A throw-away project, and the binary run in it with nothing of this machine's environment.
+//! A throw-away project, and the binary run in it without this machine's environment.
 
 use std::{
     fs,
@@ -11,16 +11,16 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A folder with a `fleetwide.toml`, a home of its own, and what a test writes into it.
+/// A folder with a `fleetwide.toml`, its own home folder, and files that a test writes.
 #[derive(Debug)]
 pub(crate) struct Project {
     dir: TempDir,
 }
 
-/// What a run of the binary came to.
+/// The result of a run of the binary.
 #[derive(Debug)]
 pub(crate) struct Finished {
-    /// The exit code; `None` when a signal ended it.
+    /// The exit code; `None` if a signal ended it.
     pub(crate) code: Option<i32>,
     /// All of standard output.
     pub(crate) stdout: String,
@@ -29,20 +29,20 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
-    /// Runs a command to its end while the simulator, in this process, goes on.
+    /// Runs a command to its end while the simulator keeps running in this process.
     pub(crate) async fn beside(mut command: Command) -> Self {
         let run = tokio::task::spawn_blocking(move || command.output().expect("the binary runs"));
         run.await.expect("no panic").into()
     }
 
-    /// Checks the exit code, showing everything when it is another.
+    /// Checks the exit code, and shows everything if it differs.
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "\n-- stdout\n{}\n-- stderr\n{}", self.stdout, self.stderr);
         self
     }
 
-    /// Checks that people are told this, on either stream.
+    /// Checks that either stream contains these words.
     #[track_caller]
     pub(crate) fn says(self, words: &str) -> Self {
         let said = self.stdout.contains(words) || self.stderr.contains(words);
@@ -101,7 +101,7 @@ impl Project {
         serde_json::from_str(&self.read(name)).expect("a report is JSON")
     }
 
-    /// The binary with these arguments, to be changed before it is run.
+    /// A command that runs the binary with these arguments, which the caller may change.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fleetwide"));
         command
@@ -120,7 +120,7 @@ impl Project {
         self.command(arguments).output().expect("the binary runs").into()
     }
 
-    /// Runs the binary to its end while the simulator, in this process, goes on.
+    /// Runs the binary to its end while the simulator keeps running in this process.
     pub(crate) async fn run_beside(&self, arguments: &[&str]) -> Finished {
         Finished::beside(self.command(arguments)).await
     }
@@ -131,7 +131,7 @@ impl Project {
     }
 }
 
-/// The binary while it runs, its events read as they come.
+/// The binary while it runs, with its events read as they come.
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
@@ -196,7 +196,7 @@ pub(crate) fn kill(name: &str, pid: u32) {
     assert!(status.success(), "kill -s {name} {pid}");
 }
 
-/// The processes whose environment or command line holds `mark`, as `pid command`.
+/// The processes whose environment or command line contains `mark`, as `pid command`.
 pub(crate) fn processes_with(mark: &Path) -> Vec<String> {
     let mark = mark.to_str().expect("a mark is text");
     let mut found = Vec::new();
@@ -205,7 +205,7 @@ pub(crate) fn processes_with(mark: &Path) -> Vec<String> {
         if !name.bytes().all(|byte| byte.is_ascii_digit()) || name == std::process::id().to_string() {
             continue;
         }
-        // A process may end while we look: then it is not there.
+        // A process may end during the search; then it does not count.
         let text = |file: &str| {
             fs::read(entry.path().join(file))
                 .map_or_else(|_| String::new(), |bytes| String::from_utf8_lossy(&bytes).replace('\0', " "))
@@ -218,7 +218,7 @@ pub(crate) fn processes_with(mark: &Path) -> Vec<String> {
     found
 }
 
-/// Looks until `condition` gives something, at most for `limit`; then fails with what `otherwise` says.
+/// Waits until `condition` returns a value, at most for `limit`; then fails with the message from `otherwise`.
 #[track_caller]
 pub(crate) fn eventually<T>(
     limit: Duration,

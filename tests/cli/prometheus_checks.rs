@@ -1,4 +1,5 @@
-//! Checks that ask a real Prometheus: what it sees of the demo app decides a rollout, and whatever it answers is told.
+//! Checks that query a real Prometheus: what it sees of the demo app decides a rollout, and every kind of answer is
+//! reported.
 
 use std::time::Duration;
 
@@ -11,10 +12,10 @@ use super::{
 
 const HOSTS: usize = 4;
 
-/// As the documentation has it: without errors there is no series of them, which is not to be no data.
+/// As in the documentation: without errors, their series does not exist, and that must not count as "no data".
 const ERRORS: &str = "sum(rate(http_requests_total{code=~\"5..\"}[10s])) or 0 * sum(rate(http_requests_total[10s]))";
 
-/// A check by this name, which fails at the second bad answer.
+/// A check with this name that fails at the second bad answer.
 fn check(name: &str, prometheus: &Prometheus, query: &str) -> String {
     format!(
         "[checks.{name}]\npromql = '{query}'\nserver = \"http://{}\"\npass_if = \"< 5\"\n\
@@ -57,7 +58,7 @@ async fn a_revision_that_serves_errors_is_caught_in_the_soak_and_taken_back() {
     deploy("v2", None).await.expect(0);
     assert_eq!(app.served(), ["v2"; HOSTS]);
 
-    // Its script ends well everywhere.
+    // Its script succeeds everywhere.
     let told = deploy("broken-v3", None).await.expect(9);
     told.says("check errors: 2 times in a row, the last time: ").says("is not < 5");
     assert_eq!(app.served(), ["v2"; HOSTS]);
@@ -74,7 +75,7 @@ async fn a_revision_that_serves_errors_is_caught_in_the_soak_and_taken_back() {
         assert_eq!(recorded(host.home()).0.as_deref(), Some("v2"), "{}", host.name());
     }
 
-    // A monitoring that sees nothing is no good news, unless somebody says that it is.
+    // Monitoring without data is not good news, unless the configuration says so.
     deploy("v4", Some("check nothing, 100%"))
         .await
         .expect(6)
@@ -121,8 +122,8 @@ async fn a_restart_in_the_soak_is_endured_and_an_end_is_not() {
     fleet.shutdown().await;
 }
 
-/// Deploys to a fleet whose gate is a check with these keys, and looks that it says so; that it opens, where nothing is
-/// to be said.
+/// Deploys to a fleet whose gate is a check with these keys. Expects these words from the check, or that it passes if
+/// `words` is `None`.
 async fn ask(fleet: &SimulatedFleet, plain: &str, keys: &str, words: Option<&str>) {
     let check = format!("[checks.it]\n{keys}\npass_if = \"< 5\"\nfailures = 1\n");
     fleet.project.write("fleetwide.toml", &format!("{plain}{check}"));
@@ -137,7 +138,7 @@ async fn ask(fleet: &SimulatedFleet, plain: &str, keys: &str, words: Option<&str
     };
 }
 
-/// A fleet of one, and a Prometheus that sees nothing.
+/// A fleet of one host, and a Prometheus that sees nothing.
 async fn blind() -> (SimulatedFleet, String, Prometheus) {
     let fleet = SimulatedFleet::of(1).start("").await;
     fleet.project.write("deploy.sh", "#!/bin/sh\nexit 0\n");

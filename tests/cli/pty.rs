@@ -1,4 +1,4 @@
-//! The binary at a terminal: a pseudo-terminal, with somebody who reads and types.
+//! The binary at a terminal: a pseudo-terminal, with a test that reads and types like a person.
 
 use std::{
     fs::File,
@@ -10,7 +10,7 @@ use std::{
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-/// A program whose controlling terminal is ours.
+/// A program whose controlling terminal is the test's.
 #[derive(Debug)]
 pub(crate) struct AtTerminal {
     child: Child,
@@ -20,13 +20,14 @@ pub(crate) struct AtTerminal {
 }
 
 impl AtTerminal {
-    /// Starts `command` on a new terminal; with `stdin` from elsewhere, if that is given.
+    /// Starts `command` on a new terminal, with standard input from `stdin` if given.
     pub(crate) fn start(command: &Command, stdin: Option<&Path>) -> Self {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
         grantpt(&ours).and_then(|()| unlockpt(&ours)).expect("it can be opened");
         let name = ptsname(&ours, Vec::new()).expect("it has a name");
         let theirs = || File::options().read(true).write(true).open(name.to_str().expect("text")).expect("it opens");
-        // `setsid --ctty` makes its standard input the controlling terminal; the shell then puts another in its place.
+        // `setsid --ctty` makes its standard input the controlling terminal; the shell then replaces the standard
+        // input.
         let mut session = Command::new("setsid");
         session.args(["--ctty", "--wait", "sh", "-c"]);
         session.arg(if stdin.is_some() { "exec \"$@\" <\"$STDIN\"" } else { "exec \"$@\"" });
@@ -46,7 +47,7 @@ impl AtTerminal {
         let mut reading = File::from(rustix::io::dup(&ours).expect("a copy"));
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
-            // EIO is how a terminal says that nobody is left at its other side.
+            // A terminal reports EIO when the other side has no process left.
             while let Ok(count @ 1..) = reading.read(&mut bytes) {
                 if sender.send(bytes[..count].to_vec()).is_err() {
                     break;
@@ -71,7 +72,7 @@ impl AtTerminal {
         self.keyboard.write_all(keys.as_bytes()).expect("typed");
     }
 
-    /// Waits for the end; gives the exit code, and all that the screen showed.
+    /// Waits for the end, and returns the exit code and everything that the screen showed.
     pub(crate) fn ends(mut self) -> (Option<i32>, String) {
         while let Ok(more) = self.screen.recv_timeout(Duration::from_secs(20)) {
             self.seen.push_str(&String::from_utf8_lossy(&more));

@@ -1,4 +1,4 @@
-//! Contact lost with a running script: it is found again, it never starts twice, and its true end is told.
+//! Contact lost with a running script: the script is found again, it never starts twice, and its true end is reported.
 
 use std::{
     fmt::Write as _,
@@ -20,13 +20,13 @@ use super::{
     way::Way,
 };
 
-/// How many moments are tried; every fault has its turn.
+/// How many moments are tried. Every fault gets its turn.
 const MOMENTS: usize = 50;
 
 /// How many lines the script writes to each stream.
 const LINES: usize = 60;
 
-/// Counts its own starts, talks on both streams for some seconds, and ends as its tag says.
+/// Counts its own starts, prints on both streams for some seconds, and ends as its tag says.
 const SCRIPT: &str = "#!/bin/sh
 echo start >>\"$FLEETWIDE_TAG_COUNT\"
 n=0
@@ -44,21 +44,21 @@ esac
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    /// Packets are dropped for a while, and the connection never says another word.
+    /// Packets are dropped for a while, and the connection never recovers.
     Drop,
-    /// Both ends are answered with RST.
+    /// Both ends get an RST.
     Reset,
     /// The host's `sshd` processes are killed; the scripts are left alone.
     KillSshd,
-    /// Everything of the host is killed, and it comes up with another boot id.
+    /// Every process of the host is killed, and it comes up with another boot id.
     Reboot,
-    /// Everything of the host is killed, its boot is the same: as when memory is short.
+    /// Every process of the host is killed, but its boot id stays the same, as when memory runs out.
     KillAll,
 }
 
 const FAULTS: [Fault; 5] = [Fault::Drop, Fault::Reset, Fault::KillSshd, Fault::Reboot, Fault::KillAll];
 
-/// One host: the way to it, and what will befall it.
+/// Some hosts, and the way to each.
 struct Stage {
     sshd: Sshd,
     ways: Vec<Way>,
@@ -68,7 +68,7 @@ struct Stage {
 impl Stage {
     fn new(hosts: usize, end: impl Fn(usize) -> String) -> Self {
         let sshd = Sshd::builder().hosts(u8::try_from(hosts).expect("a small fleet")).start();
-        // What a host's key costs is no matter of these tests.
+        // The cost of the key exchange does not matter for these tests.
         fs::write(sshd.client_config(), "KexAlgorithms curve25519-sha256\n").expect("a file");
         let ways: Vec<Way> =
             sshd.addresses().iter().map(|address| Way::to(SocketAddr::from((*address, sshd.port())))).collect();
@@ -98,7 +98,7 @@ impl Stage {
         fs::read_to_string(count_file(&self.sshd, host)).map_or(0, |text| text.lines().count())
     }
 
-    /// What the host has on record as the script's end, of the attempt that started it.
+    /// The script's end, as the host recorded it for the attempt that started the script.
     fn recorded_end(&self, host: usize) -> Option<String> {
         let runs = fs::read_dir(self.sshd.state(host).join("fleetwide/shop/runs")).ok()?;
         let ends = runs.filter_map(|run| fs::read_to_string(run.expect("a run").path().join("end")).ok());
@@ -117,7 +117,7 @@ impl Stage {
             Fault::KillSshd => self.sshd.cut_host(host),
             Fault::KillAll => self.sshd.fell_host(host),
             Fault::Reboot => {
-                // Nobody comes in before it is up again.
+                // No connection gets in before the host is up again.
                 way.swallow();
                 self.sshd.fell_host(host);
                 self.another_boot(host);
@@ -126,7 +126,7 @@ impl Stage {
         }
     }
 
-    /// Makes the host's records those of an earlier boot.
+    /// Changes the host's records to those of an earlier boot.
     fn another_boot(&self, host: usize) {
         let Ok(runs) = fs::read_dir(self.sshd.state(host).join("fleetwide/shop/runs")) else { return };
         for run in runs {
@@ -146,7 +146,7 @@ fn end_of(host: usize) -> &'static str {
     ["0", "7", "KILL", "255"][host % 4]
 }
 
-/// `FLEETWIDE_TEST_SEED` plays a run again.
+/// `FLEETWIDE_TEST_SEED` repeats a run of this test.
 fn seed() -> u64 {
     std::env::var("FLEETWIDE_TEST_SEED").map_or_else(|_| rand::random(), |text| text.parse().expect("a number"))
 }
@@ -157,7 +157,7 @@ fn at_any_moment_whatever_breaks_a_script_starts_at_most_once_and_its_true_end_i
     println!("FLEETWIDE_TEST_SEED={seed}");
     let mut chance = StdRng::seed_from_u64(seed);
 
-    // How much a whole deploy sends to and fro.
+    // How many bytes a whole deploy sends in both directions.
     let calm = Stage::new(1, |_| "0".to_owned());
     calm.project.run(&["deploy", "web", "--revision", "v1"]).expect(0);
     let whole = calm.ways[0].passed();
@@ -168,7 +168,7 @@ fn at_any_moment_whatever_breaks_a_script_starts_at_most_once_and_its_true_end_i
     let fates: Vec<_> = (0..MOMENTS)
         .map(|host| {
             let fault = FAULTS[host % FAULTS.len()];
-            // The first third is the way to the script's start.
+            // The first third leads up to the script's start.
             let moment = chance.random_range(whole / 5..whole * 19 / 20);
             (fault, moment, Duration::from_millis(chance.random_range(0..3000)))
         })
@@ -177,7 +177,7 @@ fn at_any_moment_whatever_breaks_a_script_starts_at_most_once_and_its_true_end_i
         for (host, (fault, moment, outage)) in fates.iter().enumerate() {
             let stage = &stage;
             scope.spawn(move || {
-                // Where much is said at once, less comes by in all.
+                // Under load, output is sent in larger pieces, so there may be fewer bytes in all.
                 if stage.ways[host].wait_passed(*moment) {
                     stage.befall(host, *fault, *outage);
                 }
@@ -229,7 +229,7 @@ impl Stage {
         let recorded = self.recorded_end(host).is_some();
         match fault {
             Fault::Reboot | Fault::KillAll if !recorded => {
-                // The guard says "started" a moment before the script's first line runs: none may have run.
+                // The guard reports the start a moment before the script's first line runs, so possibly none ran.
                 if record["outcome"] != "unknown" {
                     return Err(format!("its end is not known ({starts} starts)"));
                 }
@@ -265,7 +265,7 @@ fn one(script: &str, deploy: &str) -> SshFleet {
     fleet
 }
 
-/// Ignores TERM, leaves a daemon by a double fork, and a child that keeps its stdout.
+/// Ignores TERM, and leaves a daemon (by a double fork) and a child that keeps its stdout.
 const STUBBORN: &str = "#!/bin/sh
 trap '' TERM
 (setsid sh -c 'trap \"\" TERM; while :; do sleep 0.2; done' >/dev/null 2>&1 &) &
@@ -304,7 +304,7 @@ fn proven_dead(fleet: &SshFleet, cause: &str) {
     );
 }
 
-/// The relay is what these tests lean on. Later than this `ssh` says no more than "Broken pipe", whatever broke it.
+/// These tests rely on the relay. At a later moment, `ssh` would report only "Broken pipe", whatever broke it.
 #[test]
 fn a_way_that_is_reset_sends_rst_and_no_fin() {
     let mute = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -315,7 +315,7 @@ fn a_way_that_is_reset_sends_rst_and_no_fin() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("ssh is installed");
-    // It has said who it is, and waits for the host to do the same.
+    // `ssh` has sent its version, and waits for the host's.
     assert!(way.wait_passed(1));
     way.reset();
     let said = ssh.wait_with_output().expect("it ends").stderr;
@@ -323,7 +323,7 @@ fn a_way_that_is_reset_sends_rst_and_no_fin() {
     assert!(said.contains("Connection reset by peer"), "{said}");
 }
 
-/// The cancel comes while the host is out of reach, and is brought to it as soon as it is back.
+/// The cancel comes while the host cannot be reached, and is delivered as soon as it is back.
 #[test]
 fn a_cancel_finds_the_host_that_was_lost() {
     let stage = Stage::new(1, |_| "0".to_owned());
@@ -342,7 +342,8 @@ fn a_cancel_finds_the_host_that_was_lost() {
     assert_eq!((&host["signal"], &host["reattached"]), (&json!("TERM"), &json!(1)), "{host:#}");
 }
 
-/// Contact is lost once more when the host has been told, and before the end: whoever records that must know why.
+/// Contact is lost again after the host was told to end the script, and before the end: the guard that records the end
+/// must know why.
 #[test]
 fn a_silence_is_told_as_such_whoever_tells_of_it() {
     let stage = Stage::new(1, |_| "0".to_owned());

@@ -1,4 +1,4 @@
-//! `report --html`: a page of a real run in a real browser, and what it says where there is no page to be had.
+//! `report --html`: a page of a real run in a real browser, and the errors when there is no page to show.
 
 use std::{fs, os::unix::fs::symlink};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{browser::Browser, project::Project, simulated_fleet::SimulatedFleet};
 
-/// The report of a run of two hosts that a person could have written.
+/// The report of a run on two hosts, as a person could have written it.
 fn report() -> Value {
     let host = |name: &str| {
         json!({
@@ -30,7 +30,8 @@ fn with(report: &Value) -> Project {
     project
 }
 
-/// One host of the second stage fails with words that would be a program elsewhere; then a check fails, and all go back.
+/// One host of the second stage fails with text that would be a program elsewhere; then a check fails, and all hosts
+/// are rolled back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_staged_run_that_was_taken_back_is_a_page_that_asks_nobody_and_fits_every_window() {
     let fleet = SimulatedFleet::of(12)
@@ -89,7 +90,7 @@ async fn a_staged_run_that_was_taken_back_is_a_page_that_asks_nobody_and_fits_ev
     fleet.shutdown().await;
 }
 
-/// The test above can fail.
+/// Shows that the test above can fail.
 #[test]
 fn the_browser_sees_what_is_wrong_with_a_page() {
     let project = Project::new();

@@ -1,5 +1,5 @@
-//! `rollback`: back to what each host had before, by what the hosts themselves have recorded. Scripts count their own
-//! runs, so that a test need not believe what it is told.
+//! `rollback`: rolls each host back to what it had before, according to the hosts' own records. Scripts count their own
+//! runs, so that a test need not rely on reports.
 
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
@@ -10,7 +10,7 @@ use super::{
     ssh_fleet::SshFleet,
 };
 
-/// Notes the revision, and does as it is told for it: waits for the gate, or fails.
+/// Records the revision, and then waits for the gate or fails, if a tag says so for this revision.
 const SCRIPT: &str = "#!/bin/sh
 echo \"$FLEETWIDE_REVISION ${FLEETWIDE_FAILED_REVISION:--}\" >>\"$XDG_STATE_HOME/ran\"
 [ \"${FLEETWIDE_TAG_WAITS_AT:-never}\" != \"$FLEETWIDE_REVISION\" ] || until [ -e \"$FLEETWIDE_TAG_GATE\" ]; do sleep 0.1; done
@@ -36,7 +36,7 @@ impl Gate {
     }
 }
 
-/// `web-0`, `web-1`, …, with these tags.
+/// A fleet of `web-0`, `web-1`, …, with these tags.
 fn fleet<'a>(hosts: usize, deploy: &str, tags: impl Fn(usize) -> Vec<(&'a str, String)>) -> SshFleet {
     let hosts: Vec<_> = (0..hosts).map(|number| (format!("web-{number}"), tags(number))).collect();
     let fleet = SshFleet::start(&hosts, deploy);
@@ -54,7 +54,7 @@ fn deploy(fleet: &SshFleet, revision: &str, more: &[&str], code: i32) -> String 
     fleet.project.report("deploy.json")["run"].as_str().expect("an id").to_owned()
 }
 
-/// What ran on a host: each script's revision, and the one that it takes back.
+/// What ran on a host: each script's revision, and the revision that it rolls back.
 fn ran(fleet: &SshFleet, name: &str) -> Vec<String> {
     let file = fleet.state(name).parent().expect("a folder").join("ran");
     fs::read_to_string(file).unwrap_or_default().lines().map(ToOwned::to_owned).collect()
@@ -76,7 +76,7 @@ fn ends(fleet: &SshFleet, name: &str, run: &str) -> BTreeMap<String, String> {
     runs.filter_map(|entry| end(entry.expect("a run"))).collect()
 }
 
-/// What a report says of a host.
+/// The entry of a host in a report.
 fn told<'a>(report: &'a Value, name: &str) -> &'a Value {
     let hosts = report["hosts"].as_array().expect("hosts");
     hosts.iter().find(|host| host["name"] == name).unwrap_or_else(|| panic!("{name} is not in {report:#}"))
@@ -89,7 +89,7 @@ fn an_undo_that_was_cut_short_is_finished_and_nobody_is_undone_twice() {
     let gate = Gate::new();
     let settings = "on_failure = \"rollback\"\nconcurrency = 8\n";
     let fleet = fleet(HOSTS, settings, |number| match number {
-        // The undo waits for the gate.
+        // The undo of these hosts waits for the gate.
         0..SLOW => vec![("waits_at", "v1".to_owned()), ("gate", gate.path())],
         number if number == HOSTS - 1 => vec![("fails_at", "v2".to_owned())],
         _ => Vec::new(),
@@ -102,7 +102,7 @@ fn an_undo_that_was_cut_short_is_finished_and_nobody_is_undone_twice() {
         fleet.project.start(&["deploy", "web", "--revision", "v2", "--report", "report.json", "--max-failures", "0"]);
     running.await_events("undo-started", 1);
     running.await_events("host-undone", 5);
-    // One of those whose undo waits is at it by now, or will be: the others are done with or wait for their turn.
+    // One of the waiting undos is running by now, or will be: the other hosts are done or wait for their turn.
     let names: Vec<_> = (0..HOSTS).map(|number| format!("web-{number}")).collect();
     let run = fleet.project.report("report.json")["run"].as_str().expect("an id").to_owned();
     let undo = format!("{run}-undo");
@@ -113,7 +113,7 @@ fn an_undo_that_was_cut_short_is_finished_and_nobody_is_undone_twice() {
         eventually(Duration::from_mins(1), || names[..SLOW].iter().find(at_it).cloned(), || "no undo waits".to_owned());
     running.signal("KILL");
     assert_eq!(running.finish().code, None, "killed by a signal");
-    // And that host goes down meanwhile.
+    // Meanwhile, that host goes down.
     let state = fleet.state(&dies).parent().expect("a folder").to_owned();
     end_all(&state);
 
@@ -153,7 +153,7 @@ fn an_undo_that_was_cut_short_is_finished_and_nobody_is_undone_twice() {
 
 /// Ends every process of a host at once, as a power cut does.
 fn end_all(state: &Path) {
-    // In an environment, a value ends where the next one begins: `state-1` is not `state-10`.
+    // In an environment, the next value follows after a blank, so that `state-1` is not taken for `state-10`.
     let state = Path::new(&format!("{} ", state.display())).to_owned();
     let pid = |process: &String| process.split(' ').next().and_then(|pid| pid.parse::<u32>().ok()).expect("a pid");
     eventually(
@@ -294,7 +294,7 @@ fn who_cannot_be_asked_or_taken_back_is_said_and_stops_no_other() {
     assert_eq!(report["status"], "rollback-incomplete");
     assert_eq!(ran(&fleet, "web-1"), ["v2 -"]);
 
-    // A script for it knows a way where no revision does.
+    // A rollback script works even if there is no earlier revision.
     fleet.project.write("rollback.sh", SCRIPT);
     fleet.project.write("fleetwide.toml", &format!("{config}\nrollback = \"rollback.sh\"\n"));
     fleet.project.run(&["rollback", "web"]).expect(0).says("all 2 hosts of web to be taken back are back");

@@ -1,4 +1,4 @@
-//! What a command reads on every host, and who is asked before it runs.
+//! The input of a command on every host, and the confirmation before it runs.
 
 use std::{
     fs::{self, File},
@@ -30,11 +30,11 @@ fn a_file_is_read_whole_by_every_host() {
     for name in ["a", "b", "c"] {
         assert!(said.stdout.contains(&format!("{name} knows 2")), "{said:?}");
     }
-    // What does it again reads the same file.
+    // The command that repeats the run reads the same file.
     let path = fs::canonicalize(fleet.project.path("fix.sh")).expect("a path");
     assert!(said.stdout.contains(&format!("-- sh < {}", path.display())), "{said:?}");
 
-    // More than any pipe or window holds; and one host that reads nothing for a while.
+    // More than any pipe or window holds, and one host that does not read for a while.
     fleet.project.write("big", &"0123456789abcdef".repeat(500_000));
     let line = r#"if [ "$FLEETWIDE_HOST_NAME" = b ]; then sleep 1; fi; wc -c"#;
     let said = reading(&fleet.project, &["run", "web", "--verbose", "--", line], "big").expect(0);
@@ -64,11 +64,11 @@ fn a_pipe_is_read_on_request_only() {
         stdin.write_all(text).expect("room in the pipe");
         (child, stdin)
     };
-    // Nobody ever writes to it or closes it.
+    // This pipe is never written to or closed.
     let (child, open) = piped(&["run", "web", "--", "cat"], b"");
     Finished::from(child.wait_with_output().expect("it ends")).expect(0);
     drop(open);
-    // It holds something: neither sent nor passed over.
+    // The pipe holds data, which is neither sent nor ignored.
     let (child, open) = piped(&["run", "web", "--", "sh"], b"echo from a pipe\n");
     Finished::from(child.wait_with_output().expect("it ends")).expect(2).says("--stdin sends it to every host");
     drop(open);

@@ -6,7 +6,7 @@ use fleetwide_simulator::ssh::{Behaviour, ClientKey, RunningHost, SshHost, SshHo
 
 use super::project::{Finished, Project};
 
-/// Hosts `web-000`, `web-001` …, each an address of 127.0.0.0/8 with a home folder of its own.
+/// Hosts `web-000`, `web-001` …, each an address of 127.0.0.0/8 with its own home folder.
 #[derive(Debug)]
 pub(crate) struct SimulatedFleet {
     /// The project that deploys to them.
@@ -14,7 +14,7 @@ pub(crate) struct SimulatedFleet {
     hosts: SshHosts,
 }
 
-/// A fleet that will be started.
+/// A fleet to start.
 #[derive(Debug)]
 pub(crate) struct FleetBuilder {
     behaviours: Vec<Behaviour>,
@@ -22,19 +22,19 @@ pub(crate) struct FleetBuilder {
 }
 
 impl FleetBuilder {
-    /// How each host behaves, by its number; like any host, unless told.
+    /// How each host behaves, by its number; like a normal host by default.
     pub(crate) fn behaving(mut self, behaviour: impl Fn(usize) -> Behaviour) -> Self {
         self.behaviours = (0..self.behaviours.len()).map(behaviour).collect();
         self
     }
 
-    /// Over how many zones they are spread in turn; one, unless told.
+    /// The number of zones over which the hosts are distributed in turn; one by default.
     pub(crate) fn zones(mut self, zones: usize) -> Self {
         self.zones = zones;
         self
     }
 
-    /// Starts it; `deploy` is added to `[targets.web.deploy]`, and may go on with other tables.
+    /// Starts the fleet. `deploy` is added to `[targets.web.deploy]`, and may continue with other tables.
     pub(crate) async fn start(self, deploy: &str) -> SimulatedFleet {
         let project = Project::new();
         let key = ClientKey::create(&project.path("")).expect("a key");
@@ -73,12 +73,12 @@ impl FleetBuilder {
 }
 
 impl SimulatedFleet {
-    /// So many hosts.
+    /// A fleet of this many hosts.
     pub(crate) fn of(hosts: usize) -> FleetBuilder {
         FleetBuilder { behaviours: vec![Behaviour::Normal; hosts], zones: 1 }
     }
 
-    /// All of them.
+    /// All hosts.
     pub(crate) fn hosts(&self) -> &[RunningHost] {
         self.hosts.hosts()
     }
@@ -88,18 +88,19 @@ impl SimulatedFleet {
         self.hosts.host(name).expect("a host of the fleet")
     }
 
-    /// Runs the binary while the hosts go on.
+    /// Runs the binary while the hosts keep running.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Finished {
         self.project.run_beside(arguments).await
     }
 
-    /// Ends all of it, and waits until it has ended.
+    /// Stops the fleet, and waits until it has ended.
     pub(crate) async fn shutdown(self) {
         self.hosts.shutdown().await;
     }
 }
 
-/// An address that no other test uses at the same time: it holds the number of this process. A fleet has those from 1 on.
+/// An address that no other test uses at the same time, because it contains the number of this process. A fleet uses
+/// those from 1 on.
 pub(crate) fn own_address(last: u8) -> Ipv4Addr {
     let [_, _, high, low] = std::process::id().to_be_bytes();
     Ipv4Addr::new(127, 128 | high, low, last)

@@ -1,4 +1,4 @@
-//! `ssh`: a person on one host, by the way that a deploy goes.
+//! `ssh`: a person on one host, reached in the same way as by a deploy.
 
 use super::{project::Project, pty::AtTerminal, ssh_fleet::SshFleet};
 
@@ -14,7 +14,7 @@ fn a_command_is_run_by_ssh_itself_and_its_status_is_ours() {
     let (host, port) = address.rsplit_once(':').expect("a port");
     assert!(said.stdout.starts_with("on ") && said.stdout.trim_end().ends_with(&format!("{host} {port}")), "{said:?}");
     fleet.project.run(&["ssh", "web", "static:web1", "--", "exit 37"]).expect(37);
-    // The key of the host is remembered where a deploy looks for it.
+    // The host's key is remembered where a deploy looks for it.
     assert!(fleet.project.home().join(".local/state/fleetwide/known_hosts/static+web1").exists());
     fleet.project.run(&["run", "web", "--hosts", "web1", "--", "true"]).expect(0);
 }
@@ -25,7 +25,7 @@ fn a_person_gets_a_terminal_of_the_hosts_and_may_choose_which() {
     let mut person = AtTerminal::start(&fleet.project.command(&["ssh", "web"]), None);
     person.sees("which one? [1-3]");
     person.types("2\n");
-    // The answer is spelled otherwise than the question, for a terminal echoes what is typed.
+    // The output is spelled differently from the input, because a terminal echoes what is typed.
     person.sees("known hosts");
     person.types("test -t 0 && echo \"ter\"minal; echo \"$SSH_CONNECTION\"; exit 9\n");
     person.sees("terminal\r\n");
@@ -89,7 +89,7 @@ fn no_host_and_no_answer_are_errors() {
 #[test]
 fn jump_hosts_are_gone_through_by_hand_as_well() {
     let fleet = fleet(&["first", "second", "behind"]);
-    // A jump host's key is the business of the user's own configuration.
+    // A jump host's key is left to the user's own configuration.
     let config = fleet.project.write("ssh_config", "StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\n");
     let config = config.to_str().expect("text");
     let hops = |last: &str| format!("{},{last}", fleet.address("first"));

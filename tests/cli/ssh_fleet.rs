@@ -1,4 +1,4 @@
-//! A real `sshd` that plays many hosts, and a project whose target `web` consists of them.
+//! A real `sshd` that stands for many hosts, and a project whose target `web` consists of them.
 
 use std::{
     fs,
@@ -7,7 +7,7 @@ use std::{
 
 use super::{project::Project, sshd::Sshd};
 
-/// Hosts on 127.x.y.z of one `sshd`, each with a state folder of its own.
+/// Hosts on 127.x.y.z of one `sshd`, each with its own state folder.
 #[derive(Debug)]
 pub(crate) struct SshFleet {
     /// The project that deploys to them.
@@ -21,8 +21,8 @@ pub(crate) struct SshFleet {
 }
 
 impl SshFleet {
-    /// Starts hosts of these names and tags, all of which are begun with at once; `deploy` is added to
-    /// `[targets.web.deploy]`.
+    /// Starts hosts with these names and tags. The target has no slow start, so all hosts of a stage start at once.
+    /// `deploy` is added to `[targets.web.deploy]`.
     pub(crate) fn start(hosts: &[(String, Vec<(&str, String)>)], deploy: &str) -> Self {
         let sshd = Sshd::builder().hosts(u8::try_from(hosts.len()).expect("a small fleet")).start();
         let listed: Vec<String> = hosts
@@ -54,23 +54,23 @@ impl SshFleet {
         }
     }
 
-    /// Cuts all connections to all of them.
+    /// Cuts all connections to all hosts.
     pub(crate) fn cut_connections(&self) {
         self.sshd.cut_connections();
     }
 
-    /// Where a host keeps Fleetwide's state.
+    /// The folder in which a host keeps Fleetwide's state.
     pub(crate) fn state(&self, name: &str) -> PathBuf {
         self.states[self.number(name)].join("fleetwide")
     }
 
-    /// The beginning of every host's state folder: each process that a host runs has one of these in
-    /// its environment, and nothing else has.
+    /// The beginning of every host's state folder: each process that a host runs has such a path in its environment,
+    /// and no other process has.
     pub(crate) fn states(&self) -> PathBuf {
         self.folder.join("state-")
     }
 
-    /// The folder of the only run that a host has had.
+    /// The folder of the only run on record on a host.
     pub(crate) fn only_run(&self, name: &str) -> PathBuf {
         let runs = self.state(name).join("shop/runs");
         let mut runs: Vec<_> = fs::read_dir(&runs).expect("runs").map(|run| run.expect("a run").path()).collect();
@@ -83,7 +83,7 @@ impl SshFleet {
         self.addresses[self.number(name)].clone()
     }
 
-    /// The private key that logs in.
+    /// A private key that may log in.
     pub(crate) fn key(&self) -> PathBuf {
         self.key.clone()
     }

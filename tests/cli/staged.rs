@@ -1,4 +1,4 @@
-//! Rollouts in stages on simulated fleets, with what each host itself recorded at the end.
+//! Rollouts in stages on simulated fleets, checked against each host's own record at the end.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -43,7 +43,7 @@ async fn a_revision_that_breaks_a_twentieth_is_stopped_and_taken_back_where_it_w
         .collect();
     assert_eq!(zones.len(), ZONES, "the second stage has hosts of every zone: {:?}", stages[1]);
 
-    // One of the second stage, and nine of the third.
+    // One host of the second stage, and nine of the third.
     let broken: Vec<&str> = [&stages[1][4]].into_iter().chain(&stages[2][..9]).map(String::as_str).collect();
     assert_eq!(broken.len(), HOSTS / 20);
     let script = format!(
@@ -96,7 +96,7 @@ async fn a_fleet_that_changes_meanwhile_is_whole_at_the_end() {
     };
     fs::create_dir(project.path("world")).expect("a folder");
     let world = World::start(config).await.expect("three clouds");
-    // Ten are there, but do not run yet.
+    // Ten of them exist, but are not running yet.
     let ids: Vec<String> = world.wanted().iter().map(|machine| machine.id.clone()).collect();
     let late: BTreeSet<String> = ids.iter().step_by(4).cloned().collect();
     let state = |ids: &BTreeSet<String>, state: MachineState| {
@@ -131,7 +131,7 @@ async fn a_fleet_that_changes_meanwhile_is_whole_at_the_end() {
         running.await_events("pause-started", 1);
         running
     });
-    // While the soak goes on: ten appear, five vanish, and two exchange their addresses.
+    // During the soak, ten appear, five vanish, and two exchange their addresses.
     let there: Vec<String> = ids.iter().filter(|id| !late.contains(*id)).cloned().collect();
     let gone: BTreeSet<String> = there[..5].iter().cloned().collect();
     state(&late, MachineState::Running);

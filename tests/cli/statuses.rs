@@ -1,4 +1,4 @@
-//! The exit status that is reported is the script's own, exactly, over a real `sshd`.
+//! The reported exit status is exactly the script's own, over a real `sshd`.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::ssh_fleet::SshFleet;
 
 const EXITS: [u8; 10] = [0, 1, 2, 126, 127, 128, 194, 254, 255, 42];
 
-/// One script on every host; what it does is the host's own tag.
+/// The same script on every host; the host's tag decides how it ends.
 const SCRIPT: &str = r#"#!/bin/sh
 echo "on $FLEETWIDE_HOST_NAME"
 case $FLEETWIDE_TAG_END in

@@ -1,4 +1,4 @@
-//! Who goes first is decided by what the hosts themselves have on record.
+//! The hosts' own records decide which hosts go first.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::ssh_fleet::SshFleet;
 
 const HOSTS: usize = 6;
 
-/// Six hosts, and a seventh that nobody reaches; in two stages, of which the first is one host.
+/// Six hosts, and a seventh that cannot be reached; the first two stages are one host each.
 fn fleet(settings: &str) -> SshFleet {
     let hosts: Vec<_> = (0..HOSTS).map(|number| (format!("web-{number}"), Vec::new())).collect();
     let fleet = SshFleet::start(&hosts, &format!("steps = \"1, 2, 100%\"\nretries = 0\n{settings}"));

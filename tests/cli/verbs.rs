@@ -1,4 +1,4 @@
-//! The verbs, each as a user meets it first.
+//! The verbs, each as a user first meets it.
 
 use serde_json::json;
 

@@ -1,10 +1,10 @@
-//! Logins, ports and commands that come from what the instances say, as `hosts` shows them and `deploy` refuses them.
+//! Logins, ports and commands that come from the instances' data, as `hosts` shows them and `deploy` refuses them.
 
 use fleetwide_simulator::{Cloud, CloudServer, Fleet, Image, Machine};
 
 use super::project::{Finished, Project};
 
-/// Two static hosts whose tags say this, and an `ssh` table.
+/// Two static hosts with these tags, and an `ssh` table.
 fn project(tags: [&str; 2], ssh: &str) -> Project {
     let [one, two] = tags;
     Project::with_config(&format!(
