@@ -282,10 +282,10 @@ impl RecordArgs {
     }
 }
 
-/// So many links are followed to a file, as by the system itself (`path_resolution(7)`).
+/// How many symbolic links are followed to a file: as many as by the system itself (`path_resolution(7)`).
 const LINKS: usize = 40;
 
-/// Where a file is, or would be made, whatever way leads there.
+/// The real path of a file, or the path at which it would be created.
 fn real(file: &Path, links: usize) -> PathBuf {
     if let Ok(found) = fs::canonicalize(file) {
         return found;
@@ -296,7 +296,7 @@ fn real(file: &Path, links: usize) -> PathBuf {
     }
     match (fs::canonicalize(folder), file.file_name()) {
         (Ok(folder), Some(name)) => folder.join(name),
-        // It cannot be made, which is said where it is tried.
+        // The file cannot be created; the error comes from the attempt.
         (Err(_), _) | (_, None) => file.to_owned(),
     }
 }

@@ -104,7 +104,7 @@ fn say_silent(survey: &Survey, plan: &Plan, reporter: &Reporter) {
         told.push("…".to_owned());
     }
     let silence: HashSet<&HostId> = silent.iter().map(|(host, _)| *host).collect();
-    // Behind a host that does not answer stand others that do not, unless it is a canary.
+    // Only other silent hosts come after a silent host, unless it is a canary.
     let order: Vec<&HostId> = plan.hosts().map(|host| &host.id).collect();
     let answered = order.iter().rposition(|host| !silence.contains(host)).unwrap_or(0);
     let canaries = order[..answered].iter().filter(|host| silence.contains(*host)).count();

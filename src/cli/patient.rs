@@ -1,7 +1,7 @@
-//! Standard output and standard error, where somebody made them non-blocking: a parent that shares the pipe or terminal
-//! with us (Node, `ssh`, an editor) may set `O_NONBLOCK`, which holds for all who write there.
+//! Standard output and standard error that may be non-blocking: a parent that shares the pipe or terminal with this
+//! program (Node, `ssh`, an editor) may set `O_NONBLOCK`, which applies to every process that writes there.
 //!
-//! A full pipe is then an error to the system, and to us a reader who is to be waited for, as ever.
+//! For such a stream, the system reports a full pipe as an error. [`Patient`] waits for the reader instead.
 
 use std::{
     io::{self, Write},
@@ -13,7 +13,7 @@ use rustix::{
     io::Errno,
 };
 
-/// A stream that waits for its reader, whatever the stream is told.
+/// A stream that waits for its reader, even if it is non-blocking.
 #[derive(Debug)]
 pub(super) struct Patient<S>(pub(super) S);
 
@@ -28,7 +28,7 @@ impl<S: Write + AsFd> Patient<S> {
     }
 }
 
-// `write_all` is not handed on: how much of it was written before an error, nobody could tell.
+// `write_all` is not forwarded: after an error, it does not say how much was written.
 impl<S: Write + AsFd> Write for Patient<S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.wait(|stream| stream.write(bytes))
@@ -39,7 +39,7 @@ impl<S: Write + AsFd> Write for Patient<S> {
     }
 }
 
-/// Waits until something can be written; also until nothing can be any more, which the next write says better.
+/// Waits until the stream can be written, or is broken; the next write then reports the error.
 fn writable(stream: &impl AsFd) -> io::Result<()> {
     loop {
         match poll(&mut [PollFd::new(stream, PollFlags::OUT)], None) {

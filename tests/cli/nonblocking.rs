@@ -1,4 +1,4 @@
-//! Standard output and standard error that somebody has made non-blocking, with a reader who is slower than we are.
+//! Non-blocking standard output and standard error, with a reader that is slower than the program.
 
 use std::{
     fmt::Write as _,
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::project::Project;
 
-/// A small pipe whose writer is never let wait.
+/// A small pipe whose writer never blocks.
 fn pipe() -> (PipeReader, PipeWriter) {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     fcntl_setpipe_size(&writer, 4096).expect("a page");
@@ -23,7 +23,7 @@ fn pipe() -> (PipeReader, PipeWriter) {
     (reader, writer)
 }
 
-/// All that comes, in small pieces.
+/// Reads everything, in small pieces.
 fn slowly(mut reader: PipeReader) -> String {
     let (mut text, mut piece) = (Vec::new(), [0; 64]);
     loop {
@@ -35,12 +35,12 @@ fn slowly(mut reader: PipeReader) -> String {
     }
 }
 
-/// Runs the binary; gives its exit code and both streams.
+/// Runs the binary, and returns its exit code and both streams.
 fn run(project: &Project, arguments: &[&str]) -> (Option<i32>, String, String) {
     let ((out, stdout), (err, stderr)) = (pipe(), pipe());
     let mut command = project.command(arguments);
     let mut child = command.stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr)).spawn().expect("the binary runs");
-    // Our own ends of what it writes to.
+    // Closes this process's copies of the writers.
     drop(command);
     let err = thread::spawn(move || slowly(err));
     let out = slowly(out);

@@ -182,12 +182,12 @@ printf 'three\\nfour\\n'
     assert!(run.stderr.contains("finished with failures (exit code 7)"), "{}", run.stderr);
 }
 
-/// Prints more than the report's last lines hold, and ends without the end of a line.
+/// Prints more than the report keeps of the last lines, and ends without a line end.
 const TALKATIVE: &str = "n=0; while [ $n -lt 2000 ]; do n=$((n + 1)); echo \"$word $n\"; done
 printf \"$word ends\"
 ";
 
-/// The second host appears when the first one is deployed to; its script fails, and both are taken back.
+/// The second host appears during the deploy to the first; its script fails, and both hosts are rolled back.
 #[test]
 fn a_log_is_whole_of_a_late_host_and_of_what_takes_hosts_back() {
     let fleet = SshFleet::start(&names(2), "on_failure = \"rollback\"\nrollback = \"back.sh\"\n");

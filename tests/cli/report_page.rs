@@ -145,7 +145,7 @@ fn the_files_of_a_run_are_apart() {
     let project = Project::new();
     let same = ["run", "--host", "127.0.0.1", "--junit", "a.xml", "--html", "a.xml", "--", "true"];
     project.run(&same).expect(2).says("--junit and --html name the same file");
-    // By other ways, the last two to what is not there yet.
+    // The same by other paths. The file does not exist yet.
     let folder = project.path("");
     let link = |name: &str, target: &str| std::os::unix::fs::symlink(target, project.path(name)).expect("a link");
     link("link", "a");
