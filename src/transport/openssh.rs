@@ -319,7 +319,8 @@ impl Session for OpenSshSession {
             Ok(exit) => Ok(exit),
             Err(broken_off) => {
                 let end = command_end(&self.mux, child).await;
-                // `sudo` always prints its reason. A login shell that ends by itself prints nothing, or a text that says so.
+                // `sudo` always prints its reason. A login shell that ends by itself prints nothing, or a text that
+                // says so.
                 if let (RunAs::Root, Guard::Mute, CommandEnd::Exited(1 | 126 | 127), Some(text)) =
                     (job.run_as, broken_off.guard, end, broken_off.remark.clone())
                 {
