@@ -1,4 +1,4 @@
-//! The web client of a check: its time, its headers, whom it trusts.
+//! The web client of a check: its timeout, its headers, the authorities it trusts.
 
 use std::{collections::BTreeMap, error::Error, fs, path::Path};
 
@@ -11,11 +11,11 @@ use reqwest::{
 use super::ProbeError;
 use crate::config::{Check, EnvValue, Label};
 
-/// So much of a body is read: a page that is larger is no answer to a check.
+/// The limit for a body: a larger page is no answer to a check.
 pub(super) const LARGEST_BODY: usize = 1024 * 1024;
 
-/// A client for one check. Redirects are not followed, and no proxy of the environment is used: what is asked is what
-/// is written.
+/// A client for one check. It follows no redirect and uses no proxy of the environment, so it asks exactly what is
+/// written.
 pub(super) fn client(
     label: &Label,
     check: &Check,
@@ -58,7 +58,7 @@ pub(super) fn client(
     builder.build().map_err(|error| ProbeError::Client { check: label.clone(), message: chain(&error) })
 }
 
-/// An error and its causes in a line, without the address, which may hold what is secret.
+/// An error's last cause in a line, without the address, which may hold a secret.
 pub(super) fn chain(error: &reqwest::Error) -> String {
     let mut causes = Vec::new();
     let mut source = error.source();
@@ -70,7 +70,7 @@ pub(super) fn chain(error: &reqwest::Error) -> String {
         return "no answer in time".to_owned();
     }
     let last = causes.pop().unwrap_or_else(|| error.to_string());
-    // The words of rustls are for those who know it.
+    // The messages of rustls mean little to most users.
     if last.contains("InvalidContentType") {
         "it does not speak TLS: http:// rather than https://?".to_owned()
     } else if last.contains("UnknownIssuer") {
@@ -80,7 +80,7 @@ pub(super) fn chain(error: &reqwest::Error) -> String {
     }
 }
 
-/// The body of an answer, up to what is reasonable.
+/// The body of an answer, up to [`LARGEST_BODY`].
 pub(super) async fn body(mut answer: reqwest::Response) -> Result<Vec<u8>, String> {
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| chain(&error))? {

@@ -1,4 +1,4 @@
-//! A web server's answer: its status, and what its body says.
+//! A web server's answer: its status and its body.
 
 use regex::bytes::Regex;
 use reqwest::Client;
@@ -57,7 +57,7 @@ impl Http {
     }
 }
 
-/// What is known of a host, as it may stand in an address.
+/// A host's value, encoded for a URL.
 fn encoded(place: Place, value: String) -> String {
     match place {
         Place::Address if value.contains(':') => format!("[{value}]"),

@@ -1,4 +1,4 @@
-//! The checks of a plan, made ready before the first host is touched, and asked when it is their turn.
+//! The checks of a plan, made ready before the first host is touched, and asked when their turn comes.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -20,11 +20,11 @@ pub struct Probes {
     checks: BTreeMap<Label, (Check, Asker)>,
     plan: Arc<Plan>,
     transport: Arc<dyn Transport>,
-    /// What they answer goes through it.
+    /// Hides secrets in their answers.
     mask: Mask,
 }
 
-/// What asks.
+/// How a check is asked.
 enum Asker {
     Http(http::Http),
     Promql(promql::Promql),
@@ -39,7 +39,7 @@ impl std::fmt::Debug for Probes {
     }
 }
 
-/// A check that could never be asked.
+/// Why a check could never be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
     /// A secret for one of its headers cannot be read.
@@ -52,7 +52,7 @@ pub enum ProbeError {
         /// Why.
         source: SecretError,
     },
-    /// It is no header.
+    /// A header is not valid.
     #[error("`{header}` of the check `{check}` cannot be sent as a header")]
     BadHeader {
         /// Which check.
@@ -70,7 +70,7 @@ pub enum ProbeError {
         /// Why.
         message: String,
     },
-    /// There is no client for it.
+    /// The web client cannot be made.
     #[error("cannot make a web client for the check `{check}`: {message}")]
     Client {
         /// Which check.
@@ -146,7 +146,7 @@ pub(super) fn unwell(text: impl Into<String>) -> Sample {
     Sample { verdict: Verdict::Unwell, value: None, text: text.into() }
 }
 
-/// An address with its places filled. One without places is about no host in particular.
+/// An address with its places filled. An address without places needs no host.
 pub(super) fn filled(
     template: &Template,
     host: Option<&Host>,

@@ -33,7 +33,7 @@ struct Answer {
 enum Data {
     Vector(Vec<Series>),
     Scalar(Point),
-    // Neither is one number a series.
+    // Neither has one number for each series.
     Matrix(IgnoredAny),
     String(IgnoredAny),
 }
@@ -45,7 +45,7 @@ struct Series {
     value: Point,
 }
 
-/// The time, and the number as a text.
+/// A time, and a number as text.
 #[derive(Deserialize)]
 struct Point(IgnoredAny, String);
 
@@ -84,7 +84,7 @@ impl Promql {
         }
     }
 
-    /// What an answer means. Every value has to be as is asked, and the first that is not is told.
+    /// Judges an answer. Every value must meet the condition; the first that does not is reported.
     fn judged(&self, body: &[u8], status: u16) -> Sample {
         let Ok(answer) = serde_json::from_slice::<Answer>(body) else {
             return unwell(stranger(body, status));
@@ -119,7 +119,7 @@ impl Promql {
     }
 }
 
-/// What to say of somebody who does not answer as Prometheus does: a proxy before it, or a server that starts.
+/// Describes an answer that is not Prometheus's: from a proxy in front of it, or from a server that is starting.
 fn stranger(body: &[u8], status: u16) -> String {
     const LONGEST: usize = 100;
     let what = match status {

@@ -1,4 +1,4 @@
-//! A command on a host, under the guard as `run` runs one: no lock, no record.
+//! Runs a command on a host, under the guard as `run` does: no lock, no record.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -39,7 +39,7 @@ impl OutputSink for LastLine {
     }
 }
 
-/// Logs in, and runs it.
+/// Connects to the host and runs the command.
 pub(super) async fn ask(
     transport: &dyn Transport,
     plan: &Plan,
@@ -78,7 +78,7 @@ pub(super) async fn ask(
             }
         },
         Ok(RemoteExit::Refused { text, .. }) => (false, text),
-        // Nobody asked for its record.
+        // No record was requested.
         Ok(RemoteExit::Recorded(_)) => (false, "the host told of its record instead".to_owned()),
         Err(lost) => (false, lost.message),
     };

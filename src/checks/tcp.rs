@@ -1,4 +1,4 @@
-//! Whether something listens.
+//! Whether something listens on a port.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::{
     rollout::{Sample, Verdict},
 };
 
-/// Connects, and says no more.
+/// Connects, and sends nothing.
 pub(super) async fn ask(address: &Template, host: Option<&Host>, limit: Duration) -> Sample {
     // An IPv6 address stands in brackets in front of a port.
     let bracketed = |place, value: String| match place {

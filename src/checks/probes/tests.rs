@@ -15,7 +15,7 @@ use crate::{
     transport::{ConnectError, ConnectFailure, Connected, Halt},
 };
 
-/// Nobody is reached.
+/// Reaches no host.
 #[derive(Debug)]
 struct Nowhere;
 
@@ -50,7 +50,7 @@ async fn ask(check: Check, of: Option<&Host>) -> Sample {
     probes.sample(&label, of, &Facts::from([("FLEETWIDE_RUN", "01J".to_owned())])).await
 }
 
-/// A server that gives this answer to every request, and the requests that it heard.
+/// A server that gives this answer to one request, and a handle to the request.
 async fn server(answer: &'static str) -> (String, tokio::task::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
