@@ -1,7 +1,7 @@
 //! The front door: a [`DeployRequest`] goes in, a [`Report`] comes out.
 //!
-//! The one place where all parts are put together. The command line builds a request and calls
-//! this; whatever else will start a run (a webhook, a schedule) does the same.
+//! This is the one place where all parts are put together. The command line builds a request and calls this; any other
+//! trigger (a webhook, a schedule) does the same.
 
 mod environment;
 mod fleet;
@@ -35,20 +35,20 @@ pub use hooks::HookError;
 pub use host_keys::pin_host_keys;
 pub use script::Role;
 
-/// A wish to run something on every host of a target.
+/// A request to run something on every host of a target.
 #[derive(Clone, Debug)]
 pub struct DeployRequest {
-    /// Where, and how.
+    /// Where, and how to run it.
     pub target: Target,
-    /// What.
+    /// What to run.
     pub task: Task,
     /// Arguments for the script or command, after those of the target.
     pub args: Vec<String>,
     /// Which of the target's hosts.
     pub narrowing: Narrowing,
-    /// Another number puts hosts in another order, where nothing else says who goes first.
+    /// Decides the order of hosts where nothing else does; another number gives another order.
     pub seed: u64,
-    /// The folder that remembers host keys, one file an instance.
+    /// The folder that remembers host keys, one file per instance.
     pub known_hosts: PathBuf,
 }
 
@@ -57,31 +57,31 @@ pub struct DeployRequest {
 pub enum Task {
     /// The target's deploy script.
     Deploy(Revision),
-    /// What takes hosts back. Without a run and a revision, the newest run that the hosts have on record is undone.
+    /// A rollback. Without a run and a revision, the newest run on record on the hosts is undone.
     Rollback(Goal),
     /// An ad hoc command.
     Command {
         /// The line for the host's `sh`.
         line: String,
-        /// What it is to read.
+        /// The line's standard input.
         input: Option<Input>,
     },
 }
 
-/// A plan that is ready to be run, and what its discovery left out.
+/// A plan that is ready to run, and what its discovery left out.
 #[derive(Debug)]
 pub struct Prepared {
     /// Exactly what will be run.
     pub plan: Arc<Plan>,
-    /// Scopes that failed and were allowed to.
+    /// Scopes that failed, and were allowed to fail.
     pub missing: Vec<ScopeError>,
     /// Instances without a usable address, left out as the target says.
     pub unaddressed: Vec<Instance>,
-    /// Hosts that were asked for by an earlier run's report, and are there no more.
+    /// Hosts that an earlier run's report asked for, and that no longer exist.
     pub vanished: Vec<HostId>,
-    /// What the hosts told of themselves, where they were asked.
+    /// The hosts' records, where the hosts were asked.
     pub survey: Option<Survey>,
-    /// The concurrency that was asked for, when the limit of open files allows only what the plan says.
+    /// The requested concurrency, if the limit of open files allows only the plan's lower one.
     pub lowered_from: Option<NonZeroUsize>,
     transport: Arc<dyn Transport>,
     probes: Probes,
@@ -90,7 +90,7 @@ pub struct Prepared {
     known_hosts: PathBuf,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Report {
     /// What was run.
@@ -99,8 +99,8 @@ pub struct Report {
     pub rollout: Rollout,
 }
 
-/// Reads the script and the secrets, asks the clouds, asks the hosts what they have on record where that matters, and
-/// makes the plan. Starts nothing on any host.
+/// Reads the script and the secrets, asks the clouds, asks the hosts for their records where these matter, and makes
+/// the plan. Starts nothing on any host.
 ///
 /// # Errors
 /// When anything is missing or in doubt.
@@ -133,7 +133,7 @@ pub async fn prepare(
             (hosts, Some(survey))
         }
     };
-    // Where there is nothing to be done, nothing is announced either.
+    // Without hosts there is nothing to announce, so no hook runs.
     let hooks = if hosts.is_empty() { LocalHooks::default() } else { hooks };
     let mut plan = Plan::new(run, &target, assignment, hosts);
     if let Some(survey) = &survey {
@@ -169,17 +169,17 @@ pub fn transport(target: &Target, known_hosts: PathBuf) -> Result<Arc<dyn Transp
     Ok(Arc::new(OpenSsh::new(OpenSshConfig::of(target, known_hosts))?))
 }
 
-/// Reads a target's script and secrets as a deploy would, and gives what is run if it names something.
+/// Reads a target's script and secrets as a deploy would. Returns what a deploy runs, if the target names something.
 ///
 /// # Errors
-/// When a deploy would fail for their sake.
+/// When a deploy would fail because of them.
 pub fn look_at_payload(target: &Target, read: &dyn Fn(&str) -> Option<String>) -> Result<Option<Payload>, DeployError> {
     environment(target, read)?;
     target.deploy.rollback.as_deref().map(|path| script(Role::Rollback, path)).transpose()?;
     payload(target)
 }
 
-/// Lowers the target's concurrency to what the limit of open files allows, and gives what it was.
+/// Lowers the target's concurrency to what the limit of open files allows, and returns the old value if it was higher.
 fn keep_within_open_files(target: &mut Target, limit: OpenFiles) -> Option<NonZeroUsize> {
     let allowed = usize::try_from(limit.hosts()).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MAX);
     let asked = target.deploy.concurrency;
@@ -188,11 +188,11 @@ fn keep_within_open_files(target: &mut Target, limit: OpenFiles) -> Option<NonZe
 }
 
 impl Prepared {
-    /// Pins the keys of hosts that are to be connected to for the first time, where the target says that the clouds
-    /// know them. Whoever plans only needs none; a host that is run on without one is refused.
+    /// Pins the keys of hosts that will be connected to for the first time, if the target trusts the clouds for them. A
+    /// plan alone needs no keys; a run refuses a host without one.
     ///
     /// # Errors
-    /// When the keys cannot be asked for, or not be written down: nothing was touched.
+    /// When the keys cannot be asked for or written down; nothing was touched then.
     pub async fn pin_host_keys(&mut self, progress: &dyn Progress) -> Result<(), DeployError> {
         let hosts = self.plan.hosts().map(|host| &**host);
         let without = pin_host_keys(&self.target, hosts, &self.known_hosts, progress).await?;
@@ -203,7 +203,7 @@ impl Prepared {
     }
 }
 
-/// Runs a prepared plan to its end. Who is told of it, and who may approve, is for the caller to say.
+/// Runs a prepared plan to its end. The caller decides where events go and who approves.
 pub async fn execute(
     prepared: Prepared,
     sink: Arc<dyn EventSink>,
@@ -252,7 +252,7 @@ fn assign(
     Ok(Assignment { work, args, input, env, secrets, rollback })
 }
 
-/// Nothing was run.
+/// Why nothing was run.
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
     /// The target names no script.
@@ -277,7 +277,7 @@ pub enum DeployError {
     /// A script begins with a byte order mark, so no host would see its `#!`.
     #[error("the {} {} begins with a byte order mark, so no host would see its `#!`", .0, .1.display())]
     MarkedScript(Role, PathBuf),
-    /// Longer than a program can be given.
+    /// An argument or variable is longer than a program can be given.
     #[error("{what} is {length} bytes long; a program on Linux can be given less than {LONGEST_VALUE}")]
     TooLong {
         /// What.
@@ -308,17 +308,17 @@ pub enum DeployError {
     NoCanary {
         /// Of which target.
         target: String,
-        /// What means it on a command line.
+        /// The words that name it on a command line.
         words: String,
     },
-    /// A run is to be undone of which no host knows anything.
+    /// No host has the run that is to be undone on record.
     #[error("no host of `{target}` that was asked has a run {run} on record")]
     UnknownRun {
         /// Which.
         run: RunId,
         /// The target's name.
         target: String,
-        /// The runs that they know, the newest first.
+        /// The runs on record, the newest first.
         known: Vec<RunId>,
         /// How many hosts could not be asked.
         silent: usize,
@@ -332,13 +332,13 @@ pub enum DeployError {
     /// SSH cannot be used on this machine.
     #[error(transparent)]
     Ssh(#[from] OpenSshError),
-    /// No host keys from the clouds.
+    /// The clouds gave no host keys.
     #[error(transparent)]
     HostKeys(#[from] HostKeysError),
-    /// No list of hosts that could be trusted.
+    /// There is no list of hosts that could be trusted.
     #[error(transparent)]
     Inventory(#[from] InventoryError),
-    /// None of its hosts is meant.
+    /// None of the target's hosts is meant.
     #[error(transparent)]
     Narrow(#[from] NarrowError),
 }

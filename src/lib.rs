@@ -16,7 +16,7 @@
 //!
 //! What always holds, each with a test that would fail without it:
 //!
-//! 1. Discovery gives everything or an error. Zero hosts is an error.
+//! 1. Discovery returns everything or an error. Zero hosts is an error.
 //! 2. Nothing is touched before the plan and the record exist.
 //! 3. A script starts at most once per host and attempt, whatever dies.
 //! 4. A reported exit status is the script's own: 0 to 255 exactly, signals by name.
@@ -26,7 +26,7 @@
 //! 8. What a host prints is data: neutralised on terminals, bounded in memory, whole in its log.
 //! 9. A secret is in no argument list, log, event, record or error.
 //!
-//! An import only ever runs downwards, from `cli` to `guard`; `tests/architecture` says so.
+//! Imports only run downwards, from `cli` to `guard`; `tests/architecture` checks it.
 
 pub mod checks;
 pub mod cli;

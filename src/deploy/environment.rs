@@ -1,4 +1,4 @@
-//! What a script finds in its environment: as the target says, secrets read.
+//! A script's environment: as the target says, secrets read.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub(super) const LONGEST_VALUE: usize = 128 * 1024;
 
 /// Refuses what no host could hand to the script.
 pub(super) fn short_enough(what: impl Fn() -> String, value: &str) -> Result<(), DeployError> {
-    // The variable's name and the end mark stand in the same space.
+    // The variable's name and the terminating NUL count too.
     const ROOM: usize = 256;
     if value.len() < LONGEST_VALUE - ROOM {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The clouds, asked again while a run goes on.
+//! Asks the clouds again during a run.
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
@@ -12,7 +12,7 @@ use crate::{
     rollout::{Fleet, Sighting},
 };
 
-/// A target's own discovery, done again. Of those who are found now, none are missed: `min_hosts` was for the beginning.
+/// Repeats a target's discovery. `min_hosts` was for the beginning: fewer hosts are no error here.
 #[derive(Debug)]
 pub(super) struct Rediscovery {
     target: Target,
@@ -31,7 +31,7 @@ impl Fleet for Rediscovery {
         let found = inventory::discover(&self.target, &Silent).await.map_err(|error| error.to_string())?;
         let Inventory { hosts, missing, unaddressed } = found;
         let unaddressed = unaddressed.iter().map(|instance| HostId::new(&instance.provider, &instance.id)).collect();
-        // Who is still without a key is refused by its transport.
+        // The transport refuses a host that is still without a key.
         pin_host_keys(&self.target, &hosts, &self.known_hosts, &Silent).await.map_err(|error| error.to_string())?;
         Ok(Sighting { hosts, unaddressed, whole: missing.is_empty() })
     }

@@ -1,4 +1,4 @@
-//! A target's hooks: scripts on this machine, started as programs of their own.
+//! A target's hooks: scripts on this machine, each started as a program of its own.
 
 use std::{
     fs, io,
@@ -17,18 +17,18 @@ use crate::{
     transport::Stop,
 };
 
-/// The hooks, as the target has them.
+/// The hooks of a target.
 #[derive(Debug, Default)]
 pub(super) struct LocalHooks {
     hooks: Configured,
-    /// What they print goes through it.
+    /// Hides secrets in their output.
     mask: Mask,
 }
 
 /// A hook that cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum HookError {
-    /// It is not there.
+    /// The hook's file cannot be read.
     #[error("cannot read the hook {}, {}", name.as_str(), path.display())]
     Missing {
         /// Which.
@@ -38,7 +38,7 @@ pub enum HookError {
         /// Why.
         source: io::Error,
     },
-    /// It may not be executed.
+    /// The hook is no executable file.
     #[error("the hook {}, {}, is no program that may be executed", name.as_str(), path.display())]
     NotExecutable {
         /// Which.
@@ -49,7 +49,7 @@ pub enum HookError {
 }
 
 impl LocalHooks {
-    /// Looks that every hook could be started.
+    /// Checks that every hook could be started.
     pub(super) fn new(hooks: &Configured, mask: Mask) -> Result<Self, HookError> {
         for (name, path) in &hooks.scripts {
             startable(*name, path)?;
@@ -57,7 +57,7 @@ impl LocalHooks {
         Ok(Self { hooks: hooks.clone(), mask })
     }
 
-    /// Which there are.
+    /// Which hooks there are.
     pub(super) fn names(&self) -> Vec<HookName> {
         self.hooks.scripts.keys().copied().collect()
     }
@@ -83,7 +83,7 @@ impl Hooks for LocalHooks {
         let program = Program { words: vec![path.clone().into()], env, timeout: self.hooks.timeout };
         let ending = watch::Sender::new(false);
         let hears = ending.subscribe();
-        // Those that put things in order are ended by who insists only.
+        // Hooks that put things back in order are stopped only by `Kill`.
         let enough = match hook {
             HookName::BeforeRun | HookName::BeforeStage | HookName::BeforeHost | HookName::AfterStage => {
                 Stop::Terminate

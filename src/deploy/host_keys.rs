@@ -1,4 +1,4 @@
-//! Host keys from the clouds: asked for and written down before a host is connected to for the first time.
+//! Host keys from the clouds, requested and stored before the first connection to a host.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -12,12 +12,12 @@ use crate::{
     transport::{KnownHosts, NoKey, OpenSshError},
 };
 
-/// Writes down what the clouds know of the keys of those `hosts` that have none in the folder `known_hosts`, and gives
-/// the hosts that are still without one. Does nothing unless the target says `host_keys = "cloud"`.
+/// Stores the keys that the clouds publish for those `hosts` that have none in the folder `known_hosts`. Returns the
+/// hosts that are still without one. Does nothing unless the target says `host_keys = "cloud"`.
 ///
 /// # Errors
-/// When a cloud cannot be asked for one of them (what it said of others is written down all the same, and is not asked
-/// for again), or knows no host keys at all; when nothing can be written down.
+/// When a cloud cannot be asked for one of the hosts (keys of other hosts are stored all the same, and not requested
+/// again), when a cloud knows no host keys at all, or when nothing can be stored.
 pub async fn pin_host_keys(
     target: &Target,
     hosts: impl IntoIterator<Item = &Host>,

@@ -1,4 +1,4 @@
-//! What is run for a deploy, read from this machine; what would only fail on every host is refused here.
+//! Reads from this machine what a deploy runs, and refuses what would only fail on every host.
 
 use std::{fmt, fs, path::Path};
 
@@ -27,7 +27,7 @@ pub(super) fn payload(target: &Target) -> Result<Option<Payload>, DeployError> {
 pub enum Role {
     /// To deploy.
     Deploy,
-    /// To take a host back.
+    /// To roll a host back.
     Rollback,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// Reads a script, and refuses what would only fail on every host.
+/// Reads a script, and refuses one that would only fail on every host.
 pub(super) fn script(role: Role, path: &Path) -> Result<Script, DeployError> {
     let bytes = fs::read(path).map_err(|source| DeployError::Script { role, path: path.to_owned(), source })?;
     let first_line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What hosts have on record, asked before a run: it decides who goes first, and how each gets back.
+//! Asks the hosts for their records before a run: they decide the order of the hosts, and how each is rolled back.
 
 use std::{path::Path, sync::Arc};
 
@@ -22,8 +22,8 @@ pub(super) struct Surveyor<'a, P> {
 }
 
 impl<P: Progress + Asking> Surveyor<'_, P> {
-    /// Puts hosts in the order in which they are worked on. Where some of them go before others, each is asked how it
-    /// stands before a deploy of `revision`. Where all are one stage, they stay as they are listed.
+    /// Puts hosts in the order in which they are worked on. If some go before others, asks each how it stands before a
+    /// deploy of `revision`. If all are in one stage, they keep the order in which they are listed.
     pub(super) async fn in_order(
         &self,
         hosts: Vec<Host>,
@@ -49,8 +49,8 @@ impl<P: Progress + Asking> Surveyor<'_, P> {
         Ok((order.apply(hosts), survey))
     }
 
-    /// Finds out how each host gets back, and gives those that are not left alone, the first ones last: they are taken
-    /// back from the end.
+    /// Determines how each host is rolled back. Returns the hosts that are not left alone, in the order of a deploy;
+    /// the rollback begins at the end.
     pub(super) async fn ways_back(
         &self,
         rollback: &mut Rollback,
@@ -80,7 +80,7 @@ impl<P: Progress + Asking> Surveyor<'_, P> {
         Ok((order.apply(hosts), survey))
     }
 
-    /// Asks all of them. One whose key nobody vouches for is not connected to.
+    /// Asks all `hosts`, except those whose key is not vouched for.
     async fn survey(&self, hosts: &[Host], retries: u32) -> Result<Survey, DeployError> {
         let Self { target, transport, known_hosts, progress } = self;
         progress.begins();
@@ -96,12 +96,12 @@ impl<P: Progress + Asking> Surveyor<'_, P> {
     }
 }
 
-/// Whether anything says who goes first.
+/// Whether the target says anything about the order of its hosts.
 fn is_ordered(deploy: &Deploy) -> bool {
     deploy.canary.is_some() || deploy.steps != Strategy::default()
 }
 
-/// Whether it matters who does: canaries, or more than one stage.
+/// Whether the order matters: there are canaries, or more than one stage.
 fn is_staged(deploy: &Deploy) -> bool {
     let stages = deploy.steps.steps.iter().filter(|Written { step, .. }| matches!(step, Step::Hosts(_)));
     deploy.canary.is_some() || stages.count() > 1
