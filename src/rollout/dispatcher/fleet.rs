@@ -1,33 +1,33 @@
-//! Where every host of a run stands, and how many stand where.
+//! The state of every host of a run, and how many hosts are in which state.
 
 use super::{super::outcome::Outcome, words::HostIndex};
 use crate::config::FailureLimit;
 
-/// Where a host stands.
+/// The state of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// Not begun with.
+    /// Not started.
     Waiting,
     /// The hook before it runs.
     Entering,
     /// An attempt is under way.
     Active(Attempt),
-    /// It waits at a barrier, of which there may be several.
+    /// The host waits at one of its barriers.
     Held {
         attempt: Attempt,
         /// Counted from 0.
         barrier: usize,
     },
-    /// It was not reached, or was lost, and the clouds are asked whether it is still there.
+    /// The host was not reached, or was lost, and the clouds are asked whether it still exists.
     Doubtful {
         outcome: Outcome,
         attempt: u32,
-        /// Which answer of the clouds decides.
+        /// The number of the clouds' answer that decides.
         answer: u64,
     },
     /// The hook after it runs.
     Leaving { outcome: Outcome },
-    /// It has its outcome.
+    /// The host has its outcome.
     Settled(Outcome),
 }
 
@@ -36,9 +36,9 @@ pub(super) enum State {
 pub(super) struct Attempt {
     /// Counted from 1.
     pub(super) number: u32,
-    /// What the one before came to, if there was one.
+    /// The outcome of the attempt before, if there was one.
     pub(super) before: Option<Outcome>,
-    /// Contact with its script is lost at the moment.
+    /// Contact with the script is lost at the moment.
     pub(super) lost: bool,
 }
 
@@ -48,21 +48,21 @@ pub(super) struct Member {
     pub(super) state: State,
     /// A script was started there, or may have been.
     pub(super) touched: bool,
-    /// The hook before it has run, so the hook after it has to.
+    /// The hook before the host has run, so the hook after it must run too.
     pub(super) entered: bool,
-    /// The clouds say that it is there no more.
+    /// The clouds say that the host no longer exists.
     pub(super) gone: bool,
-    /// What it came to when it was settled, wherever it is.
+    /// The outcome with which the host was settled, even if it is gone now.
     pub(super) came_to: Option<Outcome>,
     /// How many attempts were made.
     pub(super) attempts: u32,
-    /// How many barriers it has passed.
+    /// How many barriers the host has passed.
     pub(super) passed: usize,
-    /// When it was settled, counted over all hosts.
+    /// The order in which the host was settled, counted over all hosts.
     pub(super) settled: usize,
 }
 
-/// How many hosts stand where.
+/// How many hosts are in which state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Counts {
     working: usize,
@@ -80,7 +80,7 @@ pub(super) struct Fleet {
     counts: Counts,
     settlements: usize,
     limit: FailureLimit,
-    /// What the plan said: it never becomes more.
+    /// The budget of the plan, which is never exceeded.
     planned_budget: usize,
 }
 
@@ -97,7 +97,7 @@ impl Fleet {
         fleet
     }
 
-    /// Adds hosts, and gives their places.
+    /// Adds hosts, and returns their places.
     pub(super) fn join(&mut self, hosts: usize) -> impl Iterator<Item = HostIndex> + use<> {
         let first = self.members.len();
         let member = Member {
@@ -122,7 +122,7 @@ impl Fleet {
         self.get(host).map(|member| member.state)
     }
 
-    /// Lets something about a host change, but not where it stands.
+    /// Changes something about a host, but not its state.
     pub(super) fn note(&mut self, host: HostIndex, change: impl FnOnce(&mut Member)) {
         if let Some(member) = self.members.get_mut(host.0) {
             let state = member.state;
@@ -131,7 +131,7 @@ impl Fleet {
         }
     }
 
-    /// Moves a host to where it stands now.
+    /// Moves a host to a state.
     pub(super) fn set(&mut self, host: HostIndex, state: State) {
         let Some(member) = self.members.get_mut(host.0) else { return };
         count(&mut self.counts, member.state, |count| *count -= 1);
@@ -147,7 +147,7 @@ impl Fleet {
         self.members.iter().enumerate().map(|(place, member)| (HostIndex(place), member))
     }
 
-    /// What each settled host came to.
+    /// The outcome of each settled host.
     pub(super) fn outcomes(&self) -> impl Iterator<Item = Outcome> {
         self.members.iter().filter_map(|member| match member.state {
             State::Settled(outcome) => Some(outcome),
@@ -160,12 +160,12 @@ impl Fleet {
         })
     }
 
-    /// Hosts that take a place of those that are worked on at once. One in doubt still does: it may have to be tried again.
+    /// Hosts that take up concurrency. A host in doubt still does: it may have to be tried again.
     pub(super) fn working(&self) -> usize {
         self.counts.working
     }
 
-    /// Hosts that were begun with and have no outcome yet.
+    /// Hosts that were started and have no outcome yet.
     pub(super) fn in_flight(&self) -> usize {
         self.counts.working + self.counts.held
     }
@@ -180,7 +180,7 @@ impl Fleet {
         self.counts.failures + self.counts.doubtful
     }
 
-    /// How many hosts may fail. A host that is gone is no part of the whole any more, and late hosts add nothing.
+    /// How many hosts may fail. Gone hosts no longer count towards the whole, and late hosts do not raise the budget.
     pub(super) fn budget(&self) -> usize {
         self.limit.of(self.members.len() - self.counts.gone).min(self.planned_budget)
     }
@@ -193,11 +193,11 @@ impl Fleet {
     }
 }
 
-/// Only a host on which something was started has anything to undo, and one that is gone has nobody to do it.
+/// Only a host on which something was started has anything to undo. A gone host cannot be undone.
 fn is_to_be_undone(member: &Member) -> bool {
     match member.state {
         State::Settled(Outcome::Succeeded | Outcome::Failed | Outcome::Unknown) => member.touched,
-        // Not these: what was touched and cannot be reached any more is unknown.
+        // A touched host that cannot be reached any more is `Unknown`, not `Unreachable`.
         State::Settled(Outcome::Unreachable | Outcome::Skipped | Outcome::Gone) => false,
         State::Waiting
         | State::Entering

@@ -13,7 +13,7 @@ use super::{
 use crate::rollout::outcome::{Outcome, StopReason};
 
 impl Dispatcher {
-    /// An attempt came to its end.
+    /// An attempt has ended.
     pub(super) fn ended(&mut self, host: HostIndex, end: AttemptEnd, commands: &mut Vec<Command>) {
         let Some(State::Active(attempt) | State::Held { attempt, .. }) = self.fleet.state(host) else {
             debug_assert!(false, "an attempt ended on {host:?}, where none was under way");
@@ -44,8 +44,8 @@ impl Dispatcher {
         self.leave(host, outcome, commands);
     }
 
-    /// What the outcome of an attempt makes of its host. Where an earlier one may have started the script, the host is not
-    /// "unreachable", whatever keeps us from finding out more.
+    /// The host's outcome after an attempt. If an earlier attempt may have started the script, the host is not
+    /// "unreachable", whatever prevents finding out more.
     fn of_all_attempts(&self, host: HostIndex, outcome: Outcome) -> Outcome {
         match outcome {
             Outcome::Unreachable if self.fleet.get(host).is_some_and(|member| member.touched) => Outcome::Unknown,
@@ -62,8 +62,7 @@ impl Dispatcher {
         self.stopped.is_none() && attempt <= self.rules.retries && !self.is_gone(host)
     }
 
-    /// True while it makes sense to ask the clouds whether a host is still there: whoever wants the run to end does not
-    /// want to wait for them.
+    /// Whether to ask the clouds if a host still exists. A run that is to end does not wait for them.
     fn may_ask(&self) -> bool {
         self.urgency == Urgency::Run && self.rules.ask_again != AskAgain::Never
     }
@@ -85,8 +84,8 @@ impl Dispatcher {
         outcome == Outcome::Unreachable && self.may_retry(host, attempt)
     }
 
-    /// A host waits at a barrier. One that runs its script for a second time finds those open that the others have
-    /// passed.
+    /// A host waits at a barrier. When a host runs its script for a second time, the barriers that the others have
+    /// passed are open for it.
     pub(super) fn reached(&mut self, host: HostIndex, commands: &mut Vec<Command>) {
         let Some(State::Active(attempt)) = self.fleet.state(host) else { return };
         let barrier = self.fleet.get(host).map_or(0, |member| member.passed);
@@ -100,9 +99,9 @@ impl Dispatcher {
         }
     }
 
-    /// Contact with a running script is lost: the clouds know whether the host is still there.
+    /// Contact with a running script is lost: asks the clouds whether the host still exists.
     pub(super) fn in_doubt(&mut self, host: HostIndex, commands: &mut Vec<Command>) {
-        // Else nobody wants to know, or it has come to its end meanwhile.
+        // Otherwise the answer does not matter, or the attempt has ended meanwhile.
         if self.may_ask() && self.set_contact(host, true) {
             if self.is_gone(host) {
                 commands.push(Command::Abandon { host });
@@ -112,7 +111,7 @@ impl Dispatcher {
         }
     }
 
-    /// Contact with a running script is had again: whatever the clouds say, it is not given up.
+    /// Contact with a running script is restored: the host is not given up, whatever the clouds say.
     pub(super) fn heard_again(&mut self, host: HostIndex) {
         self.set_contact(host, false);
     }
@@ -131,7 +130,7 @@ impl Dispatcher {
         true
     }
 
-    /// The hook before or after a host came to its end.
+    /// The hook before or after a host has ended.
     pub(super) fn host_hook_ended(&mut self, host: HostIndex, end: HookEnd, commands: &mut Vec<Command>) {
         match (self.fleet.state(host), end) {
             (Some(State::Entering), HookEnd::Succeeded) => {
@@ -145,7 +144,7 @@ impl Dispatcher {
                 }
             }
             (Some(State::Entering), HookEnd::Failed) => {
-                // It may have done a part of its work, which the hook behind it takes back.
+                // The hook may have done a part of its work, which the hook after the host reverts.
                 self.fleet.note(host, |member| member.entered = true);
                 let outcome = if self.stopped.is_some() { Outcome::Skipped } else { Outcome::Unreachable };
                 self.leave(host, outcome, commands);
@@ -156,7 +155,7 @@ impl Dispatcher {
             (Some(State::Leaving { outcome: Outcome::Gone }), HookEnd::Succeeded | HookEnd::Failed)
                 if !self.is_gone(host) =>
             {
-                // It came back while the hook ran.
+                // The host came back while the hook ran.
                 self.take_up(host, Outcome::Gone, commands);
             }
             (Some(State::Leaving { outcome }), HookEnd::Succeeded | HookEnd::Failed) => {
@@ -172,7 +171,7 @@ impl Dispatcher {
         }
     }
 
-    /// A host that had succeeded is not well after all.
+    /// A check found that a host that had succeeded is not well.
     pub(super) fn check_failed(&mut self, host: HostIndex, commands: &mut Vec<Command>) {
         if self.fleet.state(host) == Some(State::Settled(Outcome::Succeeded)) {
             self.settle(host, Outcome::Failed, commands);
@@ -182,7 +181,7 @@ impl Dispatcher {
         }
     }
 
-    /// The host came to this: the hook after it is next, where one belongs to the hook before it.
+    /// Ends the work on a host with this outcome, after the hook after it if the hook before it has run.
     pub(super) fn leave(&mut self, host: HostIndex, outcome: Outcome, commands: &mut Vec<Command>) {
         if self.rules.hooks.after_host && self.fleet.get(host).is_some_and(|member| member.entered) {
             self.fleet.set(host, State::Leaving { outcome });
@@ -200,7 +199,7 @@ impl Dispatcher {
         self.judge(commands);
     }
 
-    /// Stops when more hosts have failed than may.
+    /// Stops when more hosts have failed than the budget allows.
     pub(super) fn judge(&mut self, commands: &mut Vec<Command>) {
         if self.stopped.is_none() && self.fleet.failures() > self.fleet.budget() {
             self.halt(StopReason::Budget, commands);
@@ -232,7 +231,7 @@ impl Dispatcher {
         }
     }
 
-    /// No host that waits is begun with any more.
+    /// Skips all hosts that wait.
     pub(super) fn skip_waiting(&mut self, commands: &mut Vec<Command>) {
         self.wave.clear_waiting();
         let waiting: Vec<_> =
@@ -242,18 +241,19 @@ impl Dispatcher {
         }
     }
 
-    /// How many hosts of a stage are not begun with.
+    /// How many hosts of a stage are not started.
     pub(super) fn waiting(&self, step: StepIndex) -> usize {
         let stage = &self.stages[self.stage_of(step).0];
         stage.iter().filter(|host| self.fleet.state(**host) == Some(State::Waiting)).count()
     }
 
-    /// How many hosts a stage or a part begins with.
+    /// How many hosts a stage or a part starts at once at first.
     fn first_window(&self) -> usize {
         if self.rules.slow_start { 1 } else { self.rules.concurrency.get() }
     }
 
-    /// The hosts that go through a stage together: all of it, but where there are barriers no more than may be in flight.
+    /// Begins a wave: the hosts that go through a stage together. Without barriers these are all hosts of the stage,
+    /// with barriers no more than may be in flight.
     pub(super) fn begin_wave(&mut self, step: StepIndex) {
         let stage = &self.stages[self.stage_of(step).0];
         let waiting = stage.iter().copied().filter(|host| self.fleet.state(*host) == Some(State::Waiting));
@@ -264,11 +264,11 @@ impl Dispatcher {
         self.wave = Wave::new(waiting.take(most).collect(), self.first_window());
     }
 
-    /// Works on the hosts of a stage; gives what is next when all of them have their outcome.
+    /// Works on the hosts of a stage. Returns the next position when all of them have their outcome.
     pub(super) fn work(&mut self, step: StepIndex, commands: &mut Vec<Command>) -> Option<Position> {
         if self.rules.barriers > 0 {
             if !self.has_room() && self.fleet.in_flight() > 0 {
-                // A failure came back with its host. Those at the barrier do not wait for hosts that cannot begin.
+                // A host came back as a failure. The hosts at the barrier do not wait for hosts that cannot begin.
                 self.wave.put_back_waiting();
             }
             self.wave.open_barrier(&self.fleet, self.first_window());
@@ -289,7 +289,7 @@ impl Dispatcher {
         Some(Position::AfterStage(step))
     }
 
-    /// Whether the printed plan lets one more host be begun with.
+    /// Whether the worst case of the printed plan allows one more host.
     fn has_room(&self) -> bool {
         self.fleet.failures() + self.fleet.in_flight() < self.rules.worst_case
     }
@@ -318,12 +318,12 @@ impl Dispatcher {
             }
         }
         if self.stopped.is_none() && self.wave.has_waiting() && self.fleet.in_flight() == 0 {
-            // As many have failed as the plan said can: late hosts make that no more.
+            // Failures use up the worst case of the plan; late hosts do not raise it.
             self.halt(StopReason::Budget, commands);
         }
     }
 
-    /// Makes the first attempt on a host; on one that was gone for a while, the first since.
+    /// Makes the first attempt on a host, or the first since it came back.
     fn start(&mut self, host: HostIndex, commands: &mut Vec<Command>) {
         let number = self.fleet.get(host).map_or(0, |member| member.attempts) + 1;
         self.fleet.note(host, |member| member.attempts = number);

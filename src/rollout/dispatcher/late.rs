@@ -1,4 +1,4 @@
-//! What the clouds say while a run goes on: hosts that came late, hosts that are gone, hosts that have moved.
+//! What the clouds say during a run: hosts that came late, are gone, came back, or have moved.
 
 use super::{
     Dispatcher,
@@ -8,32 +8,32 @@ use super::{
 };
 use crate::rollout::outcome::Outcome;
 
-/// How often the clouds may give a new answer at the end until that is called restless. A scaling group that goes on
-/// replacing its machines would otherwise keep a run going for ever.
+/// How many changed answers the clouds may give at the end of a run. Without a limit, a scaling group that keeps
+/// replacing its machines would keep the run going for ever.
 const ROUNDS: usize = 10;
 
-/// How often they may fail to answer there.
+/// How many times the clouds may fail to answer at the end of a run.
 const FAILURES: usize = 2;
 
-/// What is asked of the clouds, and what they said at last.
+/// The questions to the clouds, and their last answer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Asking {
     /// The number of the last question, from 1.
     asked: u64,
-    /// It has no answer yet.
+    /// The last question has no answer yet.
     open: bool,
-    /// The number of the last question that somebody wants to be answered.
+    /// The number of the last question whose answer is wanted.
     wanted: u64,
     last: Reply,
-    /// Nothing was done since the clouds gave the same answer twice.
+    /// The last answer changed nothing, and nothing was done since.
     settled: bool,
-    /// New answers at the end.
+    /// Changed answers at the end of the run.
     rounds: usize,
-    /// Questions at the end without an answer.
+    /// Failed answers at the end of the run.
     failures: usize,
 }
 
-/// What an answer says of the one before it.
+/// How an answer compares with the one before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Reply {
     #[default]
@@ -51,19 +51,19 @@ impl Asking {
         self.settled
     }
 
-    /// Something is done that takes time.
+    /// Something that takes time is about to be done, so the last answer may become outdated.
     pub(super) fn unsettle(&mut self) {
         self.settled = false;
     }
 
-    /// The clouds do not come to rest, or do not answer: they are not asked for late hosts any more.
+    /// The clouds keep changing, or do not answer: no more questions about late hosts.
     pub(super) fn is_exhausted(&self) -> bool {
         self.rounds >= ROUNDS || self.failures >= FAILURES
     }
 }
 
 impl Dispatcher {
-    /// Asks the clouds, and gives the number of the answer that will be true of this moment: one that is on its way
+    /// Asks the clouds. Returns the number of the answer that will be true of this moment: an answer that is on its way
     /// may be older.
     pub(super) fn ask(&mut self, commands: &mut Vec<Command>) -> u64 {
         let wanted = self.asking.asked + 1;
@@ -80,7 +80,7 @@ impl Dispatcher {
         commands.push(Command::Ask);
     }
 
-    /// Whether an answer of the clouds can still change anything: not when the last hook runs, or has run.
+    /// Whether an answer of the clouds can still change anything. It cannot once the last hook runs.
     pub fn hears_of_fleet(&self) -> bool {
         !matches!(self.at, Position::AfterRun | Position::Over)
     }
@@ -97,7 +97,7 @@ impl Dispatcher {
                 Reply::Failed
             }
             Answer::Whole { joined, gone, returned, moved } => {
-                // First of all: what follows may stop the run, and settle those that are in doubt.
+                // This comes first: what follows may stop the run, and settle the hosts in doubt.
                 let returned: Vec<_> = returned.into_iter().filter(|host| self.is_gone(*host)).collect();
                 for host in &returned {
                     self.fleet.note(*host, |member| member.gone = false);
@@ -117,8 +117,7 @@ impl Dispatcher {
         }
     }
 
-    /// Whether anybody still wants the answer that was asked for after the last question: those who did may have come
-    /// to their end.
+    /// Whether the answer to a follow-up question is still needed: the hosts that needed it may have ended.
     fn is_answer_awaited(&self) -> bool {
         let awaits = |member: &Member| match member.state {
             State::Doubtful { .. } => true,
@@ -128,10 +127,10 @@ impl Dispatcher {
         matches!(self.at, Position::Asking(_)) || self.fleet.hosts().any(|(_, member)| awaits(member))
     }
 
-    /// A host is there no more. True if that is news.
+    /// A host no longer exists. Returns whether that is news.
     fn vanish(&mut self, host: HostIndex, commands: &mut Vec<Command>) -> bool {
         let Some(member) = self.fleet.get(host).copied() else { return false };
-        // On whom a script may be at work just now to take it back, that one's end says how it stands.
+        // A host being rolled back is not marked gone; its undo reports its state.
         if member.gone || matches!(self.at, Position::OnRollback | Position::Undoing) {
             return false;
         }
@@ -144,7 +143,7 @@ impl Dispatcher {
             State::Active(attempt) | State::Held { attempt, .. } if attempt.lost => {
                 commands.push(Command::Abandon { host });
             }
-            // What they come to says the rest.
+            // What is under way decides their outcome.
             State::Active(_)
             | State::Held { .. }
             | State::Entering
@@ -159,16 +158,16 @@ impl Dispatcher {
         true
     }
 
-    /// A host that was gone is there again.
+    /// A host that was gone exists again.
     fn come_back(&mut self, host: HostIndex, commands: &mut Vec<Command>) {
         let Some(member) = self.fleet.get(host).copied() else { return };
         match member.state {
             State::Settled(Outcome::Gone) => self.take_up(host, member.came_to.unwrap_or(Outcome::Gone), commands),
-            // It has what it came to.
+            // It keeps its outcome.
             State::Settled(
                 Outcome::Succeeded | Outcome::Failed | Outcome::Unreachable | Outcome::Unknown | Outcome::Skipped,
             )
-            // It goes on.
+            // It continues.
             | State::Waiting
             | State::Entering
             | State::Active(_)
@@ -178,7 +177,7 @@ impl Dispatcher {
         }
     }
 
-    /// A host that was called gone is there again, and had come to this before.
+    /// Restores a host that was marked gone, from the outcome it had before.
     pub(super) fn take_up(&mut self, host: HostIndex, came_to: Outcome, commands: &mut Vec<Command>) {
         match came_to {
             Outcome::Succeeded | Outcome::Failed | Outcome::Unknown => {
@@ -191,7 +190,7 @@ impl Dispatcher {
             Outcome::Skipped | Outcome::Gone if self.stopped.is_some() => {
                 self.settle(host, Outcome::Skipped, commands);
             }
-            // Nothing was started there, so it is like a host that comes late.
+            // Nothing was started there, so the host is treated like a late host.
             Outcome::Unreachable | Outcome::Skipped | Outcome::Gone => {
                 self.fleet.note(host, |member| member.entered = false);
                 self.fleet.set(host, State::Waiting);
@@ -212,7 +211,7 @@ impl Dispatcher {
         }
     }
 
-    /// Late hosts belong to the last stage.
+    /// Adds a late host to the last stage.
     fn enlist(&mut self, host: HostIndex, commands: &mut Vec<Command>) {
         let last = self.stages.len().checked_sub(1);
         if let Some(stage) = last.and_then(|last| self.stages.get_mut(last)) {
@@ -227,12 +226,12 @@ impl Dispatcher {
         }
     }
 
-    /// Hosts about which this was the answer come to what they came to, but those that have moved: they are tried again.
+    /// Settles the hosts that waited for this answer, except those that have moved: they are tried again.
     fn resolve(&mut self, moved: &[HostIndex], commands: &mut Vec<Command>) {
         let asked = self.asking.asked;
         for (host, outcome, attempt) in self.doubtful(asked) {
             if !matches!(self.fleet.state(host), Some(State::Doubtful { .. })) {
-                // The run stopped for the sake of the one before.
+                // The host before it stopped the run.
                 continue;
             }
             if moved.contains(&host) && self.may_follow(host, attempt, outcome) {
@@ -243,7 +242,7 @@ impl Dispatcher {
         }
     }
 
-    /// Nobody waits for an answer any more.
+    /// Settles all hosts in doubt without waiting for an answer.
     pub(super) fn resolve_all(&mut self, commands: &mut Vec<Command>) {
         self.asking.wanted = self.asking.asked;
         self.asking.open = false;
@@ -266,12 +265,12 @@ impl Dispatcher {
         self.fleet.hosts().filter_map(doubtful).collect()
     }
 
-    /// The step that late hosts belong to.
+    /// The step to which late hosts belong.
     pub(super) fn last_stage(&self) -> Option<StepIndex> {
         self.rules.steps.iter().rposition(|step| matches!(step, StepKind::Stage { .. })).map(StepIndex)
     }
 
-    /// What is next after the clouds were asked behind a stage, or behind the last step.
+    /// The next position after the clouds were asked, after a stage or after the last step.
     pub(super) fn after_answer(&mut self, step: StepIndex, commands: &mut Vec<Command>) -> Position {
         let next = Position::Step(StepIndex(step.0 + 1));
         let Some(last) = self.last_stage().filter(|last| *last <= step) else { return next };

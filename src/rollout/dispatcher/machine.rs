@@ -1,4 +1,4 @@
-//! The machine: inputs in, commands out, and where to go from each place.
+//! The machine: takes inputs, returns commands, and determines the next position from each position.
 
 use std::collections::BTreeSet;
 
@@ -16,29 +16,29 @@ use crate::rollout::outcome::StopReason;
 pub struct Dispatcher {
     pub(super) rules: Rules,
     pub(super) fleet: Fleet,
-    /// The hosts of each stage; late ones are of the last.
+    /// The hosts of each stage; late hosts belong to the last.
     pub(super) stages: Vec<Vec<HostIndex>>,
     pub(super) at: Position,
     pub(super) hook: HookState,
     pub(super) wave: Wave,
-    /// Pauses of which the approval was granted.
+    /// Pauses whose approval was granted.
     pub(super) granted: BTreeSet<StepIndex>,
     pub(super) asking: Asking,
     pub(super) stopped: Option<StopReason>,
     pub(super) urgency: Urgency,
-    /// Some host was begun with.
+    /// Some host was started.
     pub(super) contacted: bool,
-    /// A hook failed whose failure stops nothing, or the clouds did not come to rest.
+    /// A hook failed whose failure stops nothing, or the clouds kept changing.
     pub(super) blemished: bool,
     pub(super) undo: Undo,
 }
 
-/// What is going on, apart from hosts.
+/// The position of the run, apart from its hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Position {
     NotBegun,
     BeforeRun,
-    /// In front of this step; of the one behind the last, at the end of all.
+    /// Before this step; after the last step, at the end of the run.
     Step(StepIndex),
     BeforeStage(StepIndex),
     Stage(StepIndex),
@@ -46,7 +46,7 @@ pub(super) enum Position {
     /// The clouds were asked, after a stage or at the end.
     Asking(StepIndex),
     Pause(StepIndex),
-    /// A pause was given up, or what runs is to end: nothing new is begun with.
+    /// The run is stopping: a pause was given up, or running work comes to its end. Nothing new is started.
     Winding {
         pausing: bool,
     },
@@ -65,15 +65,15 @@ pub(super) enum HookState {
     Ended(HookEnd),
 }
 
-/// What has been asked of the scripts that run. Only ever rises.
+/// How urgently running scripts have been asked to end. It only rises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Urgency {
     Run,
-    /// To end, by the run itself.
+    /// Asked to end by the run itself.
     Stopped,
-    /// To end, by a signal.
+    /// Asked to end by a signal.
     Terminate,
-    /// To be killed, by another one.
+    /// To be killed, by another signal.
     Kill,
 }
 
@@ -108,7 +108,7 @@ impl Dispatcher {
         }
     }
 
-    /// Takes one input and says what to do, in order.
+    /// Takes one input and returns the commands to carry out, in order.
     pub fn handle(&mut self, input: Input) -> Vec<Command> {
         let mut commands = Vec::new();
         if self.at == Position::Over {
@@ -135,7 +135,7 @@ impl Dispatcher {
         commands
     }
 
-    /// Where to go from here, if not to wait.
+    /// The next position, or nothing if the run has to wait.
     fn next(&mut self, commands: &mut Vec<Command>) -> Option<Position> {
         let hooks = self.rules.hooks;
         match self.at {
@@ -173,7 +173,7 @@ impl Dispatcher {
                 Some(next)
             }
             Position::Asking(step) => self.asking.is_answered().then(|| self.after_answer(step, commands)),
-            // Its end comes as an input.
+            // The end of the pause comes as an input.
             Position::Pause(_) => None,
             Position::Winding { pausing } => {
                 let over = !pausing && self.hook != HookState::Running && self.fleet.in_flight() == 0;
@@ -197,7 +197,7 @@ impl Dispatcher {
                 if self.is_cancelled() {
                     self.undo.halt(commands);
                 } else {
-                    // What was to end has ended; what begins now is asked first, if anybody wants it to end.
+                    // What was to end has ended. A first signal asks the undo's scripts to end; it does not kill them.
                     self.urgency = Urgency::Run;
                 }
                 Some(Position::Undoing)
@@ -215,7 +215,7 @@ impl Dispatcher {
         }
     }
 
-    /// How a hook ended, which is begun with when it was not yet. One that is not there has succeeded.
+    /// The end of a hook, which is started if it was not yet. A hook that does not exist has succeeded.
     fn hooked(&mut self, hook: Hook, exists: bool, commands: &mut Vec<Command>) -> Option<HookEnd> {
         match self.hook {
             HookState::Idle if exists => {

@@ -1,12 +1,12 @@
 //! What happens next: a pure state machine.
 //!
-//! Inputs come in (an attempt ended, a check failed, somebody pressed Ctrl-C), commands go out (start this host, begin
-//! the soak, undo that host, finish). It has no clock, no socket and no task, so that many thousands of generated
-//! histories can be played through it in a test. All that touches the world is in the executor and its siblings.
+//! It takes inputs (an attempt ended, a check failed, a person pressed Ctrl-C) and returns commands (start this host,
+//! begin the soak, undo that host, finish). It has no clock, no socket and no task, so a test can play many thousands
+//! of generated histories through it. The executor and its siblings do everything that touches the world.
 //!
-//! [`words`] is what is heard and said. `machine` keeps the order of things, below: `steps` are its middle, `stop` its short
-//! cut, `status` its end. `fleet` is where every host stands, `wave` the hosts of the stage under way, `hosts` what an input
-//! means for a host, `late` what the clouds say meanwhile, `undo` the way back.
+//! [`words`] are the inputs and commands. `machine` keeps the order of things shown below: `steps` is its middle,
+//! `stop` its short cut, `status` its end. `fleet` holds the state of every host, `wave` the hosts of the current
+//! stage, `hosts` what an input means for a host, `late` what the clouds say meanwhile, `undo` the way back.
 //!
 //! ```text
 //! before_run -> steps: a stage (hook, hosts, hook, ask the clouds) or a pause -> ask the clouds for late hosts
@@ -16,7 +16,7 @@
 //!                         +-> on_failure -> on_rollback -> undo ----------------> after_run -> finish
 //! ```
 //!
-//! A rollback by hand goes from `before_run` to `on_rollback` at once, with all hosts.
+//! A rollback by hand goes from `before_run` straight to `on_rollback`, with all hosts.
 
 mod back_off;
 mod fleet;

@@ -15,7 +15,7 @@ impl Dispatcher {
         Command::Finish { status: self.status(&summary), summary }
     }
 
-    /// How the run ends, if it ends as it stands.
+    /// How the run would end in its current state.
     pub fn status(&self, summary: &Summary) -> RunStatus {
         match self.stopped {
             Some(StopReason::Cancel(cancel)) => cancel.status(),

@@ -1,4 +1,4 @@
-//! The plan's steps, one behind the other: which is next, and what the end of a pause means.
+//! The plan's steps, in order: which is next, and what the end of a pause means.
 
 use super::{
     Dispatcher,
@@ -16,7 +16,7 @@ impl Dispatcher {
                 commands.push(Command::BeginStage { stage: self.stage_of(step), hosts: self.waiting(step) });
                 Position::BeforeStage(step)
             }
-            // A small fleet: an earlier stage has all of its hosts. Or they are gone.
+            // The fleet is small, so an earlier stage has all of this stage's hosts. Or they are gone.
             Some(StepKind::Stage { .. }) => after,
             Some(StepKind::Pause { .. }) if self.granted.contains(&step) => after,
             Some(StepKind::Pause { .. }) => {
@@ -28,7 +28,7 @@ impl Dispatcher {
                 self.ask(commands);
                 Position::Asking(step)
             }
-            // They came, or came back, when nobody asked for late hosts.
+            // These hosts came, or came back, when the clouds were not asked for late hosts.
             None => match self.last_stage().filter(|last| self.waiting(*last) > 0) {
                 Some(last) => Position::Step(last),
                 None => Position::AfterRun,
@@ -44,7 +44,7 @@ impl Dispatcher {
                 }
                 self.at = Position::Step(StepIndex(step.0 + 1));
             }
-            // Nobody gives up a pause of a run that goes on; in any case it was not passed.
+            // A pause of a run that goes on is never given up; in any case it was not passed.
             (Position::Pause(_), PauseEnd::CheckFailed | PauseEnd::GivenUp) => {
                 self.pause_failed(StopReason::Check, commands);
             }
@@ -83,7 +83,7 @@ impl Dispatcher {
         }
     }
 
-    /// The stage that a step is.
+    /// The stage of a step.
     pub(super) fn stage_of(&self, step: StepIndex) -> StageIndex {
         let before = self.rules.steps.iter().take(step.0).filter(|step| matches!(step, StepKind::Stage { .. }));
         StageIndex(before.count())

@@ -1,4 +1,4 @@
-//! Stopping: by the run itself, or by a signal.
+//! Stopping a run, by the run itself or by a signal.
 
 use super::{
     Dispatcher,
@@ -13,7 +13,8 @@ use crate::{
 impl Dispatcher {
     pub(super) fn cancel(&mut self, cancel: Cancel, commands: &mut Vec<Command>) {
         if self.at == Position::AfterRun {
-            // What the run came to stands, for the last hook was told so. Nothing else runs, so the hook is meant.
+            // The last hook was told the result of the run, so it stands. Only the hook runs now, so the signal is
+            // meant for it.
             if self.urgency < Urgency::Kill {
                 self.urgency = Urgency::Kill;
                 commands.push(Command::Kill);
@@ -22,7 +23,7 @@ impl Dispatcher {
         }
         self.halt(StopReason::Cancel(cancel), commands);
         let (urgency, command) = match self.urgency {
-            // The first signal asks, also what the run itself ended already; only another one kills.
+            // The first signal asks scripts to end, even those that the run has asked already. Only another one kills.
             Urgency::Run | Urgency::Stopped => (Urgency::Terminate, Command::Terminate),
             Urgency::Terminate => (Urgency::Kill, Command::Kill),
             Urgency::Kill => return,
@@ -30,12 +31,12 @@ impl Dispatcher {
         self.urgency = urgency;
         commands.push(command);
         self.undo.halt(commands);
-        // Nobody waits for the clouds any more.
+        // From now on the clouds' answers are not waited for.
         self.resolve_all(commands);
     }
 
-    /// Begins with nothing new from here on. A signal is a graver reason than any of the run's own; of several signals
-    /// the first is kept, for those that follow only insist.
+    /// Starts nothing new from here on. A signal overrides any reason of the run's own. Of several signals the first is
+    /// kept, because those that follow only insist.
     pub(super) fn halt(&mut self, reason: StopReason, commands: &mut Vec<Command>) {
         match self.stopped {
             None => {}
@@ -69,7 +70,7 @@ impl Dispatcher {
             commands.push(Command::Terminate);
             self.resolve_all(commands);
         } else if !reason.is_cancel() {
-            // They cannot be let finish: what they wait for will not come.
+            // Hosts at a barrier cannot finish: the hosts that they wait for will not come.
             commands.extend(self.wave.held(&self.fleet).into_iter().map(|host| Command::End { host }));
         }
     }

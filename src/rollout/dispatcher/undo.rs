@@ -1,4 +1,4 @@
-//! Taking touched hosts back: newest first, side by side, and no failure stops the others.
+//! Rolls touched hosts back: the newest first, side by side. A failure does not stop the others.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -13,18 +13,18 @@ use super::{
 };
 use crate::rollout::outcome::{Outcome, UndoOutcome};
 
-/// The undo of a run, once it has begun.
+/// The state of a run's undo.
 #[derive(Debug, Default)]
 pub(super) struct Undo {
     waiting: VecDeque<HostIndex>,
     /// Hosts being undone.
     active: BTreeMap<HostIndex, State>,
     outcomes: BTreeMap<HostIndex, UndoOutcome>,
-    /// No host is begun with any more.
+    /// No further host is started.
     halted: bool,
 }
 
-/// Where a host stands that is being undone. The hooks around it run once for all attempts, as in a deploy.
+/// The state of a host being undone. The hooks around it run once for all attempts, as in a deploy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// The hook before it runs.
@@ -45,7 +45,7 @@ impl Undo {
         self.waiting.is_empty() && self.active.is_empty()
     }
 
-    /// True when every host was taken back; also when there was none.
+    /// True when every host was rolled back, or when there was none.
     pub(super) fn is_complete(&self) -> bool {
         self.is_over()
             && self.outcomes.values().all(|outcome| match outcome {
@@ -54,7 +54,7 @@ impl Undo {
             })
     }
 
-    /// Adds a host that is there again after all.
+    /// Adds a host that has come back.
     pub(super) fn join(&mut self, host: HostIndex, commands: &mut Vec<Command>) {
         self.waiting.push_back(host);
         if self.halted {
@@ -62,7 +62,7 @@ impl Undo {
         }
     }
 
-    /// Begins with as many hosts as there is room for.
+    /// Starts as many hosts as there is room for.
     pub(super) fn fill(&mut self, rules: &Rules, commands: &mut Vec<Command>) {
         while self.active.len() < rules.concurrency.get() {
             let Some(host) = self.waiting.pop_front() else { break };
@@ -80,7 +80,7 @@ impl Undo {
         commands.push(Command::Undo { host, attempt, after });
     }
 
-    /// An attempt to undo a host came to its end.
+    /// An attempt to undo a host has ended.
     pub(super) fn ended(&mut self, host: HostIndex, end: UndoEnd, rules: &Rules, commands: &mut Vec<Command>) {
         match (self.active.get(&host).copied(), end) {
             (Some(State::Entering | State::Active(_)), UndoEnd::NoWay(outcome)) => {
@@ -99,13 +99,13 @@ impl Undo {
         }
     }
 
-    /// The hook before or after the undo of a host came to its end.
+    /// The hook before or after the undo of a host has ended.
     pub(super) fn hook_ended(&mut self, host: HostIndex, end: HookEnd, rules: &Rules, commands: &mut Vec<Command>) {
         match (self.active.get(&host).copied(), end) {
             (Some(State::Entering), HookEnd::Succeeded) if !self.halted => {
                 self.start(host, 1, Duration::ZERO, commands);
             }
-            // It may have done a part of its work, which the hook behind it takes back.
+            // The hook may have done a part of its work, which the hook after the undo reverts.
             (Some(State::Entering), HookEnd::Succeeded | HookEnd::Failed) => {
                 self.leave(host, UndoOutcome::UndoFailed, rules, commands);
             }
@@ -121,7 +121,7 @@ impl Undo {
         }
     }
 
-    /// Begins with no further host: those that wait were not undone.
+    /// Starts no further host: the hosts that wait count as not undone.
     pub(super) fn halt(&mut self, commands: &mut Vec<Command>) {
         self.halted = true;
         while let Some(host) = self.waiting.pop_front() {
@@ -129,7 +129,7 @@ impl Undo {
         }
     }
 
-    /// The undo came to this: the hook after it is next.
+    /// Ends the undo of a host with this outcome, after the hook after it.
     fn leave(&mut self, host: HostIndex, outcome: UndoOutcome, rules: &Rules, commands: &mut Vec<Command>) {
         if rules.hooks.after_host {
             self.active.insert(host, State::Leaving(outcome));
@@ -147,7 +147,7 @@ impl Undo {
 }
 
 impl Dispatcher {
-    /// Says which hosts are taken back, in the order in which they are.
+    /// The hosts to roll back, in order.
     pub(super) fn begin_undo(&mut self) -> Vec<HostIndex> {
         match self.rules.purpose {
             Purpose::Work => self.fleet.touched(),

@@ -1,4 +1,4 @@
-//! The hosts of the stage that is being worked on: who is next, how many at once, and who waits at a barrier.
+//! The hosts of the current stage: which is next, how many run at once, and which wait at a barrier.
 
 use std::collections::VecDeque;
 
@@ -9,23 +9,23 @@ use super::{
 
 /// A stage under way.
 ///
-/// Hosts that meet barriers go through them together, as one wave: late ones make another wave.
+/// Hosts that meet barriers go through them together, as one wave; late hosts make another wave.
 #[derive(Debug, Default)]
 pub(super) struct Wave {
-    /// Its hosts that were not begun with.
+    /// The wave's hosts that were not started.
     waiting: VecDeque<HostIndex>,
-    /// All of its hosts.
+    /// All hosts of the wave.
     hosts: Vec<HostIndex>,
-    /// Hosts at a barrier that is open, in the order in which they came there.
+    /// Hosts at an open barrier, in the order in which they reached it.
     released: VecDeque<HostIndex>,
     /// How many barriers are open.
     open: usize,
-    /// How many hosts are worked on at once now.
+    /// How many hosts may be worked on at once now.
     window: usize,
 }
 
 impl Wave {
-    /// A wave of these hosts, that begins with so many at once.
+    /// A wave of these hosts that starts `window` of them at once.
     pub(super) fn new(hosts: Vec<HostIndex>, window: usize) -> Self {
         Self { waiting: hosts.iter().copied().collect(), hosts, window, ..Self::default() }
     }
@@ -34,12 +34,12 @@ impl Wave {
         self.window
     }
 
-    /// A host came as far as it was to come: the next ones may be one more.
+    /// A host came as far as it had to: one more may run at once.
     pub(super) fn widen(&mut self, most: usize) {
         self.window = (self.window + 1).min(most);
     }
 
-    /// Adds a host to those that wait.
+    /// Adds a waiting host.
     pub(super) fn push(&mut self, host: HostIndex) {
         self.hosts.push(host);
         self.waiting.push_back(host);
@@ -58,31 +58,31 @@ impl Wave {
         !self.waiting.is_empty()
     }
 
-    /// Takes out a host that waits, or has its outcome.
+    /// Removes a host that waits, or that has its outcome.
     pub(super) fn remove(&mut self, host: HostIndex) {
         self.waiting.retain(|other| *other != host);
         self.hosts.retain(|other| *other != host);
     }
 
-    /// Leaves those that wait to another wave.
+    /// Leaves the waiting hosts to another wave.
     pub(super) fn put_back_waiting(&mut self) {
         for host in std::mem::take(&mut self.waiting) {
             self.hosts.retain(|other| *other != host);
         }
     }
 
-    /// Those that wait are begun with no more.
+    /// Drops the waiting hosts.
     pub(super) fn clear_waiting(&mut self) {
         self.waiting.clear();
     }
 
-    /// Hosts that stand at a barrier, open or not.
+    /// Hosts at a barrier, open or not.
     pub(super) fn held(&self, fleet: &Fleet) -> Vec<HostIndex> {
         self.hosts.iter().copied().filter(|host| barrier(fleet, *host).is_some()).collect()
     }
 
-    /// Opens the next barrier when everybody who is left of the wave stands there; then hosts pass it as at a stage's
-    /// beginning, for the next part is as new as the first one was.
+    /// Opens the next barrier once all hosts left in the wave have reached it. Hosts then pass it as at the beginning
+    /// of a stage, because the next part is as new as the first one was.
     pub(super) fn open_barrier(&mut self, fleet: &Fleet, window: usize) {
         let there = |host: &HostIndex| match fleet.state(*host) {
             Some(State::Held { barrier, .. }) => barrier == self.open,
@@ -100,19 +100,19 @@ impl Wave {
         }
     }
 
-    /// A host stands at a barrier that may be open already.
+    /// A host has reached a barrier that may be open already.
     pub(super) fn release_late(&mut self, host: HostIndex, barrier: usize) {
         if barrier < self.open {
             self.released.push_back(host);
         }
     }
 
-    /// A host that was about to pass a barrier does not stand there any more.
+    /// A host that was about to pass a barrier is no longer there.
     pub(super) fn hold_back(&mut self, host: HostIndex) {
         self.released.retain(|other| *other != host);
     }
 
-    /// True when every host of it is settled. Only hosts of the wave are in flight while there is one.
+    /// True when every host of the wave is settled. While there is a wave, only its hosts are in flight.
     pub(super) fn is_over(&self, fleet: &Fleet) -> bool {
         self.waiting.is_empty() && fleet.in_flight() == 0
     }

@@ -1,7 +1,7 @@
-//! Generated histories: whatever happens, in whatever order, the rules hold. `world` makes things happen, `referee` knows
-//! the rules.
+//! Generated histories: the rules hold whatever happens, in whatever order. `world` makes things happen, `referee`
+//! knows the rules.
 //!
-//! `FLEETWIDE_TEST_SEED` plays other histories, `FLEETWIDE_TEST_HISTORIES` another number of them. What fails says the
+//! `FLEETWIDE_TEST_SEED` plays other histories, `FLEETWIDE_TEST_HISTORIES` another number of them. A failure prints the
 //! seed of its one history, which `FLEETWIDE_TEST_HISTORY` plays alone.
 
 mod referee;

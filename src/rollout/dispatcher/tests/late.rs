@@ -54,7 +54,7 @@ fn late_hosts_join_the_last_stage_until_two_answers_agree() {
     assert_eq!(finish(&last).map(|(status, summary)| (status, summary.total)), Some((RunStatus::Succeeded, 2)));
 }
 
-/// Stopped and started again, say.
+/// It was stopped and started again, for example.
 #[test]
 fn a_host_that_comes_back_untouched_joins_the_last_stage() {
     let steps = vec![StepKind::Stage { hosts: 1 }, StepKind::Stage { hosts: 1 }];
@@ -80,7 +80,7 @@ fn a_host_that_was_never_reached_goes_on_counting_its_attempts_when_it_comes_bac
     dispatcher.handle(refused);
     dispatcher.handle(sighting(0, &[0], &[], &[]));
     dispatcher.handle(Input::InDoubt { host: HostIndex(1) });
-    // Its host has seen the first two.
+    // The host has seen attempts 1 and 2.
     assert_eq!(started(&dispatcher.handle(sighting(0, &[], &[0], &[]))), [(0, 3)]);
 }
 
@@ -102,7 +102,7 @@ fn a_host_that_comes_back_has_what_it_came_to_and_is_undone_with_the_others() {
         dispatcher.handle(came_to(1, Outcome::Succeeded));
         commands.extend(dispatcher.handle(came_to(2, Outcome::Failed)));
         if late {
-            // The answer was on its way when the undo began.
+            // The answer was still on its way when the undo began.
             commands.extend(dispatcher.handle(sighting(0, &[], &[0], &[])));
         }
         assert!(commands.contains(&Command::Settle { host: HostIndex(0), outcome: Outcome::Succeeded }));

@@ -11,7 +11,7 @@ use crate::{
     rollout::outcome::{Cancel, Outcome, RunStatus, StopReason, Summary, UndoOutcome},
 };
 
-/// Rules for one stage of so many hosts, and nothing else.
+/// Rules for one stage with this many hosts, and nothing else.
 fn rules(hosts: usize, concurrency: usize, max_failures: usize) -> Rules {
     Rules {
         purpose: Purpose::Work,
@@ -46,7 +46,7 @@ fn came_to(host: usize, outcome: Outcome) -> Input {
     ended(host, AttemptEnd::Final(outcome))
 }
 
-/// What the clouds say when all of them answer.
+/// A complete answer of the clouds.
 fn sighting(joined: usize, gone: &[usize], returned: &[usize], moved: &[usize]) -> Input {
     let hosts = |places: &[usize]| places.iter().copied().map(HostIndex).collect();
     Input::Found(Answer::Whole { joined, gone: hosts(gone), returned: hosts(returned), moved: hosts(moved) })

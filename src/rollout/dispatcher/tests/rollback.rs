@@ -1,4 +1,4 @@
-//! A rollback by hand: all hosts are taken back, and nothing else is done.
+//! A rollback by hand: all hosts are rolled back, and nothing else is done.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn by_hand(hosts: usize, concurrency: usize) -> Rules {
     Rules { purpose: Purpose::Rollback, ..rules(hosts, concurrency, 0) }
 }
 
-/// Which hosts are begun with.
+/// The hosts whose undo is started.
 fn undone(commands: &[Command]) -> Vec<usize> {
     let begun = |command: &Command| match command {
         Command::Undo { host, .. } => Some(host.0),

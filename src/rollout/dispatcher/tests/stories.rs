@@ -1,4 +1,4 @@
-//! Single histories that say what the rules mean.
+//! Single histories that show what the rules mean.
 
 use super::*;
 
@@ -55,7 +55,7 @@ fn only_what_may_be_retried_is() {
     assert_eq!(finish(&last).map(|(status, _)| status), Some(RunStatus::Failed));
 }
 
-/// After a reboot, say, it refuses connections for a while.
+/// The host may be rebooting, for example, and refuse connections for a while.
 #[test]
 fn a_lost_script_that_may_be_started_again_is_tried_as_often_as_any_and_is_unknown_at_last() {
     for last in [AttemptEnd::Retryable(Outcome::Unreachable), AttemptEnd::Final(Outcome::Unreachable)] {
@@ -121,7 +121,7 @@ fn a_cancel_of_the_last_hook_ends_it_and_changes_no_end_that_it_was_told() {
     }
 }
 
-/// What a pipeline does that is cancelled.
+/// A cancelled pipeline sends two signals.
 #[test]
 fn of_two_signals_the_first_says_how_the_run_ended() {
     let mut dispatcher = Dispatcher::new(rules(1, 1, 0));
@@ -189,7 +189,7 @@ fn the_undo_begins_with_the_newest_and_one_that_fails_stops_no_other() {
     assert_eq!(finish(&last).map(|(status, _)| status), Some(RunStatus::RollbackIncomplete));
 }
 
-/// A load balancer gets its host back, whatever becomes of the undo.
+/// A load balancer gets its host back, whatever the outcome of the undo.
 #[test]
 fn a_cancel_between_two_tries_of_an_undo_leaves_no_host_without_the_hook_behind_it() {
     let hooks = Hooks { before_host: true, after_host: true, ..Hooks::default() };

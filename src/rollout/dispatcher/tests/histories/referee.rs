@@ -1,4 +1,4 @@
-//! The rules that hold in every history, whatever happens: what each command may be said for, and what the end has to be.
+//! The rules that hold in every history: when each command is allowed, and how the run must end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use super::{
 };
 
 impl World {
-    /// Does what it is told, and says when that breaks a rule.
+    /// Carries out a command, and panics if it breaks a rule.
     #[expect(clippy::too_many_lines, reason = "one arm a command, each with its rules")]
     pub(super) fn obey(&mut self, command: &Command) {
         assert!(self.finished.is_none(), "{command:?} after the finish");
@@ -92,7 +92,7 @@ impl World {
                     (None, _) => true,
                     (Some(Outcome::Succeeded), Outcome::Failed | Outcome::Gone) => true,
                     (Some(before), Outcome::Gone) => before != Outcome::Failed && before != Outcome::Gone,
-                    // It is there again, and has what it had come to.
+                    // The host is back, and has the outcome that it had before.
                     (Some(Outcome::Gone), Outcome::Succeeded | Outcome::Unknown) => !seen.gone && seen.touched,
                     (Some(Outcome::Gone), Outcome::Unreachable | Outcome::Skipped) => {
                         !seen.gone && !seen.touched && self.halted.is_some()
@@ -196,7 +196,7 @@ impl World {
         self.contacted = true;
     }
 
-    /// What holds when something is begun with. A host at a barrier takes no place, but needs one to come to its end.
+    /// The rule for starting a host. A host at a barrier takes no place, but needs one to run to its end.
     fn look_at_places(&self) {
         let working = self.hosts.iter().filter(|seen| seen.begun && seen.outcome.is_none() && !seen.held).count();
         assert!(working <= self.rules.concurrency.get(), "{working} at once");
@@ -216,10 +216,10 @@ impl World {
         if in_flight == 0 {
             self.open = 0;
         }
-        // Hosts that were gone may come back as failures, and others were begun with in their place.
+        // Hosts that were gone may come back as failures after others were started in their place.
         let worst = self.rules.worst_case + self.back_as_failures;
         if self.pause.is_none() {
-            // In a soak, hosts that had succeeded may turn out not to be well.
+            // In a soak, hosts that had succeeded may turn out to be unwell.
             assert!(failures.min(in_flight) == 0 || failures + in_flight <= worst, "beyond the worst case");
         }
         let undoing = self.hosts.iter().filter(|seen| seen.undo_running || seen.undo_hook).count();
@@ -268,7 +268,7 @@ impl World {
         self.judge_last_hook(status);
     }
 
-    /// Of a rollback by hand: no host is missed, and it has not succeeded unless all are back.
+    /// After a rollback by hand: no host was left out, and the run succeeded only if all hosts are back.
     fn judge_rollback(&self) {
         let (status, _) = self.finished.expect("finished");
         let undone: Vec<_> = self.hosts.iter().filter_map(|seen| seen.undo).collect();
@@ -288,14 +288,14 @@ impl World {
         if self.rules.hooks.after_run {
             assert_eq!(self.hooks_run.last(), Some(&Hook::AfterRun));
             let told = self.told.expect("the last hook is told");
-            // All that may come on top is its own failure.
+            // Only the failure of the last hook itself may change the result.
             let blemished = (told, status) == (RunStatus::Succeeded, RunStatus::FinishedWithFailures);
             assert!(status == told || blemished, "the last hook was told {told:?}, and it ended {status:?}");
         }
     }
 }
 
-/// Whether a command is for working on hosts, step by step.
+/// Whether a command belongs to working on hosts, step by step.
 fn is_work(command: &Command) -> bool {
     matches!(
         command,

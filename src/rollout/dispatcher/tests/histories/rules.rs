@@ -1,10 +1,10 @@
-//! The rules of a history, at random.
+//! Random rules for a history.
 
 use rand::{Rng, rngs::StdRng};
 
 use super::super::*;
 
-/// Some rules, over a few small stages.
+/// Random rules, over a few small stages.
 pub(super) fn some_rules(rng: &mut StdRng) -> Rules {
     let mut steps = Vec::new();
     let mut total = 0;

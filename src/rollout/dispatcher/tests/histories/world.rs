@@ -1,4 +1,4 @@
-//! A world that does what a dispatcher tells it, and to which things happen.
+//! A world that carries out a dispatcher's commands, and in which things happen.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::{super::*, rules::some_rules};
 
-/// What the world knows of a host.
+/// The state of a host in this world.
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Seen {
@@ -18,19 +18,19 @@ pub(super) struct Seen {
     pub(super) held: bool,
     pub(super) passed: usize,
     pub(super) touched: bool,
-    /// The same in the attempt under way.
+    /// Whether the attempt under way has touched the host.
     pub(super) touched_now: bool,
     pub(super) outcome: Option<Outcome>,
     /// The last outcome that was not "gone".
     pub(super) came_to: Option<Outcome>,
     pub(super) gone: bool,
-    /// The attempt before it was put back to those that wait.
+    /// The last attempt before the host was put back to the waiting hosts.
     pub(super) attempt_before: u32,
     pub(super) lost: bool,
     pub(super) abandoned: bool,
     pub(super) told_to_end: bool,
     pub(super) undo_hook: bool,
-    /// Something was begun with to take it back, so the hook behind it is due.
+    /// The undo, or the hook before it, was started, so the hook after it is due.
     pub(super) undo_entered: bool,
     pub(super) undo_left: bool,
     pub(super) undo_attempt: u32,
@@ -38,7 +38,7 @@ pub(super) struct Seen {
     pub(super) undo: Option<UndoOutcome>,
 }
 
-/// A world that does what it is told, and to which things happen.
+/// A world that carries out commands, and in which things happen.
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub(super) struct World {
     pub(super) rng: StdRng,
@@ -56,7 +56,7 @@ pub(super) struct World {
     pub(super) to_undo: BTreeSet<usize>,
     pub(super) undone_cancelled: bool,
     pub(super) cancels: usize,
-    /// Some host was begun with.
+    /// Some host was started.
     pub(super) contacted: bool,
     /// Hosts that were gone, and came back as failures.
     pub(super) back_as_failures: usize,
@@ -68,7 +68,7 @@ pub(super) struct World {
     /// A script that was lost may be started again.
     pub(super) idempotent: bool,
     pub(super) finished: Option<(RunStatus, Summary)>,
-    /// What the last hook was told of the end.
+    /// The status that the last hook was told.
     pub(super) told: Option<RunStatus>,
     pub(super) stage_begun: Option<usize>,
     pub(super) story: Vec<String>,
@@ -146,7 +146,7 @@ impl World {
         self.look();
     }
 
-    /// Something that can happen now.
+    /// One random thing that can happen now.
     fn happen(&mut self) -> Input {
         if self.cancels < 3 && self.rng.random_bool(0.004) {
             self.cancels += 1;
@@ -164,7 +164,7 @@ impl World {
             if seen.hook {
                 possible.push(Happening::HostHook(place));
             }
-            // Who waits at a barrier that will not be opened does nothing by itself.
+            // A host at a barrier that will not be opened does nothing by itself.
             if seen.running && (!seen.held || seen.told_to_end || seen.abandoned || self.urgent) {
                 possible.push(Happening::Host(place));
             }
@@ -199,7 +199,7 @@ impl World {
                 Input::HookEnded(self.hook_end())
             }
             Happening::Pause => {
-                // Some are of hosts that have failed by another check, or are gone meanwhile.
+                // Some of these hosts have failed another check, or are gone by now.
                 let checked: Vec<_> = (0..self.hosts.len())
                     .filter(|place| self.hosts[*place].came_to == Some(Outcome::Succeeded) || self.rng.random_bool(0.1))
                     .collect();
@@ -269,7 +269,7 @@ impl World {
         }
     }
 
-    /// Of a host on which no script runs any more.
+    /// A late input about a host on which no script runs any more.
     fn say_late(&mut self, place: usize) -> Input {
         let host = HostIndex(place);
         match self.rng.random_range(0..3) {
@@ -315,7 +315,7 @@ impl World {
         } else if seen.told_to_end || was_held {
             AttemptEnd::Final(Outcome::Failed)
         } else if lose && !seen.touched_now && !begun {
-            // In an earlier attempt it may have been.
+            // An earlier attempt may have started the script.
             let end = if retry { AttemptEnd::Retryable } else { AttemptEnd::Final };
             end(Outcome::Unreachable)
         } else if lose {
