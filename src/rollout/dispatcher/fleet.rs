@@ -80,7 +80,7 @@ pub(super) struct Fleet {
     counts: Counts,
     settlements: usize,
     limit: FailureLimit,
-    /// The budget of the plan, which is never exceeded.
+    /// The plan's own budget: an upper bound.
     planned_budget: usize,
 }
 

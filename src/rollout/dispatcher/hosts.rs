@@ -181,7 +181,7 @@ impl Dispatcher {
         }
     }
 
-    /// Ends the work on a host with this outcome, after the hook after it if the hook before it has run.
+    /// Settles a host with this outcome; first runs the hook after it, if the hook before it has run.
     pub(super) fn leave(&mut self, host: HostIndex, outcome: Outcome, commands: &mut Vec<Command>) {
         if self.rules.hooks.after_host && self.fleet.get(host).is_some_and(|member| member.entered) {
             self.fleet.set(host, State::Leaving { outcome });

@@ -129,7 +129,7 @@ impl Undo {
         }
     }
 
-    /// Ends the undo of a host with this outcome, after the hook after it.
+    /// Settles the undo of a host with this outcome; first runs the hook after the host, if there is one.
     fn leave(&mut self, host: HostIndex, outcome: UndoOutcome, rules: &Rules, commands: &mut Vec<Command>) {
         if rules.hooks.after_host {
             self.active.insert(host, State::Leaving(outcome));

@@ -1,11 +1,11 @@
-//! What the dispatcher hears and says. Private to the engine: what is told to the outside is an event.
+//! The dispatcher's inputs and commands. They stay inside the engine: the outside hears events.
 
 use std::{num::NonZeroUsize, time::Duration};
 
 use super::super::outcome::{Cancel, Outcome, RunStatus, StopReason, Summary, UndoOutcome};
 use crate::config::{FailureLimit, OnFailure, OnStop};
 
-/// A host's place in the run: the plan's hosts in their order, then the late ones as they came.
+/// A host's place in the run: the plan's hosts in their order, then the late hosts as they came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HostIndex(pub usize);
 
@@ -17,17 +17,17 @@ pub struct StepIndex(pub usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StageIndex(pub usize);
 
-/// A step, as far as the order of things is concerned.
+/// A step, as far as the dispatcher needs to know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepKind {
-    /// Work on the hosts of a stage: so many, the next ones in the plan's order.
+    /// Works on the hosts of a stage: this many, the next ones in the plan's order.
     Stage {
         /// How many.
         hosts: usize,
     },
-    /// Wait, check or ask a person, and go on when that went well.
+    /// Waits, checks or asks a person, and continues if that went well.
     Pause {
-        /// A person decides; what was granted is not asked again when late hosts have the step done twice.
+        /// Whether a person decides. A granted approval is not asked for again when late hosts repeat the step.
         approval: bool,
     },
 }
@@ -37,19 +37,19 @@ pub enum StepKind {
 pub enum Input {
     /// The run may begin.
     Begin,
-    /// An attempt on a host came to its end.
+    /// An attempt on a host has ended.
     Ended {
         /// Which host.
         host: HostIndex,
         /// How.
         end: AttemptEnd,
     },
-    /// A host has done the part in front of the next barrier, and waits there.
+    /// A host has finished the part before the next barrier, and waits there.
     Reached {
         /// Which host.
         host: HostIndex,
     },
-    /// Contact with a host was lost and is not had back at once: is it still there?
+    /// Contact with a host was lost and not restored at once. The host may be gone.
     InDoubt {
         /// Which host.
         host: HostIndex,
@@ -59,69 +59,69 @@ pub enum Input {
         /// Which host.
         host: HostIndex,
     },
-    /// A hook of one host came to its end.
+    /// A hook of one host has ended.
     HostHookEnded {
         /// Which host.
         host: HostIndex,
         /// How.
         end: HookEnd,
     },
-    /// A hook of the run or of a stage came to its end.
+    /// A hook of the run or of a stage has ended.
     HookEnded(HookEnd),
     /// A pause is over.
     PauseEnded(PauseEnd),
-    /// A check in a pause says that a host which had succeeded is not well.
+    /// A check in a pause found that a host that had succeeded is not well.
     CheckFailed {
         /// Which host.
         host: HostIndex,
     },
     /// The clouds have answered.
     Found(Answer),
-    /// The undo of a host came to its end.
+    /// The undo of a host has ended.
     Undone {
         /// Which host.
         host: HostIndex,
         /// How.
         end: UndoEnd,
     },
-    /// A hook around the undo of a host came to its end.
+    /// A hook around the undo of a host has ended.
     UndoHookEnded {
         /// Which host.
         host: HostIndex,
         /// How.
         end: HookEnd,
     },
-    /// A person or the system asks to stop. The first asks scripts to end; any further one kills them.
+    /// A person or the system asks to stop. The first cancel asks scripts to end; any further one kills them.
     Cancel(Cancel),
 }
 
-/// What the clouds say of the fleet now.
+/// The clouds' answer about the fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// All of them have answered.
     Whole {
         /// How many hosts are new: they get the next free places.
         joined: usize,
-        /// Hosts that are there no more, or run no more.
+        /// Hosts that no longer exist, or no longer run.
         gone: Vec<HostIndex>,
-        /// Hosts that were gone, and are there again.
+        /// Hosts that were gone, and are back.
         returned: Vec<HostIndex>,
         /// Hosts that have another address than before.
         moved: Vec<HostIndex>,
     },
-    /// Not all could be asked, so nothing is known.
+    /// Not all clouds could be asked, so nothing is known.
     Failed,
 }
 
-/// How an attempt came to its end.
+/// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptEnd {
-    /// With this outcome, which is the host's.
+    /// The attempt decides the host's outcome.
     Final(Outcome),
-    /// It may be tried again: nothing was started, or the user said that starting again is safe.
-    /// If it is not tried again, the host's outcome is this.
+    /// The attempt may be repeated: nothing was started, or the user said that starting again is safe. Without another
+    /// attempt, this is the host's outcome.
     Retryable(Outcome),
-    /// The run was stopping before the script was started. What an earlier attempt came to stands.
+    /// The run was stopping before the script was started. The outcome of an earlier attempt stands.
     NotStarted,
 }
 
@@ -138,18 +138,18 @@ impl AttemptEnd {
     }
 }
 
-/// How an undo came to its end.
+/// How an undo ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UndoEnd {
-    /// With this outcome.
+    /// The undo has this outcome.
     Final(UndoOutcome),
-    /// It may be tried again, for nothing was started. If it is not, the outcome is this.
+    /// The undo may be tried again, because nothing was started. Otherwise it has this outcome.
     Retryable(UndoOutcome),
-    /// Nothing was begun with, not even the hook before it, for nothing can be done. The outcome is this.
+    /// Nothing can be done, so nothing was started, not even the hook before the host. The undo has this outcome.
     NoWay(UndoOutcome),
 }
 
-/// How a hook came to its end.
+/// How a hook ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HookEnd {
     /// It exited 0.
@@ -158,16 +158,16 @@ pub enum HookEnd {
     Failed,
 }
 
-/// How a pause came to its end.
+/// How a pause ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PauseEnd {
-    /// The time is over, the checks are passed, the approval is granted.
+    /// The time is over, the checks have passed, the approval is granted.
     Passed,
     /// A check of the fleet failed.
     CheckFailed,
-    /// Nobody approved.
+    /// The approval was refused or not given.
     Refused,
-    /// Neither: the run stopped meanwhile.
+    /// None of these: the run stopped meanwhile.
     GivenUp,
 }
 
@@ -180,11 +180,11 @@ pub enum Hook {
     BeforeStage(StageIndex),
     /// After the last host of a stage.
     AfterStage(StageIndex),
-    /// The run has failed; what ran has ended.
+    /// The run has failed, and running scripts have ended.
     OnFailure,
     /// Hosts are about to be undone.
     OnRollback,
-    /// At the very end, whatever it is.
+    /// At the very end, whatever the result.
     AfterRun,
 }
 
@@ -193,11 +193,11 @@ pub enum Hook {
 pub enum Command {
     /// Run a hook of the run or of a stage.
     Hook(Hook),
-    /// A stage begins, or is taken up again for late hosts.
+    /// A stage begins, or begins again for late hosts.
     BeginStage {
         /// Which.
         stage: StageIndex,
-        /// How many hosts of it wait.
+        /// How many hosts of the stage wait.
         hosts: usize,
     },
     /// Run the hook that comes before a host.
@@ -219,59 +219,58 @@ pub enum Command {
         /// Which host.
         host: HostIndex,
     },
-    /// End the script of a host that waits at a barrier which will not be opened.
+    /// End the script of a host at a barrier that will not be opened.
     End {
         /// Which host.
         host: HostIndex,
     },
-    /// Look for a lost script no longer: the host is gone.
+    /// Stop looking for a lost script: the host is gone.
     Abandon {
         /// Which host.
         host: HostIndex,
     },
-    /// Run the hook that comes after a host. Its outcome will be this, if the hook succeeds.
+    /// Run the hook that comes after a host. If the hook succeeds, the host has this outcome.
     AfterHost {
         /// Which host.
         host: HostIndex,
         /// What became of it so far.
         outcome: Outcome,
     },
-    /// The host has its outcome. Said again when it is another one: a check failed later on, or the host is gone, or is
-    /// there again.
+    /// The host has its outcome. Repeated with another one if a check fails later, or if the host is gone or back.
     Settle {
         /// Which host.
         host: HostIndex,
         /// What became of it.
         outcome: Outcome,
     },
-    /// The host was gone, and is to be worked on after all, with the last stage.
+    /// The host was gone, and is to be worked on after all, in the last stage.
     Requeue {
         /// Which host.
         host: HostIndex,
     },
     /// Begin the pause of a step.
     Pause(StepIndex),
-    /// Give up the pause that is under way.
+    /// Give up the current pause.
     EndPause,
     /// Ask the clouds again.
     Ask,
-    /// Start no script any more, not even on hosts that are being connected to.
+    /// Start no more scripts, not even on hosts that are being connected to.
     Halt(StopReason),
-    /// Ask the scripts that run to end.
+    /// Ask the running scripts to end.
     Terminate,
-    /// Kill the scripts that run.
+    /// Kill the running scripts.
     Kill,
-    /// The undo begins: scripts may be started again, to take these hosts back.
+    /// The undo begins: scripts may be started again, to roll these hosts back.
     BeginUndo {
         /// How many.
         hosts: usize,
     },
-    /// Run the hook that comes before a host, to take it back.
+    /// Run the hook that comes before a host, to roll it back.
     BeforeUndo {
         /// Which host.
         host: HostIndex,
     },
-    /// Take a host back to what it was before.
+    /// Roll a host back to what it was before.
     Undo {
         /// Which host.
         host: HostIndex,
@@ -280,8 +279,8 @@ pub enum Command {
         /// How long to wait first.
         after: Duration,
     },
-    /// Run the hook that comes after a host that was taken back, or was not. Its undo's outcome will be this, if the hook
-    /// succeeds.
+    /// Run the hook that comes after the undo of a host, successful or not. If the hook succeeds, the undo has this
+    /// outcome.
     AfterUndo {
         /// Which host.
         host: HostIndex,
@@ -295,7 +294,7 @@ pub enum Command {
         /// What became of it.
         outcome: UndoOutcome,
     },
-    /// Everything has its end.
+    /// The run is over.
     Finish {
         /// How the run ended.
         status: RunStatus,
@@ -309,34 +308,34 @@ pub enum Command {
 pub enum Purpose {
     /// Work on the hosts, step by step.
     Work,
-    /// Take all of them back, the last one first.
+    /// Roll all hosts back, the last one first.
     Rollback,
 }
 
-/// The rules that a run keeps.
+/// The rules of a run.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// What it is for.
+    /// What the run is for.
     pub purpose: Purpose,
     /// The steps, in order. The hosts of the plan are those of its stages, in order.
     pub steps: Vec<StepKind>,
     /// How many hosts are worked on at once.
     pub concurrency: NonZeroUsize,
-    /// Whether a stage begins with one host at once, and doubles.
+    /// Whether a stage starts with one host and grows to the full concurrency.
     pub slow_start: bool,
-    /// How many hosts may fail; one more, and nothing new starts.
+    /// How many hosts may fail. One more, and nothing new starts.
     pub max_failures: FailureLimit,
-    /// Whether a stage of which every host failed stops the run, whatever the budget.
+    /// Whether the run stops when every host of a stage failed, whatever the budget.
     pub stage_must_succeed: bool,
-    /// Hosts in flight and failed ones together are never more: what the printed plan says.
+    /// The most hosts that can be in flight or failed together, as the printed plan says.
     pub worst_case: usize,
     /// How many times a host is tried again.
     pub retries: u32,
     /// How many barriers a host meets.
     pub barriers: usize,
-    /// What becomes of scripts that run when the run stops by itself.
+    /// What happens to running scripts when the run stops by itself.
     pub on_stop: OnStop,
-    /// What becomes of touched hosts then.
+    /// What happens to touched hosts when the run stops by itself.
     pub on_failure: OnFailure,
     /// Whether the clouds are asked again while the run goes on.
     pub ask_again: AskAgain,
@@ -349,9 +348,9 @@ pub struct Rules {
 pub enum AskAgain {
     /// Never.
     Never,
-    /// When a host is not reached, to know whether it is still there. Late hosts are left alone.
+    /// When a host is not reached, to know whether it still exists. Late hosts are left alone.
     InDoubt,
-    /// That, and after each stage and at the end, for hosts that came late.
+    /// As `InDoubt`, and after each stage and at the end, for late hosts.
     Always,
 }
 
