@@ -1,5 +1,4 @@
-//! The loop between the dispatcher and the world: commands become tasks, and what they come to
-//! becomes the next input.
+//! The loop between the dispatcher and the world: commands become tasks, and their results become the next inputs.
 
 mod book;
 mod rules;
@@ -31,19 +30,19 @@ use crate::{
     transport::Stop,
 };
 
-/// What became of a run.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub struct Rollout {
-    /// How it ended.
+    /// How the run ended.
     pub status: RunStatus,
     /// How many hosts had which outcome.
     pub summary: Summary,
-    /// Every host, in the plan's order; behind them those that came late.
+    /// Every host, in the plan's order; then the late hosts.
     pub results: Vec<HostResult>,
 }
 
-/// Runs `plan` in this world; these hooks there are. Each message on `cancel` asks to stop: the first ends the scripts that
-/// run, a second kills them.
+/// Runs `plan` in this world, with these hooks. Each message on `cancel` asks to stop: the first ends the running
+/// scripts, a second kills them.
 pub async fn run(plan: Arc<Plan>, world: World, hooks: &[HookName], cancel: &mut mpsc::Receiver<Cancel>) -> Rollout {
     let mut engine = Engine::new(plan, world, hooks);
     engine.tasks.recorder.record(EventKind::RunStarted { plan: &engine.plan });
@@ -68,12 +67,12 @@ struct Engine {
     roster: Roster,
     book: Book,
     tasks: Tasks,
-    /// What tasks say while they go on.
+    /// What tasks report while they run.
     words: mpsc::UnboundedReceiver<Word>,
     stopped: Option<StopReason>,
-    /// Nothing is started any more, but to take hosts back.
+    /// Whether no script may be started any more, except to roll hosts back.
     halted: watch::Sender<bool>,
-    /// Nothing is started any more at all.
+    /// Whether no script may be started any more at all.
     ended: watch::Sender<bool>,
     stop: watch::Sender<Stop>,
 }
@@ -97,7 +96,7 @@ impl Engine {
         }
     }
 
-    /// Feeds one input to the dispatcher and carries its commands out.
+    /// Feeds one input to the dispatcher and carries out its commands.
     fn step(&mut self, input: Input) -> Option<Rollout> {
         for command in self.dispatcher.handle(input) {
             if let Some(rollout) = self.obey(&command) {
@@ -177,7 +176,7 @@ impl Engine {
                     let facts = facts::with_undo(facts::of_place(&self.plan, &self.roster, host), None);
                     self.tasks.undo_hook(host, HookName::BeforeHost, facts, self.stop.subscribe());
                 }
-                // No server is taken out of its balancer for nothing.
+                // A host that cannot be rolled back is not taken out of its balancer.
                 Err(no_way) => self.tasks.no_way(host, &self.roster.get(host).host.id, no_way),
             },
             Command::Undo { host, attempt, after } => match self.way_back(host, attempt) {
@@ -199,7 +198,7 @@ impl Engine {
                 self.tasks.recorder.record(EventKind::HostUndone { result });
             }
             Command::Finish { status, summary } => {
-                // What became of the scripts that took hosts back is in the book only.
+                // The results of the scripts that rolled hosts back are in the book only.
                 let summary = self.plan.rollback_by_hand().map_or(summary, |_| self.book.summary());
                 self.record(EventKind::RunFinished { status, summary });
                 return Some(Rollout { status, summary, results: self.book.take() });
@@ -229,8 +228,8 @@ impl Engine {
         self.step(input)
     }
 
-    /// What a task said comes before its end. On another thread it may have spoken and ended since the words were
-    /// looked at; it spoke before it ended, so all of its words are there by now.
+    /// Handles the end of a task, after everything that the task reported. On another thread it may have reported and
+    /// ended since the reports were last looked at. It reported before it ended, so all its reports are there by now.
     fn end(&mut self, done: Done) -> Option<Rollout> {
         while let Ok(word) = self.words.try_recv() {
             if let Some(rollout) = self.hear(word) {
@@ -241,7 +240,7 @@ impl Engine {
         self.step(input)
     }
 
-    /// What a task said on the way.
+    /// The input for a report.
     fn heard(&mut self, word: Word) -> Input {
         match word {
             Word::Host(host, Standing::InDoubt) => Input::InDoubt { host },
@@ -258,7 +257,7 @@ impl Engine {
         }
     }
 
-    /// What a task came to. Nothing, if nobody waits for it any more.
+    /// The input for a task's result; nothing if the task was given up.
     fn done(&mut self, done: Done) -> Option<Input> {
         Some(match done {
             Done::Attempt(host, attempt) => {
@@ -363,7 +362,7 @@ const fn name_of(hook: Hook) -> HookName {
     }
 }
 
-/// What stands behind a step, in a line.
+/// What follows a step, in a line.
 fn next_of(plan: &Plan, step: usize) -> String {
     match plan.steps.get(step + 1) {
         Some(PlanStep::Stage(stage)) => {

@@ -1,4 +1,4 @@
-//! What is known of every host of a run so far. No decision is taken here, and nothing is waited for.
+//! The results of every host of a run so far. This module decides nothing and waits for nothing.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,7 +23,7 @@ pub(super) struct Book {
 struct Entry {
     result: HostResult,
     settled: bool,
-    /// The message and the hint that it had before it was gone.
+    /// The message and the hint from before the host was gone.
     covered: Option<(Option<String>, Option<String>)>,
 }
 
@@ -42,7 +42,7 @@ impl Book {
         book
     }
 
-    /// Makes room for hosts that came late.
+    /// Makes room for late hosts.
     pub(super) fn grow(&mut self, roster: &Roster) {
         let new = roster.entries().skip(self.entries.len()).map(|(_, entry)| Entry {
             result: HostResult::skipped(entry.host.id.clone()),
@@ -60,19 +60,19 @@ impl Book {
         std::mem::take(&mut self.entries).into_iter().map(|entry| entry.result).collect()
     }
 
-    /// How many hosts had which outcome; those that have none yet are in the total only.
+    /// How many hosts had which outcome. Hosts without one count in the total only.
     pub(super) fn summary(&self) -> Summary {
         let settled = self.entries.iter().filter(|entry| entry.settled).map(|entry| entry.result.outcome);
         Summary { total: self.entries.len(), ..Summary::of(settled) }
     }
 
-    /// In a line, for a person.
+    /// The summary in a line, for a person.
     pub(super) fn so_far(&self) -> String {
         let summary = self.summary();
         format!("{} of {} hosts succeeded, {} failed", summary.succeeded, summary.total, summary.failures())
     }
 
-    /// The hosts that the checks of single hosts are about: those of the stage that was worked on last that are well.
+    /// The hosts that per-host checks ask: those of the last stage worked on that have succeeded.
     pub(super) fn well_in_last_stage(&self, roster: &Roster) -> Vec<(HostIndex, Arc<str>, Arc<Host>)> {
         let well = |host: HostIndex| {
             let entry = &self.entries[host.0];
@@ -86,19 +86,19 @@ impl Book {
             .collect()
     }
 
-    /// Takes in what an attempt came to.
+    /// Enters the result of an attempt.
     pub(super) fn attempt_ended(&mut self, host: HostIndex, attempt: Attempt) {
         let entry = &mut self.entries[host.0];
         let Attempt { end, mut result } = attempt;
         if end == AttemptEnd::NotStarted {
-            // The attempt came to nothing: what is known of the host is what was known before.
+            // Nothing was started, so the earlier result stands.
             return;
         }
 
-        // The host's story is that of all its attempts: it began with the first one.
+        // The host's result covers all its attempts: it began with the first one.
         let before = &entry.result;
         if let (Some(first), Some(last)) = (before.started, result.started) {
-            // A clock that was set back adds nothing.
+            // If the clock was set back, nothing is added.
             result.duration += Duration::try_from(last.duration_since(first)).unwrap_or_default();
         }
         result.started = before.started.or(result.started).or(Some(Timestamp::now()).filter(|_| end.touched()));
@@ -108,14 +108,14 @@ impl Book {
         entry.result = result;
     }
 
-    /// Says why a host that had succeeded has not.
+    /// Enters why a host that had succeeded has failed after all.
     pub(super) fn blame(&mut self, host: HostIndex, cause: FailureCause, message: String) {
         let result = &mut self.entries[host.0].result;
         result.failure = Some(cause);
         result.message = Some(message);
     }
 
-    /// The same, if nothing graver is known of it.
+    /// As `blame`, unless the host has failed already.
     pub(super) fn blame_unless_failed(&mut self, host: HostIndex, cause: FailureCause, message: String) {
         if self.entries[host.0].result.failure.is_none() {
             self.blame(host, cause, message);
@@ -144,13 +144,13 @@ impl Book {
         entry.settled = false;
     }
 
-    /// Takes in what an attempt to take a host back came to.
+    /// Enters the result of an attempt to roll a host back.
     pub(super) fn undo_ended(&mut self, host: HostIndex, attempt: &UndoAttempt) {
         self.entries[host.0].result.undo = Some(Box::new(attempt.result.clone()));
     }
 
-    /// Says that a hook around taking a host back failed: where it came before, nothing was done; where it came behind,
-    /// what was undone is not whole.
+    /// Enters that a hook around an undo failed. If it came before, nothing was undone; if it came after, the undo is
+    /// incomplete.
     pub(super) fn blame_undo(&mut self, host: HostIndex, why: String) {
         let result = &mut self.entries[host.0].result;
         match &mut result.undo {
@@ -167,7 +167,7 @@ impl Book {
         }
     }
 
-    /// The same of a host that was taken back by hand: what became of that is all that became of the host.
+    /// As `settle_undo`, for a rollback by hand: the result of the undo is the result of the host.
     pub(super) fn settle_by_hand(&mut self, host: HostIndex, outcome: UndoOutcome) -> &HostResult {
         self.settle_undo(host, outcome);
         let entry = &mut self.entries[host.0];

@@ -1,4 +1,4 @@
-//! What the dispatcher has to know of a plan.
+//! A plan's rules for the dispatcher.
 
 use super::super::dispatcher::{AskAgain, Hooks, Purpose, Rules, StepKind};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     plan::{Pause, Plan, PlanStep, Work},
 };
 
-/// A plan's rules, where there are these hooks.
+/// The rules of a plan with these hooks.
 pub(super) fn rules(plan: &Plan, hooks: &[HookName]) -> Rules {
     let policy = &plan.policy;
     let step = |step: &PlanStep| match step {

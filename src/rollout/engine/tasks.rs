@@ -1,4 +1,4 @@
-//! What is under way: a task for each attempt, hook, pause and question, and how each is reached meanwhile.
+//! The tasks under way, one for each attempt, hook, pause and question, and how to reach each.
 
 use std::{
     collections::HashMap,
@@ -32,7 +32,7 @@ use crate::{
     transport::{Halt, Stop},
 };
 
-/// What a task came to.
+/// The result of a task.
 #[derive(Debug)]
 pub(super) enum Done {
     Attempt(HostIndex, Box<Attempt>),
@@ -42,20 +42,20 @@ pub(super) enum Done {
     Sighted(Result<Sighting, String>),
     Undo(HostIndex, Box<UndoAttempt>),
     UndoHook(HostIndex, HookName, Result<(), HookFailure>),
-    /// It was given up, and nobody waits for it.
+    /// The task was given up, and nothing waits for it.
     GivenUp,
 }
 
-/// What a task says while it goes on.
+/// What a task reports while it runs.
 #[derive(Debug)]
 pub(super) enum Word {
-    /// How a host's script stands.
+    /// The state of a host's script.
     Host(HostIndex, Standing),
-    /// A check says that a host is not well.
+    /// A check found that a host is not well.
     CheckFailed(HostCheckFailed),
 }
 
-/// What a task is, for the case that it dies.
+/// What a task was for, in case it dies.
 #[derive(Clone, Debug)]
 enum Kind {
     Attempt(HostIndex, HostId, u32),
@@ -67,11 +67,11 @@ enum Kind {
     UndoHook(HostIndex, HookName),
 }
 
-/// How a host's script is reached while it runs.
+/// The channels to a host's script while it runs.
 #[derive(Debug)]
 struct Line {
     stop: watch::Sender<Stop>,
-    /// How many of its barriers are open.
+    /// How many of the script's barriers are open.
     open: watch::Sender<u32>,
     abandoned: watch::Sender<bool>,
 }
@@ -82,7 +82,7 @@ impl Line {
     }
 }
 
-/// Everything that is under way.
+/// All tasks under way.
 pub(super) struct Tasks {
     plan: Arc<Plan>,
     world: World,
@@ -122,7 +122,7 @@ impl Tasks {
         self.running.load(Ordering::Relaxed)
     }
 
-    /// Waits for the next one that comes to its end; for ever, if there is none.
+    /// Waits for the next task to end. Returns nothing if there is none.
     pub(super) async fn next(&mut self) -> Option<Done> {
         let joined = self.set.join_next_with_id().await?;
         let id = match &joined {
@@ -159,7 +159,7 @@ impl Tasks {
         self.spawn(Kind::HostHook(host, hook), task);
     }
 
-    /// The line to a host's script, and what makes an attempt on it.
+    /// Opens the line to a host's script, and makes the executor of an attempt on it.
     fn executor(&mut self, host: HostIndex, halted: watch::Receiver<bool>, stop: &watch::Sender<Stop>) -> Executor {
         let line = Line {
             stop: watch::Sender::new(*stop.borrow()),
@@ -175,7 +175,7 @@ impl Tasks {
             stop: line.stop.subscribe(),
             open: line.open.subscribe(),
             abandoned: line.abandoned.subscribe(),
-            // Nobody listens any more when the run is over.
+            // Once the run is over, nothing listens.
             tell: Box::new(move |standing| _ = tell.send(Word::Host(host, standing))),
             running: Arc::clone(&self.running),
         };
@@ -202,7 +202,7 @@ impl Tasks {
         );
     }
 
-    /// A hook around taking a host back.
+    /// Runs a hook around an undo.
     pub(super) fn undo_hook(&mut self, host: HostIndex, hook: HookName, facts: Facts, stop: watch::Receiver<Stop>) {
         let hooks = Arc::clone(&self.world.hooks);
         let task = async move { Done::UndoHook(host, hook, hooks.run(hook, &facts, stop).await) };
@@ -227,7 +227,7 @@ impl Tasks {
         });
     }
 
-    /// A host that cannot be taken back.
+    /// Ends the undo of a host that cannot be rolled back.
     pub(super) fn no_way(&mut self, place: HostIndex, host: &HostId, no_way: NoWay) {
         let attempt = Box::new(no_way.attempt(host));
         self.spawn(Kind::Undo(place, host.clone()), async move { Done::Undo(place, attempt) });
@@ -259,7 +259,7 @@ impl Tasks {
             tokio::pin!(over);
             loop {
                 tokio::select! {
-                    // What is said of hosts comes before the end of the pause that says it.
+                    // Failed checks of hosts come before the end of their pause.
                     biased;
                     Some(failed) = hears.recv() => drop(tell.send(Word::CheckFailed(failed))),
                     paused = &mut over => {
@@ -274,7 +274,7 @@ impl Tasks {
         self.pause = Some((step, handle));
     }
 
-    /// Gives the pause up. Its end comes all the same.
+    /// Gives the pause up. Its end is still reported.
     pub(super) fn end_pause(&mut self) {
         if let Some((_, handle)) = &self.pause {
             handle.abort();
@@ -306,7 +306,7 @@ impl Tasks {
         }
     }
 
-    /// Ends all scripts, and waits for no cloud any more.
+    /// Ends all scripts, and stops waiting for the clouds.
     pub(super) fn urge(&mut self, wish: Stop) {
         for line in self.lines.values() {
             line.urge(wish);
@@ -317,7 +317,7 @@ impl Tasks {
     }
 }
 
-/// A task that was given up, or of ours that panicked: nothing is known of what it was about, and the others go on.
+/// The result of a task that was given up or that panicked. Nothing is known of its work, and the others continue.
 fn died(kind: Kind, error: &JoinError) -> Done {
     let failure = || HookFailure { message: format!("internal error: {error}"), output: String::new() };
     match kind {

@@ -3,7 +3,7 @@
 use super::{super::super::UndoOutcome, *};
 use crate::plan::{Back, Goal, Payload, Rollback, Way};
 
-/// Notes what it is asked to run: the name, the number and the revision.
+/// Notes each job that it is asked to run: the name, the number and the revision.
 #[derive(Debug, Default)]
 struct Noting(Mutex<Vec<String>>);
 
@@ -30,7 +30,7 @@ impl Session for Noted {
         let note = format!("{} {}-{} {to} {failed}", self.host, deploy.run, deploy.attempt);
         assert_eq!(deploy.revision.as_deref().unwrap_or_default(), to);
         let mut notes = self.notes.0.lock().expect("no panic while held");
-        // The first try on this one is cut off before the start.
+        // The first try on the host "again" is cut off before the start.
         let cut = self.host == "again" && !notes.iter().any(|note| note.starts_with("again"));
         notes.push(note);
         if cut {

@@ -1,8 +1,8 @@
-//! A world in which nothing happens but what a test is about.
+//! A world in which only what a test is about happens.
 
 use super::*;
 
-/// A world in which the fleet stays as it is, all is well, and nobody approves.
+/// A world in which the fleet stays as it is, all is well, and nothing is approved.
 pub(super) fn world(plan: &Plan, transport: Arc<dyn Transport>, sink: Arc<dyn EventSink>) -> World {
     let hosts = plan.hosts().map(|host| (**host).clone()).collect();
     let calm = Arc::new(Calm(hosts));
@@ -39,7 +39,7 @@ impl Approver for Calm {
     }
 }
 
-/// Presses Ctrl-C so many times at an event.
+/// Presses Ctrl-C this many times at an event.
 pub(super) struct Cancelling {
     pub(super) at: fn(&EventKind<'_>) -> bool,
     pub(super) times: u32,

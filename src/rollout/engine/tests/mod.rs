@@ -1,4 +1,4 @@
-//! The engine over a transport that does as it is told.
+//! The engine over a transport that does what a test orders.
 
 mod by_hand;
 mod calm;
@@ -37,7 +37,7 @@ use crate::{
 enum Act {
     Exit(u8),
     RefuseConnection,
-    /// It is never this one's turn.
+    /// The host's turn never comes.
     WaitForItsTurn,
     LoseContact,
     /// The order was sent, and nothing was heard after it.
@@ -51,7 +51,7 @@ enum Act {
 #[derive(Debug, Default)]
 struct Stage {
     acts: Mutex<HashMap<String, Vec<Act>>>,
-    /// Where each attaching job wanted the output from.
+    /// The offsets from which each attaching job wanted the output.
     resumed: Arc<Mutex<Vec<Offsets>>>,
 }
 
@@ -123,7 +123,7 @@ impl Session for Played {
     async fn close(self: Box<Self>) {}
 }
 
-/// Remembers the events' numbers and names.
+/// Remembers the numbers and names of events.
 #[derive(Debug, Default)]
 struct Heard(Mutex<Vec<(u64, &'static str)>>);
 
@@ -164,7 +164,7 @@ fn plan(names: &[&str], concurrency: usize, max_failures: usize) -> Arc<Plan> {
     plan_of(Work::Command("true".into()), names, concurrency, max_failures)
 }
 
-/// A script, which a host keeps a record of.
+/// A deploy of a script, which a host keeps a record of.
 fn deploy(host: &str, change: impl FnOnce(&mut Plan)) -> Arc<Plan> {
     let (name, sha256) = ("deploy.sh".to_owned(), String::new());
     let script = Script { name, bytes: b"exit 0".as_slice().into(), sha256 };
@@ -313,13 +313,13 @@ async fn what_cannot_be_found_is_unknown_and_never_started_again() {
         assert!(result.message.as_deref().is_some_and(|message| message.contains(words)), "{result:#?}");
         assert!(result.hint.as_deref().is_some_and(|hint| hint.contains("/runs/")), "{result:#?}");
 
-        // Unless the user said that this does no harm.
+        // Unless the user said that starting again is safe.
         let (result, _, _) = play_deploy(acts, |plan| plan.policy.idempotent = true).await;
         assert_eq!((result.outcome, result.attempts), (Outcome::Succeeded, 2));
     }
 }
 
-/// It boots, say, and its home folder is not there yet.
+/// The host may be booting, for example, with its home folder not there yet.
 #[tokio::test]
 async fn a_host_that_cannot_tell_yet_is_asked_again() {
     for reason in [Refusal::NeverStarted, Refusal::ReadOnly, Refusal::Full, Refusal::NoTool, Refusal::NoSudo] {
@@ -348,7 +348,7 @@ async fn a_cancel_while_a_host_is_looked_for_ends_the_search_and_lists_the_group
     );
 }
 
-/// A host that is lost, and then does nothing but this until we are told twice to end it.
+/// A host that is lost, and then does nothing but `then` until the run is cancelled twice.
 async fn looked_for_in_vain(then: Act) -> HostResult {
     let acts = std::iter::once(Act::LoseContact).chain(std::iter::repeat_n(then, 50));
     let acts = HashMap::from([("a".to_owned(), acts.collect())]);

@@ -1,4 +1,4 @@
-//! Scripts in parts: what hosts tell of them, and how they wait for each other.
+//! Scripts in parts: what hosts report of them, and how they wait for each other.
 
 use super::*;
 use crate::{
@@ -11,9 +11,9 @@ use crate::{
 /// Hosts that test, meet at a barrier and restart.
 #[derive(Debug, Default)]
 struct Meeting {
-    /// Whose test fails.
+    /// The host whose test fails.
     failing: Option<&'static str>,
-    /// With whom contact is lost once, at the barrier.
+    /// The host with which contact is lost once, at the barrier.
     cut_off: Mutex<Option<&'static str>>,
     story: Mutex<Vec<String>>,
 }

@@ -1,4 +1,4 @@
-//! Pauses: what checks say of hosts, and people who do not answer.
+//! Pauses: what checks find on hosts, and people who do not answer.
 
 use super::{
     super::super::PauseEnd,
@@ -34,7 +34,7 @@ async fn a_host_that_is_not_well_has_failed_though_its_script_has_not() {
     assert_eq!(rollout.results[2].outcome, Outcome::Succeeded, "one may fail");
 }
 
-/// What is said of hosts and the end of the pause that says it come from two channels.
+/// Failed checks of hosts and the end of their pause come from two channels.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_check_that_fails_at_the_very_end_is_never_missed() {
     for _ in 0..50 {
@@ -45,7 +45,7 @@ async fn a_check_that_fails_at_the_very_end_is_never_missed() {
     }
 }
 
-/// As on another thread: before either is looked at, the pause has said that a host is not well, and has ended.
+/// As if on another thread: the pause has reported an unwell host and ended before the engine looks at either.
 #[tokio::test]
 async fn what_a_task_said_comes_before_its_end() {
     let plan = in_steps(&["a", "b"], "1, check health, 100%", |target| check(target, "health", true));
@@ -61,7 +61,7 @@ async fn what_a_task_said_comes_before_its_end() {
     assert_eq!(told.story(), ["deploy a v2", "check health a"]);
 }
 
-/// Nobody answers; it presses Ctrl-C when somebody is asked, and notes how that ended.
+/// Never answers. Presses Ctrl-C when it is asked, and notes how the pause ended.
 struct Impatient {
     cancel: mpsc::Sender<Cancel>,
     ends: Mutex<Vec<PauseEnd>>,

@@ -1,9 +1,9 @@
-//! Stages, hooks, late hosts and the way back, from the plan to what each host was sent.
+//! Stages, hooks, late hosts and the undo, from the plan to what each host was sent.
 
 use super::{super::super::UndoOutcome, *};
 use crate::plan::Payload;
 
-/// A world in which everything is written down, and things happen by order.
+/// A world that writes everything down, and in which things happen by order.
 #[derive(Default)]
 pub(super) struct Told {
     /// What happened, in order.
@@ -14,11 +14,11 @@ pub(super) struct Told {
     pub(super) stuck: Vec<&'static str>,
     /// Hosts that had no revision before.
     pub(super) new: Vec<&'static str>,
-    /// Answers to checks, by their names, the last one for ever.
+    /// Answers to checks, by their names; the last one repeats for ever.
     pub(super) answers: Mutex<HashMap<String, Vec<Verdict>>>,
     /// Hooks that fail.
     pub(super) broken: Vec<HookName>,
-    /// What the clouds say, the last one for ever; nothing: the plan's hosts.
+    /// What the clouds say; the last one repeats for ever. If empty, the plan's hosts.
     pub(super) sightings: Mutex<Vec<Vec<Host>>>,
     pub(super) approval: Option<Approval>,
 }
@@ -39,7 +39,7 @@ impl Told {
     }
 }
 
-/// The shared world, so that it may be a transport and all else at once.
+/// The shared world, so that it can be the transport and everything else at once.
 #[derive(Clone, Debug)]
 struct Shared(Arc<Told>);
 
@@ -294,7 +294,7 @@ async fn the_fleet_of_the_end_is_what_counts() {
     assert_eq!((rollout.status, rollout.summary.gone, rollout.summary.succeeded), (RunStatus::Succeeded, 1, 4));
 }
 
-/// Both are stopped and started again: one before it was deployed to, one behind.
+/// Both hosts are stopped and started again: one before it was deployed to, one after.
 #[tokio::test]
 async fn hosts_that_come_back_are_deployed_to_once() {
     let plan = in_steps(&["a", "b", "c"], "1, 2, 100%", |_| {});
