@@ -1,9 +1,9 @@
-//! What people can do about a host themselves: the commands that are shown to them. The same words for every host, so
-//! that hosts which failed together are told of together.
+//! What people can do about a host themselves: the commands that are shown to them. The words are the same for every
+//! host, so that hosts that failed together are reported together.
 
 use crate::plan::{Back, Plan, Work};
 
-/// How to find out what a script did of which the end is not known, and what to do then.
+/// How to find out what a script did whose end is unknown, and what to do then.
 pub(super) fn look_there(plan: &Plan, attempt: u32) -> String {
     match &plan.work {
         Work::Deploy { .. } | Work::Rollback(_) => {
@@ -14,7 +14,7 @@ pub(super) fn look_there(plan: &Plan, attempt: u32) -> String {
     }
 }
 
-/// The same of a script that was to take a host back.
+/// The same for a script that was to roll a host back.
 pub(super) fn look_at_undo(plan: &Plan, back: &Back) -> String {
     let see = see_what_it_did(plan, &back.run, back.attempt);
     format!("nothing is started there again by itself: {see}, then roll back again")
@@ -25,7 +25,8 @@ fn see_what_it_did(plan: &Plan, run: &str, attempt: u32) -> String {
     format!("see what it did ({})", on_the_host(plan, &tail))
 }
 
-/// Runs a command on a host: the same target, and the same user there. It may contain no single quote.
+/// The words that run `command` on a host: for the same target, and as the same user there. The command may contain no
+/// single quote.
 pub(super) fn on_the_host(plan: &Plan, command: &str) -> String {
     let sudo = if plan.policy.sudo { " --sudo" } else { "" };
     format!("fleetwide run {} --hosts NAME{sudo} -- '{command}'", plan.target_words)

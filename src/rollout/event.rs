@@ -1,4 +1,4 @@
-//! What is told about a run while it goes on: public, versioned, one JSON object a line.
+//! The events of a run: public, versioned, one JSON object a line.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
     transport::Stream,
 };
 
-/// The version of the events' and the report's JSON. A change to a promise raises it.
+/// The version of the events' and the report's JSON. A change that breaks a promise raises it.
 pub const SCHEMA: u32 = 1;
 
 /// One thing that happened in a run.
@@ -33,15 +33,15 @@ pub struct Event<'a> {
     pub kind: EventKind<'a>,
 }
 
-/// What happened. Borrows, because output can be a flood: a sink copies what it keeps.
+/// What happened. It borrows, because output can be a flood: a sink copies what it keeps.
 #[derive(Clone, Debug)]
 pub enum EventKind<'a> {
-    /// The plan stands and the first host is about to be touched.
+    /// The plan is made, and the first host is about to be touched.
     RunStarted {
-        /// All of it.
+        /// The whole plan.
         plan: &'a Plan,
     },
-    /// A stage begins, or is taken up again for hosts that came late.
+    /// A stage begins, or begins again for late hosts.
     StageStarted {
         /// Counted from 0.
         stage: usize,
@@ -59,16 +59,16 @@ pub enum EventKind<'a> {
     CheckSampled {
         /// Which.
         check: &'a Label,
-        /// Of which host, if it is not about all.
+        /// The host it is about, if it is not about the fleet.
         host: Option<&'a HostId>,
         /// The answer.
         sample: &'a Sample,
-        /// When it came.
+        /// When the answer came.
         at: Timestamp,
         /// How long it took.
         elapsed: Duration,
     },
-    /// Somebody approved.
+    /// An approval was granted.
     Approved {
         /// Who was asked.
         who: &'a Label,
@@ -79,7 +79,7 @@ pub enum EventKind<'a> {
     PauseEnded {
         /// Which step of the plan, counted from 0.
         step: usize,
-        /// How.
+        /// How it ended.
         end: PauseEnd,
         /// Why, where it did not pass.
         message: Option<&'a str>,
@@ -88,16 +88,16 @@ pub enum EventKind<'a> {
     HookFinished {
         /// Which.
         hook: HookName,
-        /// For which host, where it is one of a host.
+        /// The host, if it is a hook of a host.
         host: Option<&'a HostId>,
-        /// Why it did not succeed, if it did not.
+        /// Why it failed, if it did.
         failure: Option<&'a HookFailure>,
     },
     /// The clouds were asked again.
     FleetSighted {
         /// Hosts that are new, and the stage that they join.
         joined: &'a [(Arc<Host>, Arc<str>)],
-        /// Hosts that are there no more.
+        /// Hosts that no longer exist.
         gone: &'a [HostId],
     },
     /// The clouds could not be asked again.
@@ -105,14 +105,14 @@ pub enum EventKind<'a> {
         /// Why.
         message: &'a str,
     },
-    /// Touched hosts are taken back.
+    /// Touched hosts are about to be rolled back.
     UndoStarted {
         /// How many.
         hosts: usize,
     },
-    /// A host was taken back, or was not.
+    /// The undo of a host has ended, successfully or not.
     HostUndone {
-        /// All that is known, of the undo too.
+        /// The host's result, that of the undo included.
         result: &'a HostResult,
     },
     /// A host is being connected to.
@@ -145,37 +145,37 @@ pub enum EventKind<'a> {
         /// Its name.
         part: &'a str,
     },
-    /// A part has come to its own end.
+    /// A part has ended.
     PartFinished {
         /// On which host.
         host: &'a HostId,
-        /// All that is known.
+        /// The part's result.
         part: &'a PartResult,
     },
-    /// The script waits at a barrier until the hosts of its stage have come there, too.
+    /// The script waits at a barrier until the other hosts of its stage have reached it, too.
     HostHeld {
         /// On which host.
         host: &'a HostId,
-        /// The part in front of the barrier.
+        /// The part before the barrier.
         part: &'a str,
     },
-    /// Contact with a host was lost when its script ran, or may have been running. It will be looked for.
+    /// Contact with a host was lost while its script ran, or may have been running. Fleetwide looks for it.
     HostLost {
         /// Which.
         host: &'a HostId,
         /// What was seen.
         message: &'a str,
     },
-    /// A host that was lost will be connected to again, to hear how its script goes on. Nothing is started by that.
+    /// A host that was lost will be connected to again, to hear how its script goes on. This starts nothing.
     HostReattaching {
         /// Which.
         host: &'a HostId,
         /// Counted from 1 since contact was lost.
         tries: u32,
-        /// How long is waited first.
+        /// How long to wait first.
         wait: Duration,
     },
-    /// A host that was lost is heard again, its script from where it was.
+    /// A host that was lost is heard again; its script's output continues where it broke off.
     HostReattached {
         /// Which.
         host: &'a HostId,
@@ -190,30 +190,29 @@ pub enum EventKind<'a> {
         attempt: u32,
         /// What went wrong.
         message: &'a str,
-        /// How long is waited first.
+        /// How long to wait first.
         wait: Duration,
     },
-    /// A host is done with. Said again when it comes to something else: a check failed, or it is gone, or is there
-    /// again.
+    /// A host has its outcome. Repeated with another one if a check fails, or if the host is gone or back.
     HostFinished {
-        /// All that is known.
+        /// The host's result.
         result: &'a HostResult,
     },
-    /// A host that was gone is there again, and will be worked on after all.
+    /// A host that was gone is back, and will be worked on after all.
     HostReturned {
         /// Which.
         host: &'a HostId,
-        /// The name of its stage now.
+        /// The name of the stage that it now belongs to.
         stage: &'a str,
     },
-    /// Nothing new is started any more; scripts that run are let finish or ended.
+    /// Nothing new is started any more. Running scripts may finish, or are ended.
     Stopping {
         /// Why.
         reason: StopReason,
         /// How many scripts are running now.
         running: usize,
     },
-    /// Every host is done with.
+    /// The run is over.
     RunFinished {
         /// How it ended.
         status: RunStatus,
@@ -223,7 +222,7 @@ pub enum EventKind<'a> {
 }
 
 impl<'a> EventKind<'a> {
-    /// What is known of the host with which this one ends, or its undo.
+    /// The result of the host whose work or undo this event ends.
     pub const fn result(&self) -> Option<&'a HostResult> {
         match self {
             Self::HostFinished { result } | Self::HostUndone { result } => Some(result),
@@ -254,11 +253,10 @@ impl<'a> EventKind<'a> {
     }
 }
 
-/// Where a run's events go. One sink a run; it fans out to terminal, record and files.
+/// Where a run's events go. A run has one sink; it fans out to terminal, record and files.
 ///
-/// Called from many tasks, in `seq` order. Slow work here slows the run: that is the backpressure
-/// which keeps memory bounded.
+/// Called from many tasks, in `seq` order. Slow work here slows the run: this backpressure keeps memory bounded.
 pub trait EventSink: Send + Sync {
-    /// Hears one event.
+    /// Receives one event.
     fn event(&self, event: &Event<'_>);
 }

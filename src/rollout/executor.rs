@@ -1,5 +1,5 @@
-//! One attempt on one host, from the connection to the script's end. The only file of the engine
-//! that touches the world, through the transport's traits.
+//! One attempt on one host, from the connection to the script's end. It touches the world only through the transport's
+//! traits.
 
 use std::{
     sync::{Arc, atomic::AtomicUsize},
@@ -30,48 +30,48 @@ use crate::{
     transport::{ConnectFailure, Connected, Halt, Job, Session, Stop, Transport, Wishes},
 };
 
-/// How long a handshake that is under way when the run stops may still take. Cutting it off looks
-/// like an attack to the host, which may then refuse us for minutes; but the record must be saved
-/// within five seconds of a Ctrl-C.
+/// How long a handshake that is under way may still take when the run stops. To the host, cutting it off looks like an
+/// attack, and the host may then refuse this machine for minutes. But the record must be saved within five seconds of a
+/// Ctrl-C.
 const HANDSHAKE_GRACE: Duration = Duration::from_secs(3);
 
-/// How long logging out may take before it is given up: the script's end is known by then.
+/// How long a logout may take. The script's end is known by then.
 const CLOSE_GRACE: Duration = Duration::from_secs(3);
 
-/// What an attempt needs to know.
+/// What an attempt needs.
 pub(super) struct Executor {
     pub(super) plan: Arc<Plan>,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) recorder: Arc<Recorder>,
-    /// When no script may be started any more.
+    /// Comes when no script may be started any more.
     pub(super) halt: Halt,
-    /// How urgently running scripts are to be ended.
+    /// How urgently running scripts must end.
     pub(super) stop: watch::Receiver<Stop>,
-    /// How many of its script's barriers are open.
+    /// How many of the script's barriers are open.
     pub(super) open: watch::Receiver<u32>,
-    /// When the host is looked for in vain: its cloud does not know it any more.
+    /// True when the search for the host is in vain: its cloud does not know it any more.
     pub(super) abandoned: watch::Receiver<bool>,
-    /// Is told how the script stands.
+    /// Receives the state of the script.
     pub(super) tell: Box<Tell>,
     /// Counts the scripts that run.
     pub(super) running: Arc<AtomicUsize>,
 }
 
-/// How a script stands, said while it goes on.
+/// A change in the state of a running script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// Contact was lost, and is not had back at once.
+    /// Contact was lost, and not restored at once.
     InDoubt,
-    /// Contact is had back.
+    /// Contact was restored.
     HeardAgain,
-    /// It waits at a barrier.
+    /// The script waits at a barrier.
     Reached,
 }
 
-/// Is told how a script stands.
+/// Receives the state of a script.
 pub(super) type Tell = dyn Fn(Standing) + Send + Sync;
 
-/// What an attempt came to.
+/// The result of an attempt.
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) end: AttemptEnd,
@@ -127,7 +127,7 @@ impl Executor {
         let end = session.run(job, &mut out, wishes.clone()).await;
         log_out(session).await;
         let found = match end {
-            // What runs without a record on the host cannot be found again.
+            // A script without a record on the host cannot be found again.
             Err(lost) if lost.sent && job.request.is_recorded() => {
                 let (transport, recorder) = (&*self.transport, &*self.recorder);
                 let search = Search { transport, recorder, host, job, tell: &*self.tell };
@@ -158,8 +158,7 @@ pub(super) async fn log_out(session: Box<dyn Session>) {
     let _ = timeout(CLOSE_GRACE, session.close()).await;
 }
 
-/// How long a handshake is waited for: without end, until the run stops; then a moment, or no longer
-/// than until somebody insists.
+/// Waits for as long as a handshake may take: without limit until the run stops, then for a moment, or until a kill.
 async fn patience(halt: &mut Halt, stop: &mut watch::Receiver<Stop>) {
     halt.comes().await;
     tokio::select! {

@@ -1,4 +1,4 @@
-//! What a program on this machine is told in its environment: of the run, the stage and the host.
+//! The environment of programs on this machine: facts about the run, the stage and the host.
 
 use super::{
     dispatcher::{HostIndex, StageIndex},
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{inventory::Host, plan::Plan};
 
-/// Of the run.
+/// Facts about the run.
 pub(super) fn of_run(plan: &Plan) -> Facts {
     let mut facts = Facts::from([
         ("FLEETWIDE_RUN", plan.run.to_string()),
@@ -19,7 +19,7 @@ pub(super) fn of_run(plan: &Plan) -> Facts {
     facts
 }
 
-/// Of a host, on top of those of the run.
+/// Facts about a host and the run.
 pub(super) fn of_host(plan: &Plan, host: &Host, stage: &str) -> Facts {
     let instance = &host.instance;
     let mut facts = of_run(plan);
@@ -35,20 +35,20 @@ pub(super) fn of_host(plan: &Plan, host: &Host, stage: &str) -> Facts {
     facts
 }
 
-/// Of what became of a host.
+/// Adds the outcome of a host.
 pub(super) fn with_outcome(mut facts: Facts, outcome: Outcome) -> Facts {
     facts.insert("FLEETWIDE_OUTCOME", outcome.as_str().to_owned());
     facts
 }
 
-/// Of a host that is taken back.
+/// Adds that the host is rolled back, and with what outcome.
 pub(super) fn with_undo(mut facts: Facts, outcome: Option<UndoOutcome>) -> Facts {
     facts.insert("FLEETWIDE_UNDO", "yes".to_owned());
     facts.extend(outcome.map(|outcome| ("FLEETWIDE_OUTCOME", outcome.as_str().to_owned())));
     facts
 }
 
-/// Of a stage: its number, name and hosts, a line each: id and address.
+/// Facts about a stage: its number, its name, and its hosts, one line each with id and address.
 pub(super) fn of_stage(plan: &Plan, roster: &Roster, stage: StageIndex) -> Facts {
     let mut facts = of_run(plan);
     let hosts: Vec<&Entry> =
@@ -62,7 +62,7 @@ pub(super) fn of_stage(plan: &Plan, roster: &Roster, stage: StageIndex) -> Facts
     facts
 }
 
-/// Of how the run stands.
+/// Adds the state of the run.
 pub(super) fn with_summary(mut facts: Facts, summary: &Summary, stopped: Option<StopReason>) -> Facts {
     let numbers = [
         ("FLEETWIDE_HOSTS", summary.total),
@@ -76,13 +76,13 @@ pub(super) fn with_summary(mut facts: Facts, summary: &Summary, stopped: Option<
     facts
 }
 
-/// Of a host by its place.
+/// Facts about the host in this place.
 pub(super) fn of_place(plan: &Plan, roster: &Roster, host: HostIndex) -> Facts {
     let Entry { host, stage, .. } = roster.get(host);
     of_host(plan, host, stage)
 }
 
-/// Of the end of it.
+/// Adds the exit code of the run.
 pub(super) fn with_status(mut facts: Facts, status: RunStatus) -> Facts {
     facts.insert("FLEETWIDE_EXIT_CODE", status.exit_code().to_string());
     facts

@@ -1,5 +1,5 @@
-//! What is heard from a host's script, over one connection or several: passed on as events, counted so that
-//! a later connection goes on where this one broke off, and the last lines kept for the report.
+//! The output of a host's script, over one connection or several: passed on as events, counted so that a later
+//! connection continues where this one broke off. The last lines are kept for the report.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -21,7 +21,7 @@ use crate::{
     transport::{OutputSink, Stream},
 };
 
-/// Hears one attempt's script.
+/// Receives the output of one attempt's script.
 pub(super) struct HostOutput<'a> {
     recorder: &'a Recorder,
     host: &'a HostId,
@@ -36,17 +36,17 @@ pub(super) struct HostOutput<'a> {
     /// Where the output of the next part begins.
     next_part: Offsets,
     parts: Parts<'a>,
-    /// Is told when the script waits at a barrier, and when it is heard again.
+    /// Reports when the script waits at a barrier, and when it is heard again.
     tell: &'a Tell,
 }
 
-/// What is heard of a stream.
+/// What was received of a stream.
 struct Heard {
     mask: Masked,
     lines: LastLines,
 }
 
-/// Whether the host is heard.
+/// Whether there is contact with the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Contact {
     Held,
@@ -54,7 +54,7 @@ enum Contact {
 }
 
 impl<'a> HostOutput<'a> {
-    /// `running` counts the scripts that run on all hosts; this one may have parts.
+    /// `running` counts the running scripts of all hosts; `parts` is empty for a plain script.
     pub(super) fn new(
         recorder: &'a Recorder,
         host: &'a HostId,
@@ -82,7 +82,7 @@ impl<'a> HostOutput<'a> {
         }
     }
 
-    /// How much of the script's output is here.
+    /// How much of the script's output was received.
     pub(super) fn heard(&self) -> Offsets {
         Offsets { stdout: self.stdout.count(), stderr: self.stderr.count() }
     }
@@ -92,7 +92,8 @@ impl<'a> HostOutput<'a> {
         &self.time
     }
 
-    /// Whether the host is heard: not after [`lose`](Self::lose), until the script shows itself again.
+    /// Whether there is contact with the host. There is none after [`lose`](Self::lose), until the script is heard
+    /// again.
     pub(super) fn in_contact(&self) -> bool {
         self.contact == Contact::Held
     }
@@ -110,7 +111,7 @@ impl<'a> HostOutput<'a> {
         self.recorder.record(EventKind::HostLost { host: self.host, message });
     }
 
-    /// Enters what was heard.
+    /// Enters what was received.
     pub(super) fn finish(&mut self, result: &mut HostResult) {
         self.let_go();
         result.group = self.group;
@@ -121,7 +122,8 @@ impl<'a> HostOutput<'a> {
         result.parts = std::mem::replace(&mut self.parts, Parts::new(&[])).into_results();
     }
 
-    /// Tells what was held back, for it might have become a secret: what comes now is no more of it.
+    /// Passes on the bytes that were held back as the possible beginning of a secret: what comes now does not continue
+    /// them.
     fn let_go(&mut self) {
         let Self { recorder, host, stdout, stderr, .. } = self;
         for (stream, heard) in [(Stream::Stdout, stdout), (Stream::Stderr, stderr)] {
@@ -187,7 +189,7 @@ impl OutputSink for HostOutput<'_> {
         self.time.begun(part, now);
         if let Some(part) = self.parts.begun(part, now).map(ToOwned::to_owned) {
             self.let_go();
-            // What is shown of a failure are the last lines of the part that failed.
+            // A failure shows the last lines of the part that failed.
             self.stdout.lines.begin_at(self.next_part.stdout);
             self.stderr.lines.begin_at(self.next_part.stderr);
             self.recorder.record(EventKind::PartStarted { host, part: &part });
@@ -229,7 +231,7 @@ mod tests {
     };
     use crate::{config::SecretRef, inventory::testing::host, plan::RunId};
 
-    /// Hears output.
+    /// Collects output.
     #[derive(Debug, Default)]
     struct Told(Mutex<Vec<u8>>);
 
@@ -248,7 +250,7 @@ mod tests {
         fn event(&self, _event: &Event<'_>) {}
     }
 
-    /// In pieces, as a script with `set -x` prints it.
+    /// The secret comes in pieces, as a script with `set -x` prints it.
     #[test]
     fn a_secret_is_told_to_nobody_and_the_bytes_are_counted_as_they_came() {
         let told = Arc::new(Told::default());
@@ -270,7 +272,7 @@ mod tests {
         assert_eq!(String::from_utf8_lossy(&told.0.lock().expect("no panic")), expected);
     }
 
-    /// It may run for ten seconds, and has time yet after fifteen.
+    /// The script may run for ten seconds, and still has time after fifteen.
     #[test]
     fn what_is_held_or_may_be_does_not_use_up_its_time() {
         let (recorder, host, running) =

@@ -1,4 +1,4 @@
-//! What one host is asked to run: the plan, seen from that host.
+//! The job for one host: the plan, as seen from that host.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
 
 use super::survey::PATIENCE;
 
-/// The variable by which the guard, too, knows the host.
+/// The variable by which the guard knows the host, too.
 const HOST_ID: &str = "FLEETWIDE_HOST_ID";
 
 /// The job of one attempt on one host.
@@ -22,14 +22,14 @@ pub(super) fn job(plan: &Plan, stage: &str, host: &Host, attempt: u32) -> Job {
             let revision = Some(revision.to_string());
             guard::Work::Deploy(deploy(plan, plan.run.to_string(), attempt, revision, sent(payload)))
         }
-        // A host that is taken back is never deployed to: nobody asks for this.
+        // Never run: a rollback by hand deploys to no host.
         Work::Rollback(_) => query_of(&plan.app),
         Work::Command(command) => guard::Work::Run { command: command.clone(), input: plan.input.clone() },
     };
     request(plan, work, environment(plan, stage, host))
 }
 
-/// The job that takes a host back. On the host it is a run of its own, whose name says of which run it is the undo.
+/// The job that rolls a host back. On the host it is a run of its own, whose name contains that of the run it undoes.
 pub(super) fn undo(plan: &Plan, stage: &str, host: &Host, back: &Back) -> Job {
     let mut env = environment(plan, stage, host);
     env.extend(back.failed.iter().map(|failed| ("FLEETWIDE_FAILED_REVISION".to_owned(), failed.clone())));
@@ -39,7 +39,7 @@ pub(super) fn undo(plan: &Plan, stage: &str, host: &Host, back: &Back) -> Job {
         (None, Work::Deploy { payload, .. } | Work::Rollback(Rollback { payload, .. })) => {
             without_barriers(sent(payload))
         }
-        // A command has no record that it could be taken back by: no plan of one asks for it.
+        // Never run: a command has no record by which it could be undone.
         (None, Work::Command(line)) => {
             return request(plan, guard::Work::Run { command: line.clone(), input: None }, env);
         }
@@ -48,7 +48,7 @@ pub(super) fn undo(plan: &Plan, stage: &str, host: &Host, back: &Back) -> Job {
     request(plan, guard::Work::Deploy(work), env)
 }
 
-/// The job that asks a host what it has on record of an app.
+/// The job that asks a host for its record of an app.
 pub(super) fn query(app: &AppName, host: &Host, run_as: RunAs) -> Job {
     Job {
         request: GuardRequest {
@@ -68,7 +68,7 @@ fn query_of(app: &AppName) -> guard::Work {
     guard::Work::Query(guard::Query { app: app.to_string() })
 }
 
-/// What is sent for it.
+/// What is sent to the host for a payload.
 fn sent(payload: &Payload) -> guard::Payload {
     match payload {
         Payload::Script(script) => guard::Payload::Script(script.bytes.to_vec()),
@@ -83,7 +83,7 @@ fn sent(payload: &Payload) -> guard::Payload {
     }
 }
 
-/// The same for a host that waits for no other: each is taken back for itself.
+/// The payload without barriers: each host is rolled back by itself.
 fn without_barriers(payload: guard::Payload) -> guard::Payload {
     match payload {
         guard::Payload::Script(_) => payload,
@@ -119,7 +119,8 @@ fn request(plan: &Plan, work: guard::Work, env: BTreeMap<String, String>) -> Job
     }
 }
 
-/// The job that takes `job` up again where `heard` ends, with so much time left; none for what has no record on the host.
+/// The job that continues `job` where `heard` ends, with this much time left; none for a job without a record on the
+/// host.
 pub(super) fn attach(job: &Job, left: Duration, heard: Offsets) -> Option<Job> {
     let request = &job.request;
     let (app, run, attempt, payload) = match &request.work {
@@ -141,7 +142,7 @@ pub(super) fn attach(job: &Job, left: Duration, heard: Offsets) -> Option<Job> {
             deadline: left,
             grace: request.grace,
             on_lost: request.on_lost,
-            // Hosts may share a home folder: each finds its own there.
+            // Hosts may share a home folder; each host's record is found by its id.
             env: request.env.get_key_value(HOST_ID).map(|(name, id)| (name.clone(), id.clone())).into_iter().collect(),
             args: Vec::new(),
         },
@@ -150,8 +151,7 @@ pub(super) fn attach(job: &Job, left: Duration, heard: Offsets) -> Option<Job> {
     })
 }
 
-/// The script's environment on this host. The user's own variables come first, so that ours always
-/// say what they promise.
+/// The script's environment on this host. The user's variables come first, so that they never override Fleetwide's.
 fn environment(plan: &Plan, stage: &str, host: &Host) -> BTreeMap<String, String> {
     let mut env = plan.env.clone();
     env.extend(
@@ -178,8 +178,8 @@ fn environment(plan: &Plan, stage: &str, host: &Host) -> BTreeMap<String, String
     env
 }
 
-/// `FLEETWIDE_TAG_<KEY>`: upper case, and `_` for whatever a variable's name cannot hold. Of two
-/// keys that become one name, the first in the order of the keys is taken.
+/// `FLEETWIDE_TAG_<KEY>`: upper case, and `_` for characters that a variable's name cannot hold. If two keys give the
+/// same name, the first in the order of the keys is taken.
 fn tag_variable(key: &str) -> String {
     let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
     format!("FLEETWIDE_TAG_{}", key.chars().map(letter).collect::<String>())

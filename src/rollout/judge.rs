@@ -1,38 +1,38 @@
-//! When a check has passed, and when it has failed: pure, with the time as an input.
+//! Decides when a check has passed, and when it has failed. Pure: the time is an input.
 
 use std::time::Duration;
 
 use super::world::Verdict;
 use crate::config::Check;
 
-/// What becomes of one check of one subject.
+/// The state of one check of one subject.
 #[derive(Clone, Debug)]
 pub(super) struct Judge {
     passes: u32,
     failures: u32,
-    /// How long it is watched at least: a soak.
+    /// The least time for which the subject is watched: a soak.
     soak: Duration,
-    /// When it has to be decided.
+    /// When the check must be decided.
     deadline: Duration,
     good: u32,
     bad: u32,
 }
 
-/// What is known by now.
+/// What is known so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Finding {
     /// Ask again.
     Open,
-    /// It is well.
+    /// The subject is well.
     Passed,
-    /// It is not: so many bad answers in a row.
+    /// The subject is not well: this many bad answers in a row.
     Failed(u32),
     /// Neither, and the time is over.
     Undecided,
 }
 
 impl Judge {
-    /// For a check that is held for so long, nothing where it has to pass once.
+    /// A judge for a check that is held for `soak`; zero if the check has to pass only once.
     pub(super) fn new(check: &Check, soak: Duration) -> Self {
         Self {
             passes: check.passes.get(),
@@ -44,8 +44,8 @@ impl Judge {
         }
     }
 
-    /// Hears an answer that came so long after the beginning, of which so much went by in the queue: a soak lasts as long
-    /// for everybody, but nobody fails for having waited for a turn.
+    /// Takes an answer that came `elapsed` after the beginning, `queued` of which was spent waiting for a turn. A soak
+    /// lasts equally long for every subject, but no subject fails because it waited for a turn.
     pub(super) fn hear(&mut self, verdict: Verdict, elapsed: Duration, queued: Duration) -> Finding {
         match verdict {
             Verdict::Well => (self.good, self.bad) = (self.good.saturating_add(1), 0),

@@ -1,19 +1,20 @@
-//! The last lines of a script's stream, and of a script in parts those of its last part alone.
+//! The last lines of a script's stream; for a script in parts, those of its last part only.
 //!
-//! Where a part's output ends is known by its count of bytes, which is told when the next part may have written
-//! something already. So the last bytes are kept as they came, to begin anew in the middle of them.
+//! A part's output ends at a byte count, which may become known only after the next part has written something. So the
+//! last bytes are kept as they came, to begin again in the middle of them.
 
 use super::tail::{BYTES, Tail};
 
-/// How many of the last bytes can be gone back to; who has written more since then has filled the [`Tail`] anew.
+/// How many of the last bytes can be returned to. A stream that has written more since then has filled the [`Tail`]
+/// anew.
 const RECENT: usize = 2 * BYTES;
 
-/// What is kept of a stream.
+/// The kept end of a stream.
 #[derive(Debug)]
 pub(super) struct LastLines {
     tail: Tail,
     heard: u64,
-    /// The last bytes; none are kept of a script that has no parts.
+    /// The last bytes; none for a script without parts.
     recent: Option<Vec<u8>>,
 }
 
@@ -40,7 +41,7 @@ impl LastLines {
         self.heard
     }
 
-    /// Leaves out what stands before the byte with this number. Nothing, if that many have not come.
+    /// Drops what came before the byte with this number. Does nothing if that many bytes have not come.
     pub(super) fn begin_at(&mut self, byte: u64) {
         let since = self.heard.checked_sub(byte).and_then(|since| usize::try_from(since).ok());
         if let (Some(recent), Some(since)) = (&self.recent, since)

@@ -1,13 +1,14 @@
-//! The engine: a plan, a transport and an event sink go in; every host's outcome comes out.
+//! The engine: takes a plan, a transport and an event sink, and returns every host's outcome.
 //!
-//! [`dispatcher`] decides (a pure state machine), [`engine`] carries its commands out, `executor` makes one attempt on one
-//! host, `reattach` finds a script again when contact was lost (`script_time` knows for how long), `verdict` turns the
-//! transport's words into outcomes (`refusal` knows why a host said no, `advice` what people can do there); `parts` is what is heard of the parts of a script, [`survey`] asks hosts what they
-//! have on record before a run; `pause` holds checks (`judge` says when they have passed) and asks people, `undo` takes a
-//! host back, `roster` knows the hosts by their places, and [`world`] is what all of them need.
-//! [`outcome`] says what can become of a host, [`event`] what is told about it on the way.
+//! [`dispatcher`] decides (a pure state machine), and [`engine`] carries its commands out. `executor` makes one attempt
+//! on one host, and `reattach` finds a script again when contact was lost (`script_time` knows for how long). `verdict`
+//! turns the transport's words into outcomes (`refusal` explains why a host refused, `advice` what people can do
+//! there). `parts` follows the parts of a script. [`survey`] asks hosts for their records before a run. `pause` holds
+//! checks (`judge` decides when they have passed) and asks people. `undo` rolls a host back, `roster` knows the hosts
+//! by their places, and [`world`] has the traits that all of them need. [`outcome`] defines the outcomes of a host and
+//! of a run, [`event`] the events on the way.
 //!
-//! Not in here: any concrete transport, provider or reporter; it has traits and one event sink.
+//! Not in here: any concrete transport, provider or reporter. The engine has traits and one event sink.
 
 mod advice;
 pub mod dispatcher;

@@ -1,4 +1,4 @@
-//! What becomes of a host, and of a run.
+//! The outcomes of a host and of a run.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::parts::PartResult;
 use crate::{inventory::HostId, transport::ConnectFailure};
 
-/// What became of a host.
+/// The outcome of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
@@ -20,14 +20,14 @@ pub enum Outcome {
     Unreachable,
     /// It started, then contact was lost, and its end is not known.
     Unknown,
-    /// Its cloud says that it is there no more, or runs no more.
+    /// The cloud says that the host no longer exists, or no longer runs.
     Gone,
-    /// Never tried, because the run stopped first.
+    /// The host was never tried, because the run stopped first.
     Skipped,
 }
 
 impl Outcome {
-    /// What this becomes when the cloud says that the host is there no more. A script that failed has failed.
+    /// The outcome when the cloud says that the host no longer exists. A script that failed has failed.
     #[must_use]
     pub const fn when_gone(self) -> Self {
         match self {
@@ -36,7 +36,7 @@ impl Outcome {
         }
     }
 
-    /// True when this counts against the failure budget.
+    /// Whether this counts against the failure budget.
     pub const fn counts(self) -> bool {
         match self {
             Self::Failed | Self::Unreachable | Self::Unknown => true,
@@ -57,13 +57,13 @@ impl Outcome {
     }
 }
 
-/// What became of taking a host back to the revision that it had before the run.
+/// The outcome of rolling a host back to the revision that it had before the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UndoOutcome {
-    /// It is as it was.
+    /// The host is as it was before.
     Undone,
-    /// It is not: the undo failed, could not be started, or was not tried.
+    /// The host is not as it was before: the undo failed, could not be started, or was not tried.
     UndoFailed,
     /// The undo was started, then contact was lost, and its end is not known.
     UndoUnknown,
@@ -80,12 +80,12 @@ impl UndoOutcome {
     }
 }
 
-/// Everything that is known of a host at its end.
+/// Everything that is known of a host at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostResult {
     /// Which host.
     pub host: HostId,
-    /// What became of it.
+    /// The host's outcome.
     pub outcome: Outcome,
     /// The script's own exit status, when it exited.
     pub exit_status: Option<u8>,
@@ -105,7 +105,7 @@ pub struct HostResult {
     pub previous_revision: Option<String>,
     /// How many times the script was or would have been started.
     pub attempts: u32,
-    /// How many times contact with the running script was lost and had back, in the last attempt.
+    /// How many times contact with the running script was lost and restored, in the last attempt.
     pub reattached: u32,
     /// When the first attempt began.
     pub started: Option<Timestamp>,
@@ -115,22 +115,22 @@ pub struct HostResult {
     pub phases: Phases,
     /// The parts of the last attempt's script, in order, where it has some.
     pub parts: Vec<PartResult>,
-    /// The last lines of standard output; of a script in parts, those of the last one that was begun.
+    /// The last lines of standard output; of a script in parts, those of the last part that was begun.
     pub stdout_tail: String,
     /// The last lines of standard error.
     pub stderr_tail: String,
-    /// What became of taking the host back, where that was tried.
+    /// The result of rolling the host back, if that was tried.
     pub undo: Option<Box<UndoResult>>,
 }
 
-/// What is known of taking a host back.
+/// The result of rolling a host back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UndoResult {
-    /// What became of it.
+    /// The outcome of the undo.
     pub outcome: UndoOutcome,
-    /// The revision that it was to have again; none where a rollback script alone knows.
+    /// The revision that the host was to get back; none if only a rollback script knows.
     pub revision: Option<String>,
-    /// What became of the script that did it.
+    /// The result of the script that rolled the host back.
     pub run: HostResult,
 }
 
@@ -161,7 +161,7 @@ impl HostResult {
     }
 }
 
-/// Whether a script that we ended is known to be gone.
+/// Whether a script that Fleetwide ended is known to be gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Killed {
@@ -175,15 +175,15 @@ pub enum Killed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureCause {
-    /// The script exited non-zero, or a signal of somebody else's ended it.
+    /// The script exited non-zero, or a signal from elsewhere ended it.
     Script,
-    /// It ran longer than it may.
+    /// The script ran longer than allowed.
     TimedOut,
-    /// It was silent for longer than it may.
+    /// The script printed nothing for longer than allowed.
     Idle,
     /// The run was cancelled, and the script with it.
     Cancelled,
-    /// The script never started; which part of the way failed.
+    /// The script never started, because this part of the way failed.
     Unreachable(UnreachableCause),
     /// Contact was lost while the script ran.
     Lost,
@@ -191,7 +191,7 @@ pub enum FailureCause {
     Check,
     /// The script exited 0, but the hook after it failed.
     Hook,
-    /// It waited at a barrier when the run stopped, and was ended there.
+    /// The script waited at a barrier when the run stopped, and was ended there.
     Barrier,
 }
 
@@ -199,9 +199,9 @@ pub enum FailureCause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UnreachableCause {
-    /// No session could be had.
+    /// No session could be opened.
     Connect(ConnectFailure),
-    /// The host's guard refused: another run holds the lock, the fence is too low, no place for the record.
+    /// The host's guard refused: another run holds the lock, the fence is too low, or there is no place for the record.
     Refused,
     /// The connection ended before the guard started the script.
     BeforeStart,
@@ -224,17 +224,17 @@ pub struct Phases {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StopReason {
-    /// More hosts failed than may.
+    /// More hosts failed than the budget allows.
     Budget,
     /// Every host of a stage failed.
     StageFailed,
     /// A check failed.
     Check,
-    /// An approval was refused, or nobody was there to give it.
+    /// An approval was refused or not given.
     Approval,
     /// A hook failed that comes before hosts are touched or after a stage.
     Hook,
-    /// Somebody asked for it; written as the signal alone.
+    /// A signal asked for it; written as the signal alone.
     #[serde(untagged)]
     Cancel(Cancel),
 }
@@ -250,7 +250,7 @@ pub enum Cancel {
 }
 
 impl Cancel {
-    /// How a run ends that was asked to stop by it.
+    /// How a run ends that this signal stopped.
     pub const fn status(self) -> RunStatus {
         match self {
             Self::Interrupt => RunStatus::Interrupted,
@@ -273,7 +273,7 @@ impl StopReason {
         }
     }
 
-    /// True when somebody asked for it; else the run stopped by itself.
+    /// True when a signal asked for it; otherwise the run stopped by itself.
     pub const fn is_cancel(self) -> bool {
         match self {
             Self::Cancel(_) => true,
@@ -285,7 +285,7 @@ impl StopReason {
 /// How many hosts had each outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
-    /// All of them.
+    /// All hosts.
     pub total: usize,
     /// Exited 0.
     pub succeeded: usize,
@@ -295,7 +295,7 @@ pub struct Summary {
     pub unreachable: usize,
     /// Started, end not known.
     pub unknown: usize,
-    /// There no more.
+    /// No longer there.
     #[serde(default)]
     pub gone: usize,
     /// Never tried.
@@ -318,7 +318,7 @@ impl Summary {
         *self.with(outcome) += 1;
     }
 
-    /// Counts one no more that was counted as this.
+    /// Removes one that was counted with this outcome.
     pub const fn take_back(&mut self, outcome: Outcome) {
         self.total -= 1;
         *self.with(outcome) -= 1;
@@ -349,13 +349,13 @@ pub enum RunStatus {
     Succeeded,
     /// Every host was tried; some failed, within the budget.
     FinishedWithFailures,
-    /// A check, an approval or a hook before the first host said no: nothing was touched.
+    /// A check, an approval or a hook refused before the first host: nothing was touched.
     Refused,
     /// Stopped early or over the budget; the fleet is mixed.
     Failed,
-    /// Stopped early or over the budget; every touched host is back where it was.
+    /// Stopped early or over the budget; every touched host is rolled back.
     RolledBack,
-    /// The same, but not every touched host could be taken back.
+    /// Stopped early or over the budget; not every touched host could be rolled back.
     RollbackIncomplete,
     /// Ctrl-C.
     Interrupted,
@@ -364,7 +364,7 @@ pub enum RunStatus {
 }
 
 impl RunStatus {
-    /// How a run ended that nothing stopped. What is blemished has not succeeded, though no host failed.
+    /// How a run ended that nothing stopped. A blemished run has not succeeded, even if no host failed.
     pub const fn of(summary: &Summary, budget: usize, blemished: bool) -> Self {
         let there = summary.total - summary.gone;
         let nobody_left = summary.succeeded == 0 && summary.failures() == 0;
@@ -377,7 +377,7 @@ impl RunStatus {
         }
     }
 
-    /// The exit code that says so (DESIGN's table).
+    /// The exit code for this status: README.md has the table.
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Succeeded => 0,

@@ -1,5 +1,5 @@
-//! What is heard of a script's parts on one host, over one connection or several: each thing counts once, however often
-//! a host that was lost tells it again.
+//! What a host reports of its script's parts, over one connection or several. Each report counts once, however often a
+//! host that was lost repeats it.
 
 use std::time::Duration;
 
@@ -12,27 +12,27 @@ use crate::guard::{Part, ScriptStatus};
 /// One part of a script on a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartResult {
-    /// What it is called.
+    /// The part's name.
     pub name: String,
-    /// What became of it.
+    /// The part's outcome.
     pub outcome: PartOutcome,
-    /// Its own exit status, when it exited.
+    /// The part's own exit status, when it exited.
     pub exit_status: Option<u8>,
     /// The signal that ended it, by name without `SIG`, when one did.
     pub signal: Option<String>,
-    /// How long it took, as it was seen from here; none where contact was lost before its end.
+    /// How long it took, measured on this machine; none if contact was lost before its end.
     pub duration: Option<Duration>,
 }
 
-/// What became of a part.
+/// The outcome of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PartOutcome {
     /// It exited 0.
     Succeeded,
-    /// It did not, so nothing behind it was begun.
+    /// It failed, so no later part was begun.
     Failed,
-    /// It was begun, and has no end of its own: the script was ended in it, or contact was lost.
+    /// It was begun, and has no end of its own: the script was ended during it, or contact was lost.
     Unfinished,
     /// It was not begun, as far as is known.
     NotStarted,
@@ -54,11 +54,11 @@ impl PartOutcome {
 pub(super) struct Parts<'a> {
     sent: &'a [Part],
     results: Vec<PartResult>,
-    /// When the one that runs was begun; none where that was not seen.
+    /// When the running part began; none if that was not seen.
     began: Option<Instant>,
-    /// The last barrier that it was held at, from 1 on.
+    /// The last barrier that the script was held at, counted from 1.
     held: u32,
-    /// Contact was never lost.
+    /// Whether contact was never lost.
     seen: bool,
 }
 
@@ -74,7 +74,7 @@ impl<'a> Parts<'a> {
         Self { sent, results: sent.iter().map(result).collect(), began: None, held: 0, seen: true }
     }
 
-    /// A part has begun, from 1 on. Gives its name if that is news.
+    /// A part, counted from 1, has begun. Returns its name if that is news.
     pub(super) fn begun(&mut self, part: u32, now: Instant) -> Option<&str> {
         let result = self.results.get_mut(index(part)?)?;
         if result.outcome != PartOutcome::NotStarted {
@@ -85,7 +85,7 @@ impl<'a> Parts<'a> {
         Some(&result.name)
     }
 
-    /// It has ended. Gives what is known of it if that is news.
+    /// A part has ended. Returns its result if that is news.
     pub(super) fn ended(&mut self, part: u32, status: &ScriptStatus, now: Instant) -> Option<&PartResult> {
         let result = self.results.get_mut(index(part)?)?;
         if result.outcome != PartOutcome::Unfinished {
@@ -105,7 +105,7 @@ impl<'a> Parts<'a> {
         Some(result)
     }
 
-    /// The script is held at a barrier, from 1 on. Gives the name of the part in front of it if that is news.
+    /// The script is held at a barrier, counted from 1. Returns the name of the part before it if that is news.
     pub(super) fn held(&mut self, barrier: u32) -> Option<&str> {
         let mut barriers = self.sent.iter().filter(|part| part.barrier);
         let part = barriers.nth(index(barrier)?)?;
@@ -116,7 +116,7 @@ impl<'a> Parts<'a> {
         Some(&part.name)
     }
 
-    /// Contact was lost: from here on, nobody sees when something begins and ends.
+    /// Contact was lost: from here on it is not seen when parts begin and end.
     pub(super) fn lost(&mut self) {
         (self.seen, self.began) = (false, None);
     }
@@ -130,12 +130,12 @@ fn index(from_1_on: u32) -> Option<usize> {
     usize::try_from(from_1_on).ok()?.checked_sub(1)
 }
 
-/// Where a script in parts came to its end.
+/// Where a script in parts ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place<'a> {
     /// In this part.
     In(&'a str),
-    /// Behind it, before the next one was begun.
+    /// After it, before the next one was begun.
     Behind(&'a str),
 }
 
@@ -151,11 +151,11 @@ fn place(parts: &[PartResult]) -> Option<Place<'_>> {
     }
 }
 
-/// Says of what became of a host where in its script that was.
+/// Adds to a host's message where in its script that happened.
 pub(super) fn locate(result: &mut HostResult) {
     let (Some(message), Some(place)) = (&mut result.message, place(&result.parts)) else { return };
     *message = match (place, result.failure) {
-        // What had to be ended there was doing nothing: others are why.
+        // A script that waits at a barrier does nothing itself: other hosts are the reason.
         (Place::Behind(part), Some(FailureCause::Cancelled)) if result.outcome == Outcome::Failed => {
             result.failure = Some(FailureCause::Barrier);
             format!("ended at the barrier behind part {part}")

@@ -1,6 +1,6 @@
-//! What happens between stages: time passes, checks are held, a person is asked.
+//! What happens between stages: time passes, checks are held, or a person is asked.
 //!
-//! What the answers of a check amount to is decided in `judge`, what that means for the run in the dispatcher.
+//! `judge` decides what the answers of a check amount to, and the dispatcher what that means for the run.
 
 use std::{sync::Arc, time::Duration};
 
@@ -39,18 +39,18 @@ pub(super) struct Pausing {
     pub(super) prober: Arc<dyn Prober>,
     pub(super) approver: Arc<dyn Approver>,
     pub(super) recorder: Arc<Recorder>,
-    /// The hosts that the checks of single hosts are about.
+    /// The hosts that per-host checks ask.
     pub(super) hosts: Vec<(HostIndex, Arc<str>, Arc<Host>)>,
-    /// Hears of hosts that are not well.
+    /// Receives the hosts that are not well.
     pub(super) failed: mpsc::UnboundedSender<HostCheckFailed>,
-    /// How many are asked at once.
+    /// Limits how many subjects are asked at once.
     pub(super) turns: Semaphore,
-    /// What happened so far, and what comes next, for whoever approves.
+    /// What happened so far, and what comes next, for the approver.
     pub(super) so_far: String,
     pub(super) next: String,
 }
 
-/// Why a pause did not pass, in a line.
+/// How a pause ended, and why it did not pass, in a line.
 #[derive(Debug)]
 pub(super) struct Paused {
     pub(super) end: PauseEnd,
@@ -64,7 +64,7 @@ impl Paused {
 }
 
 impl Pausing {
-    /// Lets a pause pass. Dropped, it is given up.
+    /// Waits for a pause to pass. Dropping the future gives it up.
     pub(super) async fn pass(self, pause: &Pause) -> Paused {
         match pause {
             Pause::Soak { time, checks } => {
@@ -80,7 +80,7 @@ impl Pausing {
         }
     }
 
-    /// Holds all checks side by side; the first of the fleet that fails ends it.
+    /// Holds all checks side by side. The first fleet-wide check that fails ends the pause.
     async fn checked(&self, labels: &[Label], soak: Duration) -> Paused {
         let run = facts::of_run(&self.plan);
         let mut watches = FuturesUnordered::new();
@@ -98,7 +98,7 @@ impl Pausing {
         while let Some((label, subject, message)) = watches.next().await {
             match (subject, message) {
                 (_, None) => {}
-                // What becomes of the run is the budget's affair; whoever decides ends this pause.
+                // The dispatcher decides by the failure budget what becomes of the run, and ends this pause if it must.
                 (Some(host), Some(message)) => {
                     _ = self.failed.send(HostCheckFailed { host, check: label.clone(), message });
                 }
@@ -110,7 +110,7 @@ impl Pausing {
         Paused::passed()
     }
 
-    /// Asks one check of one subject until it is decided; why it failed, if it did.
+    /// Asks one check of one subject until it is decided. Returns why it failed, if it did.
     async fn watch<'a>(
         &'a self,
         label: &'a Label,
@@ -124,7 +124,7 @@ impl Pausing {
         let host = subject.map(|(_, host)| &**host);
         loop {
             let came = Instant::now();
-            // A fleet is not asked all at once.
+            // A whole fleet is not asked at once.
             let turn = self.turns.acquire().await;
             let asked = Instant::now();
             queued += asked - came;
@@ -153,9 +153,9 @@ impl Pausing {
         }
     }
 
-    /// One answer. Whoever is asked keeps the time by himself; this is for those that do not.
+    /// One answer. Probers keep the check's timeout themselves; this limit is for those that do not.
     async fn asked(&self, label: &Label, check: &Check, host: Option<&Host>, facts: &Facts) -> Sample {
-        // A login on a host is not the answer's time.
+        // Logging in to a host takes time of its own.
         const MARGIN: Duration = Duration::from_mins(1);
         let sample = timeout(check.timeout + MARGIN, self.prober.sample(label, host, facts)).await;
         sample.unwrap_or_else(|_| Sample {

@@ -1,8 +1,8 @@
-//! Contact was lost when the script may have been running: the host is asked again and again, until it says
-//! how the script ended or there is no use in asking any longer.
+//! Finds a script again when contact was lost while it may have been running: asks the host again and again, until it
+//! reports the script's end or asking is useless.
 //!
-//! What is sent starts nothing (see [`Work::Attach`](crate::guard::Work::Attach)), so it may be sent as often as need
-//! be. What the answer means for the host is decided in `verdict`.
+//! The request starts nothing (see [`Work::Attach`](crate::guard::Work::Attach)), so it may be sent any number of
+//! times. `verdict` decides what the answer means for the host.
 
 use std::{
     pin::{Pin, pin},
@@ -29,13 +29,13 @@ use crate::{
     transport::{Backoff, ConnectError, Connected, Job, Lost, RemoteExit, Stop, Transport, Wishes, YEAR},
 };
 
-/// So much longer than the script may run, a host is looked for: it must end the script, and we must hear of it.
+/// How much longer than the script may run a host is looked for: it must end the script, and report that.
 const MARGIN: Duration = Duration::from_mins(1);
 
-/// After a cancel: the way to the host and back, on top of the script's grace.
+/// The time after a cancel for the way to the host and back, on top of the script's grace.
 const CANCEL_MARGIN: Duration = Duration::from_secs(15);
 
-/// For somebody who wants it to be over now.
+/// The time after a kill.
 const KILL_MARGIN: Duration = Duration::from_secs(3);
 
 /// What is needed to find a script again.
@@ -43,35 +43,35 @@ pub(super) struct Search<'a> {
     pub(super) transport: &'a dyn Transport,
     pub(super) recorder: &'a Recorder,
     pub(super) host: &'a Host,
-    /// What was sent at first.
+    /// The original job.
     pub(super) job: &'a Job,
-    /// Is told when a try was in vain.
+    /// Reports that a try was in vain.
     pub(super) tell: &'a Tell,
 }
 
-/// What the search came to.
+/// The result of the search.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// The host told the script's end.
+    /// The host reported the script's end.
     End(Trailer),
-    /// The host was asked, will not tell, and would not later.
+    /// The host refused to tell, and would refuse again.
     Refusal {
         /// Why.
         reason: Refusal,
         /// Why, in the guard's words.
         text: String,
     },
-    /// Nothing.
+    /// The script was not found.
     Nothing {
-        /// How contact was lost at last.
+        /// How contact was lost the last time.
         lost: Lost,
-        /// What came in the way when it was last tried to have it back.
+        /// What prevented the last try to restore it.
         trouble: Option<String>,
     },
 }
 
 impl Search<'_> {
-    /// Looks for the script that was lost with this last word.
+    /// Looks for the script after contact was lost with this error.
     pub(super) async fn search(&self, mut lost: Lost, out: &mut HostOutput<'_>, wishes: Wishes) -> Found {
         let mut stop = wishes.stop.clone();
         let mut cancelled = pin!(cancel_runs_out(stop.clone(), self.job.request.grace));
@@ -112,7 +112,7 @@ impl Search<'_> {
                 Ok(RemoteExit::Refused { reason, text }) if reason.may_pass() && !is_proof(reason, out) => {
                     trouble = Some(refusal::not_told(reason, &text));
                 }
-                // Nobody asked.
+                // No record was requested.
                 Ok(RemoteExit::Recorded(_)) => trouble = Some("the host told what it has on record".to_owned()),
                 Ok(RemoteExit::Refused { reason, text }) => return Found::Refusal { reason, text },
                 Err(again) if out.in_contact() => {
@@ -133,26 +133,26 @@ impl Search<'_> {
         let known = *stop.borrow();
         tokio::select! {
             () = sleep(wait) => {}
-            // Whoever wants it to end wants it now.
+            // A more urgent wish is acted on at once.
             _ = until(stop, |wish| wish > known) => {}
         }
         self.transport.connect(self.host).await
     }
 
-    /// When the host must have ended the script, and we could have heard of it. After the loss, which was when it was
-    /// `asked` first, there is always time to ask.
+    /// When the host must have ended the script and could have reported it. There is always time to ask after the loss,
+    /// when the host was first `asked`.
     fn last_moment(&self, asked: Instant, out: &HostOutput<'_>) -> Instant {
         (out.time().over() + self.job.request.grace.min(YEAR)).max(asked) + MARGIN
     }
 }
 
-/// Whether a refusal settles the matter: no record of a script that nobody saw run is the proof that it never will, of
-/// one that ran it may be a folder that is not mounted yet.
+/// Whether a refusal is final. If the script was never seen to run, a missing record proves that it never will. If it
+/// was, the folder with its record may not be mounted yet.
 fn is_proof(reason: Refusal, out: &HostOutput<'_>) -> bool {
     reason == Refusal::NeverStarted && !out.has_started()
 }
 
-/// Lets `run` come to its end, which has clocks of its own, and notes meanwhile whether the time after a cancel is over.
+/// Waits for `run`, which has clocks of its own. Sets `over` if the time after a cancel runs out meanwhile.
 async fn watched<T>(
     mut run: Pin<&mut impl Future<Output = T>>,
     mut cancelled: Pin<&mut impl Future<Output = ()>>,
@@ -166,7 +166,7 @@ async fn watched<T>(
     }
 }
 
-/// Waits until there is no use in looking any longer after a cancel.
+/// Waits until looking any longer is useless after a cancel.
 async fn cancel_runs_out(mut stop: watch::Receiver<Stop>, grace: Duration) {
     until(&mut stop, |wish| wish > Stop::No).await;
     let last = Instant::now() + grace.min(YEAR) + CANCEL_MARGIN;
@@ -177,8 +177,8 @@ async fn cancel_runs_out(mut stop: watch::Receiver<Stop>, grace: Duration) {
     sleep_until(last.min(Instant::now() + KILL_MARGIN)).await;
 }
 
-/// One second, doubled each time, at most half a minute; from three quarters to five of that, as `chance` (0 to 1) has it,
-/// so that hosts lost together do not all come back at once.
+/// One second, doubled each time, at most half a minute, times 0.75 to 1.25 as `chance` (0 to 1) decides, so that hosts
+/// lost together do not all come back at once.
 fn pause(tries: u32, chance: f64) -> Duration {
     const PAUSE: Backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(30) };
     PAUSE.after(tries.saturating_sub(1)).mul_f64(0.5f64.mul_add(chance, 0.75))

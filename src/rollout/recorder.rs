@@ -8,11 +8,11 @@ use provider_core::lock;
 use super::event::{Event, EventKind, EventSink};
 use crate::plan::RunId;
 
-/// The one way from the engine to the sink.
+/// The only way from the engine to the sink.
 pub(super) struct Recorder {
     run: RunId,
     sink: Arc<dyn EventSink>,
-    /// Held while the sink hears an event, so that events arrive in the order of their numbers.
+    /// Held while the sink receives an event, so that events arrive in the order of their numbers.
     seq: Mutex<u64>,
 }
 

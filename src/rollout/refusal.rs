@@ -1,4 +1,4 @@
-//! What it means that a host's guard refused, and what to try.
+//! What a guard's refusal means, and what to try.
 
 use jiff::Timestamp;
 
@@ -8,10 +8,10 @@ use crate::{
     plan::{Plan, quoted},
 };
 
-/// A fence that is so far ahead is of no run that was started a little later than ours: a clock was wrong.
+/// A fence this far ahead is not of a run that was started a little later: a clock was wrong.
 const WRONG_CLOCK_MS: u64 = 60 * 60 * 1000;
 
-/// A host's refusal to tell how a script goes on that it may have started.
+/// The message when a host refuses to report on a script that it may have started.
 pub(super) fn not_told(reason: Refusal, text: &str) -> String {
     match reason {
         Refusal::NeverStarted => "it has no record of the script".to_owned(),
@@ -59,7 +59,7 @@ const fn word(reason: Refusal) -> &'static str {
     }
 }
 
-/// A fence is a time: that of the run which left it, by the clock of the machine which ran that.
+/// A fence is a time: the start of the run that left it, by the clock of the machine that ran it.
 fn later_run(text: &str, plan: &Plan) -> String {
     let seen = text.strip_prefix("this host has seen fence ").and_then(|rest| rest.split(';').next()?.parse().ok());
     let now = plan.run.started_ms();
@@ -75,8 +75,8 @@ fn later_run(text: &str, plan: &Plan) -> String {
     }
 }
 
-/// What lets `sudo` do it, from its own words or the shell's; in a language that we do not know, what is likeliest. Who
-/// is not in sudoers at all is asked for a password, too.
+/// What lets `sudo` do it, judged by its own message or the shell's. If the message is in an unknown language, the
+/// likeliest reason: `sudo` asks even a login that is not in sudoers for a password.
 fn for_root(text: &str) -> &'static str {
     if text.contains("tty") {
         "let the login use sudo without a terminal (Defaults:USER !requiretty in sudoers), or go without `sudo`"

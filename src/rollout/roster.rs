@@ -1,4 +1,4 @@
-//! The hosts of a run by their places, and what a new sighting of the fleet says of them. Pure.
+//! The hosts of a run by their places, and what a new sighting of the fleet means for them. Pure.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -18,13 +18,13 @@ use crate::{
 /// A host of a run.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    /// As it was seen last.
+    /// The host as it was last seen.
     pub(super) host: Arc<Host>,
     /// The name of its stage.
     pub(super) stage: Arc<str>,
     /// Which stage that is.
     pub(super) stage_index: usize,
-    /// The clouds did not name it any more.
+    /// The clouds do not list the host any more.
     gone: bool,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Roster {
     entries: Vec<Entry>,
     places: HashMap<HostId, usize>,
     late_hosts: LateHosts,
-    /// The stage of hosts that come late.
+    /// The stage of late hosts.
     last: (usize, Arc<str>),
 }
 
@@ -86,7 +86,7 @@ impl Roster {
         }
     }
 
-    /// Takes a sighting in: what it says of the hosts that are known, and those that are new.
+    /// Takes in a sighting. Returns which hosts are new, gone, back or moved.
     pub(super) fn sight(&mut self, sighting: Sighting) -> Answer {
         let mut seen: BTreeMap<HostId, Host> = sighting.hosts.into_iter().map(|host| (host.id.clone(), host)).collect();
         let (mut gone, mut returned, mut moved) = (Vec::new(), Vec::new(), Vec::new());

@@ -1,7 +1,8 @@
-//! How much of a script's time is used up, as its host counts it: not while the script is held at a barrier. Pure.
+//! How much of a script's time is used up, as its host counts it: time at a barrier does not count. Pure.
 //!
-//! The host keeps the script's time while that runs, and as long a time at a barrier once contact is lost. So what is
-//! counted here need not be exact, but must not be less than what the script has: whoever takes it up again sets clocks by it.
+//! The host keeps the script's time while the script runs, and allows as long a time at a barrier once contact is lost.
+//! So the count here need not be exact, but the time left must not be less than the script's own: the job that
+//! reattaches sets its clocks by it.
 
 use std::time::Duration;
 
@@ -12,26 +13,27 @@ use crate::transport::{Job, YEAR};
 /// The time of one script, over one connection or several.
 #[derive(Debug)]
 pub(super) struct ScriptTime {
-    /// How long it may run, and how long it may be held at one barrier when contact is lost.
+    /// How long the script may run, and how long it may be held at one barrier when contact is lost.
     time: Duration,
     parts: u32,
     barriers: u32,
-    /// The host's clock for it did not begin before.
+    /// The host's clock for the script began at this moment or later.
     began: Instant,
     /// The last part that has begun.
     begun: u32,
-    /// The last barrier that it was held at.
+    /// The last barrier that the script was held at.
     held: u32,
-    /// Since when it is held, as far as is known.
+    /// Since when the script is held, as far as is known.
     since: Option<Instant>,
-    /// When it was lost first while it was held, or may have been: nobody is sure to be there any more who tells it to go on.
+    /// When contact was first lost while the script was held, or may have been. From then on, nothing may be there to
+    /// tell it to go on.
     alone: Option<Instant>,
-    /// How long it was held at earlier barriers.
+    /// How long the script was held at earlier barriers.
     off: Duration,
 }
 
 impl ScriptTime {
-    /// Of a job whose host's clock did not begin before.
+    /// The time of a job whose host's clock began at `began` or later.
     pub(super) fn of(job: &Job, began: Instant) -> Self {
         Self {
             time: job.request.deadline.min(YEAR),
@@ -46,7 +48,7 @@ impl ScriptTime {
         }
     }
 
-    /// A part has begun, or is told of again. A host that tells of more than there are gets no time for it.
+    /// A part has begun, or is reported again. A host that reports more parts than there are gets no time for them.
     pub(super) fn begun(&mut self, part: u32, now: Instant) {
         if (self.begun + 1..=self.parts).contains(&part) {
             self.begun = part;
@@ -55,7 +57,7 @@ impl ScriptTime {
         }
     }
 
-    /// It is held at a barrier, or that is told again.
+    /// The script is held at a barrier, or this is reported again.
     pub(super) fn held(&mut self, barrier: u32, now: Instant) {
         if (self.held + 1..=self.barriers).contains(&barrier) {
             self.held = barrier;
@@ -64,7 +66,7 @@ impl ScriptTime {
         }
     }
 
-    /// Contact is lost: if there is a barrier ahead it may be held there from now on, and nobody would hear of it.
+    /// Contact is lost. If a barrier is ahead, the script may be held there from now on, and this would not be heard.
     pub(super) fn lost(&mut self, now: Instant) {
         if self.held < self.barriers {
             self.since.get_or_insert(now);
@@ -82,12 +84,12 @@ impl ScriptTime {
         }
     }
 
-    /// What is left of it, at most.
+    /// How much of the script's time is left, at most.
     pub(super) fn left(&self, now: Instant) -> Duration {
         (self.time + self.off + self.held_for(now)).saturating_sub(now - self.began)
     }
 
-    /// When the host must have begun to end it, if nobody tells it to go on any more.
+    /// When the host must have begun to end the script, if nothing tells it to go on any more.
     pub(super) fn over(&self) -> Instant {
         let may_be_held = self.since.is_some() || self.held < self.barriers;
         let before = self.since.zip(self.alone).map_or(Duration::ZERO, |(since, alone)| alone - since);
@@ -109,7 +111,7 @@ pub(super) mod tests {
         Duration::from_secs(seconds)
     }
 
-    /// A job in parts, some of which have a barrier behind them; a plain script where there are none.
+    /// A job in parts, some of which are followed by a barrier; a plain script if there are no parts.
     pub(in super::super) fn in_parts(barriers: &[bool], deadline: Duration) -> Job {
         let parts = barriers.iter().map(|barrier| Part { name: "p".into(), run: String::new(), barrier: *barrier });
         let work = Work::Deploy(Deploy {
@@ -125,7 +127,7 @@ pub(super) mod tests {
         Job { request, idle_timeout: None, run_as: RunAs::Login }
     }
 
-    /// A hundred seconds for such a job.
+    /// The time of such a job with a hundred seconds.
     fn time(barriers: &[bool]) -> (ScriptTime, Instant) {
         let now = Instant::now();
         (ScriptTime::of(&in_parts(barriers, secs(100)), now), now)
@@ -174,7 +176,7 @@ pub(super) mod tests {
         assert_eq!(time.left(at(190)), secs(55));
     }
 
-    /// What was said when nobody heard it came some time before.
+    /// What was reported without being heard happened some time before.
     #[test]
     fn time_in_which_it_was_not_heard_is_not_held_against_it() {
         let (mut time, start) = time(&[true, false]);
@@ -198,12 +200,12 @@ pub(super) mod tests {
             time.held(number, at(1000 * u64::from(number)));
             time.begun(number, at(1000 * u64::from(number) + 999));
         }
-        // It was heard to be held at each of its two.
+        // The script was heard at each of its two barriers.
         assert_eq!(time.over(), at(100 + 2 * 999));
         assert_eq!(time.left(at(3000)), Duration::ZERO);
     }
 
-    /// The others of its stage may need many times as long.
+    /// The other hosts of its stage may need many times as long.
     #[test]
     fn what_is_held_has_all_the_time_until_it_is_lost() {
         let (mut time, start) = time(&[true, false]);

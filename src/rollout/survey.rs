@@ -1,4 +1,4 @@
-//! Asks hosts what they have on record, side by side. Nothing is started, locked or written there.
+//! Asks hosts for their records, side by side. Nothing is started, locked or written there.
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
@@ -16,33 +16,33 @@ use crate::{
     transport::{Connected, OutputSink, RemoteExit, RunAs, Stop, Stream, Transport, Wishes},
 };
 
-/// How long a host that is logged in to may take to say what it has on record.
+/// How long a host may take to report its record after login.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What is asked, and how.
+/// What to ask, and how.
 #[derive(Clone, Debug)]
 pub struct Inquiry {
-    /// Whose record.
+    /// The app whose record is asked for.
     pub app: AppName,
-    /// As whom a deploy is run there: each login has a record of its own.
+    /// The user as whom a deploy runs there: each login has its own record.
     pub run_as: RunAs,
     /// How many hosts are asked at once.
     pub concurrency: NonZeroUsize,
-    /// How many times more a host is asked that was not reached, where another try may go better.
+    /// How many more times to ask a host that was not reached, if another try may go better.
     pub retries: u32,
 }
 
-/// Hears how far the asking is.
+/// Receives the progress of the inquiry.
 pub trait Asking: Send + Sync {
-    /// The clouds have said which hosts there are; they are asked now.
+    /// The clouds have listed the hosts; the hosts are asked now.
     fn begins(&self);
 
-    /// So many hosts of so many have answered, or will not. First called with none.
+    /// This many of the hosts have answered, or will not. First called with none.
     fn asked(&self, done: usize, of: usize);
 }
 
 impl Inquiry {
-    /// Asks all of them. How long one takes is bounded by its transport and by a patience of ours.
+    /// Asks all `hosts`. The transport and a limit of this module bound the time for each.
     pub async fn ask(self, hosts: &[Host], transport: &Arc<dyn Transport>, heard: &dyn Asking) -> Survey {
         heard.asked(0, hosts.len());
         let turns = Arc::new(Semaphore::new(self.concurrency.get()));
@@ -59,7 +59,7 @@ impl Inquiry {
         }
         let mut answers = Vec::<(HostId, Answer)>::new();
         while let Some(answer) = asking.join_next().await {
-            // A task of ours that died says nothing of its host, and the host is one that did not answer.
+            // A task that died says nothing about its host, which then counts as silent.
             answers.extend(answer.ok());
             heard.asked(answers.len(), hosts.len());
         }
@@ -99,7 +99,7 @@ impl Inquiry {
     }
 }
 
-/// Nothing runs that could say anything.
+/// Receives nothing, because no script runs.
 struct Deaf;
 
 impl OutputSink for Deaf {
@@ -124,7 +124,7 @@ mod tests {
         transport::{ConnectError, ConnectFailure, Halt, Job, Lost, Session},
     };
 
-    /// Hosts that say what they have, but those that do not.
+    /// Hosts that report their records, except some.
     #[derive(Clone, Debug, Default)]
     struct Village {
         connected: Arc<AtomicUsize>,

@@ -1,9 +1,8 @@
 //! The last lines of a stream, in constant memory.
 //!
-//! A host may print a gigabyte without a line break; what is kept of it is always the same few
-//! kilobytes. Of a line that is written over with carriage returns, as progress bars do, only the last
-//! state counts: else one bar would be all that is left. Otherwise the text is as the host wrote it:
-//! neutralise before showing.
+//! A host may print a gigabyte without a line break; what is kept of it is always the same few kilobytes. Of a line
+//! that is overwritten with carriage returns, as progress bars do, only the last state counts: otherwise one bar would
+//! be all that is left. Apart from that the text is as the host wrote it: neutralise before showing.
 
 use std::borrow::Cow;
 
@@ -33,7 +32,7 @@ pub struct Tail {
 }
 
 impl Tail {
-    /// Nothing yet.
+    /// An empty tail.
     pub const fn new() -> Self {
         Self { kept: Vec::new(), cut: false, line: 0, returned: false }
     }
@@ -57,7 +56,7 @@ impl Tail {
         }
     }
 
-    /// Goes on with the line, or begins it again.
+    /// Continues the line, or begins it again.
     fn write(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;

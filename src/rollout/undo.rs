@@ -1,7 +1,7 @@
-//! Taking one host back to the revision that it had before the run: by the rollback script, or by the deploy itself.
+//! Rolls one host back to the revision that it had before the run, by the rollback script or by the deploy itself.
 //!
-//! It runs under the guard like any deploy, as a run of its own name, so that a host is taken back at most once, and
-//! whoever comes later can read how that ended. Which hosts, and in which order, is the dispatcher's to say.
+//! The undo runs under the guard like any deploy, as a run with its own name. So a host is rolled back at most once,
+//! and a later client can read how that ended. The dispatcher decides which hosts to roll back, and in which order.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,18 +19,18 @@ use crate::{
     plan::{Back, Plan, Way},
 };
 
-/// What an attempt to take a host back came to.
+/// The result of an attempt to roll a host back.
 #[derive(Debug)]
 pub(super) struct UndoAttempt {
     pub(super) end: UndoEnd,
     pub(super) result: UndoResult,
 }
 
-/// Why nothing is done about a host, and what that makes of it.
+/// Why nothing is done about a host, and the outcomes that follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct NoWay {
     outcome: UndoOutcome,
-    /// What became of the script that is not started.
+    /// The outcome of the script that is not started.
     script: Outcome,
     why: String,
     hint: Option<&'static str>,
@@ -42,7 +42,7 @@ impl NoWay {
         Self { outcome: UndoOutcome::UndoFailed, script: Outcome::Failed, why: why.into(), hint: None }
     }
 
-    /// What that is for the host.
+    /// The attempt that reports this for the host.
     pub(super) fn attempt(self, host: &HostId) -> UndoAttempt {
         let Self { outcome, script, why, hint } = self;
         let hint = hint.map(ToOwned::to_owned);
@@ -51,11 +51,11 @@ impl NoWay {
     }
 }
 
-/// To which revision a host goes back, if there is anything to go back to. Several `tries` at what never started are
-/// several attempts on the host.
+/// The revision to which a host goes back, if there is one. Each of several `tries` at an undo that never started is an
+/// attempt of its own on the host.
 ///
 /// # Errors
-/// Why there is nothing to be done about this host.
+/// Why nothing can be done about this host.
 pub(super) fn way_back(plan: &Plan, result: &HostResult, tries: u32) -> Result<Back, NoWay> {
     let nowhere = "nothing to return to: it had no revision before, and there is no rollback script";
     if let Some(rollback) = plan.rollback_by_hand() {
@@ -86,20 +86,20 @@ pub(super) fn way_back(plan: &Plan, result: &HostResult, tries: u32) -> Result<B
             failed: plan.revision().map(ToString::to_string),
         }),
         (None, None, Some(_)) => Err(NoWay::failed(nowhere)),
-        // The host was never heard.
+        // The host was never heard from.
         (None, _, None) => Err(NoWay::failed("not known what it had before: contact was lost before it said so")),
     }
 }
 
 impl Executor {
-    /// Makes one attempt to take the host back, after a wait.
+    /// Makes one attempt to roll the host back, after a wait.
     pub(super) async fn undo(self, stage: &str, host: &Host, back: Back, attempt: u32, after: Duration) -> UndoAttempt {
         let plan = Arc::clone(&self.plan);
         let job = job::undo(&plan, stage, host, &back);
         let Attempt { end, mut result } = self.attempt(&job, host, attempt, after).await;
         let end = match end {
             AttemptEnd::Final(outcome) => UndoEnd::Final(undone(outcome)),
-            // Never started, so it does no harm to try again.
+            // The script never started, so it does no harm to try again.
             AttemptEnd::Retryable(outcome) if !end.touched() => UndoEnd::Retryable(undone(outcome)),
             AttemptEnd::Retryable(outcome) => UndoEnd::Final(undone(outcome)),
             AttemptEnd::NotStarted => {
@@ -116,7 +116,7 @@ impl Executor {
     }
 }
 
-/// What the end of an undo's script means for the host.
+/// What the outcome of an undo's script means for the host.
 const fn undone(outcome: Outcome) -> UndoOutcome {
     match outcome {
         Outcome::Succeeded => UndoOutcome::Undone,

@@ -1,7 +1,6 @@
-//! The transport's words to an outcome: the one table that decides what became of a host.
+//! Turns the transport's words into an outcome: the one table that decides what became of a host.
 //!
-//! Pure, and without a catch-all arm: a new word of the transport does not compile until somebody
-//! has decided what it means.
+//! It is pure, and has no catch-all arm: a new word of the transport does not compile until its meaning is decided.
 
 use super::{
     advice,
@@ -17,7 +16,7 @@ use crate::{
     transport::{ConnectError, Lost, RemoteExit, Stop},
 };
 
-/// No session could be had.
+/// No session could be opened.
 pub(super) fn not_connected(mut result: HostResult, error: ConnectError) -> Attempt {
     result.outcome = Outcome::Unreachable;
     result.failure = Some(FailureCause::Unreachable(UnreachableCause::Connect(error.kind)));
@@ -31,28 +30,28 @@ pub(super) fn not_connected(mut result: HostResult, error: ConnectError) -> Atte
     Attempt { end, result }
 }
 
-/// The session's word on the job. `stop` is what had been asked of it by then.
+/// The session's word on the job. `stop` is what the session had been asked by then.
 pub(super) fn ended(result: HostResult, end: Result<RemoteExit, Lost>, stop: Stop, plan: &Plan) -> Attempt {
     match end {
         Ok(RemoteExit::Ended(trailer)) => by_trailer(result, &trailer, plan),
         Ok(RemoteExit::Refused { reason, text }) => refused(result, reason, &text, plan),
-        // Nobody asked; a host that says so all the same may have done anything.
+        // No record was requested; a host that sends one may have done anything.
         Ok(RemoteExit::Recorded(_)) => {
             cut_off(result, None, "the host told what it has on record instead".to_owned(), stop, plan)
         }
         Err(lost) if lost.sent => cut_off(result, lost.group, lost.message, stop, plan),
-        // What became of the connection does not matter: it would not have been sent any more.
+        // The error does not matter: the job would not have been sent any more.
         Err(_) if stop > Stop::No => Attempt { end: AttemptEnd::NotStarted, result },
         Err(lost) => before_start(result, lost.message),
     }
 }
 
-/// What became of a host that contact was lost with.
+/// The outcome of a host with which contact was lost.
 pub(super) fn found(result: HostResult, found: Found, stop: Stop, plan: &Plan) -> Attempt {
     match found {
         Found::End(trailer) => by_trailer(result, &trailer, plan),
         Found::Refusal { reason, text } => match (reason, result.group) {
-            // Proven: nothing of this attempt ran, and nothing will.
+            // This proves that nothing of this attempt ran or will run.
             (Refusal::NeverStarted, None) if stop == Stop::No => {
                 before_start(result, "contact was lost before the script started".to_owned())
             }
@@ -78,14 +77,14 @@ pub(super) fn found(result: HostResult, found: Found, stop: Stop, plan: &Plan) -
         Found::Nothing { lost, trouble } => {
             let group = lost.group.or(result.group);
             let trouble = trouble.map(|trouble| format!(" ({trouble})")).unwrap_or_default();
-            // Without a number of tries: hosts that were lost together are told of together.
+            // No number of tries, so that hosts that were lost together are reported together.
             let message = format!("{}; not found again in time{trouble}", lost.message);
             cut_off(result, group, message, stop, plan)
         }
     }
 }
 
-/// What an end is, and why, and what is said of it.
+/// An outcome, its cause and its message.
 type Judged = (Outcome, Option<FailureCause>, Option<String>);
 
 fn by_trailer(mut result: HostResult, trailer: &Trailer, plan: &Plan) -> Attempt {
@@ -129,7 +128,7 @@ fn judged(trailer: &Trailer, plan: &Plan) -> Judged {
     }
 }
 
-/// A script that nobody ended.
+/// A script that ended by itself.
 fn by_itself(trailer: &Trailer) -> Judged {
     let lost = |message: &str| (Outcome::Unknown, Some(FailureCause::Lost), Some(message.to_owned()));
     match (&trailer.status, trailer.record) {
@@ -145,7 +144,7 @@ fn by_itself(trailer: &Trailer) -> Judged {
     }
 }
 
-/// What became of a script that was ended.
+/// The outcome of a script that was ended.
 const fn cut_short(trailer: &Trailer) -> Outcome {
     match trailer.group {
         GroupState::Gone => Outcome::Failed,
@@ -153,7 +152,7 @@ const fn cut_short(trailer: &Trailer) -> Outcome {
     }
 }
 
-/// What is said of it.
+/// The message for a script that was ended.
 fn after_kill(trailer: &Trailer, what: &str) -> String {
     let end = in_words(&trailer.status);
     match (trailer.group, &trailer.status) {
@@ -185,7 +184,7 @@ fn refused(mut result: HostResult, reason: Refusal, text: &str, plan: &Plan) -> 
     let (word, hint) = refusal::explained(reason, text, plan);
     result.message = Some(format!("{word}: {text}"));
     result.hint = Some(hint);
-    // Never by itself again: the host said no, and would say so again.
+    // Not tried again: the host would refuse again.
     Attempt { end: AttemptEnd::Final(Outcome::Unreachable), result }
 }
 
@@ -197,7 +196,7 @@ fn before_start(mut result: HostResult, message: String) -> Attempt {
     Attempt { end: AttemptEnd::Retryable(Outcome::Unreachable), result }
 }
 
-/// It started, or may have, and how it ended is not known.
+/// The script started, or may have, and its end is unknown.
 fn cut_off(mut result: HostResult, group: Option<u32>, message: String, stop: Stop, plan: &Plan) -> Attempt {
     result.group = group.or(result.group);
     result.outcome = Outcome::Unknown;
@@ -213,7 +212,7 @@ fn cut_off(mut result: HostResult, group: Option<u32>, message: String, stop: St
     Attempt { end: after_loss(Outcome::Unknown, plan), result }
 }
 
-/// Nothing that may have started is started again, unless the user said that this does no harm.
+/// A script that may have started is not started again, unless the user said that this does no harm.
 fn after_loss(outcome: Outcome, plan: &Plan) -> AttemptEnd {
     if plan.policy.idempotent { AttemptEnd::Retryable(outcome) } else { AttemptEnd::Final(outcome) }
 }

@@ -1,5 +1,5 @@
-//! What a rollout needs of the world besides its hosts: each a trait, so that the engine knows no cloud, no web server
-//! and no terminal.
+//! What a rollout needs of the world besides its hosts, each as a trait, so that the engine knows no cloud, no web
+//! server and no terminal.
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{
 /// Variables for a program on this machine: what is known of the run, the stage and the host. Values are data.
 pub type Facts = BTreeMap<&'static str, String>;
 
-/// All of it.
+/// Everything that a rollout needs of the world.
 #[derive(Clone)]
 pub struct World {
     /// The way to the hosts.
@@ -27,9 +27,9 @@ pub struct World {
     pub prober: Arc<dyn Prober>,
     /// The scripts on this machine.
     pub hooks: Arc<dyn Hooks>,
-    /// Who approves.
+    /// Gives approvals.
     pub approver: Arc<dyn Approver>,
-    /// Who is told.
+    /// Receives the events.
     pub sink: Arc<dyn EventSink>,
 }
 
@@ -39,31 +39,31 @@ impl fmt::Debug for World {
     }
 }
 
-/// Knows which hosts a target means at the moment.
+/// Finds the hosts that a target means at the moment.
 #[async_trait]
 pub trait Fleet: Send + Sync {
     /// Asks the clouds again.
     ///
     /// # Errors
-    /// Why there is no answer that could be trusted, in a line.
+    /// Why there is no trustworthy answer, in a line.
     async fn again(&self) -> Result<Sighting, String>;
 }
 
-/// What the clouds say of a target's hosts.
+/// The clouds' answer about a target's hosts.
 #[derive(Clone, Debug)]
 pub struct Sighting {
     /// The hosts.
     pub hosts: Vec<Host>,
-    /// Hosts that are there, but cannot be reached as they are: they have no address now.
+    /// Hosts that exist, but cannot be reached, because they have no address now.
     pub unaddressed: Vec<HostId>,
-    /// These are all. Where a scope may be missing, a host that is not among them may still be there.
+    /// Whether these are all hosts. If a scope may be missing, a host that is not listed may still exist.
     pub whole: bool,
 }
 
-/// Asks what a check asks.
+/// Asks a check's question.
 #[async_trait]
 pub trait Prober: Send + Sync {
-    /// Asks once: a fleet-wide check of nobody in particular, another one of a host. Never takes much longer than the
+    /// Asks once: without a host for a fleet-wide check, of one host for any other. Never takes much longer than the
     /// check's timeout.
     async fn sample(&self, check: &Label, host: Option<&Host>, facts: &Facts) -> Sample;
 }
@@ -73,9 +73,9 @@ pub trait Prober: Send + Sync {
 pub struct Sample {
     /// What it means.
     pub verdict: Verdict,
-    /// The number that was answered, if it was one; the worst of several.
+    /// The number in the answer, if there is one; the worst of several.
     pub value: Option<f64>,
-    /// In a line for people. Data from elsewhere: neutralise before showing.
+    /// A line for people. Data from elsewhere: neutralise before showing.
     pub text: String,
 }
 
@@ -85,31 +85,31 @@ pub struct Sample {
 pub enum Verdict {
     /// All is well.
     Well,
-    /// It is not, or nobody could be asked.
+    /// Not all is well, or there was no answer.
     Unwell,
 }
 
 /// Scripts on this machine.
 #[async_trait]
 pub trait Hooks: Send + Sync {
-    /// Runs one to its end, or until it is to stop.
+    /// Runs a hook to its end, or until it has to stop.
     ///
     /// # Errors
-    /// Why it did not succeed.
+    /// Why it failed.
     async fn run(&self, hook: HookName, facts: &Facts, stop: watch::Receiver<Stop>) -> Result<(), HookFailure>;
 }
 
-/// A hook that did not succeed; in a line, with the last of what it said.
+/// A hook that failed. It displays as one line, with the last line of its output.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", with_last_line(message, output))]
 pub struct HookFailure {
-    /// In a line.
+    /// Why it failed, in a line.
     pub message: String,
     /// Its last lines. Data from elsewhere: neutralise before showing.
     pub output: String,
 }
 
-/// `message`, and behind it the last line of `output` that says something.
+/// `message`, followed by the last line of `output` that is not empty.
 pub fn with_last_line(message: &str, output: &str) -> String {
     match output.lines().rev().map(str::trim).find(|line| !line.is_empty()) {
         Some(line) => format!("{message}: {line}"),
@@ -117,14 +117,14 @@ pub fn with_last_line(message: &str, output: &str) -> String {
     }
 }
 
-/// Somebody who may approve.
+/// Gives approvals.
 #[async_trait]
 pub trait Approver: Send + Sync {
-    /// Asks, and waits for the answer; dropped when it is not wanted any more.
+    /// Asks, and waits for the answer. Dropped when the answer is no longer needed.
     async fn ask(&self, question: &Question) -> Approval;
 }
 
-/// What somebody is asked to approve.
+/// A question for an approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// Who is asked.
@@ -137,15 +137,15 @@ pub struct Question {
     pub so_far: String,
     /// What comes next, in a line.
     pub next: String,
-    /// How long an answer is waited for.
+    /// How long to wait for an answer.
     pub timeout: Duration,
 }
 
-/// What somebody said.
+/// The answer to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Approval {
     /// Yes; by whom or what.
     Granted(String),
-    /// No, or nothing; why.
+    /// No, or no answer; why.
     Refused(String),
 }
