@@ -311,7 +311,7 @@ pub enum DeployError {
         /// The words that name it on a command line.
         words: String,
     },
-    /// No host has the run that is to be undone on record.
+    /// The run that is to be undone is on no host's record.
     #[error("no host of `{target}` that was asked has a run {run} on record")]
     UnknownRun {
         /// Which.

@@ -49,7 +49,7 @@ pub(super) struct Executor {
     pub(super) stop: watch::Receiver<Stop>,
     /// How many of the script's barriers are open.
     pub(super) open: watch::Receiver<u32>,
-    /// True when the search for the host is in vain: its cloud does not know it any more.
+    /// Whether to give up the search for a lost host, because its cloud does not know it any more.
     pub(super) abandoned: watch::Receiver<bool>,
     /// Receives the state of the script.
     pub(super) tell: Box<Tell>,

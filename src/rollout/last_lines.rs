@@ -5,8 +5,7 @@
 
 use super::tail::{BYTES, Tail};
 
-/// How many of the last bytes can be returned to. A stream that has written more since then has filled the [`Tail`]
-/// anew.
+/// How many of the last bytes are kept to return to. More bytes than that fill a new [`Tail`] anyway.
 const RECENT: usize = 2 * BYTES;
 
 /// The kept end of a stream.

@@ -8,7 +8,7 @@ use crate::{
     plan::{Plan, quoted},
 };
 
-/// A fence this far ahead is not of a run that was started a little later: a clock was wrong.
+/// A fence this far ahead cannot come from a run that was started a little later: a clock was wrong.
 const WRONG_CLOCK_MS: u64 = 60 * 60 * 1000;
 
 /// The message when a host refuses to report on a script that it may have started.

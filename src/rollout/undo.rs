@@ -51,8 +51,8 @@ impl NoWay {
     }
 }
 
-/// The revision to which a host goes back, if there is one. Each of several `tries` at an undo that never started is an
-/// attempt of its own on the host.
+/// How a host is rolled back, if there is anything to go back to. Each further of several `tries` at an undo that never
+/// started is another attempt on the host.
 ///
 /// # Errors
 /// Why nothing can be done about this host.

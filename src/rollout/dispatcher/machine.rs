@@ -28,7 +28,7 @@ pub struct Dispatcher {
     pub(super) urgency: Urgency,
     /// Some host was started.
     pub(super) contacted: bool,
-    /// A hook failed whose failure stops nothing, or the clouds kept changing.
+    /// A hook failed whose failure stops nothing, or the clouds kept changing or did not answer.
     pub(super) blemished: bool,
     pub(super) undo: Undo,
 }
