@@ -31,6 +31,7 @@ mod machines;
 mod output;
 mod pipelines;
 mod readers;
+mod reasons;
 mod rollback;
 mod tables;
 
