@@ -72,7 +72,7 @@ pub(super) fn way_back(plan: &Plan, result: &HostResult, tries: u32) -> Result<B
                 outcome: UndoOutcome::UndoUnknown,
                 script: Outcome::Unreachable,
                 why: format!("not asked what it has on record: {why}"),
-                hint: Some("the same command again takes back whoever is not back by then, and no other"),
+                hint: Some("the same command again rolls back every host that is not back by then, and no other"),
             }),
             None => Err(NoWay::failed("it is no part of this rollback")),
         };

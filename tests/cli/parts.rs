@@ -153,7 +153,7 @@ fn hosts_are_taken_back_by_their_parts_and_wait_for_no_one() {
     let undone: Vec<_> = site.hosts().into_iter().filter(|host| !host["undo"].is_null()).collect();
     let [host] = &undone[..] else { panic!("one host was touched: {undone:?}") };
     assert_eq!((&host["undo"]["outcome"], &host["undo"]["revision"]), (&json!("undone"), &json!("v1")), "{host:#}");
-    assert_eq!(site.ran(host["name"].as_str().expect("a name")).len(), 9, "deployed twice, taken back once");
+    assert_eq!(site.ran(host["name"].as_str().expect("a name")).len(), 9, "deployed twice, rolled back once");
 }
 
 /// Once while one host waits for the other, and again after the barrier.

@@ -69,7 +69,7 @@ async fn a_staged_run_that_was_taken_back_is_a_page_that_asks_nobody_and_fits_ev
         assert_eq!((opened.overhang(), opened.outside()), (0, json!([])), "at {width} pixels");
         let text = opened.value("document.body.innerText").as_str().expect("text").to_owned();
         for words in [
-            "0 of 12 hosts of web are at v2: every touched host was taken back",
+            "0 of 12 hosts of web are at v2: every touched host was rolled back",
             "Stopped: a check failed",
             &format!("{broken} failed: exit status 3"),
             &format!("<script>alert(\"{broken}\")</script>"),
@@ -85,7 +85,7 @@ async fn a_staged_run_that_was_taken_back_is_a_page_that_asks_nobody_and_fits_ev
               document.querySelectorAll('#checks svg text.bad').length, \
               document.querySelectorAll('table.hosts tbody tr').length, document.scripts.length]",
         );
-        assert_eq!(drawn, json!([6, true, 2, 12, 0]), "six hosts taken back, two bad answers, twelve hosts");
+        assert_eq!(drawn, json!([6, true, 2, 12, 0]), "six hosts rolled back, two bad answers, twelve hosts");
     }
     fleet.shutdown().await;
 }

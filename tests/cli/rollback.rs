@@ -147,7 +147,7 @@ fn an_undo_that_was_cut_short_is_finished_and_nobody_is_undone_twice() {
     assert!(touched > SLOW && after > before, "{touched} were touched, and {} scripts more ran", after - before);
     println!("touched: {touched}; undone by the second command: {}", after - before);
 
-    fleet.project.run(&["rollback", "web", "--run", &run]).expect(0).says("nothing to take back");
+    fleet.project.run(&["rollback", "web", "--run", &run]).expect(0).says("nothing to roll back");
     assert_eq!(names.iter().map(|name| self::ran(&fleet, name).len()).sum::<usize>(), after);
 }
 
@@ -184,7 +184,7 @@ fn the_newest_run_is_undone_on_each_host_to_its_own_revision() {
         .says("Back to v1: 1 host");
     assert_eq!(ran(&fleet, "web-0").last().map(String::as_str), Some("v2 -"), "nothing is started");
     let arguments = ["rollback", "web", "--report", "back.json", "--junit", "back.xml"];
-    fleet.project.run(&arguments).expect(0).says("all 2 hosts of web to be taken back are back");
+    fleet.project.run(&arguments).expect(0).says("all 2 hosts of web to be rolled back are back");
     let of = |name| (revision(&fleet, name), ran(&fleet, name).last().cloned().unwrap_or_default());
     assert_eq!(of("web-0"), ("v0".to_owned(), "v0 v2".to_owned()));
     assert_eq!(of("web-1"), ("v1".to_owned(), "v1 v2".to_owned()));
@@ -199,7 +199,7 @@ fn the_newest_run_is_undone_on_each_host_to_its_own_revision() {
     assert!(junit.contains("tests=\"2\"") && junit.contains("failures=\"0\""), "{junit}");
 
     let again = fleet.project.run(&["rollback", "web", "--report", "again.json"]).expect(0);
-    again.says(&format!("nothing to take back: every host of web that run {run} touched is back"));
+    again.says(&format!("nothing to roll back: every host of web that run {run} touched is back"));
     assert_eq!(fleet.project.report("again.json")["hosts"], Value::Array(Vec::new()));
     assert_eq!(ran(&fleet, "web-0").len(), 4);
 }
@@ -209,7 +209,7 @@ fn all_go_to_a_revision_and_those_that_are_there_stay() {
     let fleet = plain(3);
     deploy(&fleet, "v1", &[], 0);
     let run = deploy(&fleet, "v2", &["--hosts", "web-0,web-1"], 0);
-    fleet.project.run(&["rollback", "web", "--to", "v1"]).expect(0).says("2 hosts of web to be taken back are at v1");
+    fleet.project.run(&["rollback", "web", "--to", "v1"]).expect(0).says("2 hosts of web to be rolled back are at v1");
     for (name, scripts) in [("web-0", 3), ("web-1", 3), ("web-2", 1)] {
         assert_eq!((revision(&fleet, name).as_str(), ran(&fleet, name).len()), ("v1", scripts), "{name}");
     }
@@ -217,7 +217,7 @@ fn all_go_to_a_revision_and_those_that_are_there_stay() {
         .project
         .run(&["rollback", "web", "--to", "v1"])
         .expect(0)
-        .says("nothing to take back: every host of web is at v1");
+        .says("nothing to roll back: every host of web is at v1");
 
     let both = ["rollback", "web", "--run", &run, "--to", "v7"];
     fleet.project.run(&both).expect(0);
@@ -264,7 +264,7 @@ fn a_run_that_nobody_knows_is_refused_and_those_that_are_known_are_named() {
     let fleet = plain(1);
     let unknown = "01JQZX00000000000000000000";
     fleet.project.run(&["rollback", "web", "--run", unknown]).expect(2).says("no run is on record there");
-    fleet.project.run(&["rollback", "web"]).expect(0).says("nothing to take back: no run is on record on web");
+    fleet.project.run(&["rollback", "web"]).expect(0).says("nothing to roll back: no run is on record on web");
     let run = deploy(&fleet, "v1", &[], 0);
     let refused = fleet.project.run(&["rollback", "web", "--run", unknown]).expect(2);
     refused.says(&format!("no host of `web` that was asked has a run {unknown} on record")).says(&run);
@@ -284,8 +284,8 @@ fn who_cannot_be_asked_or_taken_back_is_said_and_stops_no_other() {
         &config.replacen("hosts = [\n", dead, 1).replace("slow_start", "retries = 0\nslow_start"),
     );
     let finished = fleet.project.run(&["rollback", "web", "--report", "back.json"]).expect(10);
-    let finished = finished.says("1 of 4 hosts of web to be taken back is back").says("nothing to return to");
-    finished.says("takes back whoever is not back by then");
+    let finished = finished.says("1 of 4 hosts of web to be rolled back is back").says("nothing to return to");
+    finished.says("rolls back every host that is not back by then");
     let report = fleet.project.report("back.json");
     let outcome = |name| told(&report, name)["undo"]["outcome"].as_str().expect("an outcome").to_owned();
     let outcomes = ["web-0", "web-1", "web-2", "dead"].map(outcome);
@@ -297,7 +297,7 @@ fn who_cannot_be_asked_or_taken_back_is_said_and_stops_no_other() {
     // A rollback script works even if there is no earlier revision.
     fleet.project.write("rollback.sh", SCRIPT);
     fleet.project.write("fleetwide.toml", &format!("{config}\nrollback = \"rollback.sh\"\n"));
-    fleet.project.run(&["rollback", "web"]).expect(0).says("all 2 hosts of web to be taken back are back");
+    fleet.project.run(&["rollback", "web"]).expect(0).says("all 2 hosts of web to be rolled back are back");
     assert_eq!((ran(&fleet, "web-0").len(), ran(&fleet, "web-1")), (3, vec!["v2 -".to_owned(), " v2".to_owned()]));
 }
 

@@ -35,7 +35,7 @@ pub(super) fn part(record: &Record, labels: &Labels) -> Option<Part> {
         @for (n, hosts) in told.iter().enumerate() { (kind(hosts, labels, n < OPEN)) }
         (left_out(rest.iter().map(Vec::len).sum(), "failed in other ways"))
         @for (n, (host, undo)) in told_undos.iter().enumerate() { (undo_failure(host, undo, labels, n < OPEN)) }
-        (left_out(rest_undos.len(), "could not be taken back"))
+        (left_out(rest_undos.len(), "could not be rolled back"))
     };
     let any = !kinds.is_empty() || !undos.is_empty();
     any.then_some(Part { id: "failures", title: "Failures", body })

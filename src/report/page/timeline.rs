@@ -199,7 +199,7 @@ fn legend(record: &Record) -> Markup {
             li { (swatch("connecting", 4)) "connecting" }
             li { (swatch("login", 8)) "logging in" }
             @for (class, word) in scripts { @if any(class) { li { (swatch(class, 12)) "script: " (word) } } }
-            @if undone { li { (swatch("undo", 12)) "taken back" } }
+            @if undone { li { (swatch("undo", 12)) "rolled back" } }
             @if !record.rollout.pauses.is_empty() { li { (swatch("band", 16)) "soak, check, approval" } }
         }
     }

@@ -50,7 +50,7 @@ fn head(record: &Record, closing: &str) -> String {
     };
     let target = escaped(&neutral::line(&record.target));
     let what = match &record.revision {
-        _ if record.rollback.is_some() => format!("{target} taken back"),
+        _ if record.rollback.is_some() => format!("{target} rolled back"),
         Some(revision) => format!("{target} {}", escaped(&neutral::line(revision.as_str()))),
         None => format!("a command on {target}"),
     };

@@ -342,9 +342,9 @@ pub(in crate::report) fn verdict(record: &Record) -> Verdict {
         Status::RolledBack if record.rollout.undo_started.is_none() => {
             (Grade::Bad, "failed", ": no script was started")
         }
-        Status::RolledBack => (Grade::Bad, "failed", ": every touched host was taken back"),
+        Status::RolledBack => (Grade::Bad, "failed", ": every touched host was rolled back"),
         Status::RollbackIncomplete if record.rollback.is_some() => (Grade::Bad, "failed", ""),
-        Status::RollbackIncomplete => (Grade::Bad, "failed", ": not every touched host could be taken back"),
+        Status::RollbackIncomplete => (Grade::Bad, "failed", ": not every touched host could be rolled back"),
         Status::Interrupted => (Grade::Bad, "interrupted", mixed),
         Status::Terminated => (Grade::Bad, "ended by SIGTERM", mixed),
     };
@@ -353,7 +353,7 @@ pub(in crate::report) fn verdict(record: &Record) -> Verdict {
     let target = neutral::line(&record.target);
     let host = if record.narrowed_from.is_some() { "chosen host" } else { "host" };
     // The record of a rollback lacks the hosts that are left alone.
-    let which = if record.rollback.is_some() { " to be taken back" } else { "" };
+    let which = if record.rollback.is_some() { " to be rolled back" } else { "" };
     let hosts = match (summary.succeeded, summary.total) {
         (0 | 1, 1) if record.command.is_none() => format!("the only {host} of {target}{which}"),
         (1, 1) => format!("the only {host} of {target}"),
@@ -441,7 +441,7 @@ fn next(record: &Record, rerun: Option<&Rerun>) -> Vec<(String, String)> {
     if let Some(rollback) = &record.rollback {
         let in_words = "# the same command, which cannot be shown as it was given";
         let again = &of_the_same_run(again, rollback);
-        let reason = "# takes back whoever is not back by then, and no other";
+        let reason = "# rolls back every host that is not back by then, and no other";
         return vec![(copied(again, in_words), reason.to_owned())];
     }
     // A command that already narrows to the hosts in this run's report was named above.

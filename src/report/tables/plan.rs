@@ -275,7 +275,7 @@ fn on_failure(plan: &Plan) -> Option<String> {
     match (plan.policy.on_failure, &plan.rollback) {
         (OnFailure::Stop, _) => None,
         (OnFailure::Rollback, None) => Some("touched hosts get the revision that they had before".to_owned()),
-        (OnFailure::Rollback, Some(script)) => Some(format!("touched hosts are taken back by {}", sized(script))),
+        (OnFailure::Rollback, Some(script)) => Some(format!("touched hosts are rolled back by {}", sized(script))),
     }
 }
 

@@ -94,7 +94,7 @@ pub(in crate::report) fn nothing(goal: &Goal, target: &str, narrowed_from: Optio
         (None, Some(to)) => format!("{every} of {target} is at {}", revision(to)),
         (None, None) => format!("no run is on record on {on}{target}"),
     };
-    format!("nothing to take back: {why}")
+    format!("nothing to roll back: {why}")
 }
 
 fn revision(revision: &Revision) -> String {

@@ -317,7 +317,7 @@ fn logs_have_what_a_late_host_prints_and_what_takes_a_host_back() {
 
     let read = |path: &Option<String>| fs::read_to_string(path.as_deref().expect("a log")).expect("there");
     for (host, back) in run.record().hosts.iter().zip(["takes back", "", "takes back, too\n"]) {
-        let undo = host.undo.as_ref().expect("taken back");
+        let undo = host.undo.as_ref().expect("rolled back");
         assert_eq!((read(&host.log), read(&undo.log)), (format!("deploys {}\n", host.id), back.to_owned()));
         let [own, undo] = [&host.log, &undo.log].map(|path| path.clone().expect("a log"));
         assert_eq!(undo, own.replace(".log", ".undo.log"));

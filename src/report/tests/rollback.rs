@@ -145,10 +145,10 @@ fn the_end_says_who_is_back_and_why_others_are_not() {
     ✗ web-4 undo-unknown: not asked what it has on record: connection refused
       gcp:4000000000000000004 · 10.0.0.4 · europe-west1
 
-    ✗ failed (exit code 10): 1 of 4 hosts of web to be taken back is back
+    ✗ failed (exit code 10): 1 of 4 hosts of web to be rolled back is back
       6.0s · run 01JQZX0000000000000000TEST
     next: fleetwide --config ops.toml rollback web --run 01JQZX00000000000000000001 -- --fast
-            # takes back whoever is not back by then, and no other
+            # rolls back every host that is not back by then, and no other
     ");
 }
 
@@ -163,7 +163,7 @@ fn where_all_are_back_the_closing_line_says_it_all() {
         telling.event(EventKind::RunFinished { status: RunStatus::Succeeded, summary });
     });
     insta::assert_snapshot!(out, @"
-    ✓ succeeded: the only host of web to be taken back is back
+    ✓ succeeded: the only host of web to be rolled back is back
       2.0s · run 01JQZX0000000000000000TEST
     ");
 }
@@ -179,14 +179,14 @@ fn where_nothing_is_to_be_taken_back_no_hosts_are_told_of() {
     Undo run 01JQZX00000000000000000001 on web: 0 hosts
       10 at once · no failure stops the others · run 01JQZX0000000000000000TEST
     --
-    ✓ succeeded: nothing to take back: every host of web that run 01JQZX00000000000000000001 touched is
+    ✓ succeeded: nothing to roll back: every host of web that run 01JQZX00000000000000000001 touched is
       back
       2.0s · run 01JQZX0000000000000000TEST
     ");
 
     let (out, _, builder) = capture(terminal(120));
     builder.build().show_plan(&Plan { narrowed_from: Some(4), ..plan }, Gaps::default());
-    let whose = format!("\nnothing to take back: every chosen host of web that run {RUN} touched is back\n");
+    let whose = format!("\nnothing to roll back: every chosen host of web that run {RUN} touched is back\n");
     assert!(out.text().ends_with(&whose), "{}", out.text());
 }
 
