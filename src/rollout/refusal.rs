@@ -82,6 +82,9 @@ fn for_root(text: &str) -> &'static str {
         "let the login use sudo without a terminal (Defaults:USER !requiretty in sudoers), or go without `sudo`"
     } else if text.contains("sudo: sh: ") {
         "let sudo find sh (secure_path in sudoers), or go without `sudo`"
+    } else if text.contains("account") && !text.contains("sudo") {
+        // What `nologin` prints, with the status of a `sudo` that refuses.
+        "the login's own shell refuses it: give the account a shell there, or log in as another user"
     } else if text.contains("not found") || text.contains("nknown command") {
         "install sudo there, or log in as root and go without `sudo`"
     } else {
@@ -114,5 +117,13 @@ mod tests {
         let later = "check this machine's clock, and that nobody deploys an older run";
         assert_eq!(hint(run, now + 60_000), later);
         assert_eq!(hint(run, u64::MAX), later, "no guard says so");
+    }
+
+    #[test]
+    fn an_account_that_is_closed_is_not_blamed_on_sudo() {
+        assert!(for_root("This account is currently not available.").starts_with("the login's own shell refuses it"));
+        for text in ["sudo: a password is required", "sudo: account validation failure, is your account locked?"] {
+            assert!(for_root(text).starts_with("let the login use sudo without a password"), "{text}");
+        }
     }
 }

@@ -53,7 +53,8 @@ async fn a_revision_that_breaks_a_twentieth_is_stopped_and_taken_back_where_it_w
     );
     project.write("deploy.sh", &script);
     let told = fleet.run(&["deploy", "web", "--revision", "v2", "--report", "report.json"]).await.expect(9);
-    told.says("stage 2 of 3, 10%: 19 hosts").says("0 of 200 hosts of web are at v2: every touched host was rolled back");
+    told.says("stage 2 of 3, 10%: 19 hosts")
+        .says("0 of 200 hosts of web are at v2: every touched host was rolled back");
 
     let report = project.report("report.json");
     assert_eq!((report["status"].as_str(), report["exit_code"].as_i64()), (Some("rolled-back"), Some(9)));
