@@ -23,6 +23,8 @@ pub(super) struct Book {
 struct Entry {
     result: HostResult,
     settled: bool,
+    /// What the host said that it had before the run, when the script first started there.
+    had: Option<Option<String>>,
     /// The message and the hint from before the host was gone.
     covered: Option<(Option<String>, Option<String>)>,
 }
@@ -47,6 +49,7 @@ impl Book {
         let new = roster.entries().skip(self.entries.len()).map(|(_, entry)| Entry {
             result: HostResult::skipped(entry.host.id.clone()),
             settled: false,
+            had: None,
             covered: None,
         });
         self.entries.extend(new);
@@ -102,9 +105,11 @@ impl Book {
             result.duration += Duration::try_from(last.duration_since(first)).unwrap_or_default();
         }
         result.started = before.started.or(result.started).or(Some(Timestamp::now()).filter(|_| end.touched()));
-        if result.previous_revision.is_none() {
-            result.previous_revision.clone_from(&before.previous_revision);
+        // An earlier attempt may have succeeded unheard: what a later one finds is not what the host had before the run.
+        if result.group.is_some() {
+            entry.had.get_or_insert_with(|| result.previous_revision.clone());
         }
+        result.previous_revision = entry.had.clone().flatten();
         entry.result = result;
     }
 
@@ -190,5 +195,36 @@ impl Book {
         let undo = result.undo.take().unwrap_or_else(not_tried);
         result.undo = Some(Box::new(UndoResult { outcome, ..*undo }));
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::testing::host;
+
+    /// The revision that a host is rolled back to after these attempts; each says what it found, if it was heard.
+    fn had(attempts: &[Option<Option<&str>>]) -> Option<String> {
+        let blank = HostResult::skipped(host("i-1", "web").id);
+        let entry = Entry { result: blank.clone(), settled: false, had: None, covered: None };
+        let mut book = Book { entries: vec![entry] };
+        for found in attempts {
+            let result = HostResult {
+                group: found.map(|_| 42),
+                previous_revision: found.flatten().map(ToOwned::to_owned),
+                ..blank.clone()
+            };
+            book.attempt_ended(HostIndex(0), Attempt { end: AttemptEnd::Retryable(Outcome::Unknown), result });
+        }
+        book.result(HostIndex(0)).previous_revision.clone()
+    }
+
+    /// v2 is what this run deploys, and a lost attempt may have succeeded.
+    #[test]
+    fn a_host_had_before_the_run_what_its_first_script_found() {
+        assert_eq!(had(&[Some(Some("v1")), Some(Some("v2"))]).as_deref(), Some("v1"));
+        assert_eq!(had(&[Some(Some("v1")), None]).as_deref(), Some("v1"), "not reached again");
+        assert_eq!(had(&[Some(None), None, Some(Some("v2"))]), None, "it had none");
+        assert_eq!(had(&[None, Some(Some("v1"))]).as_deref(), Some("v1"));
     }
 }
