@@ -303,6 +303,8 @@ impl Engine {
                 Input::Undone { host, end: attempt.end }
             }
             Done::UndoHook(host, hook, end) => {
+                let id = &self.roster.get(host).host.id;
+                self.record(EventKind::HookFinished { hook, host: Some(id), failure: end.as_ref().err() });
                 if let Err(failure) = &end {
                     self.book.blame_undo(host, format!("hook {}: {failure}", hook.as_str()));
                 }

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     inventory::Host,
     local::until,
-    plan::Plan,
+    plan::{Mask, Plan},
     transport::{ConnectFailure, Connected, Halt, Job, Session, Stop, Transport, Wishes},
 };
 
@@ -41,6 +41,8 @@ const CLOSE_GRACE: Duration = Duration::from_secs(3);
 /// What an attempt needs.
 pub(super) struct Executor {
     pub(super) plan: Arc<Plan>,
+    /// Of the plan's secrets.
+    pub(super) mask: Mask,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) recorder: Arc<Recorder>,
     /// Comes when no script may be started any more.
@@ -121,8 +123,7 @@ impl Executor {
     async fn run(&self, mut session: Box<dyn Session>, job: &Job, host: &Host, mut result: HostResult) -> Attempt {
         let began = Instant::now();
         let (parts, time) = (job.request.parts(), ScriptTime::of(job, began));
-        let mask = self.plan.mask();
-        let mut out = HostOutput::new(&self.recorder, &host.id, &self.running, parts, &mask, time, &*self.tell);
+        let mut out = HostOutput::new(&self.recorder, &host.id, &self.running, parts, &self.mask, time, &*self.tell);
         let wishes = Wishes { stop: self.stop.clone(), open: self.open.clone() };
         let end = session.run(job, &mut out, wishes.clone()).await;
         log_out(session).await;

@@ -188,7 +188,6 @@ impl OutputSink for HostOutput<'_> {
         let (host, now) = (self.host, Instant::now());
         self.time.begun(part, now);
         if let Some(part) = self.parts.begun(part, now).map(ToOwned::to_owned) {
-            self.let_go();
             // A failure shows the last lines of the part that failed.
             self.stdout.lines.begin_at(self.next_part.stdout);
             self.stderr.lines.begin_at(self.next_part.stderr);

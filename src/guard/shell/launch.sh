@@ -38,12 +38,16 @@ spawn() {
 }
 # The launcher, in the new session: it records its pid, reports it, and becomes the script.
 launcher() {
+  # A void attempt has a folder in the script's place, and not every shell fails on that.
+  void=''
+  [ -z "$dir" ] || void="[ ! -d \"\$fw_self\" ] || exit 126$nl"
   text="{
 umask $umask$text
-unset fw fw_self
+unset fw
 echo \"\$\$\" >&3 || { echo full; exit 1; }
 (printf '\\036%s started\\n' $nonce >&5; printf '\\036%s started %s %s\\n' $nonce \"\$\$\" '$previous' >&4)
 echo pid \"\$\$\"
+${void}unset fw_self
 $becomes $input 3<&- 4>&- 5>&- 8<&- 9>&-
 }"
 }

@@ -2,13 +2,15 @@
 
 # A later attempt of the same run means that the client has given up the earlier one, which this host may not know yet.
 # The earlier guard then waits in vain for the rest of its script, and is ended.
+waits=0
 busy() {
   case $1 in
     "$run-"*[!0123456789]*) ;;
     "$run-"*)
       e=$state/runs/$1
       process "$e"
-      [ "${1##*-}" -lt "$attempt" ] && [ -z "$group" ] && guard_alive && bury "$e" && sleep $tick && return
+      waits=$((waits + 1))
+      [ "${1##*-}" -lt "$attempt" ] && [ -z "$group" ] && [ $waits -lt 30 ] && guard_alive && bury "$e" && sleep $tick && return
       ;;
   esac
   refuse busy "run $1 of $app is still under way"

@@ -13,7 +13,7 @@ lead='
   BEGIN {
     for (n = 1; n < ARGC - 2; n++) {
       barrier = sub(/:$/, "", ARGV[n + 2])
-      if (system("[ -e \"$fw_self\" ] && echo part " n " begun " ARGV[n + 2])) {
+      if (system("[ -f \"$fw_self\" ] && echo part " n " begun " ARGV[n + 2])) {
         r = "unknown -"
         break
       }
@@ -56,9 +56,9 @@ flush() {
   while l='' && read -r l <&8 || [ "$l" ]; do lines=$lines$l$nl; done
   [ -z "$lines" ] || {
     size "$dir/stdout"
-    size1=$n
+    f=$n
     size "$dir/stderr"
-    all_of "$size1" "$n"
+    all_of "$f" "$n"
   }
   copy || return
   blocks=256

@@ -73,15 +73,17 @@ prepare() {
 # Fills the run directory, and records the fence; the tools' messages go to e.
 store() {
   e=$(
-    # This process may wait in vain for the rest of the script, and must not keep the lock when the guard is gone.
+    # This process may wait in vain for the rest of the script, and outlive the guard: it must not keep the lock then, nor
+    # touch the app's state, which is a later run's by then.
     exec 9>&-
     {
       words :
-      printf '%s\n' "$boot" "$$ $b" >"$dir/process" && printf '%s\n' "$host" >"$dir/host" && printf '%s\n' "$fence" >"$dir/fence" && head -c "$size" >"$1" && chmod 700 "$1" && printf '%s\n' "$previous" >"$dir/previous" &&
+      printf '%s\n' "$boot" "$$ $b" >"$dir/process" && printf '%s\n' "$host" >"$dir/host" && printf '%s\n' "$fence" >"$dir/fence" && head -c "$size" >"$1" &&
+        [ -f "$1" ] && [ "$(($(wc -c <"$1")))" = "$size" ] && chmod 700 "$1" && printf '%s\n' "$previous" >"$dir/previous" &&
         printf '%s\n' "$revision" >"$dir/revision" && : >"$dir/stdout" && : >"$dir/stderr" && reserve "$dir/end" && reserve "$dir/cause" &&
         printf '%s\n' "$revision" >"$state/revision.new" && { [ "$fence" = "$seen" ] || record "$state/fence" "$fence"; }
     } 2>&1
-  ) && [ "$(($(wc -c <"$1")))" = "$size" ]
+  )
 }
 # Keeps the ten youngest runs (run ids sort by age), and those whose scripts left something running: it writes to a log
 # that would otherwise fill the disk unseen.

@@ -1,7 +1,7 @@
 //! Writes a file that is always complete: the new content is written beside the old file and then replaces it.
 //!
-//! Such files hold output of servers, which may be private: a new file is readable by its owner only. An existing file
-//! keeps its mode, so its readers keep access and nobody else gains it.
+//! A new file has the mode that the user's umask gives, for other programs of a pipeline read it, often as another user.
+//! An existing file keeps its mode, so its readers keep access and nobody else gains it.
 
 use std::{
     fs,
@@ -26,7 +26,7 @@ pub enum Sync {
 pub fn write(path: &Path, bytes: &[u8], sync: Sync) -> io::Result<()> {
     let mut file = tempfile::Builder::new()
         .prefix(".fleetwide-report-")
-        .permissions(fs::Permissions::from_mode(0o600))
+        .permissions(fs::Permissions::from_mode(0o666))
         .tempfile_in(folder(path))?;
     file.write_all(bytes)?;
     match fs::metadata(path) {

@@ -98,8 +98,10 @@ impl Progress {
             EventKind::UndoStarted { hosts } => self.undo = Some((0, *hosts)).filter(|_| !self.by_hand),
             EventKind::HostUndone { result } => {
                 self.leave(&result.host);
-                if let Some((done, _)) = &mut self.undo {
+                if let Some((done, all)) = &mut self.undo {
                     *done += 1;
+                    // A host may have returned since.
+                    *all = (*all).max(*done);
                 }
             }
             EventKind::HostLost { host, .. } => _ = self.lost.insert((*host).clone()),

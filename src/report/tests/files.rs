@@ -196,7 +196,7 @@ fn a_link_to_the_report_stays_a_link() {
 }
 
 #[test]
-fn a_new_report_is_its_owners_alone_and_one_that_is_there_keeps_its_mode() {
+fn a_new_report_goes_by_the_umask_and_one_that_is_there_keeps_its_mode() {
     use std::os::unix::fs::PermissionsExt;
 
     let dir = tempfile::tempdir().expect("a folder");
@@ -210,7 +210,9 @@ fn a_new_report_is_its_owners_alone_and_one_that_is_there_keeps_its_mode() {
     let plan = plan(1);
     let run = builder.build().start(&plan, Gaps::default()).expect("writable");
     let modes = || [&report, &junit, &html].map(|path| fs::metadata(path).expect("there").permissions().mode() & 0o777);
-    assert_eq!(modes(), [0o600, 0o644, 0o400]);
+    fs::write(dir.path().join("plain"), "").expect("writable");
+    let usual = fs::metadata(dir.path().join("plain")).expect("there").permissions().mode() & 0o777;
+    assert_eq!(modes(), [usual, 0o644, 0o400]);
     fs::set_permissions(&report, fs::Permissions::from_mode(0o640)).expect("ours");
     Telling::of(&run, &plan).finish(None);
     assert_eq!(modes(), [0o640, 0o644, 0o400]);

@@ -147,6 +147,7 @@ impl Book {
         let entry = &mut self.entries[host.0];
         entry.uncover();
         entry.settled = false;
+        (entry.result.failure, entry.result.message, entry.result.hint) = (None, None, None);
     }
 
     /// Enters the result of an attempt to roll a host back.
@@ -167,7 +168,10 @@ impl Book {
                     undo.run.failure = Some(FailureCause::Hook);
                     undo.run.message = Some(why);
                 }
-                UndoOutcome::UndoFailed | UndoOutcome::UndoUnknown => {}
+                UndoOutcome::UndoFailed | UndoOutcome::UndoUnknown => {
+                    let known = undo.run.message.take().map(|message| format!("{message}; ")).unwrap_or_default();
+                    undo.run.message = Some(known + &why);
+                }
             },
         }
     }

@@ -28,7 +28,7 @@ use super::super::{
 use crate::{
     config::HookName,
     inventory::{Host, HostId},
-    plan::{Back, Pause, Plan},
+    plan::{Back, Mask, Pause, Plan},
     transport::{Halt, Stop},
 };
 
@@ -85,6 +85,8 @@ impl Line {
 /// All tasks under way.
 pub(super) struct Tasks {
     plan: Arc<Plan>,
+    /// Built once: it takes megabytes for a secret of many lines.
+    mask: Mask,
     world: World,
     pub(super) recorder: Arc<Recorder>,
     tell: mpsc::UnboundedSender<Word>,
@@ -105,6 +107,7 @@ impl Tasks {
         tell: mpsc::UnboundedSender<Word>,
     ) -> Self {
         Self {
+            mask: plan.mask(),
             plan,
             world,
             recorder,
@@ -169,6 +172,7 @@ impl Tasks {
         let tell = self.tell.clone();
         let executor = Executor {
             plan: Arc::clone(&self.plan),
+            mask: self.mask.clone(),
             transport: Arc::clone(&self.world.transport),
             recorder: Arc::clone(&self.recorder),
             halt: Halt::when(halted),
