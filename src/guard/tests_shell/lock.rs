@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::symlink, process::Command};
 
 use super::{
-    host::{Host, Running, Seen, Shell, await_that, deploy, find, recorded_group, whole},
+    host::{Host, Running, Seen, Shell, await_that, deploy, find, parts, recorded_group, whole},
     on_every_shell,
 };
 use crate::guard::{GuardRequest, Lifeline, Nonce, Refusal, ScriptStatus};
@@ -15,6 +15,8 @@ on_every_shell!(
     a_lock_does_not_outlive_its_owner,
     a_script_that_outlived_its_guard_is_not_overtaken,
     an_attempt_that_never_came_whole_makes_room_for_the_next,
+    an_upload_that_ends_late_touches_nothing_of_a_later_run,
+    a_void_attempt_that_is_launched_late_runs_nothing,
 );
 
 fn assert_busy(host: &Host, run: &str, holder: &str) {
@@ -131,6 +133,68 @@ fn an_attempt_that_never_came_whole_makes_room_for_the_next(shell: Shell) {
         host.await_silence();
         request.deploy_mut().attempt = 1;
         assert_eq!(host.finish(&request).refusal().0, Refusal::NeverStarted);
+    }
+}
+
+/// Its guard is dead by then, but what waits for the rest of the script is not.
+fn an_upload_that_ends_late_touches_nothing_of_a_later_run(shell: Shell) {
+    let host = Host::new(shell);
+    let mut first = deploy("exit 0");
+    first.deploy_mut().revision = Some("lost".to_owned());
+    let cut_off = uploading(&host, host.command(), &first);
+    first.deploy_mut().attempt = 2;
+    assert_eq!(host.start(&first).finish().trailer().status, ScriptStatus::Exited(0));
+    let mut later = deploy("echo ready; until [ -e go ]; do sleep 0.02; done").of_run("r2");
+    later.deploy_mut().revision = Some("later".to_owned());
+    later.deploy_mut().fence += 1;
+    let fence = later.deploy_mut().fence;
+    let mut running = host.start(&later);
+    running.until_printed("ready");
+    cut_off.cut().wait().unwrap();
+    await_that("nothing waits for the script", || {
+        let waits = host.processes().into_iter().find(|it| it.contains("head -c"));
+        waits.map_or(Ok(()), Err)
+    });
+    fs::write(host.home.path().join("go"), "").unwrap();
+    running.finish();
+    host.await_silence();
+    let kept = |name: &str| fs::read_to_string(host.state().join(name)).unwrap().trim().to_owned();
+    assert_eq!((kept("revision"), kept("fence")), ("later".to_owned(), fence.to_string()));
+}
+
+/// Some shells take a folder for an empty script.
+fn a_void_attempt_that_is_launched_late_runs_nothing(shell: Shell) {
+    let host = Host::new(shell);
+    let setsid = if shell == Shell::Busybox { find("busybox") } else { find("setsid") };
+    let name = if shell == Shell::Busybox { " setsid" } else { "" };
+    let wait = ": >launching\nuntil [ -e launch ]; do sleep 0.02; done";
+    host.forge("setsid", &format!("{wait}\nexec {}{name} \"$@\"", setsid.display()));
+    // Busybox has no flock here: a link whose owner is dead is taken over.
+    let takes_over = shell == Shell::Busybox;
+    for mut request in [deploy("echo ran >>ran"), parts(&["", "echo ran >>ran"]).of_run("r2")] {
+        let first = host.start(&request);
+        let run = host.state().join(format!("runs/{}-1", request.deploy_mut().run));
+        let launching = host.home.path().join("launching");
+        await_that("it is about to start", || if launching.exists() { Ok(()) } else { Err(String::new()) });
+        request.deploy_mut().attempt = 2;
+        let mut second = host.start(&request);
+        second.until(|seen| takes_over || !seen.controls.is_empty());
+        await_that("the first one is void", || if run.join("script").is_dir() { Ok(()) } else { Err(String::new()) });
+        fs::write(host.home.path().join("launch"), "").unwrap();
+        let seen = second.finish();
+        first.cut().wait().unwrap();
+        host.await_silence();
+        let ran = fs::read_to_string(host.home.path().join("ran")).unwrap_or_default();
+        if takes_over {
+            assert_eq!((&seen.trailer().status, ran.as_str()), (&ScriptStatus::Exited(0), "ran\n"));
+            fs::remove_file(host.home.path().join("ran")).unwrap();
+        } else {
+            assert_eq!((seen.refusal().0, ran.as_str()), (Refusal::Busy, ""));
+        }
+        let end = fs::read_to_string(run.join("end")).unwrap_or_default();
+        assert!(!end.starts_with("exit 0"), "{end}");
+        fs::remove_file(launching).unwrap();
+        fs::remove_file(host.home.path().join("launch")).unwrap();
     }
 }
 

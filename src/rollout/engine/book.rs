@@ -23,8 +23,8 @@ pub(super) struct Book {
 struct Entry {
     result: HostResult,
     settled: bool,
-    /// What the host said that it had before the run, when the script first started there.
-    had: Option<Option<String>>,
+    /// The host said what it had before the run, when the script first started there.
+    heard: bool,
     /// The message and the hint from before the host was gone.
     covered: Option<(Option<String>, Option<String>)>,
 }
@@ -49,7 +49,7 @@ impl Book {
         let new = roster.entries().skip(self.entries.len()).map(|(_, entry)| Entry {
             result: HostResult::skipped(entry.host.id.clone()),
             settled: false,
-            had: None,
+            heard: false,
             covered: None,
         });
         self.entries.extend(new);
@@ -106,10 +106,10 @@ impl Book {
         }
         result.started = before.started.or(result.started).or(Some(Timestamp::now()).filter(|_| end.touched()));
         // An earlier attempt may have succeeded unheard: what a later one finds is not what the host had before the run.
-        if result.group.is_some() {
-            entry.had.get_or_insert_with(|| result.previous_revision.clone());
+        if entry.heard {
+            result.previous_revision.clone_from(&before.previous_revision);
         }
-        result.previous_revision = entry.had.clone().flatten();
+        entry.heard |= result.group.is_some();
         entry.result = result;
     }
 
@@ -207,15 +207,16 @@ mod tests {
     use super::*;
     use crate::inventory::testing::host;
 
-    /// The revision that a host is rolled back to after these attempts; each says what it found, if it was heard.
-    fn had(attempts: &[Option<Option<&str>>]) -> Option<String> {
+    /// The revision that a host is rolled back to after these attempts. Each says what it found, `-` for nothing, or was
+    /// not heard.
+    fn had(attempts: &[Option<&str>]) -> Option<String> {
         let blank = HostResult::skipped(host("i-1", "web").id);
-        let entry = Entry { result: blank.clone(), settled: false, had: None, covered: None };
+        let entry = Entry { result: blank.clone(), settled: false, heard: false, covered: None };
         let mut book = Book { entries: vec![entry] };
         for found in attempts {
             let result = HostResult {
                 group: found.map(|_| 42),
-                previous_revision: found.flatten().map(ToOwned::to_owned),
+                previous_revision: found.filter(|found| *found != "-").map(ToOwned::to_owned),
                 ..blank.clone()
             };
             book.attempt_ended(HostIndex(0), Attempt { end: AttemptEnd::Retryable(Outcome::Unknown), result });
@@ -226,9 +227,9 @@ mod tests {
     /// v2 is what this run deploys, and a lost attempt may have succeeded.
     #[test]
     fn a_host_had_before_the_run_what_its_first_script_found() {
-        assert_eq!(had(&[Some(Some("v1")), Some(Some("v2"))]).as_deref(), Some("v1"));
-        assert_eq!(had(&[Some(Some("v1")), None]).as_deref(), Some("v1"), "not reached again");
-        assert_eq!(had(&[Some(None), None, Some(Some("v2"))]), None, "it had none");
-        assert_eq!(had(&[None, Some(Some("v1"))]).as_deref(), Some("v1"));
+        assert_eq!(had(&[Some("v1"), Some("v2")]).as_deref(), Some("v1"));
+        assert_eq!(had(&[Some("v1"), None]).as_deref(), Some("v1"), "not reached again");
+        assert_eq!(had(&[Some("-"), None, Some("v2")]), None, "it had none");
+        assert_eq!(had(&[None, Some("v1")]).as_deref(), Some("v1"));
     }
 }
