@@ -271,6 +271,24 @@ mod tests {
         assert_eq!(String::from_utf8_lossy(&told.0.lock().expect("no panic")), expected);
     }
 
+    /// The word comes on standard output, and standard error may lag behind it.
+    #[test]
+    fn a_secret_is_told_to_nobody_where_the_next_part_begins_within_it() {
+        let told = Arc::new(Told::default());
+        let sink: Arc<dyn EventSink> = Arc::<Told>::clone(&told);
+        let (recorder, host, running) = (Recorder::new(RunId::new(), sink), host("i-1", "a"), AtomicUsize::new(0));
+        let secret = SecretRef::Env("X".into()).read(|_| Some("hunter2hunter2".into())).expect("set");
+        let job = in_parts(&[false, false], Duration::from_secs(10));
+        let (parts, time) = (job.request.parts(), ScriptTime::of(&job, Instant::now()));
+        let mut out = HostOutput::new(&recorder, &host.id, &running, parts, &Mask::of([&secret]), time, &|_| {});
+        out.part_begun(1);
+        out.output(Stream::Stderr, b"TOKEN=hunter2h");
+        out.part_begun(2);
+        out.output(Stream::Stderr, b"unter2 npm\n");
+        out.finish(&mut HostResult::skipped(host.id.clone()));
+        assert_eq!(String::from_utf8_lossy(&told.0.lock().expect("no panic")), "TOKEN=************** npm\n");
+    }
+
     /// The script may run for ten seconds, and still has time after fifteen.
     #[test]
     fn what_is_held_or_may_be_does_not_use_up_its_time() {

@@ -241,6 +241,19 @@ async fn a_gate_that_refuses_touches_nothing() {
     assert_eq!(play(&plan, told, &[]).await.0.status, RunStatus::Refused);
 }
 
+/// The host is out of its load balancer, and may stay there.
+#[tokio::test]
+async fn a_hook_that_fails_behind_a_failed_undo_is_told_with_it() {
+    let plan = in_steps(&["a"], "100%", rolls_back);
+    let broken = vec![HookName::AfterHost];
+    let told = Told { failing: vec!["a"], stuck: vec!["a"], broken, ..Told::default() };
+    let (rollout, _) = play(&plan, told, &[HookName::AfterHost]).await;
+    let undo = rollout.results[0].undo.as_deref().expect("an undo");
+    assert_eq!(undo.outcome, UndoOutcome::UndoFailed);
+    let message = undo.run.message.as_deref().unwrap_or_default();
+    assert!(message.starts_with("exit status ") && message.contains("; hook after_host: "), "{message}");
+}
+
 #[tokio::test]
 async fn hooks_run_at_every_turn() {
     use HookName::{AfterHost, AfterRun, AfterStage, BeforeHost, BeforeRun, BeforeStage, OnFailure, OnRollback};
