@@ -50,7 +50,7 @@ impl Gate {
         let what = match &plan.work {
             Work::Command(_) => format!("run `{}` on {many} of {}?", plan.command().unwrap_or_default(), plan.target),
             Work::Deploy { revision, .. } => format!("deploy {revision} to {many} of {}?", plan.target),
-            Work::Rollback(rollback) => format!("take {many} of {} back ({})?", plan.target, purpose(&rollback.goal)),
+            Work::Rollback(rollback) => format!("roll {many} of {} back ({})?", plan.target, purpose(&rollback.goal)),
         };
         match session.ask(&format!("{what} [y/N] ")).await? {
             Some(answer) if terminal::is_yes(&answer) => Ok(()),

@@ -76,9 +76,8 @@ impl<'a> History<'a> {
 
     /// Whether an older run was undone on the host since this run last did anything there.
     pub fn is_behind(&self, run: RunId) -> bool {
-        let of_run = |entry: &&Entry<'_>| entry.run == run;
-        let since = self.started().rev().take_while(|entry| !of_run(entry));
-        since.into_iter().any(|entry| entry.run < run && entry.part == Part::Undo && entry.attempt.state.is_success())
+        let mut since = self.started().rev().take_while(|entry| entry.run != run);
+        since.any(|entry| entry.run < run && entry.part == Part::Undo && entry.attempt.state.is_success())
     }
 
     /// The script that is running there now.

@@ -339,7 +339,7 @@ fn a_person_may_be_asked_first() {
     deploy(&fleet, "v1", &[], 0);
     let run = deploy(&fleet, "v2", &[], 0);
     let asked = fleet.project.run(&["rollback", "web", "--confirm"]).expect(2);
-    asked.says(&format!("take 2 hosts of web back (run {run})?")).says("--yes answers");
+    asked.says(&format!("roll 2 hosts of web back (run {run})?")).says("--yes answers");
     assert_eq!(ran(&fleet, "web-0").len(), 2);
     fleet.project.run(&["rollback", "web", "--confirm", "--yes"]).expect(0);
 }

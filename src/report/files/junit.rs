@@ -96,7 +96,7 @@ fn explanation(host: &HostRecord, why: String) -> String {
     lines.extend(host.hint.as_ref().map(|hint| format!("hint: {hint}")));
     if let Some(undo) = host.unhealed() {
         let tail = [&undo.stderr_tail, &undo.stdout_tail].into_iter().find(|tail| !tail.trim().is_empty());
-        lines.extend(tail.map(|tail| format!("what was to take it back said:\n{tail}")));
+        lines.extend(tail.map(|tail| format!("what was to roll it back said:\n{tail}")));
         lines.extend(undo.hint.as_ref().map(|hint| format!("hint: {hint}")));
         lines.extend(undo.log.as_ref().map(|log| format!("log of that: {log}")));
     }

@@ -1,9 +1,9 @@
 //! `--log-dir DIR`: the complete output of each host, in a file of its own, `DIR/<run>/<name>--<id>.log`; the output of
 //! a later rollback goes to a file beside it, `<name>--<id>.undo.log`.
 //!
-//! The files hold raw bytes, standard output and standard error in the order of their arrival. Each run has a new
-//! folder, and Fleetwide itself creates every file in it, so no link planted beforehand is followed. Names are foreign
-//! text: only harmless letters are kept.
+//! The files hold what hosts printed, byte for byte except for the stars of secrets, standard output and standard error
+//! in the order of their arrival. Each run has a new folder, and Fleetwide itself creates every file in it, so no link
+//! planted beforehand is followed. Names are foreign text: only harmless letters are kept.
 
 use std::{
     collections::{HashMap, HashSet},

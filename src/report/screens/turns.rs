@@ -126,7 +126,7 @@ impl Turns {
             // The closing line says that there was nothing to roll back.
             EventKind::UndoStarted { hosts: 0 } => return None,
             EventKind::UndoStarted { hosts } => {
-                screen.paint(Ink::Strong, &format!("Undo: taking {} back", words::count(*hosts, "host")))
+                screen.paint(Ink::Strong, &format!("Undo: rolling {} back", words::count(*hosts, "host")))
             }
             EventKind::HostUndone { result } => {
                 let undo = result.undo.as_deref()?;

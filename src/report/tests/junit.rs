@@ -41,7 +41,7 @@ fn a_test_case_says_what_became_of_taking_its_host_back() {
     <failure message="undo-failed: not back at v1: exit status 7" type="undo-failed">not back at v1: exit status 7
     deployed
 
-    what was to take it back said:
+    what was to roll it back said:
     disk full
     </failure>
     <failure message="undone: back at v1 (failed: check health: 3 times in a row, the last time: HTTP 503)" type="check">back at v1 (failed: check health: 3 times in a row, the last time: HTTP 503)
@@ -50,7 +50,7 @@ fn a_test_case_says_what_became_of_taking_its_host_back() {
     <error message="undo-unknown: not back at v1: contact was lost while the script ran (failed: check health: connection refused)" type="check">not back at v1: contact was lost while the script ran (failed: check health: connection refused)
     deployed
 
-    what was to take it back said:
+    what was to roll it back said:
     restarting
     </error>
     <failure message="undone: back at v1 (failed: hook after_host: timed out after 60s)" type="hook">back at v1 (failed: hook after_host: timed out after 60s)

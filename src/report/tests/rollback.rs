@@ -117,7 +117,7 @@ fn the_end_says_who_is_back_and_why_others_are_not() {
     insta::assert_snapshot!(format!("{err}--\n{out}"), @"
     Undo run 01JQZX00000000000000000001 on web: 4 hosts (aws 1, azure 1, gcp 2)
       10 at once · no failure stops the others · run 01JQZX0000000000000000TEST
-    Undo: taking 4 hosts back
+    Undo: rolling 4 hosts back
     ✗ web-4 undo-unknown: not asked what it has on record: connection refused
     ✗ web-3 undo-failed: nothing to return to: it had no revision before, and there is no rollback
       script

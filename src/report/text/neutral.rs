@@ -9,7 +9,7 @@
 //! anywhere in it (`ActionCommand.cs` of actions/runner), Azure Pipelines `##vso[…]`, `TeamCity` `##teamcity[…]`. A
 //! blank inside the marker disarms the command. This is done on every screen, because the end of a pipe is unknown.
 //!
-//! Log files and JSON do not pass through here: logs keep the raw bytes, JSON escapes.
+//! Log files and JSON do not pass through here: logs keep the bytes as they came, JSON escapes.
 
 use unicode_width::UnicodeWidthChar;
 

@@ -337,7 +337,7 @@ fn died(kind: Kind, error: &JoinError) -> Done {
             Done::Attempt(place, Box::new(Attempt { end, result }))
         }
         Kind::Undo(place, host) => {
-            let message = Some(format!("internal error while taking this host back: {error}"));
+            let message = Some(format!("internal error while rolling this host back: {error}"));
             let run = HostResult { outcome: Outcome::Unknown, message, ..HostResult::skipped(host) };
             let outcome = UndoOutcome::UndoUnknown;
             let result = UndoResult { outcome, revision: None, run };
